@@ -1,0 +1,27 @@
+/* Allocation that may fail, with a switch that makes it fail on order.
+ *
+ * Every allocation whose size or number comes from outside goes through here and is checked.
+ * Tests call mem_fail_at(n) for n = 1, 2, 3 … until the operation passes, and so walk every
+ * error path. */
+#ifndef TOCSIN_BASE_MEM_H
+#define TOCSIN_BASE_MEM_H
+
+#include <stddef.h>
+
+void *mem_alloc(size_t size);               /* uninitialised; NULL on failure */
+void *mem_zalloc(size_t size);              /* zeroed; NULL on failure */
+void *mem_realloc(void *p, size_t size);    /* NULL on failure, `p` stays valid */
+void mem_free(void *p);                     /* NULL is fine */
+char *mem_strdup(const char *s);            /* NULL on failure */
+char *mem_dup(const char *s, size_t len);   /* copy of `len` bytes, NUL added; NULL on failure */
+
+/* Makes room for `need` elements of `size` bytes in the array `*p` of capacity `*cap`, growing by
+ * half at least. The array may move. Returns 0, or -1 with the array as it was. */
+int mem_grow(void **p, size_t *cap, size_t need, size_t size);
+
+/* Test hook: the n-th allocation from now on fails, once (n = 1: the next); 0 switches it off. */
+void mem_fail_at(long n);
+/* Test hook: true when the failure that was ordered has happened. */
+int mem_failed(void);
+
+#endif
