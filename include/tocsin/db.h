@@ -1,0 +1,116 @@
+/* The door to Redis: one asynchronous connection, pipelined, that comes back by itself.
+ *
+ * Not a client library: no blocking calls in the loop, no subscriptions, no cluster routing yet
+ * (keys carry hash tags from the first day). Commands keep their order. A command has one of
+ * four fates, and the caller is always told exactly once, from the loop:
+ *
+ *   DB_DONE      Redis answered; the answer is not an error
+ *   DB_REFUSED   Redis answered with an error (reply->str is its text)
+ *   DB_UNSENT    never left this process: it has certainly not happened
+ *   DB_UNKNOWN   sent, then the connection or the deadline was lost: it may have happened
+ *
+ * The bytes of commands are copied at the call. Replies are valid during the callback only. */
+#ifndef TOCSIN_DB_H
+#define TOCSIN_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tocsin/loop.h"
+
+struct db;
+
+enum db_fate { DB_DONE, DB_REFUSED, DB_UNSENT, DB_UNKNOWN };
+
+enum reply_kind { REPLY_NIL, REPLY_INT, REPLY_TEXT, REPLY_ERROR, REPLY_LIST };
+
+struct reply {
+    enum reply_kind kind;
+    int64_t number;             /* REPLY_INT */
+    const char *text;           /* REPLY_TEXT, REPLY_ERROR; NUL-terminated as well */
+    size_t len;
+    const struct reply *items;  /* REPLY_LIST (RESP3 maps come as key, value, key, value) */
+    size_t n_items;
+};
+
+/* `reply` is NULL for DB_UNSENT and DB_UNKNOWN. */
+typedef void (*db_done)(enum db_fate fate, const struct reply *reply, void *arg);
+
+struct db_options {
+    const char *url;       /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */
+    const char *ca_file;   /* rediss: certificates to trust; NULL: the system's */
+    int connect_ms;        /* deadline of connect + TLS + AUTH + SELECT; 0: 3000 */
+    int command_ms;        /* deadline of one command; 0: 5000 */
+    int backoff_max_ms;    /* between attempts: 10 ms doubling with jitter up to this; 0: 2000 */
+    size_t max_outstanding; /* bytes of commands not answered yet; beyond it new commands get
+                               DB_UNSENT from the loop; 0: 64 MiB */
+    /* The connection is ready (also the first time) / was lost; `why` is for people. Either may
+     * be NULL. */
+    void (*on_up)(void *arg);
+    void (*on_down)(const char *why, void *arg);
+    void *arg;
+};
+
+/* Starts connecting in the background; on_up tells when it worked. NULL: the URL is wrong (told
+ * in `e` with the part that is) or no memory. Strings of `o` are copied. */
+struct db *db_open(struct loop *l, const struct db_options *o, struct err *e);
+void db_close(struct db *d); /* outstanding commands are told DB_UNSENT or DB_UNKNOWN first */
+bool db_is_up(const struct db *d);
+size_t db_outstanding(const struct db *d); /* bytes */
+
+/* One command. `lens` may be NULL when all arguments are C strings; `done` may be NULL.
+ * The callback never runs inside the call. */
+void db_send(struct db *d, int argc, const char *const *argv, const size_t *lens, db_done done,
+             void *arg);
+/* The same from a format: %s C string, %b bytes (const void *, size_t), %lld, %llu; arguments are
+ * separated by single spaces outside of the values. */
+void db_sendf(struct db *d, db_done done, void *arg, const char *fmt, ...);
+
+/* A transaction: commands gathered here go out as MULTI … EXEC in one write. `done` gets EXEC's
+ * list (DB_DONE), or DB_REFUSED with the first error, which may be that of one command inside: it
+ * then says which were carried out by their own items, since EXEC does not roll back. */
+struct db_tx;
+struct db_tx *db_tx_new(struct db *d); /* NULL: no memory */
+void db_tx_add(struct db_tx *t, int argc, const char *const *argv, const size_t *lens);
+void db_tx_addf(struct db_tx *t, const char *fmt, ...);
+size_t db_tx_bytes(const struct db_tx *t);
+size_t db_tx_count(const struct db_tx *t);
+void db_tx_commit(struct db_tx *t, db_done done, void *arg); /* frees `t`; an empty one is DB_DONE */
+void db_tx_drop(struct db_tx *t);
+
+/* A Lua script by its digest (EVALSHA, loaded on NOSCRIPT and tried once more). `script` must
+ * live as long as `d`. */
+void db_script(struct db *d, const char *script, int n_keys, int argc, const char *const *argv,
+               const size_t *lens, db_done done, void *arg);
+
+/* What kind of server this is; asked at each (re)connect and on db_inspect(). */
+struct db_health {
+    bool known;
+    char version[16];
+    char run_id[48];          /* changes when the server restarts */
+    bool evicting;            /* maxmemory-policy is not noeviction, and maxmemory is set */
+    bool aof;                 /* appendonly yes */
+    bool aof_always;          /* appendfsync always */
+    bool is_replica;
+    uint64_t max_memory;      /* bytes; 0: none set */
+    uint64_t used_memory;
+    int64_t clock_offset_ms;  /* Redis' clock - ours, measured at half the round trip */
+};
+const struct db_health *db_health(const struct db *d);
+/* Asks INFO, CONFIG (where allowed) and TIME; `done` is told when db_health() is fresh. */
+void db_inspect(struct db *d, void (*done)(bool ok, void *arg), void *arg);
+
+/* A blocking connection for a forked child, that shares nothing with the parent's (not for the
+ * loop). Works without libevent. Not for rediss: there it returns NULL with ERR_REFUSED. */
+struct db_blocking;
+struct db_blocking *db_blocking_open(const char *url, int timeout_ms, struct err *e);
+void db_blocking_close(struct db_blocking *d);
+/* Queues one command without waiting; db_blocking_flush() sends and reads all answers and fails
+ * on the first error among them. */
+int db_blocking_add(struct db_blocking *d, int argc, const char *const *argv, const size_t *lens,
+                    struct err *e) MUST_USE;
+int db_blocking_flush(struct db_blocking *d, struct err *e) MUST_USE;
+
+#endif

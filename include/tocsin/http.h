@@ -1,0 +1,72 @@
+/* HTTP in: a server on the loop, over libevent's, with the guards that it lacks.
+ *
+ * Each request is held whole in memory (bounded) before its handler sees it. The handler answers
+ * at once or keeps the request and answers later; a request must be answered exactly once, and
+ * stays valid until then even when the client has gone (the answer is then dropped). */
+#ifndef TOCSIN_HTTP_H
+#define TOCSIN_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "tocsin/loop.h"
+
+struct http_server;
+struct http_request;
+
+struct http_server_options {
+    const char *listen;       /* "127.0.0.1:9393", "[::1]:0"; port 0: any free one */
+    size_t max_body;          /* bytes as sent; beyond: 413. 0: 16 MiB */
+    size_t max_head;          /* 0: 32 KiB */
+    int request_ms;           /* a request must have arrived whole within; 0: 30000 */
+    int idle_ms;              /* keep-alive without a request; 0: 120000 */
+    int max_connections;      /* beyond: the newest is closed; 0: 4096 */
+    const char *cert_file, *key_file; /* both: TLS */
+    void (*handle)(struct http_request *r, void *arg);
+    void *arg;
+};
+
+struct http_server *http_server_new(struct loop *l, const struct http_server_options *o,
+                                    struct err *e);
+void http_server_free(struct http_server *s);
+const char *http_server_address(const struct http_server *s); /* "127.0.0.1:43121" */
+int http_server_port(const struct http_server *s);
+bool http_server_is_tls(const struct http_server *s);
+void http_server_pause(struct http_server *s); /* accepts no further connections (draining) */
+
+struct http_stats {
+    uint64_t requests, refused_head, refused_body, timed_out, over_connections;
+    uint32_t connections;
+};
+void http_server_stats(const struct http_server *s, struct http_stats *out);
+
+/* --- the request; pointers live as long as it does --- */
+const char *http_method(const struct http_request *r); /* "GET", "POST" … */
+const char *http_path(const struct http_request *r);   /* decoded and normalised: no "..", no "//",
+                                                          no NUL; such requests get 400 before */
+const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
+const char *http_peer(const struct http_request *r);   /* address of the client */
+/* Value of a query parameter, decoded, or NULL; `nth` from 0 for repeated ones. */
+const char *http_query(const struct http_request *r, const char *name, int nth);
+const void *http_body(const struct http_request *r, size_t *len);
+/* The body after Content-Encoding (identity, gzip, deflate), at most `max` bytes (ERR_LIMIT
+ * beyond, checked before it is allocated). Owned by the request. */
+int http_body_plain(struct http_request *r, size_t max, const void **body, size_t *len,
+                    struct err *e) MUST_USE;
+int64_t http_received_ms(const struct http_request *r); /* engine's wall clock */
+/* The content type without parameters, lower case, "" when there is none. */
+const char *http_content_type(const struct http_request *r);
+
+/* --- the answer --- */
+void http_reply_header(struct http_request *r, const char *name, const char *value);
+/* Answers; `r` is gone after it. `type` may be NULL for an empty body. Cache-Control: no-store
+ * and X-Content-Type-Options: nosniff are always sent. */
+void http_reply(struct http_request *r, int status, const char *type, const void *body, size_t len);
+void http_reply_buf(struct http_request *r, int status, const char *type, struct buf *body); /* frees it */
+/* {"error":{"code":…,"message":…}} with the status of e->code (400, 413, 503 …) unless given. */
+void http_reply_err(struct http_request *r, int status, const struct err *e);
+
+#endif

@@ -1,0 +1,54 @@
+/* The loop: one thread, timers, and work put off to the end of the turn.
+ *
+ * Everything that waits is handed a loop, so that a simulation can be the loop and drive all
+ * timers from a virtual clock. Nothing here blocks. Only the rooms net and redis look behind it
+ * (loop_base). */
+#ifndef TOCSIN_LOOP_H
+#define TOCSIN_LOOP_H
+
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/err.h"
+
+struct loop;
+struct timer;
+struct event_base; /* libevent's */
+
+/* The order in which put-off work runs within a turn: what leaves the house comes first, what
+ * enters it last, so that a flood of input cannot delay a page. */
+enum loop_stage { LOOP_DELIVERY, LOOP_CONTROL, LOOP_EVALUATION, LOOP_INGEST, LOOP_STAGES };
+extern const char *const loop_stage_names[LOOP_STAGES];
+
+/* `clock` is borrowed and must outlive the loop. */
+struct loop *loop_new(struct clock *clock, struct err *e);
+void loop_free(struct loop *l);
+struct clock *loop_clock(struct loop *l);
+struct event_base *loop_base(struct loop *l); /* NULL in a simulation */
+
+void loop_run(struct loop *l);  /* until loop_stop() */
+void loop_stop(struct loop *l); /* ends after the present turn */
+/* Calls `fire` in the loop (not in the handler) each time signal `signo` comes. Returns -1. */
+int loop_signal(struct loop *l, int signo, void (*fire)(void *arg), void *arg) MUST_USE;
+
+/* Runs `fire` once, at the end of this turn (or of the next, when called from put-off work of the
+ * same or a later stage). Cost: one small allocation; asserts on failure of it. */
+void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg);
+
+/* A one-shot timer. NULL: no memory. */
+struct timer *timer_new(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg);
+void timer_free(struct timer *t);              /* stops it first; NULL is fine */
+void timer_in(struct timer *t, int64_t ms);    /* fires `ms` (>= 0) from now; replaces an earlier order */
+void timer_at(struct timer *t, int64_t wall_ms); /* fires when the engine's wall clock reaches it */
+void timer_stop(struct timer *t);
+
+/* How late the loop runs, for /metrics: time spent in each stage and the largest delay between a
+ * timer's due time and its call, since the last call of this function. */
+struct loop_lag {
+    uint64_t busy_ns[LOOP_STAGES];
+    uint64_t turns;
+    int64_t worst_late_ms;
+};
+void loop_take_lag(struct loop *l, struct loop_lag *out);
+
+#endif

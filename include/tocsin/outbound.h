@@ -1,0 +1,79 @@
+/* HTTP and mail out: libcurl's multi interface on the loop.
+ *
+ * Every request has a total deadline. No redirects; only http, https, smtp and smtps; the address
+ * that a name resolved to is checked against the forbidden networks when it is connected. Names
+ * are resolved in threads by libcurl, so the loop does not wait for them. */
+#ifndef TOCSIN_OUTBOUND_H
+#define TOCSIN_OUTBOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tocsin/loop.h"
+
+struct outbound;
+struct outbound_call; /* one request in flight */
+
+struct outbound_options {
+    int max_connections;      /* in all; 0: 256 */
+    int max_per_host;         /* 0: 16 */
+    const char *const *forbid; /* networks ("169.254.0.0/16"), NULL-terminated; may be NULL */
+};
+
+struct outbound *outbound_new(struct loop *l, const struct outbound_options *o, struct err *e);
+void outbound_free(struct outbound *o); /* ends calls in flight without calling back */
+
+/* What became of it. `maybe_done`: the whole request had left and no final answer came, so the
+ * peer may have acted on it. */
+struct outbound_result {
+    bool ok;                /* a final answer came (any status) */
+    int status;             /* HTTP status or last SMTP code; 0: none */
+    const char *body;       /* the answer, cut at 64 KiB; valid during the callback */
+    size_t len;
+    int64_t retry_after_ms; /* Retry-After, seconds or date; -1: not given */
+    bool maybe_done;
+    const char *error;      /* for people, "" when ok */
+    int64_t took_ms;
+};
+typedef void (*outbound_done)(const struct outbound_result *result, void *arg);
+
+struct outbound_http {
+    const char *method;     /* "POST" */
+    const char *url;
+    const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+    const void *body;
+    size_t len;
+    int timeout_ms;         /* 0: 10000 */
+    const char *user, *password; /* basic authentication; may be NULL */
+    const char *bearer;
+    const char *ca_file;
+    bool insecure_skip_verify;
+};
+
+enum mail_tls { MAIL_TLS_NONE, MAIL_TLS_IF_OFFERED, MAIL_TLS_REQUIRED };
+
+struct outbound_mail {
+    const char *url;        /* smtp://host:25, smtps://host:465 */
+    enum mail_tls tls;      /* of smtp:// */
+    const char *user, *password; /* may be NULL */
+    const char *from;       /* envelope */
+    const char *const *to;  /* envelope, NULL-terminated */
+    const void *data;       /* the whole message, CRLF lines */
+    size_t len;
+    int timeout_ms;
+    const char *ca_file;
+    bool insecure_skip_verify;
+};
+
+/* Everything is copied. `done` runs once, from the loop, never inside the call, unless the call
+ * was cancelled. NULL: refused at once (`e` says why). */
+struct outbound_call *outbound_http(struct outbound *o, const struct outbound_http *h,
+                                    outbound_done done, void *arg, struct err *e);
+struct outbound_call *outbound_mail(struct outbound *o, const struct outbound_mail *m,
+                                    outbound_done done, void *arg, struct err *e);
+void outbound_cancel(struct outbound_call *c); /* no callback follows */
+unsigned outbound_in_flight(const struct outbound *o);
+
+#endif

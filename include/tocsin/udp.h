@@ -1,0 +1,33 @@
+/* Datagrams in, drained per wake-up: one callback for each datagram, up to a bound per turn. */
+#ifndef TOCSIN_UDP_H
+#define TOCSIN_UDP_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "tocsin/loop.h"
+
+struct udp;
+
+struct udp_options {
+    const char *listen;      /* "127.0.0.1:8125"; port 0: any free one */
+    size_t max_datagram;     /* longer ones are cut and counted; 0: 65,507 */
+    int receive_buffer;      /* SO_RCVBUF; 0: 4 MiB (the kernel may give less) */
+    void (*datagram)(const char *data, size_t len, void *arg);
+    void (*drained)(void *arg); /* after the last datagram of a wake-up; may be NULL */
+    void *arg;
+};
+
+struct udp *udp_open(struct loop *l, const struct udp_options *o, struct err *e);
+void udp_close(struct udp *u);
+int udp_port(const struct udp *u);
+
+struct udp_stats {
+    uint64_t datagrams;
+    uint64_t dropped_by_kernel; /* SO_RXQ_OVFL */
+    uint64_t cut;
+};
+void udp_stats(const struct udp *u, struct udp_stats *out);
+
+#endif
