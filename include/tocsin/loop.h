@@ -22,12 +22,15 @@ extern const char *const loop_stage_names[LOOP_STAGES];
 
 /* `clock` is borrowed and must outlive the loop. */
 struct loop *loop_new(struct clock *clock, struct err *e);
-void loop_free(struct loop *l);
+void loop_free(struct loop *l); /* its timers must be freed before: asserted */
 struct clock *loop_clock(struct loop *l);
 struct event_base *loop_base(struct loop *l); /* NULL in a simulation */
 
 void loop_run(struct loop *l);  /* until loop_stop() */
 void loop_stop(struct loop *l); /* ends after the present turn */
+/* One turn, which waits at most `max_ms` for something to happen. For tests that turn the loop
+ * until a condition holds. */
+void loop_turn(struct loop *l, int64_t max_ms);
 /* Calls `fire` in the loop (not in the handler) each time signal `signo` comes. Returns -1. */
 int loop_signal(struct loop *l, int signo, void (*fire)(void *arg), void *arg) MUST_USE;
 

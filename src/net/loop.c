@@ -1,0 +1,365 @@
+#include "tocsin/loop.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdbool.h>
+
+#include "base/mem.h"
+#include "net/timer_heap.h"
+
+/* A turn: wait for sockets, signals or the next timer; let libevent call what is ready; then, stage
+ * by stage, call the timers that are due and the work that was put off.
+ *
+ *     sockets, signals  ->  DELIVERY  ->  CONTROL  ->  EVALUATION  ->  INGEST  ->  (next turn)
+ *
+ * A stage runs what it held when its turn came; what is added to it meanwhile waits for the next
+ * turn, so no work can keep the loop for itself. Timers are ours and not libevent's, because they
+ * follow the engine's clock, which steps only when told to. libevent holds one: the wake-up. */
+
+/* A sleeping machine stops libevent's clock but not the engine's: look again at least so often. */
+#define LONGEST_SLEEP_MS 1000
+
+const char *const loop_stage_names[LOOP_STAGES] = {"delivery", "control", "evaluation", "ingest"};
+
+struct work {
+    void (*fire)(void *arg);
+    void *arg;
+    struct work *next;
+};
+
+struct work_queue {
+    struct work *first, **end;
+};
+
+struct watched_signal {
+    struct event *ev;
+    void (*fire)(void *arg);
+    void *arg;
+    struct watched_signal *next;
+};
+
+struct loop {
+    struct clock *clock;
+    struct event_base *base;
+    struct event *wake;
+    bool stopping;
+    struct work_queue work[LOOP_STAGES];
+    struct work *spare; /* records to use again */
+    struct timer *due[LOOP_STAGES], *due_last[LOOP_STAGES];
+    struct timer_heap mono, wall;
+    size_t n_timers;
+    uint64_t timer_order;
+    struct watched_signal *signals;
+    struct loop_lag lag;
+};
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what, (void)arg;
+}
+
+struct loop *loop_new(struct clock *clock, struct err *e)
+{
+    struct loop *l = mem_zalloc(sizeof *l);
+
+    if (!l)
+        goto failed;
+    /* a peer that hangs up is an error of its write, not the end of the process */
+    signal(SIGPIPE, SIG_IGN);
+    l->clock = clock;
+    for (int s = 0; s < LOOP_STAGES; s++)
+        l->work[s].end = &l->work[s].first;
+    l->base = event_base_new();
+    if (!l->base)
+        goto failed;
+    l->wake = evtimer_new(l->base, on_wake, NULL);
+    if (!l->wake)
+        goto failed;
+    return l;
+failed:
+    loop_free(l);
+    err_set(e, ERR_MEMORY, "cannot create the event loop");
+    return NULL;
+}
+
+static void free_works(struct work *w)
+{
+    while (w) {
+        struct work *next = w->next;
+
+        mem_free(w);
+        w = next;
+    }
+}
+
+void loop_free(struct loop *l)
+{
+    if (!l)
+        return;
+    assert(l->n_timers == 0); /* a timer that outlives its loop would be stopped in freed memory */
+    while (l->signals) {
+        struct watched_signal *s = l->signals;
+
+        l->signals = s->next;
+        event_free(s->ev);
+        mem_free(s);
+    }
+    for (int s = 0; s < LOOP_STAGES; s++)
+        free_works(l->work[s].first);
+    free_works(l->spare);
+    mem_free(l->mono.at);
+    mem_free(l->wall.at);
+    if (l->wake)
+        event_free(l->wake);
+    if (l->base)
+        event_base_free(l->base);
+    mem_free(l);
+}
+
+struct clock *loop_clock(struct loop *l)
+{
+    return l->clock;
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+    return l->base;
+}
+
+void loop_stop(struct loop *l)
+{
+    l->stopping = true;
+}
+
+static void on_signal(evutil_socket_t fd, short what, void *arg)
+{
+    struct watched_signal *s = arg;
+
+    (void)fd, (void)what;
+    s->fire(s->arg);
+}
+
+int loop_signal(struct loop *l, int signo, void (*fire)(void *arg), void *arg)
+{
+    struct watched_signal *s = mem_zalloc(sizeof *s);
+
+    if (!s)
+        return -1;
+    s->fire = fire;
+    s->arg = arg;
+    s->ev = evsignal_new(l->base, signo, on_signal, s);
+    if (!s->ev || event_add(s->ev, NULL) != 0) {
+        if (s->ev)
+            event_free(s->ev);
+        mem_free(s);
+        return -1;
+    }
+    s->next = l->signals;
+    l->signals = s;
+    return 0;
+}
+
+void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg)
+{
+    struct work *w = l->spare;
+
+    if (w)
+        l->spare = w->next;
+    else
+        w = mem_alloc(sizeof *w);
+    assert(w && stage < LOOP_STAGES);
+    *w = (struct work){.fire = fire, .arg = arg};
+    *l->work[stage].end = w;
+    l->work[stage].end = &w->next;
+}
+
+/* --- timers --- */
+
+struct timer *timer_new(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg)
+{
+    struct timer *t;
+
+    assert(stage < LOOP_STAGES);
+    if (timer_heap_reserve(&l->mono, l->n_timers + 1) != 0 ||
+        timer_heap_reserve(&l->wall, l->n_timers + 1) != 0)
+        return NULL;
+    t = mem_zalloc(sizeof *t);
+    if (!t)
+        return NULL;
+    t->loop = l;
+    t->stage = stage;
+    t->fire = fire;
+    t->arg = arg;
+    l->n_timers++;
+    return t;
+}
+
+void timer_free(struct timer *t)
+{
+    if (!t)
+        return;
+    timer_stop(t);
+    t->loop->n_timers--;
+    mem_free(t);
+}
+
+static void due_append(struct loop *l, struct timer *t)
+{
+    t->place = TIMER_DUE;
+    t->next = NULL;
+    t->prev = l->due_last[t->stage];
+    *(t->prev ? &t->prev->next : &l->due[t->stage]) = t;
+    l->due_last[t->stage] = t;
+}
+
+static void due_unlink(struct loop *l, struct timer *t)
+{
+    *(t->prev ? &t->prev->next : &l->due[t->stage]) = t->next;
+    *(t->next ? &t->next->prev : &l->due_last[t->stage]) = t->prev;
+}
+
+void timer_stop(struct timer *t)
+{
+    switch (t->place) {
+    case TIMER_MONO:
+        timer_heap_remove(&t->loop->mono, t);
+        break;
+    case TIMER_WALL:
+        timer_heap_remove(&t->loop->wall, t);
+        break;
+    case TIMER_DUE:
+        due_unlink(t->loop, t);
+        break;
+    case TIMER_IDLE:
+        break;
+    }
+    t->place = TIMER_IDLE;
+}
+
+void timer_in(struct timer *t, int64_t ms)
+{
+    int64_t now_ms = clock_mono_ms(t->loop->clock);
+
+    assert(ms >= 0);
+    timer_stop(t);
+    t->due_ms = ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + ms;
+    t->late_from_ms = t->due_ms;
+    t->order = t->loop->timer_order++;
+    t->place = TIMER_MONO;
+    timer_heap_push(&t->loop->mono, t);
+}
+
+void timer_at(struct timer *t, int64_t wall_ms)
+{
+    int64_t ahead_ms = wall_ms - clock_wall_ms(t->loop->clock);
+
+    timer_stop(t);
+    t->due_ms = wall_ms;
+    /* what was overdue when it was ordered is not the loop's delay */
+    t->late_from_ms = clock_mono_ms(t->loop->clock) + (ahead_ms > 0 ? ahead_ms : 0);
+    t->order = t->loop->timer_order++;
+    t->place = TIMER_WALL;
+    timer_heap_push(&t->loop->wall, t);
+}
+
+/* --- the turn --- */
+
+static void collect_due(struct loop *l, struct timer_heap *heap, int64_t now_ms)
+{
+    struct timer *t;
+
+    while ((t = timer_heap_first(heap)) && t->due_ms <= now_ms) {
+        timer_heap_remove(heap, t);
+        due_append(l, t);
+    }
+}
+
+static void run_due(struct loop *l, enum loop_stage stage)
+{
+    struct timer *t;
+
+    while ((t = l->due[stage])) {
+        int64_t late_ms = clock_mono_ms(l->clock) - t->late_from_ms;
+
+        if (late_ms > l->lag.worst_late_ms)
+            l->lag.worst_late_ms = late_ms;
+        due_unlink(l, t);
+        t->place = TIMER_IDLE;
+        t->fire(t->arg); /* may free it */
+    }
+}
+
+static void run_work(struct loop *l, enum loop_stage stage)
+{
+    struct work *w = l->work[stage].first;
+
+    l->work[stage].first = NULL;
+    l->work[stage].end = &l->work[stage].first;
+    while (w) {
+        struct work now = *w;
+
+        w->next = l->spare;
+        l->spare = w;
+        w = now.next;
+        now.fire(now.arg);
+    }
+}
+
+static bool has_work(const struct loop *l)
+{
+    for (int s = 0; s < LOOP_STAGES; s++)
+        if (l->work[s].first)
+            return true;
+    return false;
+}
+
+static int64_t sleep_ms(const struct loop *l, int64_t max_ms)
+{
+    struct timer *mono = timer_heap_first(&l->mono), *wall = timer_heap_first(&l->wall);
+    int64_t ms = max_ms < LONGEST_SLEEP_MS ? max_ms : LONGEST_SLEEP_MS;
+
+    if (mono && mono->due_ms - clock_mono_ms(l->clock) < ms)
+        ms = mono->due_ms - clock_mono_ms(l->clock);
+    if (wall && wall->due_ms - clock_wall_ms(l->clock) < ms)
+        ms = wall->due_ms - clock_wall_ms(l->clock);
+    return ms < 0 || has_work(l) ? 0 : ms;
+}
+
+void loop_turn(struct loop *l, int64_t max_ms)
+{
+    int64_t ms = sleep_ms(l, max_ms);
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+    uint64_t began_ns, ended_ns;
+
+    if (ms > 0)
+        event_add(l->wake, &tv);
+    event_base_loop(l->base,
+                    EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (ms > 0 ? 0 : EVLOOP_NONBLOCK));
+    event_del(l->wake);
+    collect_due(l, &l->mono, clock_mono_ms(l->clock));
+    collect_due(l, &l->wall, clock_wall_ms(l->clock));
+    began_ns = clock_mono_ns(l->clock);
+    for (int s = 0; s < LOOP_STAGES; s++) {
+        run_due(l, (enum loop_stage)s);
+        run_work(l, (enum loop_stage)s);
+        ended_ns = clock_mono_ns(l->clock);
+        l->lag.busy_ns[s] += ended_ns - began_ns;
+        began_ns = ended_ns;
+    }
+    l->lag.turns++;
+}
+
+void loop_run(struct loop *l)
+{
+    do
+        loop_turn(l, LONGEST_SLEEP_MS);
+    while (!l->stopping);
+    l->stopping = false;
+}
+
+void loop_take_lag(struct loop *l, struct loop_lag *out)
+{
+    *out = l->lag;
+    l->lag = (struct loop_lag){0};
+}
