@@ -1,0 +1,119 @@
+/* The windows: what the rules ask of the data, kept ready.
+ *
+ * A pure structure: samples and instants in, numbers out; no clock, no Redis, no loop. The same
+ * samples applied in the same order give the same windows, which is what makes restart, backtest
+ * and explain one act. Semantics: docs/rules.md ("Windows").
+ *
+ * A *leaf* is one selector + function + window + grouping; rules that ask for the same leaf share
+ * it. A leaf has *groups*, numbered by slots: one per series, or one per set of grouping labels.
+ * Each series that some leaf needs keeps its last value and time once (24 bytes), each group a
+ * ring of panes. A series that no leaf needs costs one look into an array. */
+#ifndef TOCSIN_WINDOW_H
+#define TOCSIN_WINDOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/leaf.h"
+#include "model/sample.h"
+#include "model/series.h"
+
+struct windows;
+typedef uint32_t leaf_id;
+#define LEAF_NONE UINT32_MAX
+#define SLOT_NONE UINT32_MAX
+
+struct windows_options {
+    struct series_table *series; /* borrowed */
+    size_t max_bytes;            /* memory of all windows; a new group beyond it is refused, counted.
+                                    0: 1 GiB */
+    uint32_t max_groups;         /* of one leaf; 0: 2,000,000 */
+};
+
+struct windows *windows_new(const struct windows_options *o); /* NULL: no memory */
+void windows_free(struct windows *w);
+
+/* The leaf for `spec`, created when new, with one reference more. A new leaf is attached to the
+ * series that exist already; its windows start empty (see windows_adopt_leaf). LEAF_NONE: over a
+ * bound or no memory. Cost of a new one: a look at every series of that metric name. */
+leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms, struct err *e);
+void windows_leaf_release(struct windows *w, leaf_id leaf); /* the last reference frees it */
+const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf);
+int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf); /* from when it has data */
+/* Does any leaf look at log events at all, and which fields do they read? (ingest keeps others
+ * for messages only.) */
+bool windows_wants_events(const struct windows *w);
+
+/* Applies one block, in the journal's order. `recv_ms` is its receive time. Samples more than a
+ * minute ahead of it are clamped to it and counted. Returns the newest sample or event time that
+ * was applied, after clamping (recv_ms when there was none). */
+int64_t windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
+                      const struct logevent *events, size_t n_events);
+
+/* --- what the last windows_apply() calls touched, since windows_clear_touched() --- */
+struct touched {
+    uint32_t slot;
+    uint32_t source; /* of the last sample that touched it, UINT32_MAX for events */
+};
+size_t windows_touched_leaves(const struct windows *w, const leaf_id **leaves);
+size_t windows_touched(const struct windows *w, leaf_id leaf, const struct touched **slots);
+void windows_clear_touched(struct windows *w);
+/* True when this source has sent as many series at its newest time as at the time before: its
+ * scrape is complete. */
+bool windows_source_complete(const struct windows *w, uint32_t source);
+
+/* --- groups --- */
+uint32_t windows_slots(const struct windows *w, leaf_id leaf); /* slots are below this; some may be free */
+labelset windows_group_labels(const struct windows *w, leaf_id leaf, uint32_t slot); /* LABELSET_NONE: free */
+uint32_t windows_group_find(const struct windows *w, leaf_id leaf, labelset labels); /* SLOT_NONE: not there */
+uint32_t windows_group_count(const struct windows *w, leaf_id leaf);
+/* Grows whenever a slot of the leaf is freed or a freed one is used again: slots looked up before
+ * must be looked up again. */
+uint64_t windows_epoch(const struct windows *w, leaf_id leaf);
+/* The distinct signatures (labelset_signature) of the groups of the leaf, with one example each,
+ * for subset matching. Returns how many, at most `max` are written. */
+size_t windows_signatures(const struct windows *w, leaf_id leaf, uint64_t *signatures,
+                          labelset *examples, size_t max);
+int64_t windows_newest_ms(const struct windows *w, leaf_id leaf, uint32_t slot); /* 0: no sample yet */
+
+/* The values of `n` groups at the instant `at_ms`: over (at - offset - window, at - offset].
+ * ok[i] is 0 where there is no value (missing), v[i] is then 0. SLOT_NONE is missing. at_ms must
+ * not be before an earlier call's by more than one pane (older panes are overwritten). Cost:
+ * 20-60 ns a group, see docs/performance.md. */
+void windows_eval(const struct windows *w, leaf_id leaf, int64_t at_ms, const uint32_t *slots,
+                  size_t n, double *v, uint8_t *ok);
+
+/* Forgets groups that have had no data for max(2 x window, 1 h; 24 h for logs) and series without
+ * samples for max(1 h, 2 x the longest window that needs them). Calls `forgotten` for each series
+ * (may be NULL), before it is dropped from the table. Looks at `budget` groups and series at most
+ * and goes on from there at the next call. Deterministic in (state, now_ms). */
+void windows_expire(struct windows *w, int64_t now_ms, size_t budget,
+                    void (*forgotten)(uint32_t series, void *arg), void *arg);
+
+/* --- cuts and fills --- */
+/* Writes everything as a run of chunks (at most 1 MiB each, not compressed) to `emit`, which
+ * returns 0 to go on. Reads only: may run in a forked child. */
+int windows_encode(const struct windows *w, int (*emit)(const void *chunk, size_t len, void *arg),
+                   void *arg) MUST_USE;
+/* Takes chunks back, in order, into windows whose leaves are registered and whose series table is
+ * restored. Leaves that nobody asks for any more are skipped; leaves that are new stay empty. */
+int windows_decode(struct windows *w, const void *chunk, size_t len, struct err *e) MUST_USE;
+/* Merges the groups of a leaf of other windows (same spec, same series table, filled from the
+ * journal) into an empty leaf of these. */
+int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from, leaf_id leaf,
+                       struct err *e) MUST_USE;
+
+struct windows_stats {
+    uint64_t bytes;
+    uint32_t leaves, groups;
+    uint64_t samples, samples_unused, late, duplicate, future, refused_groups, nan_refused;
+    uint64_t births, resets, gaps;
+};
+void windows_stats(const struct windows *w, struct windows_stats *out);
+/* Memory one group of this leaf takes, for `check --cost`. */
+size_t leaf_group_bytes(const struct leaf_spec *spec);
+
+#endif

@@ -1,0 +1,67 @@
+/* The table of series: labels to a dense 32-bit id and back.
+ *
+ * An id is given once and never again while the journal may still hold it; ids are stored in
+ * blocks, so they are stable over restarts (the journal writes the dictionary). The table knows
+ * nothing of Redis or windows: windows keep their own arrays by id. Memory: about 40 bytes a
+ * series plus its share of the interned labels. */
+#ifndef TOCSIN_MODEL_SERIES_H
+#define TOCSIN_MODEL_SERIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/labels.h"
+#include "model/sample.h"
+
+#define SERIES_NONE UINT32_MAX
+
+struct series {
+    labelset labels;   /* without __name__ */
+    uint32_t name;     /* interned name: compare ids, read with series_name() */
+    uint32_t source;   /* who sends it: token + job + instance, see series_source_count() */
+    uint32_t seen_min; /* Unix minutes of its newest sample, kept by the windows */
+    uint8_t kind;      /* enum sample_kind of its newest sample */
+};
+
+struct series_table;
+
+/* `ls` is borrowed. `max_series`: more are refused (0: no bound). */
+struct series_table *series_table_new(struct labelsets *ls, uint32_t max_series);
+void series_table_free(struct series_table *t);
+struct labelsets *series_labelsets(struct series_table *t);
+
+/* The id of the series with these labels (sorted, with __name__ among them), created when new
+ * with the kind given. `token` names who sent it, "" for none; it is part of the source only.
+ * SERIES_NONE: over the bound, no __name__, or no memory. Cost: one hash and one compare of all
+ * label bytes; `*is_new` tells whether it was created. */
+uint32_t series_resolve(struct series_table *t, const struct label *l, size_t n, const char *token,
+                        enum sample_kind kind, bool *is_new);
+/* The same in two steps, so that a batch can prefetch: hash all, then look up all. */
+uint64_t series_hash(const struct series_table *t, const struct label *l, size_t n);
+void series_prefetch(const struct series_table *t, uint64_t hash);
+uint32_t series_resolve_hashed(struct series_table *t, uint64_t hash, const struct label *l,
+                               size_t n, const char *token, enum sample_kind kind, bool *is_new);
+
+/* Puts a series back under the id it had (recovery). Returns -1 when the id is taken by other
+ * labels or memory fails. */
+int series_restore(struct series_table *t, uint32_t id, const struct label *l, size_t n,
+                   const char *token, enum sample_kind kind, struct err *e) MUST_USE;
+/* Forgets a series: its id is not used again, its labels are released. */
+void series_forget(struct series_table *t, uint32_t id);
+
+struct series *series_get(struct series_table *t, uint32_t id); /* NULL: unknown or forgotten */
+const char *series_name(const struct series_table *t, uint32_t name, size_t *len);
+uint32_t series_name_find(const struct series_table *t, const char *name, size_t len); /* or UINT32_MAX */
+const char *series_token(const struct series_table *t, uint32_t id); /* "" for none */
+uint32_t series_count(const struct series_table *t);      /* known now */
+uint32_t series_end(const struct series_table *t);        /* first id never given yet */
+void series_set_end(struct series_table *t, uint32_t end); /* recovery: ids below were given */
+uint32_t series_source_count(const struct series_table *t); /* sources are numbered from 0 */
+size_t series_bytes(const struct series_table *t);
+/* Writes all labels of a series, __name__ included, sorted, into `out` (room for LABELS_MAX + 1).
+ * Returns how many. */
+size_t series_labels(const struct series_table *t, uint32_t id, struct label *out);
+
+#endif
