@@ -1,0 +1,175 @@
+/* tocsin.lua: the configuration, checked, complete and immutable.
+ *
+ * The file runs once, in the sandbox of the rules, and becomes this tree of plain structs; no Lua
+ * is left afterwards. Defaults are filled in, receivers are resolved to pointers, and what a
+ * route inherits from its parents stands in the route itself. Everything is owned by the
+ * `struct config` and lives until its last reference goes. Strings are NUL-terminated; lists are
+ * (pointer, n_…), NULL when empty. Times are milliseconds.
+ *
+ * Rooms that only read the tree (notify) need this header and no function of it. */
+#ifndef TOCSIN_CONFIG_H
+#define TOCSIN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "model/matcher.h"
+#include "model/rule_def.h"
+
+/* --- secrets: opaque, so that nothing prints one by accident; wiped when freed --- */
+struct secret;
+struct secret *secret_new(const void *bytes, size_t len); /* a copy; NULL: no memory */
+void secret_free(struct secret *s);                       /* NULL is fine */
+const char *secret_text(const struct secret *s); /* NUL-terminated; NULL of NULL; never log it */
+size_t secret_len(const struct secret *s);
+
+/* --- server { … } --- */
+enum config_role { ROLE_INGEST = 1, ROLE_READ = 2, ROLE_RESPOND = 4, ROLE_ADMIN = 8 };
+
+struct config_token { /* one line of the tokens file: name role[,role] scope token */
+    const char *name;
+    unsigned roles;         /* of enum config_role, or-ed */
+    struct matcher **scope; /* matchers implied on everything it does; none: no scope */
+    size_t n_scope;
+    const struct secret *token;
+};
+
+struct config_server {
+    const char *listen;         /* "127.0.0.1:9393"; port 0: any free one */
+    const char *statsd;         /* "address:port", NULL: off */
+    const char *external_url;   /* without a final slash; NULL: not given */
+    const struct secret *redis; /* "embedded", or a URL (may hold a password) */
+    bool redis_embedded;
+    const char *data_dir;
+    const char **rules; /* globs */
+    size_t n_rules;
+    const char *tls_cert, *tls_key; /* both or none */
+    const struct config_token *tokens;
+    size_t n_tokens;
+    bool log_json; /* log = "json" */
+};
+
+/* --- receiver "name" { channel {…}, … } --- */
+enum channel_type { CHANNEL_INBOX, CHANNEL_WEBHOOK, CHANNEL_SLACK, CHANNEL_EMAIL, CHANNEL_TYPES };
+extern const char *const channel_type_names[CHANNEL_TYPES]; /* "inbox" "webhook" "slack" "email" */
+
+enum config_mail_tls { CONFIG_TLS_NONE, CONFIG_TLS_IF_OFFERED, CONFIG_TLS_REQUIRED };
+
+struct config_header {
+    const char *name;
+    const struct secret *value;
+};
+
+struct config_channel {
+    enum channel_type type;
+    int line;             /* in tocsin.lua, for messages */
+    bool send_resolved;   /* default: true */
+    int timeout_ms;       /* of one attempt; default: 10 s (email: 30 s) */
+    const char *template; /* rules/channels/NAME.lua; default: the channel's own name */
+    /* webhook: url; slack: webhook_url. http or https, fixed at load. */
+    const struct secret *url;
+    const struct secret *sign; /* webhook: key of the signature header; NULL: not signed */
+    const struct config_header *headers; /* webhook */
+    size_t n_headers;
+    const char *user; /* webhook: basic authentication; email: SMTP login */
+    const struct secret *password;
+    const struct secret *bearer; /* webhook */
+    const char *ca_file;         /* NULL: the system's */
+    bool insecure_skip_verify;
+    unsigned max_alerts;       /* webhook: alerts in one message, 0: all */
+    const char *slack_channel; /* slack: overrides the hook's own; NULL: the hook's */
+    const char **to;           /* email: addresses */
+    size_t n_to;
+    const char *from;         /* email */
+    const char *smtp;         /* email: smtp://host:port or smtps://host:port */
+    enum config_mail_tls tls; /* email; default: required with a password, else if offered */
+};
+
+struct config_receiver {
+    const char *name;
+    int line;
+    const struct config_channel *channels; /* at least one */
+    size_t n_channels;
+    const struct config_receiver *fallback; /* told when a delivery fails for good; NULL: nobody */
+    int64_t if_undelivered_ms; /* after this long the fallback is told; default: 5 min */
+};
+
+/* --- route { … } --- */
+#define GROUP_WAIT_BY_PRIORITY (-1) /* 0 s for P1 and P2, 10 s for the rest */
+
+struct config_route {
+    int line;
+    const char *id;         /* "0", "0.1": place in the tree, for people; not stable */
+    struct matcher **match; /* all of them; none: everything */
+    size_t n_match;
+    const struct config_receiver **receivers; /* at least one; inherited unless given */
+    size_t n_receivers;
+    bool group_by_all;     /* group_by = { "..." }: every label */
+    const char **group_by; /* sorted; may be empty: one group; inherited */
+    size_t n_group_by;
+    int64_t group_wait_ms;      /* or GROUP_WAIT_BY_PRIORITY when no parent gave one either */
+    int64_t group_interval_ms;  /* default: 1 min; inherited */
+    int64_t repeat_interval_ms; /* default: 4 h; inherited */
+    bool continue_matching;     /* never inherited */
+    const struct config_route *parent;          /* NULL: the root */
+    const struct config_route *const *children; /* in the order written */
+    size_t n_children;
+};
+
+/* --- the rest --- */
+struct config_priority { /* priorities { critical = "P1", … } */
+    const char *severity;
+    int priority; /* 1…5 */
+};
+
+struct config_deadman {
+    const struct secret *url; /* NULL: none */
+    int64_t every_ms;         /* default: 60 s */
+};
+
+struct config {
+    const char *path; /* as loaded; "" for the built-in one */
+    const char *dir;  /* relative paths were resolved against it; "" : none */
+    struct config_server server;
+    const struct config_receiver *receivers;
+    size_t n_receivers;
+    const struct config_route *root;
+    const struct config_priority *priorities; /* sorted by severity */
+    size_t n_priorities;
+    struct config_deadman deadman;
+    const char *const *inputs; /* files read: included ones, secrets; to be watched */
+    size_t n_inputs;
+    const char *const *warnings; /* "tocsin.lua:12: …" */
+    size_t n_warnings;
+};
+
+struct config_options {
+    /* Reads an included or secret file; NULL: from disk. Bytes to be freed with mem_free(), or
+     * NULL with `e`. */
+    char *(*read)(const char *path, size_t *len, void *arg, struct err *e);
+    /* Value of an environment variable or NULL; NULL: getenv(). */
+    const char *(*env)(const char *name, void *arg);
+    void *arg;
+};
+
+/* Loads one file. `path` is for errors ("tocsin.lua:12: …", its last component) and its folder is
+ * where relative paths start. `o` may be NULL. NULL with `e`: the first error. */
+struct config *config_load(const char *path, const char *source, size_t len,
+                           const struct config_options *o, struct err *e);
+/* What holds without a file: receiver "everyone" with the inbox, rules/<all>.lua, data_dir "data".
+ * NULL: no memory. */
+struct config *config_default(void);
+struct config *config_ref(const struct config *c);
+void config_unref(const struct config *c); /* NULL is fine */
+
+const struct config_receiver *config_receiver_find(const struct config *c, const char *name);
+/* Priority of a severity label (external alerts): 1…5, 0 when it is not in the table. */
+int config_priority_of(const struct config *c, const char *severity);
+/* The table read backwards: the severity label of a priority, the alphabetically first one where
+ * several map to it; NULL when none does. */
+const char *config_severity_of(const struct config *c, int priority);
+
+#endif
