@@ -15,16 +15,16 @@ ROOMS := base model redis net lua ingest journal window rule alert notify delive
 # what the tests of a room link against (the arrows of docs/architecture.md, closed)
 links_base    := base
 links_model   := model base
-links_redis   := redis base
+links_redis   := redis net base
 links_net     := net base
 links_lua     := lua model base
 links_ingest  := ingest net model base
-links_store   := store redis base
-links_journal := journal redis model base
+links_store   := store redis net base
+links_journal := journal redis net model base
 links_window  := window model base
-links_alert   := alert store redis model base
-links_rule    := rule window alert lua store redis model base
-links_notify  := notify alert store redis model base
+links_alert   := alert store redis net model base
+links_rule    := rule window alert lua store redis net model base
+links_notify  := notify alert store redis net model base
 links_deliver := deliver notify alert store net redis lua model base
 links_all     := cli app api web deliver notify rule alert store window journal ingest lua net redis model base
 

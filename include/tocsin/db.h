@@ -46,8 +46,10 @@ struct db_options {
     int backoff_max_ms;    /* between attempts: 10 ms doubling with jitter up to this; 0: 2000 */
     size_t max_outstanding; /* bytes of commands not answered yet; beyond it new commands get
                                DB_UNSENT from the loop; 0: 64 MiB */
-    /* The connection is ready (also the first time) / was lost; `why` is for people. Either may
-     * be NULL. */
+    /* The connection is ready (also the first time) / was lost, after the commands it had were
+     * told; `why` is for people. on_down is also told why an attempt to connect failed, when that
+     * is not what was told last; so two may come without an on_up between them. Neither is called
+     * by db_close(). Either may be NULL. */
     void (*on_up)(void *arg);
     void (*on_down)(const char *why, void *arg);
     void *arg;
@@ -56,9 +58,22 @@ struct db_options {
 /* Starts connecting in the background; on_up tells when it worked. NULL: the URL is wrong (told
  * in `e` with the part that is) or no memory. Strings of `o` are copied. */
 struct db *db_open(struct loop *l, const struct db_options *o, struct err *e);
-void db_close(struct db *d); /* outstanding commands are told DB_UNSENT or DB_UNKNOWN first */
+/* Outstanding commands are told DB_UNSENT or DB_UNKNOWN first, inside the call. May be called from
+ * any callback of `d`. NULL is fine. */
+void db_close(struct db *d);
 bool db_is_up(const struct db *d);
+const char *db_why_down(const struct db *d); /* what on_down told last; "" while up */
 size_t db_outstanding(const struct db *d); /* bytes */
+
+struct db_stats {
+    uint64_t commands;   /* put on the wire */
+    uint64_t unsent;     /* told DB_UNSENT … */
+    uint64_t over_bound; /* … of these, because of max_outstanding */
+    uint64_t unknown;    /* told DB_UNKNOWN */
+    uint64_t connects;   /* times the connection came up */
+    uint64_t losses;     /* times it was lost after that */
+};
+void db_stats(const struct db *d, struct db_stats *out);
 
 /* One command. `lens` may be NULL when all arguments are C strings; `done` may be NULL.
  * The callback never runs inside the call. */
@@ -107,8 +122,9 @@ void db_inspect(struct db *d, void (*done)(bool ok, void *arg), void *arg);
 struct db_blocking;
 struct db_blocking *db_blocking_open(const char *url, int timeout_ms, struct err *e);
 void db_blocking_close(struct db_blocking *d);
-/* Queues one command without waiting; db_blocking_flush() sends and reads all answers and fails
- * on the first error among them. */
+/* Queues one command (and waits only when some MiB are queued). db_blocking_flush() sends, reads
+ * all answers and fails on the first error among them (ERR_REFUSED: from Redis, and the connection
+ * may be used further; else it is of no more use). */
 int db_blocking_add(struct db_blocking *d, int argc, const char *const *argv, const size_t *lens,
                     struct err *e) MUST_USE;
 int db_blocking_flush(struct db_blocking *d, struct err *e) MUST_USE;

@@ -1,0 +1,189 @@
+#include "redis/url.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int hex(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+/* Copies with %XX decoded. NUL is refused, because the values are C strings. */
+static int decode(const char *p, size_t n, char *out, size_t cap, const char *part, struct err *e)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int byte = (unsigned char)p[i];
+
+        if (p[i] == '%') {
+            if (n - i < 3 || hex(p[i + 1]) < 0 || hex(p[i + 2]) < 0)
+                return err_set(e, ERR_INPUT, "the %s has a %% without two hex digits", part);
+            byte = hex(p[i + 1]) * 16 + hex(p[i + 2]);
+            i += 2;
+        }
+        if (byte == 0)
+            return err_set(e, ERR_INPUT, "the %s has a zero byte", part);
+        if (len + 1 >= cap)
+            return err_set(e, ERR_INPUT, "the %s is longer than %zu bytes", part, cap - 1);
+        out[len++] = (char)byte;
+    }
+    out[len] = 0;
+    return 0;
+}
+
+static int parse_int(const char *p, size_t n, int min, int max, int *out)
+{
+    long v = 0;
+
+    if (n == 0 || n > 6)
+        return -1;
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] < '0' || p[i] > '9')
+            return -1;
+        v = v * 10 + (p[i] - '0');
+    }
+    if (v < min || v > max)
+        return -1;
+    *out = (int)v;
+    return 0;
+}
+
+static int parse_database(const char *p, size_t n, struct url *u, struct err *e)
+{
+    if (parse_int(p, n, 0, URL_MAX_DATABASE, &u->database) == 0)
+        return 0;
+    return err_set(e, ERR_INPUT, "the database \"%.*s\" is not a number from 0 to %d",
+                   (int)(n < 40 ? n : 40), p, URL_MAX_DATABASE);
+}
+
+/* user[:password] */
+static int parse_user(const char *p, size_t n, struct url *u, struct err *e)
+{
+    const char *colon = memchr(p, ':', n);
+    size_t n_user = colon ? (size_t)(colon - p) : n;
+
+    if (decode(p, n_user, u->user, sizeof u->user, "user", e) != 0)
+        return -1;
+    if (!colon && n > 0)
+        return err_set(e, ERR_INPUT, "there is a user but no password: write user:password@");
+    if (!colon)
+        return 0;
+    return decode(colon + 1, n - n_user - 1, u->password, sizeof u->password, "password", e);
+}
+
+/* Takes user and password off the front of [*p, end). The last '@' of the authority counts, so
+ * that a raw '@' in a password works. */
+static int take_user(const char **p, const char *end, struct url *u, struct err *e)
+{
+    const char *at = memrchr(*p, '@', (size_t)(end - *p));
+
+    if (!at)
+        return 0;
+    if (parse_user(*p, (size_t)(at - *p), u, e) != 0)
+        return -1;
+    *p = at + 1;
+    return 0;
+}
+
+static bool is_host(const char *p, size_t n, bool in_brackets)
+{
+    for (size_t i = 0; i < n; i++) {
+        unsigned char c = (unsigned char)p[i];
+
+        if (c <= ' ' || c >= 127 || strchr("/?#@[]%\\\"'<>", c) || (c == ':' && !in_brackets))
+            return false;
+    }
+    return n > 0;
+}
+
+/* host[:port] or [address]:port */
+static int parse_host(const char *p, const char *end, struct url *u, struct err *e)
+{
+    bool in_brackets = p < end && *p == '[';
+    const char *stop = memchr(p, in_brackets ? ']' : ':', (size_t)(end - p));
+    const char *after;
+    size_t n;
+
+    if (in_brackets && !stop)
+        return err_set(e, ERR_INPUT, "the host begins with [ and has no ]");
+    p += in_brackets;
+    n = (size_t)((stop ? stop : end) - p);
+    if (!is_host(p, n, in_brackets) || n >= sizeof u->host)
+        return err_set(e, ERR_INPUT,
+                       n == 0 ? "the host is missing" : "the host is not a name or address");
+    memcpy(u->host, p, n);
+    u->host[n] = 0;
+    after = stop ? stop + in_brackets : end;
+    u->port = URL_DEFAULT_PORT;
+    if (after < end &&
+        (*after != ':' || parse_int(after + 1, (size_t)(end - after - 1), 1, 65535, &u->port) != 0))
+        return err_set(e, ERR_INPUT, "the port is not a number from 1 to 65535");
+    snprintf(u->shown, sizeof u->shown, in_brackets ? "[%s]:%d" : "%s:%d", u->host, u->port);
+    return 0;
+}
+
+static int parse_tcp(const char *p, struct url *u, struct err *e)
+{
+    const char *end = p + strcspn(p, "/?#");
+
+    /* a raw '/' in a password ends the authority early: say what to do about it */
+    if (*end == '/' && strchr(end, '@'))
+        return err_set(e, ERR_INPUT, "there is an @ after the host: write / in a password as %%2F");
+    if (take_user(&p, end, u, e) != 0 || parse_host(p, end, u, e) != 0)
+        return -1;
+    if (*end == '/' && end[1])
+        return parse_database(end + 1, strlen(end + 1), u, e);
+    if (*end && *end != '/')
+        return err_set(e, ERR_INPUT, "there is something after the host: only /database may be");
+    return 0;
+}
+
+static int parse_unix(const char *p, struct url *u, struct err *e)
+{
+    const char *query = strchr(p, '?');
+    const char *end = query ? query : p + strlen(p);
+
+    u->is_unix = true;
+    if (strncmp(p, "//", 2) == 0) {
+        const char *path = strchr(p + 2, '/');
+
+        if (!path || path >= end)
+            return err_set(e, ERR_INPUT, "the path of the socket is missing");
+        p += 2;
+        if (take_user(&p, path, u, e) != 0)
+            return -1;
+        if (p != path)
+            return err_set(e, ERR_INPUT, "unix:// takes no host: write unix:/path");
+    }
+    if (p == end)
+        return err_set(e, ERR_INPUT, "the path of the socket is missing");
+    if (decode(p, (size_t)(end - p), u->path, sizeof u->path, "path of the socket", e) != 0)
+        return -1;
+    snprintf(u->shown, sizeof u->shown, "%s", u->path);
+    if (!query)
+        return 0;
+    if (strncmp(query, "?db=", 4) != 0)
+        return err_set(e, ERR_INPUT, "after the path only ?db=number may stand");
+    return parse_database(query + 4, strlen(query + 4), u, e);
+}
+
+int url_parse(const char *text, struct url *u, struct err *e)
+{
+    *u = (struct url){0};
+    if (strncmp(text, "redis://", 8) == 0)
+        return parse_tcp(text + 8, u, e);
+    if (strncmp(text, "rediss://", 9) == 0) {
+        u->is_tls = true;
+        return parse_tcp(text + 9, u, e);
+    }
+    if (strncmp(text, "unix:", 5) == 0)
+        return parse_unix(text + 5, u, e);
+    return err_set(e, ERR_INPUT, "the address of Redis begins with redis://, rediss:// or unix:");
+}
