@@ -1,0 +1,287 @@
+/* Notify: who should know what by now, and who was told what.
+ *
+ * Alerts come in, are routed and grouped into incidents; for each lane (one channel of one
+ * receiver) and incident a ledger entry holds what was last delivered and what is owed. What
+ * should be known is computed from (alerts, configuration, silences, acknowledgements, time)
+ * whenever one of them changes, and the difference becomes due. Nothing is queued: a message is
+ * made when deliver claims it.
+ *
+ * Promises: who was told "firing" is told "resolved" (also through a silence); nobody hears
+ * "resolved" of what was not announced, except that a send which had become due and could not be
+ * delivered in time is told afterwards with both times; what is silenced is not announced; when a
+ * silence ends with the alert still on it is announced at once; nothing owed is cleared but by
+ * delivery or by an expiry that is recorded in tocsin:{c}:audit.
+ *
+ * All state is in memory and mirrored through the store (keys tocsin:{c}:groups, :ledger,
+ * :silences, :meta, :due, :audit). */
+#ifndef TOCSIN_NOTIFY_H
+#define TOCSIN_NOTIFY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/hash.h"
+#include "model/matcher.h"
+#include "model/notice.h"
+#include "tocsin/alert.h"
+#include "tocsin/loop.h"
+#include "tocsin/store.h"
+
+struct config; /* tocsin/config.h */
+struct notify;
+
+struct notify_options {
+    struct clock *clock; /* borrowed */
+    struct loop *loop;   /* NULL: the caller calls notify_run() when notify_next_ms() is due */
+    struct store *store; /* NULL: nothing is kept */
+    const struct config *config; /* borrowed until notify_configure() */
+    /* Told (from the loop, at most once a turn per lane) that a lane has something to send:
+     * deliver answers with notify_claim(). NULL: whoever delivers asks by itself. */
+    void (*due)(const char *lane, void *arg);
+    /* True for channel types that edit an earlier message: they also hear of acknowledgements and
+     * of a lowered priority. NULL: none. */
+    bool (*edits)(const char *channel, void *arg);
+    /* Something about an incident changed (for live pages). NULL: nobody listens. */
+    void (*changed)(uint64_t incident, void *arg);
+    void *arg;
+    /* A temporary failure is retried for this long, then it is a dead letter; 0: 1 h. */
+    int64_t retry_for_ms;
+    /* A send that is later than this says so (`late_ms`, reason text); 0: 10 min. */
+    int64_t late_ms;
+    size_t max_incidents;      /* that ended and are kept; 0: 10,000 */
+    int64_t keep_incidents_ms; /* 0: 30 days */
+    size_t max_silences;       /* 0: 10,000 */
+};
+
+struct notify *notify_new(const struct notify_options *o); /* NULL: no memory */
+void notify_free(struct notify *n);
+
+/* --- restoring: notify_new, store_load -> notify_load for each field, notify_start --- */
+
+/* True when `t` is a table of notify (the field was taken, or logged and left out). */
+bool notify_load(struct notify *n, struct store_table *t, const char *field, size_t field_len,
+                 const char *value, size_t len);
+/* Compares with the alerts of the book (may be NULL): what is on there and unknown here is taken
+ * in, what is on here and not there has ended. Sends that were claimed when the program ended are
+ * due once more, with the same key while their content is the same. */
+void notify_start(struct notify *n, struct alert_book *book);
+
+/* --- what comes in --- */
+
+/* An alert changed, or its value did (CHANGE_NONE): alert_book_options.changed. */
+void notify_alert(struct notify *n, const struct alert *a, enum alert_change change, int64_t at_ms);
+/* Another configuration: routes every alert again. Lanes that no longer receive an alert they
+ * were told of get an end with the reason "moved"; those of receivers that are gone are recorded
+ * as expired. `c` is borrowed; the old one may be freed when this returns. */
+void notify_configure(struct notify *n, const struct config *c);
+/* Does what is due by the clock. Called by notify itself when it has a loop. */
+void notify_run(struct notify *n);
+/* When notify_run() has something to do next, 0: nothing waits. */
+int64_t notify_next_ms(const struct notify *n);
+
+/* --- what goes out: deliver's side --- */
+
+/* What is to be sent next on a lane, most severe and then oldest first; NULL: nothing is due. At
+ * most one is claimed per lane and incident; different incidents of a lane may be in flight side by
+ * side. The claim is stored with the turn. The notice ends with notify_commit(). */
+struct notice *notify_claim(struct notify *n, const char *lane);
+
+enum outcome_kind {
+    OUTCOME_DELIVERED,
+    OUTCOME_TEMPORARY, /* again at retry_ms */
+    OUTCOME_PERMANENT, /* refused: a dead letter until its content changes or somebody retries */
+    OUTCOME_UNKNOWN,   /* it may have arrived: sent again rather than not at all */
+    OUTCOME_RETURNED,  /* was not tried (shutting down, lane paused): due again at retry_ms */
+};
+struct outcome {
+    enum outcome_kind kind;
+    int64_t retry_ms;  /* instant of the next try (TEMPORARY, UNKNOWN, RETURNED); 0: in 10 s */
+    const char *error; /* for people; at most 300 bytes are kept; NULL: none */
+    const char *data;  /* to be kept for later messages of this lane and incident (message ids):
+                          a JSON value of at most 2 KiB; NULL: as it was */
+};
+/* Records the outcome and frees the notice. */
+void notify_commit(struct notify *n, struct notice *x, const struct outcome *o);
+
+/* Every lane of the configuration, and those that still owe something. */
+void notify_lanes(struct notify *n,
+                  void (*each)(const char *lane, const char *receiver, const char *channel,
+                               size_t channel_index, void *arg),
+                  void *arg);
+/* How much waits on a lane now, and since when the oldest does (0: nothing). */
+size_t notify_waiting(const struct notify *n, const char *lane, int64_t *since_ms);
+
+/* A notice for `receiver test`: to be sent as it is; free with notify_notice_free(). NULL: no such
+ * receiver or channel. */
+struct notice *notify_test_notice(struct notify *n, const char *receiver, size_t channel_index);
+void notify_notice_free(struct notice *x); /* only of notices that are never committed */
+
+/* --- who acts: a person through the page, a command or a channel --- */
+
+struct actor {
+    const char *who;              /* "ana"; required */
+    const char *origin;           /* "cli", "page", "slack", "api v2"; may be NULL */
+    struct matcher *const *scope; /* implied matchers on everything; borrowed */
+    size_t n_scope;
+    bool admin;
+};
+
+/* Calls `then` when everything done so far is stored (durable), or at once with durable = false
+ * while Redis is away: answer a request only then, and say so when it is not durable. */
+void notify_after(struct notify *n, void (*then)(bool durable, void *arg), void *arg);
+
+/* --- silences --- */
+
+enum silence_state { SILENCE_PENDING, SILENCE_ACTIVE, SILENCE_EXPIRED };
+extern const char *const silence_state_names[]; /* "pending" … */
+
+struct silence {
+    char id[UUID_LEN + 1];
+    char short_id[16];         /* "s31" */
+    struct matcher **matchers; /* all must match */
+    size_t n_matchers;
+    struct matcher **scope; /* of its creator: must match as well */
+    size_t n_scope;
+    int64_t starts_ms, ends_ms, updated_ms;
+    int priority; /* alerts more severe than this are not held; 0: all are held */
+    char *by, *comment, *origin;
+    uint64_t incident;   /* made from this incident, 0: not */
+    bool until_resolved; /* ends as soon as its incident does */
+    uint64_t muted;      /* alerts it has held back so far */
+};
+
+struct silence_request {
+    const char *id;                  /* UUID or short id to update; NULL or "": a new one */
+    struct matcher *const *matchers; /* references are taken */
+    size_t n_matchers;
+    uint64_t incident;          /* instead of matchers: the incident's exact alertname and group
+                                   labels (0: not) */
+    int64_t starts_ms, ends_ms; /* starts_ms 0 or past: now */
+    bool until_resolved;        /* of an incident: at most 24 h */
+    const char *comment;
+    int64_t wide;      /* the count the person has seen and typed; -1: any (Alertmanager's
+                                   API: warned and recorded instead of refused) */
+    bool any_priority; /* also hold a rise in priority */
+};
+
+struct silence_preview {
+    size_t now, incidents;       /* alerts firing now that it would hold; incidents they are in */
+    size_t active;               /* firing alerts in all */
+    size_t week;                 /* alert starts of the last 7 days that it matches */
+    bool week_complete;          /* false: older starts were not kept */
+    size_t rules;                /* different alertnames among `now` */
+    int priority;                /* most severe among `now`, 0: none */
+    bool wide;                   /* more than 50 or 20 % of those firing: needs wide = now */
+    bool own;                    /* would hold Tocsin's own alerts: needs admin */
+    uint64_t first_incidents[8]; /* numbers, for the text */
+};
+
+/* What a silence would do, by the very code that will act. -1 with `e`: refused whatever is
+ * confirmed (no matcher, all match the empty string or are negative, unknown incident …). */
+int notify_silence_preview(struct notify *n, const struct silence_request *r, const struct actor *a,
+                           struct silence_preview *out, struct err *e) MUST_USE;
+/* Creates or updates. Effective at once. NULL with `e`: ERR_REFUSED and a sentence that names the
+ * guard rail, ERR_INPUT, ERR_LIMIT. An update that changes matchers or scope of a silence that has
+ * begun ends the old one and makes a new one, as Alertmanager does. The result is valid until the
+ * next call. `p` (may be NULL) gets the preview. */
+const struct silence *notify_silence(struct notify *n, const struct silence_request *r,
+                                     const struct actor *a, struct silence_preview *p,
+                                     struct err *e);
+/* Ends a silence now. `id`: UUID or short id. ERR_INPUT when there is none. */
+int notify_silence_expire(struct notify *n, const char *id, const struct actor *a,
+                          struct err *e) MUST_USE;
+const struct silence *notify_silence_find(const struct notify *n, const char *id);
+enum silence_state silence_state(const struct silence *s, int64_t at_ms);
+/* Active by soonest end, pending by soonest start, expired by latest end. Nothing may be changed
+ * during the walk. */
+void notify_silences(const struct notify *n, void (*each)(const struct silence *s, void *arg),
+                     void *arg);
+/* {"id","short","matchers":[{"name","value","isRegex","isEqual"}],"startsAt","endsAt","createdBy",
+ * "comment","updatedAt","status":{"state"},"priority","incident","scope","origin","muted"} and,
+ * with a preview, "mutes":{"now","week"}. */
+void silence_json(const struct silence *s, const struct silence_preview *p, int64_t at_ms,
+                  struct buf *out);
+
+/* --- acknowledgements --- */
+
+/* for_ms 0: until resolved. Repeats stop; new alerts and a rise in priority break through. */
+int notify_ack(struct notify *n, uint64_t incident, int64_t for_ms, const char *note,
+               const struct actor *a, struct err *e) MUST_USE;
+int notify_release(struct notify *n, uint64_t incident, const struct actor *a,
+                   struct err *e) MUST_USE;
+
+/* --- questions --- */
+
+struct incident_view {
+    uint64_t number;
+    struct label *group_labels;
+    size_t n_group_labels;
+    int64_t opened_ms, ended_ms; /* ended_ms 0: still on */
+    bool settled;                /* every lane has been told everything */
+    int priority;
+    size_t firing, resolved, held; /* alerts; held: firing, and silenced or suppressed */
+    struct notice_ack ack;
+    const char *summary; /* of its most severe alert: annotation, else its name */
+};
+/* Newest first, those before number `before` (0: from the newest), at most `limit`; `open_only`:
+ * not ended. Views are valid during the call. */
+void notify_incidents(const struct notify *n, uint64_t before, size_t limit, bool open_only,
+                      const struct actor *a, void (*each)(const struct incident_view *v, void *arg),
+                      void *arg);
+/* JSON of one incident with its alerts (labels, annotations, value, why, held by) and receivers.
+ * -1: no such number, or outside the actor's scope. */
+int notify_incident_json(const struct notify *n, uint64_t number, const struct actor *a,
+                         struct buf *out) MUST_USE;
+/* JSON: where it went, per lane what was told and when, what is owed, when it is sent next, what
+ * holds it back (silences, acknowledgement, group wait, failing receiver), the next reminder. */
+int notify_explain_incident(const struct notify *n, uint64_t number, struct buf *out) MUST_USE;
+/* The same of one alert: its incidents and receivers, or why it goes nowhere. */
+void notify_explain_alert(const struct notify *n, const struct alert *a, struct buf *out);
+/* Of labels that need not exist: {"routes":[{"path","receivers","group_by",…}]}. */
+void notify_explain_route(const struct notify *n, const struct label *l, size_t n_labels,
+                          int priority, int64_t at_ms, struct buf *out);
+
+/* What Alertmanager's API tells of an alert. Lists are valid until the next call of notify. */
+struct alert_standing {
+    bool suppressed;                /* silenced, or held by `unless` */
+    const char *const *silenced_by; /* UUIDs */
+    size_t n_silenced_by;
+    const char *const *receivers;
+    size_t n_receivers;
+    uint64_t incident; /* the first one, 0: none */
+};
+void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out);
+
+/* Alert groups for GET /api/v2/alerts/groups: one per open incident and receiver. `alerts` gives
+ * fingerprints for alert_by_fingerprint(). */
+void notify_groups(const struct notify *n,
+                   void (*each)(const struct label *group, size_t n_group, const char *receiver,
+                                const uint64_t *fingerprints, size_t n_alerts, void *arg),
+                   void *arg);
+
+/* Ledger entries as a JSON array: those with something in flight, retried, given to a fallback or
+ * dead; `all`: every one of incidents that are not settled. Newest incident first. */
+void notify_deliveries_json(const struct notify *n, bool all, size_t limit, struct buf *out);
+int notify_delivery_json(const struct notify *n, uint64_t incident, const char *lane,
+                         struct buf *out) MUST_USE;
+/* Tries a dead or waiting one again now; drops what is owed (recorded). */
+int notify_retry(struct notify *n, uint64_t incident, const char *lane, const struct actor *a,
+                 struct err *e) MUST_USE;
+int notify_drop(struct notify *n, uint64_t incident, const char *lane, const struct actor *a,
+                struct err *e) MUST_USE;
+
+struct notify_stats {
+    size_t incidents_open, incidents_kept, alerts, firing, held;
+    size_t entries, due, claimed, retrying, fallback, dead;
+    size_t silences_active, silences_pending, silences_expired;
+    uint64_t delivered, failed, unknown, expired, missed; /* since the start */
+    uint64_t overflow;     /* alerts or incidents refused by a bound */
+    int64_t oldest_due_ms; /* since when the oldest due send waits, 0: none */
+};
+void notify_stats(const struct notify *n, struct notify_stats *out);
+
+#endif
