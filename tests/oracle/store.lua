@@ -1,0 +1,187 @@
+-- Everything that has arrived, kept whole. A series keeps its samples three ways, because the
+-- window functions ask three different questions:
+--   placed  by their own time; of several with one time the last written stays; `false` marks
+--           the end of the series (staleness). Gauges and, for their values, counters.
+--   steps   in order of arrival, late and repeated ones ignored: each with the increment since
+--           the one before it, or none where nobody knows it. Counters, changes, resets.
+--   deltas  by their own time, all of them: samples that are increments themselves.
+local vectors = require "vectors"
+local matchers = require "matchers"
+
+local store = {}
+store.__index = store
+
+local STALENESS_MS = 5 * 60000
+local FUTURE_MS = 60000
+local USUAL_OF = 8             -- the usual interval is the median of this many
+
+function store.new(defaults)
+    return setmetatable({ defaults = defaults or {}, series = {}, by_key = {}, sources = {},
+        events = {}, n_taken = 0 }, store)
+end
+
+-- Position of the first time after `t` in an ascending list.
+function store.after(times, t)
+    local low, high = 1, #times + 1
+    while low < high do
+        local middle = (low + high) // 2
+        if times[middle] <= t then low = middle + 1 else high = middle end
+    end
+    return low
+end
+
+local function insert(list, t, v)
+    local at = store.after(list.t, t)
+    table.insert(list.t, at, t)
+    table.insert(list.v, at, v)
+end
+
+local function place(placed, t, v)
+    local at = store.after(placed.t, t) - 1
+    if placed.t[at] == t then placed.v[at] = v else insert(placed, t, v) end
+end
+
+-- A source is alive once it has shown two sample times; its two earliest are enough to tell
+-- whether it was so before a given time.
+local function note_source(source, t)
+    if source.first == t or source.second == t then return end
+    if not source.first or t < source.first then
+        source.first, source.second = t, source.first
+    elseif not source.second or t < source.second then
+        source.second = t
+    end
+end
+
+local function was_alive(source, t) return source.second ~= nil and source.second < t end
+
+local function usual_interval(intervals)
+    local n = #intervals
+    local last = table.move(intervals, math.max(1, n - USUAL_OF + 1), n, 1, {})
+    table.sort(last)
+    if #last == 0 then return 0 end
+    local low, high = last[(#last + 1) // 2], last[#last // 2 + 1]
+    return (low + high) / 2
+end
+
+local function add_step(series, t, v)
+    local steps = series.steps
+    local n = #steps.t
+    local before, old = steps.t[n], steps.v[n]
+    if n > 0 and t <= before then return end
+    local increment, changed, dropped = false, false, false
+    if n == 0 then
+        if was_alive(series.source, t) then increment = v end
+    else
+        local known_for = math.max(STALENESS_MS, 3 * usual_interval(series.intervals))
+        if t - before <= known_for then
+            increment = v >= old and v - old or v
+            changed, dropped = v ~= old, v < old
+        end
+        series.intervals[#series.intervals + 1] = t - before
+    end
+    n = n + 1
+    steps.t[n], steps.v[n], steps.increment[n] = t, v, increment
+    steps.changed[n], steps.dropped[n] = changed, dropped
+end
+
+function store:find_series(entry)
+    local labels = {}
+    for label, value in pairs(self.defaults.labels or {}) do labels[label] = value end
+    for label, value in pairs(entry.labels or {}) do labels[label] = value end
+    for label, value in pairs(labels) do
+        labels[label] = value ~= "" and tostring(value) or nil
+    end
+    local key = vectors.key(labels)
+    local id = entry.name .. "{" .. key
+    local series = self.by_key[id]
+    if series then return series end
+    local origin = table.concat({ entry.token or self.defaults.token or "", labels.job or "",
+        labels.instance or "" }, "\0")
+    self.sources[origin] = self.sources[origin] or {}
+    series = {
+        name = entry.name, labels = labels, key = key, born = self.n_taken,
+        source = self.sources[origin], intervals = {},
+        placed = { t = {}, v = {} }, deltas = { t = {}, v = {} },
+        steps = { t = {}, v = {}, increment = {}, changed = {}, dropped = {} },
+    }
+    self.by_key[id] = series
+    self.series[entry.name] = self.series[entry.name] or {}
+    table.insert(self.series[entry.name], series)
+    return series
+end
+
+local function time_of(entry)
+    local t = entry.t or entry.at
+    return t > entry.at + FUTURE_MS and entry.at or t
+end
+
+function store:take_sample(entry)
+    local t = time_of(entry)
+    local kind = entry.type or self.defaults.type or "gauge"
+    if entry.stale then
+        local id = self:find_series(entry)
+        place(id.placed, t, false)
+        return
+    end
+    local v = entry.v + 0.0
+    if v ~= v or v == math.huge or v == -math.huge then return end
+    local series = self:find_series(entry)
+    if kind == "delta" then
+        insert(series.deltas, t, v)
+    else
+        place(series.placed, t, v)
+        add_step(series, t, v)
+    end
+    note_source(series.source, t)
+end
+
+function store:take(entry)
+    self.n_taken = self.n_taken + 1
+    if entry.kind == "event" then
+        self.events[#self.events + 1] = { t = time_of(entry), fields = entry.fields,
+            born = self.n_taken }
+    else
+        self:take_sample(entry)
+    end
+end
+
+-- ------------------------------------------------------------------ what a leaf sees
+
+-- The members of a leaf, grouped: { key -> { labels, series = {…} | events = {…}, born } }.
+-- Kept on the leaf's view and only extended, since series and events are never taken away.
+function store:groups(view)
+    local leaf = view.leaf
+    if leaf.selector.source == "logs" then return self:event_groups(view) end
+    local name = leaf.selector.name
+    for _, source in ipairs { { name, false }, view.wants_buckets and { name .. "_bucket", true } } do
+        local list, is_bucket = self.series[source[1]] or {}, source[2]
+        local seen = view.seen[source[1]] or 0
+        for i = seen + 1, #list do
+            local series = list[i]
+            if matchers.all_accept(leaf.selector.matchers, series.labels) then
+                local labels = view.group_labels(series.labels, is_bucket)
+                local group = view.group(labels, series.born)
+                table.insert(is_bucket and group.buckets or group.series, series)
+            end
+        end
+        view.seen[source[1]] = #list
+    end
+    return view.groups
+end
+
+function store:event_groups(view)
+    local leaf = view.leaf
+    local field = rawget(leaf.selector, "field_name")
+    for i = (view.seen.events or 0) + 1, #self.events do
+        local event = self.events[i]
+        local value = not field and 0 or tonumber(event.fields[field])
+        if value and matchers.all_accept(leaf.selector.matchers, event.fields) then
+            local group = view.group(view.group_labels(event.fields, false), event.born)
+            insert(group.events, event.t, value)
+        end
+    end
+    view.seen.events = #self.events
+    return view.groups
+end
+
+return store
