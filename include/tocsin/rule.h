@@ -1,0 +1,90 @@
+/* Running rules: expression graphs evaluated over windows, looks handed to the alerts.
+ *
+ * Instants come from the journal, never from the live clock: block receive times and grid ticks.
+ * A rule whose graph has one leaf looks in the turn that applied its block, for the groups that
+ * were touched; one with several looks at a group when all of its leaves have advanced and the
+ * source that sent the data is complete, at most `delay` after the first of them; every rule looks
+ * at all its groups on its tick. T never goes back. The same blocks give the same looks. */
+#ifndef TOCSIN_RULE_H
+#define TOCSIN_RULE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "model/rule_def.h"
+#include "tocsin/alert.h"
+#include "tocsin/rulefile.h"
+#include "tocsin/window.h"
+
+struct rules; /* the engine */
+struct rule;  /* one running rule */
+
+struct rules_options {
+    struct labelsets *labels;   /* borrowed, like all of these */
+    struct windows *windows;
+    struct alert_book *book;
+    struct clock *clock;        /* only to measure how long looks take */
+};
+
+struct rules *rules_new(const struct rules_options *o); /* NULL: no memory */
+void rules_free(struct rules *e);
+
+/* Makes the rules of one file the running ones, replacing those of the version that ran under the
+ * same path (NULL `file`: the file is gone). The set of all files must have passed
+ * rulefiles_check(). State is kept as alert_rule_put() says. -1: a bound or no memory; what ran
+ * before goes on. */
+int rules_put(struct rules *e, const char *path, struct rulefile *file, int64_t at_ms,
+              struct err *e_out) MUST_USE;
+/* After the last rules_put() of a reload: order of evaluation, links of firing(). Rules are removed
+ * here, when no file defines them any more (so that a rule may move between files). */
+void rules_link(struct rules *e, int64_t at_ms);
+
+/* Instants up to `at_ms` have been decided by an earlier run: replay below it fills windows only. */
+void rules_decide_after(struct rules *e, int64_t at_ms);
+/* Ticks up to `at_ms` are passed over (a start after an outage, a suspended machine). */
+void rules_skip_to(struct rules *e, int64_t at_ms);
+
+/* Before a block with this receive time is applied: the ticks and delayed looks before it. */
+void rules_before_block(struct rules *e, int64_t recv_ms);
+/* After windows_apply() of that block: early looks. `newest_ms` is what it returned. */
+void rules_after_block(struct rules *e, int64_t recv_ms, int64_t newest_ms,
+                       const struct logevent *events, size_t n_events);
+/* Everything due up to `at_ms`, when all blocks received until then are applied. */
+void rules_advance(struct rules *e, int64_t at_ms);
+/* When the next tick or delayed look is due (for a timer). */
+int64_t rules_next_ms(const struct rules *e);
+int64_t rules_now_ms(const struct rules *e); /* T */
+
+/* --- for people --- */
+size_t rules_count(const struct rules *e);
+const struct rule *rules_at(const struct rules *e, size_t i); /* in order of evaluation */
+struct rule *rules_find(const struct rules *e, const char *name);
+const struct rule_def *rule_definition(const struct rule *r);
+
+struct rule_stats {
+    uint64_t looks, groups_looked, errors;
+    uint64_t busy_ns;             /* in looks, in all */
+    int64_t last_tick_ms, last_took_us;
+    uint32_t groups;              /* rows now */
+    uint32_t overflow;            /* groups over `limit` */
+    bool broken;                  /* quarantined: its alerts are frozen */
+    int64_t retry_ms;             /* when it is tried again */
+    const char *error;            /* the last, "" for none */
+    bool matched;                 /* its leaves have seen at least one series or event, ever */
+    int64_t since_ms;             /* running since */
+};
+void rule_stats(const struct rule *r, struct rule_stats *out);
+/* A rule of this name or file has been loaded anew: tries a quarantined rule again at once. */
+
+/* The groups of a rule whose labels contain all of `want` (sorted; n = 0: all), at most `max`. */
+size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max);
+/* The evaluated tree of a rule for one group, now: {"node","value"|"truth",…,"children":[]}. */
+void rule_explain(struct rule *r, labelset group, struct json *j);
+/* For each leaf: text, groups, newest sample, memory; for `check --live` and explain's why-not. */
+void rule_explain_leaves(struct rule *r, struct json *j);
+
+#endif

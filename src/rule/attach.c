@@ -1,0 +1,226 @@
+#include "rule/attach.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+#define EVENT_BYTES_MAX 4096
+#define VALUE_BYTES_MAX 1024
+#define GROUPS_MAX      1000
+
+struct kept_event {
+    int64_t t_ms;
+    char *bytes; /* names and values, behind the views */
+    struct label *fields;
+    size_t n_fields;
+};
+
+struct group_events {
+    struct kept_event ring[ATTACH_EVENTS_MAX];
+    uint32_t n, next;
+};
+
+/* The first log leaf of the rule's value or conditions. */
+static const struct leaf_spec *log_leaf(const struct rule_def *d)
+{
+    if (d->attach_from && d->attach_from->kind == EXPR_LEAF)
+        return d->attach_from->leaf;
+    for (size_t i = 0; i < d->n_leaves; i++)
+        if (d->leaves[i]->leaf->source == LEAF_LOGS)
+            return d->leaves[i]->leaf;
+    return NULL;
+}
+
+static bool texts_use_events(const struct rule_def *d)
+{
+    for (size_t i = 0; i < d->n_annotations; i++)
+        if (strstr(d->annotations[i].value, "{event_"))
+            return true;
+    return false;
+}
+
+int attachments_init(struct attachments *a, const struct rule_def *d, struct labelsets *ls)
+{
+    *a = (struct attachments){.d = d, .labels = ls};
+    if (d->attach_events == 0 && !texts_use_events(d))
+        return 0;
+    a->from = log_leaf(d);
+    if (!a->from)
+        return 0;
+    a->keep = d->attach_events ? d->attach_events : 1;
+    if (a->keep > ATTACH_EVENTS_MAX)
+        a->keep = ATTACH_EVENTS_MAX;
+    a->groups = map_new();
+    return a->groups ? 0 : -1;
+}
+
+static void drop_event(struct kept_event *k)
+{
+    mem_free(k->bytes);
+    mem_free(k->fields);
+    *k = (struct kept_event){0};
+}
+
+static void drop_group(void *value)
+{
+    struct group_events *g = value;
+
+    for (size_t i = 0; i < ATTACH_EVENTS_MAX; i++)
+        drop_event(&g->ring[i]);
+    mem_free(g);
+}
+
+void attachments_clear(struct attachments *a)
+{
+    map_free(a->groups, drop_group);
+    *a = (struct attachments){0};
+}
+
+/* Names whose values must never reach a message or Redis. */
+static bool is_secret(const struct label *f)
+{
+    static const char *const words[] = {"password", "passwd",        "secret", "token",
+                                        "api_key",  "authorization", "cookie", "private_key"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (size_t at = 0; at + strlen(words[i]) <= f->name_len; at++)
+            if (strncasecmp(f->name + at, words[i], strlen(words[i])) == 0)
+                return true;
+    return false;
+}
+
+static int keep_event(struct kept_event *k, const struct logevent *e)
+{
+    size_t bytes = 0, used = 0;
+    char *p;
+
+    k->fields = mem_alloc(e->n_fields * sizeof *k->fields);
+    k->bytes = p = mem_alloc(EVENT_BYTES_MAX);
+    if (!k->fields || !k->bytes) {
+        drop_event(k);
+        return -1;
+    }
+    for (uint32_t i = 0; i < e->n_fields; i++) {
+        struct label f = e->fields[i];
+        size_t len = text_utf8_cut(f.value, f.value_len, VALUE_BYTES_MAX);
+
+        if (is_secret(&f)) {
+            f.value = "[redacted]";
+            len = strlen(f.value);
+        }
+        if (bytes + f.name_len + len + 2 > EVENT_BYTES_MAX)
+            continue;
+        bytes += f.name_len + len + 2;
+        k->fields[used].name = memcpy(p, f.name, f.name_len);
+        k->fields[used].name_len = f.name_len;
+        p += f.name_len;
+        *p++ = 0;
+        k->fields[used].value = memcpy(p, f.value, len);
+        k->fields[used++].value_len = (uint32_t)len;
+        p += len;
+        *p++ = 0;
+    }
+    k->n_fields = used;
+    k->t_ms = e->t_ms;
+    return 0;
+}
+
+static bool matches(const struct leaf_spec *s, const struct logevent *e)
+{
+    for (size_t i = 0; i < s->n_matchers; i++) {
+        const char *name = matcher_name(s->matchers[i]);
+        const struct label *f = logevent_field(e, name, strlen(name));
+
+        if (!matcher_test(s->matchers[i], f ? f->value : "", f ? f->value_len : 0))
+            return false;
+    }
+    return true;
+}
+
+static labelset group_of(const struct attachments *a, const struct logevent *e)
+{
+    struct label picked[LABELS_MAX];
+    size_t n = 0;
+
+    for (size_t i = 0; i < a->from->n_labels && n < LABELS_MAX; i++) {
+        const struct label *f = logevent_field(e, a->from->labels[i], strlen(a->from->labels[i]));
+
+        if (f)
+            picked[n++] = *f;
+    }
+    return labelsets_find(a->labels, picked, n);
+}
+
+void attachments_note(struct attachments *a, const struct logevent *e)
+{
+    struct group_events *g;
+    labelset group;
+
+    if (!a->from || !matches(a->from, e) || (group = group_of(a, e)) == LABELSET_NONE)
+        return;
+    g = map_get(a->groups, &group, sizeof group);
+    if (!g) {
+        if (map_count(a->groups) >= GROUPS_MAX || !(g = mem_zalloc(sizeof *g)))
+            return;
+        if (map_put(a->groups, &group, sizeof group, g, NULL) < 0) {
+            mem_free(g);
+            return;
+        }
+    }
+    drop_event(&g->ring[g->next]);
+    if (keep_event(&g->ring[g->next], e) < 0)
+        return;
+    g->next = (g->next + 1) % a->keep;
+    if (g->n < a->keep)
+        g->n++;
+}
+
+static const struct kept_event *newest(const struct attachments *a, const struct group_events *g,
+                                       uint32_t back)
+{
+    return &g->ring[(g->next + a->keep - 1 - back) % a->keep];
+}
+
+size_t attachments_newest(const struct attachments *a, labelset group, const struct label **fields)
+{
+    const struct group_events *g = a->from ? map_get(a->groups, &group, sizeof group) : NULL;
+
+    if (!g || g->n == 0)
+        return 0;
+    *fields = newest(a, g, 0)->fields;
+    return newest(a, g, 0)->n_fields;
+}
+
+static bool wanted(const struct rule_def *d, const struct label *f)
+{
+    if (d->n_attach_fields == 0)
+        return true;
+    for (size_t i = 0; i < d->n_attach_fields; i++)
+        if (strcmp(d->attach_fields[i], f->name) == 0)
+            return true;
+    return false;
+}
+
+void attachments_json(const struct attachments *a, labelset group, struct json *j)
+{
+    const struct group_events *g = a->from ? map_get(a->groups, &group, sizeof group) : NULL;
+
+    json_array(j);
+    for (uint32_t i = 0; g && i < g->n; i++) {
+        const struct kept_event *k = newest(a, g, i);
+
+        json_object(j);
+        json_ktime(j, "time", k->t_ms);
+        for (size_t f = 0; f < k->n_fields; f++) {
+            if (!wanted(a->d, &k->fields[f]))
+                continue;
+            json_key_n(j, k->fields[f].name, k->fields[f].name_len);
+            json_str_n(j, k->fields[f].value, k->fields[f].value_len);
+        }
+        json_object_end(j);
+    }
+    json_array_end(j);
+}

@@ -1,0 +1,439 @@
+/* When rules look.
+ *
+ *            block r=10.2      tick 20       block r=20.4        (receive times, seconds)
+ *   ---|---------|---------------|---------------|-----------> engine time
+ *      ^before:  ^after: early   ^all rules      ^before: tick 20 has been; after: early looks
+ *      ticks     looks of what   whose `every`
+ *      <= 10.1   was touched     divides 20
+ *
+ * Live, a timer calls rules_advance() when a tick or a delayed look is due and all that was
+ * received until then is applied; in a replay the blocks themselves move time. Both run the same
+ * instants in the same order. */
+#include <string.h>
+
+#include "base/log.h"
+#include "base/map.h"
+#include "base/mem.h"
+#include "rule/running.h"
+
+#define CATCH_UP_MAX_MS (15 * 60 * 1000) /* ticks further back than this are passed over */
+
+struct use { /* of a leaf, by a rule */
+    struct rule *r;
+    size_t source;
+};
+
+struct uses {
+    struct use *list;
+    size_t n, cap;
+};
+
+struct rules {
+    struct rules_context c;
+    struct rule **order; /* of evaluation */
+    size_t n;
+    struct rule **retired; /* replaced by a reload, until rules_link() */
+    size_t n_retired, retired_cap;
+    struct map *by_name;
+    struct uses *uses; /* [leaf id] */
+    size_t n_uses;
+    int64_t *grids; /* the distinct `every` of all rules, ms */
+    size_t n_grids;
+    int64_t tick_ms;    /* the last instant of the grids that was run */
+    int64_t delayed_ms; /* next delayed look, INT64_MAX: none */
+    int64_t decided_ms; /* instants up to here were decided by an earlier run */
+    int64_t now_ms;
+};
+
+struct rules *rules_new(const struct rules_options *o)
+{
+    struct rules *e = mem_zalloc(sizeof *e);
+
+    if (!e)
+        return NULL;
+    e->c = (struct rules_context){
+        .labels = o->labels, .windows = o->windows, .book = o->book, .clock = o->clock};
+    e->delayed_ms = INT64_MAX;
+    e->by_name = map_new();
+    if (!e->by_name) {
+        mem_free(e);
+        return NULL;
+    }
+    return e;
+}
+
+const struct rules_context *rules_context(const struct rules *e)
+{
+    return &e->c;
+}
+
+static void clear_uses(struct rules *e)
+{
+    for (size_t i = 0; i < e->n_uses; i++)
+        mem_free(e->uses[i].list);
+    mem_free(e->uses);
+    e->uses = NULL;
+    e->n_uses = 0;
+}
+
+void rules_free(struct rules *e)
+{
+    if (!e)
+        return;
+    clear_uses(e);
+    for (size_t i = 0; i < e->n; i++)
+        running_free(e->order[i]);
+    for (size_t i = 0; i < e->n_retired; i++)
+        running_free(e->retired[i]);
+    map_free(e->by_name, NULL);
+    mem_free(e->order);
+    mem_free(e->retired);
+    mem_free(e->grids);
+    mem_free(e);
+}
+
+/* --- loading --- */
+
+static int retire(struct rules *e, struct rule *r)
+{
+    if (mem_grow((void **)&e->retired, &e->retired_cap, e->n_retired + 1, sizeof *e->retired) < 0)
+        return -1;
+    e->retired[e->n_retired++] = r;
+    return 0;
+}
+
+static void drop_new(struct rule **fresh, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        running_free(fresh[i]);
+    mem_free(fresh);
+}
+
+/* The rules of other files stay; those of `path` are replaced by `fresh`. */
+static int swap_file(struct rules *e, const char *path, struct rule **fresh, size_t n_fresh)
+{
+    struct rule **order = mem_alloc((e->n + n_fresh + 1) * sizeof *order);
+    size_t n = 0, before = e->n_retired;
+
+    if (!order)
+        return -1;
+    for (size_t i = 0; i < e->n; i++) {
+        if (strcmp(e->order[i]->d->file, path) != 0) {
+            order[n++] = e->order[i];
+        } else if (retire(e, e->order[i]) < 0) {
+            e->n_retired = before;
+            mem_free(order);
+            return -1;
+        }
+    }
+    for (size_t i = 0; i < n_fresh; i++)
+        order[n++] = fresh[i];
+    mem_free(e->order);
+    e->order = order;
+    e->n = n;
+    return 0;
+}
+
+int rules_put(struct rules *e, const char *path, struct rulefile *file, int64_t at_ms,
+              struct err *e_out)
+{
+    size_t n = file ? rulefile_count(file) : 0;
+    struct rule **fresh = mem_zalloc((n + 1) * sizeof *fresh);
+
+    if (!fresh)
+        return err_set(e_out, ERR_MEMORY, "no memory for the rules of %s", path);
+    for (size_t i = 0; i < n; i++) {
+        fresh[i] = running_new(e, file, rulefile_rule(file, i), at_ms, e_out);
+        if (!fresh[i]) {
+            drop_new(fresh, i);
+            return -1;
+        }
+    }
+    if (swap_file(e, path, fresh, n) < 0) {
+        drop_new(fresh, n);
+        return err_set(e_out, ERR_MEMORY, "no memory for the rules of %s", path);
+    }
+    mem_free(fresh);
+    return 0;
+}
+
+static void index_names(struct rules *e)
+{
+    map_free(e->by_name, NULL);
+    e->by_name = map_new();
+    for (size_t i = 0; e->by_name && i < e->n; i++)
+        if (map_puts(e->by_name, e->order[i]->d->name, e->order[i], NULL) < 0)
+            log_error("no memory for the index of rules", NULL);
+}
+
+struct rule *rules_find(const struct rules *e, const char *name)
+{
+    return e->by_name ? map_gets(e->by_name, name) : NULL;
+}
+
+/* Rules after those they depend on; rulefiles_check() has refused circles. */
+static void place(struct rules *e, struct rule *r, struct rule **out, size_t *n, size_t depth)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (out[i] == r)
+            return;
+    for (size_t i = 0; depth < e->n && i < r->d->n_deps; i++) {
+        struct rule *other = rules_find(e, r->d->deps[i]);
+
+        if (other && other != r)
+            place(e, other, out, n, depth + 1);
+    }
+    out[(*n)++] = r;
+}
+
+static void sort_by_dependence(struct rules *e)
+{
+    struct rule **out = mem_alloc((e->n + 1) * sizeof *out);
+    size_t n = 0, independent = 0;
+
+    if (!out)
+        return;
+    /* The many that depend on nothing come first, as they stand: no search for them. */
+    for (size_t i = 0; i < e->n; i++)
+        if (e->order[i]->d->n_deps == 0)
+            out[n++] = e->order[i];
+    independent = n;
+    for (size_t i = 0; i < e->n && independent < e->n; i++)
+        if (e->order[i]->d->n_deps > 0)
+            place(e, e->order[i], out, &n, 0);
+    mem_free(e->order);
+    e->order = out;
+}
+
+static void note_use(struct rules *e, struct rule *r, size_t source)
+{
+    leaf_id leaf = r->rs.sources[source].leaf;
+    struct uses *u;
+
+    if (leaf >= e->n_uses) {
+        size_t n = (size_t)leaf + 64;
+        struct uses *grown = mem_realloc(e->uses, n * sizeof *grown);
+
+        if (!grown)
+            return;
+        memset(grown + e->n_uses, 0, (n - e->n_uses) * sizeof *grown);
+        e->uses = grown;
+        e->n_uses = n;
+    }
+    u = &e->uses[leaf];
+    if (mem_grow((void **)&u->list, &u->cap, u->n + 1, sizeof *u->list) == 0)
+        u->list[u->n++] = (struct use){.r = r, .source = source};
+}
+
+static void index_uses(struct rules *e)
+{
+    clear_uses(e);
+    for (size_t i = 0; i < e->n; i++) {
+        struct rule *r = e->order[i];
+
+        for (size_t s = 0; r->early && s < r->rs.n_sources; s++)
+            if (r->rs.sources[s].leaf != LEAF_NONE && r->rs.sources[s].driver)
+                note_use(e, r, s);
+    }
+}
+
+static void find_grids(struct rules *e)
+{
+    int64_t *grids = mem_alloc((e->n + 1) * sizeof *grids);
+    size_t n = 0, k;
+
+    if (!grids)
+        return;
+    for (size_t i = 0; i < e->n; i++) {
+        for (k = 0; k < n && grids[k] != e->order[i]->d->every_ms; k++)
+            continue;
+        if (k == n)
+            grids[n++] = e->order[i]->d->every_ms;
+    }
+    mem_free(e->grids);
+    e->grids = grids;
+    e->n_grids = n;
+}
+
+void rules_link(struct rules *e, int64_t at_ms)
+{
+    struct err err;
+
+    index_names(e);
+    sort_by_dependence(e);
+    for (size_t i = 0; i < e->n; i++)
+        if (running_link(e->order[i], &err) < 0)
+            log_error("a rule could not be linked", "error", err.text, NULL);
+    for (size_t i = 0; i < e->n_retired; i++) {
+        struct rule *old = e->retired[i];
+
+        if (!rules_find(e, old->d->name))
+            alert_rule_remove(e->c.book, old->alerts, "rule removed", at_ms);
+        running_free(old);
+    }
+    e->n_retired = 0;
+    index_uses(e);
+    find_grids(e);
+    e->delayed_ms = INT64_MAX;
+}
+
+/* --- instants --- */
+
+void rules_decide_after(struct rules *e, int64_t at_ms)
+{
+    e->decided_ms = at_ms;
+}
+
+void rules_skip_to(struct rules *e, int64_t at_ms)
+{
+    if (at_ms > e->tick_ms)
+        e->tick_ms = at_ms;
+}
+
+static int64_t next_tick(const struct rules *e)
+{
+    int64_t next_ms = INT64_MAX;
+
+    for (size_t i = 0; i < e->n_grids; i++) {
+        int64_t at_ms = (e->tick_ms / e->grids[i] + 1) * e->grids[i];
+
+        next_ms = at_ms < next_ms ? at_ms : next_ms;
+    }
+    return next_ms;
+}
+
+int64_t rules_next_ms(const struct rules *e)
+{
+    int64_t tick_ms = next_tick(e);
+
+    return tick_ms < e->delayed_ms ? tick_ms : e->delayed_ms;
+}
+
+int64_t rules_now_ms(const struct rules *e)
+{
+    return e->now_ms;
+}
+
+/* Rules that name this one in firing() look at the same instant. */
+static void wake_dependents(struct rules *e, const struct rule *changed)
+{
+    for (size_t i = 0; i < e->n; i++)
+        for (size_t k = 0; k < e->order[i]->d->n_deps; k++)
+            if (strcmp(e->order[i]->d->deps[k], changed->d->name) == 0)
+                e->order[i]->look_due = true;
+}
+
+static void after_look(struct rules *e, struct rule *r)
+{
+    if (!r->changed)
+        return;
+    r->changed = false;
+    wake_dependents(e, r);
+}
+
+/* Runs one instant: ticks that fall on it, touched groups that are complete or have waited long
+ * enough, and rules whose dependencies changed. */
+static void run_instant(struct rules *e, int64_t at_ms, bool is_tick)
+{
+    if (at_ms > e->now_ms)
+        e->now_ms = at_ms;
+    if (at_ms <= e->decided_ms) {
+        e->delayed_ms = INT64_MAX;
+        return;
+    }
+    e->delayed_ms = INT64_MAX;
+    for (size_t i = 0; i < e->n; i++) {
+        struct rule *r = e->order[i];
+        bool due = is_tick && at_ms % r->d->every_ms == 0;
+
+        if (r->n_dirty > 0) {
+            int64_t next_ms = look_touched(r, at_ms);
+
+            e->delayed_ms = next_ms < e->delayed_ms ? next_ms : e->delayed_ms;
+        }
+        if (due || r->look_due) {
+            r->look_due = false;
+            look_all(r, at_ms);
+        }
+        after_look(e, r);
+    }
+    alert_book_set_evaluated_to(e->c.book, at_ms);
+}
+
+void rules_advance(struct rules *e, int64_t at_ms)
+{
+    if (e->tick_ms == 0 || at_ms - e->tick_ms > CATCH_UP_MAX_MS)
+        e->tick_ms = e->tick_ms == 0 ? at_ms - 1 : at_ms - CATCH_UP_MAX_MS;
+    for (;;) {
+        int64_t tick_ms = next_tick(e);
+        bool is_tick = tick_ms <= e->delayed_ms;
+        int64_t next_ms = is_tick ? tick_ms : e->delayed_ms;
+
+        if (next_ms > at_ms || next_ms == INT64_MAX)
+            break;
+        if (is_tick)
+            e->tick_ms = tick_ms;
+        run_instant(e, next_ms, is_tick);
+    }
+}
+
+void rules_before_block(struct rules *e, int64_t recv_ms)
+{
+    rules_advance(e, recv_ms - 1);
+}
+
+void rules_after_block(struct rules *e, int64_t recv_ms, int64_t newest_ms,
+                       const struct logevent *events, size_t n_events)
+{
+    int64_t at_ms = newest_ms > recv_ms ? newest_ms : recv_ms;
+    const leaf_id *leaves;
+    size_t n_leaves = windows_touched_leaves(e->c.windows, &leaves);
+    bool any = false;
+
+    if (at_ms < e->now_ms)
+        at_ms = e->now_ms;
+    for (size_t i = 0; n_events > 0 && i < e->n; i++)
+        for (size_t k = 0; e->order[i]->attached.from && k < n_events; k++)
+            attachments_note(&e->order[i]->attached, &events[k]);
+    for (size_t i = 0; at_ms > e->decided_ms && i < n_leaves; i++) {
+        const struct touched *t;
+        size_t n = windows_touched(e->c.windows, leaves[i], &t);
+
+        for (size_t k = 0; leaves[i] < e->n_uses && k < e->uses[leaves[i]].n; k++) {
+            const struct use *u = &e->uses[leaves[i]].list[k];
+
+            note_touched(u->r, &u->r->rs.sources[u->source], t, n, at_ms);
+            any = true;
+        }
+    }
+    windows_clear_touched(e->c.windows);
+    if (any)
+        run_instant(e, at_ms, false);
+}
+
+/* --- for people --- */
+
+size_t rules_count(const struct rules *e)
+{
+    return e->n;
+}
+
+const struct rule *rules_at(const struct rules *e, size_t i)
+{
+    return e->order[i];
+}
+
+const struct rule_def *rule_definition(const struct rule *r)
+{
+    return r->d;
+}
+
+void rule_stats(const struct rule *r, struct rule_stats *out)
+{
+    *out = r->stats;
+    out->groups = r->rs.n_live;
+    out->overflow = (uint32_t)alert_rule_overflow(r->alerts);
+    out->error = r->error;
+    for (size_t i = 0; i < r->rs.n_sources && !out->matched; i++)
+        out->matched = source_slots(&r->rs, &r->rs.sources[i]) > 0;
+}

@@ -1,0 +1,44 @@
+/* Evaluating an expression for a run of rows at one instant: columns of numbers with a validity
+ * byte each (missing data is no number), conditions in Kleene's three values. */
+#ifndef TOCSIN_RULE_EVAL_H
+#define TOCSIN_RULE_EVAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rule/rowset.h"
+#include "tocsin/alert.h"
+
+#define BATCH 256 /* rows at a time: a column is 2 KB and stays in the first-level cache */
+
+struct column {
+    double v[BATCH];
+    uint8_t ok[BATCH];
+};
+
+/* What the conditions of a rule remember of each row, between looks. */
+struct condition_memory {
+    uint64_t sticky[BATCH]; /* in: before, out: after this look */
+    int64_t since_ms[ALERT_SINCE_MAX][BATCH];
+};
+
+struct batch {
+    struct rowset *rs;
+    int64_t at_ms;
+    const uint32_t *rows;
+    size_t n;                        /* <= BATCH */
+    const struct column *value;      /* of EXPR_VALUE; NULL: not there */
+    const struct expr *value_expr;   /* evaluated for EXPR_VALUE where `value` is NULL */
+    struct condition_memory *memory; /* NULL: conditions remember nothing */
+    const uint8_t *sticky_bit;  /* [expr.slot]: bit of a COND_CMP with a clear level, 255: none */
+    const uint8_t *since_index; /* [expr.slot]: of a COND_LASTING, 255: none */
+    struct alert_rule *const *firing;    /* [expr.slot]: the rule of a COND_FIRING */
+    const struct label_names *firing_by; /* [expr.slot] */
+    const bool *expected;                /* [row]: groups of `expect`; NULL: none */
+};
+
+void eval_number(const struct batch *b, const struct expr *x, struct column *out);
+/* out[i] is an enum truth. */
+void eval_truth(const struct batch *b, const struct expr *x, uint8_t *out);
+
+#endif

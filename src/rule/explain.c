@@ -1,0 +1,183 @@
+/* What a rule sees, for people: the tree of one group with the value of every node. */
+#include <string.h>
+
+#include "base/mem.h"
+#include "rule/derived.h"
+#include "rule/running.h"
+
+static const char *const truth_names[] = {"false", "true", "unknown"};
+
+static void write_text(struct json *j, const char *key, const struct expr *x)
+{
+    struct buf text = BUF_INIT;
+
+    expr_label(x, &text);
+    json_kstr(j, key, buf_str(&text));
+    buf_free(&text);
+}
+
+static void write_shown(struct json *j, double v, enum unit unit)
+{
+    struct buf text = BUF_INIT;
+
+    expr_number(&text, v, unit);
+    json_kstr(j, "shown", buf_str(&text));
+    buf_free(&text);
+}
+
+/* The unit a number is compared in: its threshold's, so that 0.231 reads as 23.1%. */
+static enum unit unit_below(const struct expr *x, enum unit unit)
+{
+    return x->kind == COND_CMP && x->b->kind == EXPR_NUM ? x->b->unit : unit;
+}
+
+static void write_node(const struct batch *b, const struct expr *x, enum unit unit, struct json *j);
+
+static void write_children(const struct batch *b, const struct expr *x, enum unit unit,
+                           struct json *j)
+{
+    const struct expr *below[] = {x->a, x->b, x->c};
+    enum unit inner = unit_below(x, unit);
+
+    if (x->kind == EXPR_VALUE) {
+        below[0] = b->value_expr;
+        below[1] = below[2] = NULL;
+    }
+    if (x->kind == EXPR_ARITH || (x->kind == EXPR_FN && x->fn == FN_RATIO))
+        inner = UNIT_NONE;
+    json_key(j, "children");
+    json_array(j);
+    for (size_t i = 0; i < 3; i++) {
+        bool limit = x->kind == COND_CMP && i > 0 && below[i] && below[i]->kind == EXPR_NUM;
+        bool elsewhere = x->kind == EXPR_AGG || x->kind == EXPR_ON || x->kind == COND_ON;
+
+        if (below[i] && !limit && !elsewhere)
+            write_node(b, below[i], inner, j);
+    }
+    json_array_end(j);
+}
+
+static void write_node(const struct batch *b, const struct expr *x, enum unit unit, struct json *j)
+{
+    const struct expr *of = x->kind == EXPR_VALUE && b->value_expr ? b->value_expr : x;
+
+    json_object(j);
+    write_text(j, "node", of);
+    if (expr_is_cond(x)) {
+        uint8_t truth[BATCH];
+
+        eval_truth(b, x, truth);
+        json_kstr(j, "truth", truth_names[truth[0]]);
+    } else {
+        struct column c;
+
+        eval_number(b, x, &c);
+        json_key(j, "value");
+        if (c.ok[0]) {
+            json_num(j, c.v[0]);
+            write_shown(j, c.v[0], unit);
+        } else {
+            json_null(j);
+        }
+    }
+    write_children(b, of, unit, j);
+    json_object_end(j);
+}
+
+static void load_one(const struct rule *r, labelset group, struct condition_memory *m)
+{
+    const struct alert *a = alert_find(r->alerts, group);
+
+    m->sticky[0] = a ? a->sticky : 0;
+    for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
+        m->since_ms[k][0] = a ? a->since_ms[k] : 0;
+}
+
+void rule_explain(struct rule *r, labelset group, struct json *j)
+{
+    uint32_t row = idmap_get(&r->rs.index, group);
+    struct condition_memory memory;
+    int64_t at_ms = rules_now_ms(r->engine);
+    struct batch b;
+
+    json_array(j);
+    if (row != IDMAP_NONE) {
+        if (at_ms < r->last_look_ms)
+            at_ms = r->last_look_ms;
+        b = running_batch(r, &row, 1, at_ms);
+        b.memory = &memory;
+        for (size_t i = 0; i < r->d->n_levels; i++) {
+            load_one(r, group, &memory);
+            json_object(j);
+            json_kstr(j, "level", priority_name(r->d->levels[i].priority));
+            json_kint(j, "lasting_ms", r->d->levels[i].lasting_ms);
+            json_key(j, "tree");
+            write_node(&b, r->d->levels[i].cond, UNIT_NONE, j);
+            json_object_end(j);
+        }
+        for (size_t i = 0; i < r->d->n_inputs; i++) {
+            json_object(j);
+            json_kstr(j, "input", r->d->inputs[i].name);
+            json_key(j, "tree");
+            write_node(&b, r->d->inputs[i].x, UNIT_NONE, j);
+            json_object_end(j);
+        }
+    }
+    json_array_end(j);
+}
+
+void rule_explain_leaves(struct rule *r, struct json *j)
+{
+    json_array(j);
+    for (size_t i = 0; i < r->d->n_leaves; i++) {
+        const struct expr *x = r->d->leaves[i];
+        const struct source *s = rowset_source(&r->rs, x);
+        int64_t newest_ms = 0;
+        uint32_t slots = s ? windows_slots(r->rs.windows, s->leaf) : 0;
+
+        json_object(j);
+        write_text(j, "leaf", x);
+        json_kint(j, "line", x->line);
+        if (s) {
+            for (uint32_t slot = 0; slot < slots; slot++) {
+                int64_t at_ms = windows_newest_ms(r->rs.windows, s->leaf, slot);
+
+                newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
+            }
+            json_kint(j, "groups", windows_group_count(r->rs.windows, s->leaf));
+            json_ktime(j, "since", windows_leaf_since_ms(r->rs.windows, s->leaf));
+            if (newest_ms)
+                json_ktime(j, "newest", newest_ms);
+        }
+        json_kint(j, "bytes_per_group", (int64_t)leaf_group_bytes(x->leaf));
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static bool has_labels(const struct labelsets *ls, labelset group, const struct label *want,
+                       size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t len;
+        const char *value = labelset_value(ls, group, want[i].name, &len);
+
+        if (len != want[i].value_len || memcmp(value, want[i].value, len) != 0)
+            return false;
+    }
+    return true;
+}
+
+size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max)
+{
+    size_t found = 0;
+
+    rowset_sync(&r->rs, true);
+    for (uint32_t row = 0; row < r->rs.n_rows && found < max; row++) {
+        labelset group = r->rs.group[row];
+
+        if (group != LABELSET_NONE && has_labels(r->rs.labels, group, want, n))
+            out[found++] = group;
+    }
+    return found;
+}

@@ -1,0 +1,523 @@
+/* A look: evaluate a rule for some of its groups at one instant and step their alerts.
+ *
+ * For most groups nothing is on and nothing is remembered; they cost the evaluation and one test.
+ * Only a group with a condition that holds, with memory (hysteresis, timers) or with an alert
+ * goes through the state machine. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+#include "rule/running.h"
+
+#define BAD_TICKS_MAX 3 /* looks in a row with failures before a rule is quarantined */
+
+static const int64_t retry_after_ms[] = {60000, 300000, 900000};
+
+/* Everything one batch of rows has at hand while its alerts are stepped. */
+struct look {
+    struct rule *r;
+    struct batch b;
+    struct column shown;
+    struct column limit[PRIORITIES];
+    bool limit_done[PRIORITIES];
+    uint8_t truth[PRIORITIES][BATCH];
+    uint8_t held[BATCH]; /* `unless` */
+    struct condition_memory memory;
+    struct alert *alert[BATCH];
+    struct column *inputs; /* of `when` rules */
+    size_t n_levels;
+    size_t row; /* the one being stepped, for callbacks */
+};
+
+static void load_memory(struct look *l)
+{
+    bool none = alert_rule_count(l->r->alerts) == 0;
+
+    for (size_t i = 0; i < l->b.n; i++) {
+        const struct alert *a =
+            none ? NULL : alert_find(l->r->alerts, l->r->rs.group[l->b.rows[i]]);
+
+        l->alert[i] = (struct alert *)a;
+        l->memory.sticky[i] = a ? a->sticky : 0;
+        for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
+            l->memory.since_ms[k][i] = a ? a->since_ms[k] : 0;
+    }
+}
+
+static void eval_levels(struct look *l)
+{
+    const struct rule_def *d = l->r->d;
+
+    l->n_levels = d->n_levels;
+    for (size_t i = 0; i < d->n_levels; i++)
+        eval_truth(&l->b, d->levels[i].cond, l->truth[i]);
+}
+
+/* --- `when` functions --- */
+
+static void call_when(struct look *l, struct when_row *rows, const size_t *index, size_t n)
+{
+    struct rule *r = l->r;
+    struct err e = {0};
+    size_t failed = rulefile_when(r->file, r->d, r->rs.labels, rows, n, NULL, &e);
+
+    for (size_t k = 0; k < n; k++) {
+        size_t i = index[k];
+        bool verdict = !rows[k].failed && rows[k].verdict >= 0;
+
+        /* P2 is also "at least P3", so that each priority has its own timer (see alert_step). */
+        for (int p = 1; verdict && p <= PRIORITIES; p++)
+            l->truth[p - 1][i] = rows[k].verdict > 0 && p >= rows[k].verdict;
+        l->shown.ok[i] = verdict && rows[k].has_value;
+        l->shown.v[i] = l->shown.ok[i] ? rows[k].value : 0;
+        if (!rows[k].new_state)
+            continue;
+        if (!l->alert[i])
+            l->alert[i] = alert_get(r->alerts, r->rs.group[l->b.rows[i]]);
+        if (l->alert[i]) {
+            char **old = l->alert[i]->when_state;
+
+            l->alert[i]->when_state = rows[k].new_state;
+            rows[k].new_state = old;
+        }
+        for (size_t s = 0; rows[k].new_state && s < r->d->n_state; s++)
+            mem_free(rows[k].new_state[s]);
+        mem_free(rows[k].new_state);
+    }
+    if (failed == 0)
+        return;
+    r->stats.errors += failed;
+    snprintf(r->error, sizeof r->error, "%.*s", (int)sizeof r->error - 1, e.text);
+}
+
+static void state_of(const struct look *l, size_t i, struct rule_pair *out)
+{
+    for (size_t s = 0; s < l->r->d->n_state; s++) {
+        out[s] = l->r->d->state[s];
+        if (l->alert[i] && l->alert[i]->when_state)
+            out[s].value = l->alert[i]->when_state[s];
+    }
+}
+
+/* Rows whose inputs are all there are decided by the function; the others have no verdict. */
+static int eval_when(struct look *l)
+{
+    const struct rule_def *d = l->r->d;
+    struct when_row *rows = mem_zalloc(l->b.n * sizeof *rows);
+    double *values = mem_alloc(l->b.n * d->n_inputs * sizeof *values);
+    struct rule_pair *state = mem_alloc(l->b.n * (d->n_state + 1) * sizeof *state);
+    size_t index[BATCH], n = 0;
+
+    l->n_levels = PRIORITIES;
+    memset(l->truth, UNKNOWN_, sizeof l->truth);
+    memset(l->shown.ok, 0, sizeof l->shown.ok);
+    l->inputs = mem_alloc((d->n_inputs + 1) * sizeof *l->inputs);
+    if (!rows || !values || !state || !l->inputs)
+        goto out;
+    for (size_t k = 0; k < d->n_inputs; k++)
+        eval_number(&l->b, d->inputs[k].x, &l->inputs[k]);
+    for (size_t i = 0; i < l->b.n; i++) {
+        bool all = true;
+
+        for (size_t k = 0; k < d->n_inputs; k++) {
+            all = all && l->inputs[k].ok[i];
+            values[n * d->n_inputs + k] = l->inputs[k].v[i];
+        }
+        if (!all)
+            continue;
+        state_of(l, i, state + n * d->n_state);
+        rows[n] = (struct when_row){.inputs = values + n * d->n_inputs,
+                                    .labels = l->r->rs.group[l->b.rows[i]],
+                                    .level = l->alert[i] ? l->alert[i]->state.firing : 0,
+                                    .now_ms = l->b.at_ms,
+                                    .state = d->n_state ? state + n * d->n_state : NULL};
+        index[n++] = i;
+    }
+    if (n > 0)
+        call_when(l, rows, index, n);
+out:
+    mem_free(rows);
+    mem_free(values);
+    mem_free(state);
+    return 0;
+}
+
+/* --- stepping the alerts --- */
+
+static void write_why(struct buf *out, void *arg)
+{
+    struct look *l = arg;
+    labelset group = l->r->rs.group[l->b.rows[l->row]];
+    struct json j = json_into(out);
+
+    json_object(&j);
+    json_ktime(&j, "at", l->b.at_ms);
+    json_key(&j, "tree");
+    rule_explain(l->r, group, &j);
+    if (l->r->attached.from) {
+        json_key(&j, "events");
+        attachments_json(&l->r->attached, group, &j);
+    }
+    json_object_end(&j);
+}
+
+static void fill_text(const char *template, const struct alert *a, int64_t at_ms, struct buf *out,
+                      void *arg)
+{
+    struct look *l = arg;
+    const struct rule_def *d = l->r->d;
+    double values[64];
+    bool ok[64];
+    struct message_values v = {
+        .labels = a->labels,
+        .n_labels = a->n_labels,
+        .value = a->value,
+        .threshold = a->threshold,
+        .has_value = a->has_value,
+        .has_threshold = a->has_threshold,
+        .unit = a->unit,
+        .unit_name = d->unit,
+        .priority = a->state.firing,
+        .active_ms = a->state.active_ms ? at_ms - a->state.active_ms : 0,
+        .inputs = d->inputs,
+        .input_values = values,
+        .input_ok = ok,
+        .n_inputs = l->inputs && d->n_inputs <= 64 ? d->n_inputs : 0,
+    };
+
+    for (size_t k = 0; k < v.n_inputs; k++) {
+        values[k] = l->inputs[k].v[l->row];
+        ok[k] = l->inputs[k].ok[l->row];
+    }
+    v.n_event = attachments_newest(&l->r->attached, a->group, &v.event);
+    message_fill(template, &v, out);
+}
+
+/* The limit that matters for a row: of the most severe level that holds, else of what fires. */
+static void find_threshold(struct look *l, size_t i, struct alert_look *out)
+{
+    const struct rule_def *d = l->r->d;
+
+    for (size_t k = 0; k < d->n_levels; k++) {
+        bool fires = l->alert[i] && l->alert[i]->state.firing == d->levels[k].priority;
+        const struct expr *cmp = l->r->compared[k];
+
+        if (!cmp || (l->truth[k][i] != TRUE_ && !fires))
+            continue;
+        if (!l->limit_done[k]) {
+            eval_number(&l->b, cmp->b, &l->limit[k]);
+            l->limit_done[k] = true;
+        }
+        out->has_threshold = l->limit[k].ok[i];
+        out->threshold = l->limit[k].v[i];
+        out->unit = cmp->b->unit;
+        return;
+    }
+}
+
+static bool needs_alert(const struct look *l, size_t i)
+{
+    const struct rule_def *d = l->r->d;
+    bool unknown = true;
+
+    if (l->alert[i] || l->memory.sticky[i])
+        return true;
+    for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
+        if (l->memory.since_ms[k][i])
+            return true;
+    for (size_t k = 0; k < l->n_levels; k++) {
+        if (l->truth[k][i] == TRUE_)
+            return true;
+        unknown = unknown && l->truth[k][i] == UNKNOWN_;
+    }
+    return unknown && d->missing == MISSING_FIRE;
+}
+
+static void step_row(struct look *l, size_t i)
+{
+    struct rule *r = l->r;
+    uint32_t row = l->b.rows[i];
+    labelset group = r->rs.group[row];
+    struct alert *a = l->alert[i] ? l->alert[i] : alert_get(r->alerts, group);
+    struct alert_look look = {.suppressed = l->held[i] == TRUE_,
+                              .why = write_why,
+                              .why_arg = l,
+                              .fill = fill_text,
+                              .fill_arg = l};
+
+    if (!a)
+        return; /* over the rule's limit: counted there */
+    l->row = i;
+    l->alert[i] = a;
+    a->expected = r->has_expected && r->expected[row];
+    a->sticky = l->memory.sticky[i];
+    for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
+        a->since_ms[k] = l->memory.since_ms[k][i];
+    for (size_t k = 0; k < l->n_levels; k++)
+        look.o.level[k] = (enum truth)l->truth[k][i];
+    look.o.has_value = l->shown.ok[i];
+    look.o.value = l->shown.v[i];
+    look.n_event = attachments_newest(&r->attached, group, &look.event);
+    find_threshold(l, i, &look);
+    if (alert_observe(a, &look, l->b.at_ms) != CHANGE_NONE)
+        r->changed = true;
+    r->rs.pinned[row] = (r->has_expected && r->expected[row]) || r->d->keys.scalar ||
+                        alert_find(r->alerts, group) != NULL;
+}
+
+static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
+{
+    struct look l;
+
+    l.r = r;
+    l.b = running_batch(r, rows, n, at_ms);
+    l.b.memory = &l.memory;
+    l.inputs = NULL;
+    memset(l.limit_done, 0, sizeof l.limit_done);
+    memset(l.held, FALSE_, n);
+    load_memory(&l);
+    if (r->d->when >= 0) {
+        eval_when(&l);
+    } else {
+        if (r->shown)
+            eval_number(&l.b, r->shown, &l.shown);
+        else
+            memset(l.shown.ok, 0, n);
+        if (r->d->value)
+            l.b.value = &l.shown;
+        eval_levels(&l);
+    }
+    if (r->d->unless)
+        eval_truth(&l.b, r->d->unless, l.held);
+    for (size_t i = 0; i < n; i++)
+        if (needs_alert(&l, i))
+            step_row(&l, i);
+    mem_free(l.inputs);
+}
+
+/* A function that keeps failing says nothing about the world: its alerts are frozen and it is
+ * tried again after 1, 5 and 15 minutes, and whenever its file is loaded anew. */
+static void judge(struct rule *r, uint64_t errors_before, size_t n, int64_t at_ms)
+{
+    uint64_t failed = r->stats.errors - errors_before;
+
+    if (failed == 0) {
+        r->bad_ticks = 0;
+        if (r->stats.broken) {
+            r->stats.broken = false;
+            r->retries = 0;
+        }
+        return;
+    }
+    r->bad_ticks++;
+    if (r->bad_ticks < BAD_TICKS_MAX && failed * 2 <= n)
+        return;
+    r->stats.broken = true;
+    r->stats.retry_ms = at_ms + retry_after_ms[r->retries < 2 ? r->retries : 2];
+    r->retries++;
+}
+
+void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
+{
+    const struct rules_context *c = rules_context(r->engine);
+    uint64_t errors = r->stats.errors, start_ns = clock_mono_ns(c->clock);
+
+    if (at_ms < r->last_look_ms)
+        at_ms = r->last_look_ms;
+    if (r->stats.broken && at_ms < r->stats.retry_ms)
+        return;
+    r->last_look_ms = at_ms;
+    for (size_t i = 0; i < n; i += BATCH)
+        look_batch(r, rows + i, n - i < BATCH ? n - i : BATCH, at_ms);
+    r->stats.looks++;
+    r->stats.groups_looked += n;
+    r->stats.busy_ns += clock_mono_ns(c->clock) - start_ns;
+    if (r->d->when >= 0 && n > 0)
+        judge(r, errors, n, at_ms);
+}
+
+/* --- which rows --- */
+
+static bool waits(const struct rule *r, uint32_t row)
+{
+    return row < r->dirty_at_cap && r->dirty_at[row] != 0;
+}
+
+static void fit_expected(struct rule *r)
+{
+    size_t before = r->expected_cap;
+
+    if (!r->has_expected ||
+        mem_grow((void **)&r->expected, &r->expected_cap, r->rs.n_rows, sizeof *r->expected) < 0)
+        return;
+    memset(r->expected + before, 0, (r->expected_cap - before) * sizeof *r->expected);
+}
+
+static void keep_dirty(struct rule *r, const struct dirty *x, size_t *kept)
+{
+    r->dirty_at[x->row] = (uint32_t)*kept + 1;
+    r->dirty[(*kept)++] = *x;
+}
+
+static void drop_waited(struct rule *r, int64_t at_ms)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < r->n_dirty; i++) {
+        struct dirty *x = &r->dirty[i];
+
+        if (x->row < r->rs.n_rows && at_ms - x->first_ms < r->d->delay_ms)
+            keep_dirty(r, x, &kept);
+        else
+            r->dirty_at[x->row] = 0;
+    }
+    r->n_dirty = kept;
+}
+
+/* Groups of rules that are fed by other rules only: those that fire somewhere are rows. */
+struct firing_rows {
+    struct rule *r;
+    const struct label_names *by;
+};
+
+static void add_firing_row(const struct alert *a, void *arg)
+{
+    struct firing_rows *f = arg;
+    labelset group;
+
+    if (a->state.firing == 0)
+        return;
+    group = labelset_project(f->r->rs.labels, a->group, f->by);
+    if (group == LABELSET_NONE)
+        return;
+    (void)rowset_row(&f->r->rs, group);
+    labelset_unref(f->r->rs.labels, group);
+}
+
+static void add_each(struct alert *a, void *arg)
+{
+    add_firing_row(a, arg);
+}
+
+static void rows_of_firing(struct rule *r, const struct expr *x)
+{
+    if (!x)
+        return;
+    if (x->kind == COND_FIRING && r->firing[x->slot] && !r->d->keys.scalar &&
+        (x->keys.all ? r->d->keys.all : x->keys.n == r->d->keys.n)) {
+        struct firing_rows f = {.r = r, .by = &r->firing_by[x->slot]};
+
+        alert_each_of(r->firing[x->slot], add_each, &f);
+    }
+    rows_of_firing(r, x->a);
+    rows_of_firing(r, x->b);
+}
+
+void look_all(struct rule *r, int64_t at_ms)
+{
+    const struct rules_context *c = rules_context(r->engine);
+    uint64_t start_ns = clock_mono_ns(c->clock);
+    size_t n = 0;
+
+    rowset_sync(&r->rs, true);
+    if (r->depends)
+        for (size_t i = 0; i < r->d->n_levels; i++)
+            rows_of_firing(r, r->d->levels[i].cond);
+    fit_expected(r);
+    drop_waited(r, at_ms);
+    if (mem_grow((void **)&r->picked, &r->picked_cap, r->rs.n_rows, sizeof *r->picked) < 0)
+        return;
+    for (uint32_t row = 0; row < r->rs.n_rows; row++)
+        if (r->rs.group[row] != LABELSET_NONE && !waits(r, row))
+            r->picked[n++] = row;
+    look_rows(r, r->picked, n, at_ms);
+    r->stats.last_tick_ms = at_ms;
+    r->stats.last_took_us = (int64_t)(clock_mono_ns(c->clock) - start_ns) / 1000;
+}
+
+static int note_dirty(struct rule *r, uint32_t row, uint32_t source, int64_t at_ms)
+{
+    size_t before = r->dirty_at_cap;
+
+    if (mem_grow((void **)&r->dirty_at, &r->dirty_at_cap, (size_t)row + 1, sizeof *r->dirty_at) < 0)
+        return -1;
+    memset(r->dirty_at + before, 0, (r->dirty_at_cap - before) * sizeof *r->dirty_at);
+    if (r->dirty_at[row]) {
+        r->dirty[r->dirty_at[row] - 1].source = source;
+        return 0;
+    }
+    if (mem_grow((void **)&r->dirty, &r->dirty_cap, r->n_dirty + 1, sizeof *r->dirty) < 0)
+        return -1;
+    r->dirty[r->n_dirty++] = (struct dirty){.row = row, .source = source, .first_ms = at_ms};
+    r->dirty_at[row] = (uint32_t)r->n_dirty;
+    return 0;
+}
+
+void note_touched(struct rule *r, struct source *s, const struct touched *t, size_t n,
+                  int64_t at_ms)
+{
+    rowset_sync(&r->rs, false);
+    fit_expected(r);
+    for (size_t i = 0; i < n; i++) {
+        uint32_t row = t[i].slot < s->row_of_cap ? s->row_of[t[i].slot] : ROW_NONE;
+
+        if (row != ROW_NONE && note_dirty(r, row, t[i].source, at_ms) < 0)
+            return; /* no memory: its tick will look */
+    }
+}
+
+/* All leaves of a group have come as far as the one that is furthest, and who sent it is done. */
+static bool is_complete(const struct rule *r, const struct dirty *x)
+{
+    const struct windows *w = r->rs.windows;
+    int64_t furthest_ms = 0;
+
+    if (r->rs.n_sources == 1)
+        return true;
+    if (x->source != UINT32_MAX && !windows_source_complete(w, x->source))
+        return false;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < r->rs.n_sources; i++) {
+            const struct source *s = &r->rs.sources[i];
+            uint32_t slot = s->slot[x->row];
+            int64_t newest_ms;
+
+            if (s->derived || slot == SLOT_NONE)
+                continue;
+            newest_ms = windows_newest_ms(w, s->leaf, slot);
+            if (pass == 1 && newest_ms < furthest_ms)
+                return false;
+            if (newest_ms > furthest_ms)
+                furthest_ms = newest_ms;
+        }
+    }
+    return true;
+}
+
+int64_t look_touched(struct rule *r, int64_t at_ms)
+{
+    int64_t next_ms = INT64_MAX;
+    size_t n = 0, kept = 0;
+
+    if (mem_grow((void **)&r->picked, &r->picked_cap, r->n_dirty, sizeof *r->picked) < 0)
+        return next_ms;
+    for (size_t i = 0; i < r->n_dirty; i++) {
+        struct dirty *x = &r->dirty[i];
+        int64_t until_ms = x->first_ms + r->d->delay_ms;
+
+        if (x->row >= r->rs.n_rows || r->rs.group[x->row] == LABELSET_NONE) {
+            r->dirty_at[x->row] = 0;
+        } else if (at_ms >= until_ms || is_complete(r, x)) {
+            r->dirty_at[x->row] = 0;
+            r->picked[n++] = x->row;
+        } else {
+            keep_dirty(r, x, &kept);
+            next_ms = until_ms < next_ms ? until_ms : next_ms;
+        }
+    }
+    r->n_dirty = kept;
+    if (n > 0)
+        look_rows(r, r->picked, n, at_ms);
+    return next_ms;
+}

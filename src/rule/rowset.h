@@ -1,0 +1,77 @@
+/* The rows that an expression is evaluated for, and where each of its sources finds its value.
+ *
+ *              source 0        source 1          source 2
+ *   row  group  errors by svc   requests by svc   up by()
+ *    0   {svc=a}   slot 7          slot 2          slot 0
+ *    1   {svc=b}   NONE            slot 5          slot 0      <- no error series: missing
+ *
+ * A *source* is a leaf, or an expression that makes groups of its own (an aggregation, a re-keyed
+ * one: "derived"). A source whose labels are those of the whole expression is a *driver*: each of
+ * its groups is a row. The others are looked up by projecting the row's labels (that is all there
+ * is to matching: equal labels, or a subset of them). Slots found are kept, so that evaluating
+ * reads columns and never hashes. */
+#ifndef TOCSIN_RULE_ROWSET_H
+#define TOCSIN_RULE_ROWSET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/expr.h"
+#include "rule/idmap.h"
+#include "tocsin/window.h"
+
+struct derived;
+
+struct source {
+    const struct expr *x;    /* EXPR_LEAF, EXPR_AGG, EXPR_ON or COND_ON */
+    leaf_id leaf;            /* of EXPR_LEAF */
+    struct derived *derived; /* of the others */
+    bool driver;
+    bool by_names; /* its labels are known at load: `names` projects a row to them */
+    struct label_names names;
+    uint32_t synced; /* its slots below this have been seen */
+    uint64_t epoch;
+    bool unresolved;  /* some row has no slot of it: look again when it has grown */
+    uint32_t *slot;   /* [row] */
+    uint32_t *row_of; /* [slot], drivers only */
+    size_t row_of_cap;
+};
+
+struct rowset {
+    struct labelsets *labels;
+    struct windows *windows;
+    const struct expr_keys *keys;
+    struct source *sources;
+    size_t n_sources;
+    labelset *group; /* [row]; LABELSET_NONE: free */
+    bool *pinned;    /* [row]: stays without any driver (expected, or it has an alert) */
+    uint32_t n_rows, n_live;
+    size_t cap;
+    uint32_t *free_rows;
+    size_t n_free, free_cap;
+    struct idmap index;  /* group -> row */
+    uint64_t generation; /* grows when a row is freed: numbers kept elsewhere are void */
+};
+
+#define ROW_NONE UINT32_MAX
+
+/* Prepares the rows of `root` (sources are found in its graph, EXPR_VALUE standing for `value`).
+ * Extra roots share the rows: a rule's value, levels, inputs and `unless` are one row set. */
+int rowset_init(struct rowset *rs, struct windows *w, struct labelsets *ls,
+                const struct expr_keys *keys, struct expr *const *roots, size_t n_roots,
+                int64_t now_ms, struct err *e) MUST_USE;
+void rowset_clear(struct rowset *rs);
+
+/* Takes in what the sources have gained or lost. `whole`: also looks again for slots that were
+ * missing (done on ticks: it costs a look at every row). */
+void rowset_sync(struct rowset *rs, bool whole);
+/* The row of a group, created when missing. ROW_NONE: no memory. */
+uint32_t rowset_row(struct rowset *rs, labelset group);
+struct source *rowset_source(const struct rowset *rs, const struct expr *x);
+
+/* The sources' groups, of whichever kind. */
+uint32_t source_slots(const struct rowset *rs, const struct source *s);
+labelset source_labels(const struct rowset *rs, const struct source *s, uint32_t slot);
+
+#endif

@@ -1,0 +1,271 @@
+#include "rule/running.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "rule/derived.h"
+
+static const struct expr *skip_lasting(const struct expr *x)
+{
+    while (x && x->kind == COND_LASTING)
+        x = x->a;
+    return x;
+}
+
+/* The comparison that tells a reader most: one of `value` if there is one, else the first. */
+static const struct expr *comparison_of(const struct expr *x, const struct expr *value)
+{
+    const struct expr *left, *right;
+
+    x = skip_lasting(x);
+    if (!x)
+        return NULL;
+    if (x->kind == COND_CMP)
+        return x;
+    if (x->kind == COND_NOT)
+        return comparison_of(x->a, value);
+    if (x->kind != COND_AND && x->kind != COND_OR)
+        return NULL;
+    left = comparison_of(x->a, value);
+    right = comparison_of(x->b, value);
+    if (!left || (right && left->a->kind != EXPR_VALUE && left->a != value &&
+                  (right->a->kind == EXPR_VALUE || right->a == value)))
+        return right;
+    return left;
+}
+
+static void choose_shown(struct rule *r)
+{
+    for (size_t i = 0; i < r->d->n_levels; i++)
+        r->compared[i] = comparison_of(r->d->levels[i].cond, r->d->value);
+    r->shown = r->d->value;
+    if (!r->shown && r->d->n_levels > 0 && r->compared[0])
+        r->shown = r->compared[0]->a;
+}
+
+static int gather_roots(struct rule *r)
+{
+    const struct rule_def *d = r->d;
+
+    r->roots = mem_zalloc((2 + d->n_levels + d->n_inputs) * sizeof *r->roots);
+    if (!r->roots)
+        return -1;
+    if (d->value)
+        r->roots[r->n_roots++] = d->value;
+    for (size_t i = 0; i < d->n_levels; i++)
+        r->roots[r->n_roots++] = d->levels[i].cond;
+    for (size_t i = 0; i < d->n_inputs; i++)
+        r->roots[r->n_roots++] = d->inputs[i].x;
+    if (d->unless)
+        r->roots[r->n_roots++] = d->unless;
+    return 0;
+}
+
+struct numbering {
+    struct rule *r;
+    unsigned n_sticky, n_since;
+    bool uses_now;
+};
+
+/* Gives conditions that remember something their bit or index. */
+static int number_memory(struct numbering *n, const struct expr *x, struct err *e)
+{
+    if (!x)
+        return 0;
+    if (x->kind == EXPR_NOW)
+        n->uses_now = true;
+    if (x->kind == COND_FIRING)
+        n->r->depends = true;
+    if (x->kind == COND_CMP && x->c && n->r->sticky_bit[x->slot] == 255) {
+        if (n->n_sticky == 64)
+            return err_set(e, ERR_LIMIT, "more than 64 conditions with `clear` in one rule");
+        n->r->sticky_bit[x->slot] = (uint8_t)n->n_sticky++;
+    }
+    if (x->kind == COND_LASTING && n->r->since_index[x->slot] == 255) {
+        if (n->n_since == ALERT_SINCE_MAX)
+            return err_set(e, ERR_LIMIT, "more than %d nested :lasting() in one rule",
+                           ALERT_SINCE_MAX);
+        n->r->since_index[x->slot] = (uint8_t)n->n_since++;
+    }
+    if (x->kind == EXPR_AGG || x->kind == EXPR_ON || x->kind == COND_ON)
+        return 0; /* evaluated for groups of their own, which remember nothing */
+    if (number_memory(n, x->a, e) < 0 || number_memory(n, x->b, e) < 0)
+        return -1;
+    return number_memory(n, x->c, e);
+}
+
+static int prepare_slots(struct rule *r, struct err *e)
+{
+    struct numbering n = {.r = r};
+    size_t slots = r->d->n_slots ? r->d->n_slots : 1;
+
+    r->sticky_bit = mem_alloc(slots);
+    r->since_index = mem_alloc(slots);
+    r->firing = mem_zalloc(slots * sizeof *r->firing);
+    r->firing_by = mem_zalloc(slots * sizeof *r->firing_by);
+    if (!r->sticky_bit || !r->since_index || !r->firing || !r->firing_by)
+        return err_set(e, ERR_MEMORY, "no memory for the rule");
+    memset(r->sticky_bit, 255, slots);
+    memset(r->since_index, 255, slots);
+    for (size_t i = 0; i < r->n_roots; i++)
+        if (number_memory(&n, r->roots[i], e) < 0)
+            return -1;
+    r->early = r->d->early && r->d->local && !n.uses_now && r->d->when < 0;
+    return 0;
+}
+
+static bool has_driver(const struct rowset *rs)
+{
+    for (size_t i = 0; i < rs->n_sources; i++)
+        if (rs->sources[i].driver)
+            return true;
+    return false;
+}
+
+/* Rows for groups that exist without data: those of `expect`, and those with restored alerts. */
+static void pin_row(struct rule *r, labelset group, bool expected)
+{
+    uint32_t row = rowset_row(&r->rs, group);
+    size_t before = r->expected_cap;
+
+    if (row == ROW_NONE)
+        return;
+    r->rs.pinned[row] = true;
+    if (mem_grow((void **)&r->expected, &r->expected_cap, row + 1, sizeof *r->expected) < 0)
+        return;
+    memset(r->expected + before, 0, (r->expected_cap - before) * sizeof *r->expected);
+    if (expected)
+        r->expected[row] = r->has_expected = true;
+}
+
+static void pin_alert(struct alert *a, void *arg)
+{
+    pin_row(arg, a->group, false);
+}
+
+static int pin_expected(struct rule *r, struct err *e)
+{
+    struct labelsets *ls = r->rs.labels;
+
+    for (size_t i = 0; i < r->d->n_expect; i++) {
+        labelset group = labelsets_intern(ls, r->d->expect[i].labels, r->d->expect[i].n);
+
+        if (group == LABELSET_NONE)
+            return err_set(e, ERR_LIMIT, "no room for the label sets of `expect`");
+        pin_row(r, group, true);
+        labelset_unref(ls, group);
+    }
+    return 0;
+}
+
+struct rule *running_new(struct rules *e, struct rulefile *file, const struct rule_def *d,
+                         int64_t at_ms, struct err *e_out)
+{
+    const struct rules_context *c = rules_context(e);
+    struct rule *r = mem_zalloc(sizeof *r);
+
+    if (!r) {
+        err_set(e_out, ERR_MEMORY, "no memory for the rule");
+        return NULL;
+    }
+    r->engine = e;
+    r->d = d;
+    r->file = rulefile_ref(file);
+    r->stats.since_ms = at_ms;
+    if (gather_roots(r) < 0) {
+        err_set(e_out, ERR_MEMORY, "no memory for the rule");
+        goto fail;
+    }
+    choose_shown(r);
+    if (prepare_slots(r, e_out) < 0 || rowset_init(&r->rs, c->windows, c->labels, &d->keys,
+                                                   r->roots, r->n_roots, at_ms, e_out) < 0)
+        goto fail;
+    if (attachments_init(&r->attached, d, c->labels) < 0 ||
+        !(r->alerts = alert_rule_put(c->book, d, at_ms))) {
+        err_set(e_out, ERR_MEMORY, "no memory for the rule's alerts");
+        goto fail;
+    }
+    if (pin_expected(r, e_out) < 0)
+        goto fail;
+    alert_each_of(r->alerts, pin_alert, r);
+    r->early = r->early && has_driver(&r->rs);
+    return r;
+fail:
+    err_prefix(e_out, "alert \"%s\"", d->name);
+    running_free(r);
+    return NULL;
+}
+
+void running_free(struct rule *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; r->firing_by && i < r->d->n_slots; i++)
+        label_names_clear(r->rs.labels, &r->firing_by[i]);
+    attachments_clear(&r->attached);
+    if (r->rs.labels)
+        rowset_clear(&r->rs);
+    mem_free(r->roots);
+    mem_free(r->sticky_bit);
+    mem_free(r->since_index);
+    mem_free(r->firing);
+    mem_free(r->firing_by);
+    mem_free(r->expected);
+    mem_free(r->dirty);
+    mem_free(r->dirty_at);
+    mem_free(r->picked);
+    rulefile_unref(r->file);
+    mem_free(r);
+}
+
+static int link_firing(struct rule *r, const struct expr *x, struct err *e)
+{
+    const struct rules_context *c = rules_context(r->engine);
+
+    if (!x)
+        return 0;
+    if (x->kind == COND_FIRING) {
+        const struct expr_firing *f = x->firing;
+        struct rule *other = rules_find(r->engine, f->rule);
+        const struct expr_keys *keys = other ? &other->d->keys : NULL;
+
+        r->firing[x->slot] = other ? other->alerts : NULL;
+        label_names_clear(c->labels, &r->firing_by[x->slot]);
+        r->firing_by[x->slot] = (struct label_names){0};
+        if (!other)
+            return 0;
+        if (f->by_given)
+            return label_names_init(c->labels, &r->firing_by[x->slot], false, f->by, f->n_by);
+        /* without `by`: all labels that its alerts are known to have */
+        if (!keys->all)
+            return label_names_init(c->labels, &r->firing_by[x->slot], false, keys->names, keys->n);
+        return label_names_init(c->labels, &r->firing_by[x->slot], true, NULL, 0);
+    }
+    if (link_firing(r, x->a, e) < 0 || link_firing(r, x->b, e) < 0)
+        return -1;
+    return link_firing(r, x->c, e);
+}
+
+int running_link(struct rule *r, struct err *e)
+{
+    for (size_t i = 0; i < r->n_roots; i++)
+        if (link_firing(r, r->roots[i], e) < 0)
+            return err_set(e, ERR_MEMORY, "alert \"%s\": no memory for firing()", r->d->name);
+    return 0;
+}
+
+struct batch running_batch(const struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
+{
+    return (struct batch){
+        .rs = (struct rowset *)&r->rs,
+        .at_ms = at_ms,
+        .rows = rows,
+        .n = n,
+        .value_expr = r->d->value,
+        .sticky_bit = r->sticky_bit,
+        .since_index = r->since_index,
+        .firing = r->firing,
+        .firing_by = r->firing_by,
+        .expected = r->has_expected ? r->expected : NULL,
+    };
+}
