@@ -85,8 +85,10 @@ local function finish(name, spec, defaults)
         rule.inputs[key] = language.to_expression(input, key)
     end
     rule.levels = rule.when and levels_of_when(rule) or levels_of_fire(rule)
+    local function severer(a, b) return LEVELS[a.level] < LEVELS[b.level] end
+    table.sort(rule.levels, severer)
     find_missing_level(rule)
-    table.sort(rule.levels, function(a, b) return LEVELS[a.level] < LEVELS[b.level] end)
+    table.sort(rule.levels, severer)
     return rule
 end
 

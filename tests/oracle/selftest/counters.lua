@@ -93,7 +93,7 @@ return function(T)
         function(case)
             case:series("d", L, "5 5 5", D):sample("30s", "d", L, "30s", 2, D)
         end, { { "1s", 5 }, { "30s", 17 }, { "61s", 12 } })
-    T.values("a known delta source has 0 in an empty window", 'm.d:increase("1m")', one("5", D),
+    T.values("a known delta source has 0 in an empty window", 'm.c:increase("1m")', one("5", D),
         { { "2m", 0 }, { "60m", 0 }, { "61m", "absent" } })
     T.values("late delta samples find their place", 'm.d:rate("1m")', function(case)
         case:series("d", L, "60 _x3 60", D):sample("70s", "d", L, "20s", 60, D)
