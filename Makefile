@@ -96,4 +96,27 @@ $(OUT)/unit/%: tests/unit/%.c tests/unit/unit.h $$(foreach r,$$(links_$$(call un
 unit: $(UNIT_BIN) ## build and run the unit tests (ROOM=window: only that room's)
 	@tests/run-units $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN))
 
+# --- simulations: tests/sim/test_ROOM*.c in one process on a virtual clock, with the fakes beside them
+# in place of net's loop and the connection to Redis. Linked with that room's arrows; a name that is
+# no room links with everything.
+SIM_FAKES := $(patsubst tests/sim/%.c,$(OUT)/sim/%.o,$(wildcard tests/sim/fake_*.c))
+SIM_BIN   := $(patsubst tests/sim/%.c,$(OUT)/sim/%,$(wildcard tests/sim/test_*.c))
+sim_room   = $(firstword $(subst _, ,$(patsubst $(OUT)/sim/test_%,%,$(1))))
+sim_links  = $(or $(links_$(call sim_room,$(1))),$(links_all))
+
+$(OUT)/sim/%.o: tests/sim/%.c
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) -Wno-conversion -Itests/sim -MMD -MP -c -o $@ $<
+
+.PRECIOUS: $(OUT)/sim/%.o
+$(OUT)/sim/test_%: tests/sim/test_%.c tests/unit/unit.h $(SIM_FAKES) $$(foreach r,$$(call sim_links,$$@),$(OUT)/lib$$(r).a)
+	@mkdir -p $(@D)
+	@echo "  SIM  $<"
+	@$(CC) $(CFLAGS_ALL) -Wno-conversion -Itests/unit -Itests/sim -MMD -MP -o $@ $< $(SIM_FAKES) $(LD_ALL) \
+	    -Wl,--start-group $(foreach r,$(call sim_links,$@),$(OUT)/lib$(r).a) -Wl,--end-group $(CHECK_LIBS) $(PKG_LIBS)
+
+.PHONY: sim
+sim: $(SIM_BIN) ## build and run the simulations (SIM=journal: only those of that name)
+	@tests/run-units $(filter $(OUT)/sim/test_$(SIM)%,$(SIM_BIN))
+
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
