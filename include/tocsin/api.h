@@ -1,0 +1,64 @@
+/* The API over HTTP: all that the page and the commands use (docs/api.md), the pages themselves,
+ * probes and metrics. Ingest paths are not here: they are asked first, by whoever owns the server.
+ *
+ * Every answer comes from memory, or from Redis without blocking the loop (history, inbox). A
+ * write is answered when it is durable, and says so when it is not (Redis away). */
+#ifndef TOCSIN_API_H
+#define TOCSIN_API_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "model/labels.h"
+#include "tocsin/http.h"
+#include "tocsin/loop.h"
+
+struct api;
+struct alert_book;
+struct config;
+struct db;
+struct deliver;
+struct journal;
+struct notify;
+struct rules;
+struct store;
+struct windows;
+
+/* What the API looks at; all borrowed. `config` is asked for each time: a reload replaces it. */
+struct api_options {
+    struct loop *loop;
+    struct labelsets *labels;
+    struct rules *rules;
+    struct alert_book *book;
+    struct windows *windows;
+    struct notify *notify;
+    struct deliver *deliver;
+    struct journal *journal;
+    struct store *store;
+    struct db *db;
+    const struct config *(*config)(void *arg);
+    /* Loads configuration and rules anew; `dry_run`: only says what would change. Writes
+     * {"ok","files":[{"path","status","error"}],"rules":{"added","changed","removed"},
+     * "would_resolve":[…]}. */
+    void (*reload)(bool dry_run, struct json *out, void *arg);
+    /* {"ready":bool,"reasons":[{"check","ok","text"}]}; the three probes. */
+    bool (*live)(struct json *out, void *arg);
+    bool (*ready)(struct json *out, void *arg);
+    bool (*started)(struct json *out, void *arg);
+    /* Own metrics in the exposition format. */
+    void (*metrics)(struct buf *out, void *arg);
+    void *arg;
+};
+
+struct api *api_new(const struct api_options *o); /* NULL: no memory */
+void api_free(struct api *a);
+/* Answers the request (now or later); anything that is no ingest path: unknown ones get 404. */
+void api_handle(struct api *a, struct http_request *r);
+/* Until everything is restored only the probes are answered; others get 503. */
+void api_open(struct api *a);
+
+#endif
