@@ -1,0 +1,92 @@
+/* Deliver: takes what notify says is due and gets it to the provider.
+ *
+ * No queue of payloads: when a lane (one channel of one receiver) has something due, deliver
+ * claims it, renders the message from the notice as it is then, sends it, and commits the outcome.
+ * A lane that fails backs off by itself; the others go on. What a channel is: a template in Lua
+ * (what the message looks like), a few rows (limits, which answers are final) and one of the
+ * transports of tocsin/outbound.h. A template that fails never stops a message: plain text goes
+ * out with the error in it. */
+#ifndef TOCSIN_DELIVER_H
+#define TOCSIN_DELIVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "model/notice.h"
+#include "tocsin/loop.h"
+#include "tocsin/notify.h"
+#include "tocsin/outbound.h"
+#include "tocsin/store.h"
+
+struct config;
+struct deliver;
+
+struct deliver_options {
+    struct loop *loop;
+    struct notify *notify;
+    struct outbound *outbound;   /* borrowed */
+    struct store *store;         /* the inbox is a stream in it; NULL: kept in memory only */
+    const struct config *config; /* borrowed until deliver_configure() */
+    const char *templates;       /* folder of NAME.lua; templates that are not there are the
+                                    built-in ones */
+    bool shadow;                 /* everything but sending: each send is a success, counted */
+};
+
+struct deliver *deliver_new(const struct deliver_options *o, struct err *e);
+void deliver_free(struct deliver *d); /* sends in flight are returned to notify */
+
+/* notify_options.due and .edits, to be connected in one place. */
+void deliver_due(const char *lane, void *deliver);
+bool deliver_edits(const char *channel, void *deliver);
+
+/* Another configuration; templates are loaded again. Warnings (a template that does not load)
+ * are logged. */
+void deliver_configure(struct deliver *d, const struct config *c);
+/* Stops claiming; `drained` is called once nothing is in flight or `wait_ms` have passed. */
+void deliver_drain(struct deliver *d, int64_t wait_ms, void (*drained)(void *arg), void *arg);
+
+/* Sends a real test message to one channel and tells the provider's answer. */
+struct deliver_answer {
+    const char *receiver, *channel;
+    size_t channel_index;
+    bool ok;
+    int status;        /* HTTP or SMTP, 0: none */
+    int64_t took_ms;
+    const char *text;  /* what the provider answered, or the error; at most 1 KiB */
+};
+/* `each` once per channel of the receiver, then `done`. -1: no such receiver. */
+int deliver_test(struct deliver *d, const char *receiver,
+                 void (*each)(const struct deliver_answer *a, void *arg), void (*done)(void *arg),
+                 void *arg, struct err *e) MUST_USE;
+/* What would be sent now for a notice, without sending: for tests and previews. */
+void deliver_render(struct deliver *d, const struct notice *x, struct buf *out);
+
+/* The inbox: messages kept, newest first, before number `before` (0: newest), after `after`
+ * (0: no bound, oldest first when given): [{"n","at","receiver","incident","status","text",
+ * "payload"}]. Answered from memory (the last 1,000); older ones from Redis are not read. */
+void deliver_inbox(struct deliver *d, uint64_t after, uint64_t before, size_t limit,
+                   struct json *out);
+/* Feeds one entry of the stored inbox back at start, oldest first. */
+void deliver_inbox_restore(struct deliver *d, const char *id, const char *const *pairs, size_t n);
+
+struct lane_stats {
+    const char *lane;
+    uint64_t delivered, failed, retried;
+    int64_t last_ok_ms, failing_since_ms; /* 0: never / not failing */
+    unsigned in_flight;
+    const char *last_error; /* "" when the last went well */
+};
+void deliver_lanes(const struct deliver *d, void (*each)(const struct lane_stats *s, void *arg),
+                   void *arg);
+struct deliver_stats {
+    uint64_t sent, delivered, temporary, permanent, unknown, template_errors, truncated;
+    unsigned in_flight;
+    int64_t worst_ms, last_ms; /* due -> delivered */
+};
+void deliver_stats(const struct deliver *d, struct deliver_stats *out);
+
+#endif
