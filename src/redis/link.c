@@ -160,7 +160,7 @@ static bool take_buffered(struct link *k)
     struct evbuffer *in = bufferevent_get_input(k->bev);
     struct evbuffer_iovec part;
 
-    while (evbuffer_peek(in, -1, NULL, &part, 1) > 0) {
+    while (evbuffer_get_length(in) > 0 && evbuffer_peek(in, -1, NULL, &part, 1) > 0) {
         if (!take_bytes(k, part.iov_base, part.iov_len))
             return false;
         evbuffer_drain(in, part.iov_len);
