@@ -24,6 +24,8 @@ struct http_server_options {
     int request_ms;           /* a request must have arrived whole within; 0: 30000 */
     int idle_ms;              /* keep-alive without a request; 0: 120000 */
     int max_connections;      /* beyond: the newest is closed; 0: 4096 */
+    size_t max_receiving;     /* bytes of all requests that are still arriving; beyond: the largest
+                                 is closed; 0: 256 MiB */
     const char *cert_file, *key_file; /* both: TLS */
     void (*handle)(struct http_request *r, void *arg);
     void *arg;
@@ -31,6 +33,8 @@ struct http_server_options {
 
 struct http_server *http_server_new(struct loop *l, const struct http_server_options *o,
                                     struct err *e);
+/* Closes all connections. Requests that handlers still hold stay valid and are to be answered as
+ * ever, to nobody. */
 void http_server_free(struct http_server *s);
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:43121" */
 int http_server_port(const struct http_server *s);
@@ -38,7 +42,7 @@ bool http_server_is_tls(const struct http_server *s);
 void http_server_pause(struct http_server *s); /* accepts no further connections (draining) */
 
 struct http_stats {
-    uint64_t requests, refused_head, refused_body, timed_out, over_connections;
+    uint64_t requests, refused_head, refused_body, timed_out, over_connections, over_memory;
     uint32_t connections;
 };
 void http_server_stats(const struct http_server *s, struct http_stats *out);
@@ -61,12 +65,15 @@ int64_t http_received_ms(const struct http_request *r); /* engine's wall clock *
 const char *http_content_type(const struct http_request *r);
 
 /* --- the answer --- */
+/* A value with a line break is dropped. */
 void http_reply_header(struct http_request *r, const char *name, const char *value);
 /* Answers; `r` is gone after it. `type` may be NULL for an empty body. Cache-Control: no-store
- * and X-Content-Type-Options: nosniff are always sent. */
+ * (unless the handler set another) and X-Content-Type-Options: nosniff are always sent. HEAD is
+ * answered with the head alone. */
 void http_reply(struct http_request *r, int status, const char *type, const void *body, size_t len);
 void http_reply_buf(struct http_request *r, int status, const char *type, struct buf *body); /* frees it */
-/* {"error":{"code":…,"message":…}} with the status of e->code (400, 413, 503 …) unless given. */
+/* {"error":{"code":…,"message":…,"line":…,"field":…}} with the status of e->code (400, 413, 503,
+ * 409) when `status` is 0; 429 and 503 with "Retry-After: 1" unless the handler set another. */
 void http_reply_err(struct http_request *r, int status, const struct err *e);
 
 #endif

@@ -19,6 +19,8 @@
 
 /* A sleeping machine stops libevent's clock but not the engine's: look again at least so often. */
 #define LONGEST_SLEEP_MS 1000
+/* So long may callbacks of sockets go on before work that was put off has its turn. */
+#define CALLBACKS_MS 10
 
 const char *const loop_stage_names[LOOP_STAGES] = {"delivery", "control", "evaluation", "ingest"};
 
@@ -44,6 +46,8 @@ struct loop {
     struct event_base *base;
     struct event *wake;
     bool stopping;
+    bool in_callbacks; /* libevent's, before the stages */
+    bool ends_soon;    /* the wake-up was brought forward for put-off work */
     struct work_queue work[LOOP_STAGES];
     struct work *spare; /* records to use again */
     struct timer *due[LOOP_STAGES], *due_last[LOOP_STAGES];
@@ -54,9 +58,14 @@ struct loop {
     struct loop_lag lag;
 };
 
+/* libevent returns when it has nothing left to call, and callbacks may activate each other for
+ * ever. So the wake-up ends the turn: what is still active is called in the next one. */
 static void on_wake(evutil_socket_t fd, short what, void *arg)
 {
-    (void)fd, (void)what, (void)arg;
+    struct loop *l = arg;
+
+    (void)fd, (void)what;
+    event_base_loopbreak(l->base);
 }
 
 struct loop *loop_new(struct clock *clock, struct err *e)
@@ -73,7 +82,7 @@ struct loop *loop_new(struct clock *clock, struct err *e)
     l->base = event_base_new();
     if (!l->base)
         goto failed;
-    l->wake = evtimer_new(l->base, on_wake, NULL);
+    l->wake = evtimer_new(l->base, on_wake, l);
     if (!l->wake)
         goto failed;
     return l;
@@ -81,6 +90,13 @@ failed:
     loop_free(l);
     err_set(e, ERR_MEMORY, "cannot create the event loop");
     return NULL;
+}
+
+static void arm_wake(struct loop *l, int64_t ms)
+{
+    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+    event_add(l->wake, &tv);
 }
 
 static void free_works(struct work *w)
@@ -169,6 +185,10 @@ void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), 
     else
         w = mem_alloc(sizeof *w);
     assert(w && stage < LOOP_STAGES);
+    if (l->in_callbacks && !l->ends_soon) {
+        l->ends_soon = true;
+        arm_wake(l, CALLBACKS_MS);
+    }
     *w = (struct work){.fire = fire, .arg = arg};
     *l->work[stage].end = w;
     l->work[stage].end = &w->next;
@@ -329,14 +349,15 @@ static int64_t sleep_ms(const struct loop *l, int64_t max_ms)
 void loop_turn(struct loop *l, int64_t max_ms)
 {
     int64_t ms = sleep_ms(l, max_ms);
-    struct timeval tv = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
     uint64_t began_ns, ended_ns;
 
-    if (ms > 0)
-        event_add(l->wake, &tv);
+    arm_wake(l, ms > 0 ? ms : CALLBACKS_MS);
+    l->in_callbacks = true;
+    l->ends_soon = false;
     event_base_loop(l->base,
                     EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (ms > 0 ? 0 : EVLOOP_NONBLOCK));
     event_del(l->wake);
+    l->in_callbacks = false;
     collect_due(l, &l->mono, clock_mono_ms(l->clock));
     collect_due(l, &l->wall, clock_wall_ms(l->clock));
     began_ns = clock_mono_ns(l->clock);

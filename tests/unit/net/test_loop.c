@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -249,6 +250,33 @@ START_TEST(real_time_passes)
 }
 END_TEST
 
+static void activate_again(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd, (void)what;
+    event_active(*(struct event **)arg, EV_TIMEOUT, 0);
+}
+
+START_TEST(callbacks_that_activate_themselves_do_not_stop_the_turn)
+{
+    struct clock *clock = clock_system();
+    struct loop *l = loop_new(clock, NULL);
+    struct timer *t = timer_new(l, LOOP_CONTROL, stop, l);
+    struct event *ev = event_new(loop_base(l), -1, 0, activate_again, &ev);
+
+    trace[0] = 0;
+    event_active(ev, EV_TIMEOUT, 0);
+    timer_in(t, 30);
+    loop_run(l);
+    loop_defer(l, LOOP_INGEST, note, "i");
+    loop_turn(l, 10000);
+    ck_assert_str_eq(trace, "i");
+    event_free(ev);
+    timer_free(t);
+    loop_free(l);
+    clock_free(clock);
+}
+END_TEST
+
 START_TEST(no_memory_is_told)
 {
     struct clock *clock = clock_virtual(0);
@@ -281,6 +309,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_due_timer_can_be_freed_by_the_one_before_it);
     tcase_add_test(t, signals_arrive_in_the_loop_and_pipes_do_not_kill);
     tcase_add_test(t, real_time_passes);
+    tcase_add_test(t, callbacks_that_activate_themselves_do_not_stop_the_turn);
     tcase_add_test(t, no_memory_is_told);
 }
 
