@@ -1,0 +1,552 @@
+/* The whole flow, and the only place where stages are connected.
+ *
+ *   HTTP, UDP
+ *      |                    ingest_* (app/inlet.c)      decodes, answers when stored
+ *      v
+ *   journal_append ------> Redis: MULTI, labels, XADD, EXEC       one block a turn
+ *      |                                                          |
+ *      | apply, after Redis has answered  <-----------------------+   (or from the queue, while
+ *      v                                                              Redis is away)
+ *   rules_before_block     ticks that lie before the block
+ *   windows_apply          panes, running values, sketches
+ *   rules_after_block      early looks at what was touched
+ *      |   \
+ *      |    `- timer: rules_advance() for ticks when nothing comes in
+ *      v
+ *   alert_observe -------> store: alerts, history
+ *      | changed
+ *      v
+ *   notify_alert --------> store: incidents, ledger, due          one transaction a turn
+ *      | due(lane)
+ *      v
+ *   deliver_due ---------> notify_claim, template, outbound, notify_commit
+ *
+ * Backwards, through callbacks: deliver's outcomes to notify (notify_commit), the journal's
+ * `regressed` to the store (write everything again), forgotten series to the dictionary.
+ *
+ * Order of a start: store_load (alerts, incidents, silences, rule files) -> rules from disk ->
+ * journal: dictionary, cut into the windows, replay of the blocks after it (instants that were
+ * decided before the crash fill windows only) -> notify compares -> live. */
+#include "app/wire.h"
+
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SERIES_MAX_DEFAULT 10000000u
+#define EXPIRE_BUDGET      20000 /* groups and series looked at in one go: about 1 ms */
+#define EXPIRE_EVERY_MS    1000
+#define FILL_ROUNDS_MAX    5
+#define CUT_POLL_MS        1000
+
+enum phase {
+    PHASE_CONNECTING,
+    PHASE_CONTROL,
+    PHASE_RULES,
+    PHASE_JOURNAL,
+    PHASE_LIVE,
+    PHASE_FAILED
+};
+
+static const char *const phase_names[] = {"waiting for Redis",
+                                          "reading alerts and incidents",
+                                          "loading rules",
+                                          "replaying the journal",
+                                          "live",
+                                          "failed"};
+
+/* Windows of their own that hold only leaves which a reload has added, while the journal is read
+ * into them. */
+struct fill {
+    struct windows *windows;
+    leaf_id *from, *to; /* the leaf there, the leaf here */
+    size_t n;
+    int64_t read_to_ms;
+    int rounds;
+};
+
+struct wire {
+    struct wire_options o;
+    struct wire_parts p;
+    enum phase phase;
+    struct timer *look_timer;
+    struct timer *upkeep_timer; /* expiry, cuts */
+    struct fill *fill;
+    bool fill_again;
+    struct wire_stats stats;
+    bool cutting;
+};
+
+const struct wire_parts *wire_parts(const struct wire *w)
+{
+    return &w->p;
+}
+
+bool wire_is_live(const struct wire *w)
+{
+    return w->phase == PHASE_LIVE;
+}
+
+const char *wire_phase(const struct wire *w)
+{
+    return phase_names[w->phase];
+}
+
+/* --- looks --- */
+
+static void set_look_timer(struct wire *w)
+{
+    int64_t next_ms = rules_next_ms(w->p.rules);
+
+    if (w->phase == PHASE_LIVE && next_ms != INT64_MAX)
+        timer_at(w->look_timer, next_ms);
+}
+
+/* An instant may be decided once everything that was received until then is applied. */
+static void look(void *arg)
+{
+    struct wire *w = arg;
+    int64_t to_ms = journal_applied_ms(w->p.journal);
+    int64_t now_ms = clock_wall_ms(w->p.clock), due_ms = rules_next_ms(w->p.rules);
+
+    if (due_ms <= to_ms && now_ms - due_ms > (int64_t)w->stats.looks_late_ms)
+        w->stats.looks_late_ms = (uint64_t)(now_ms - due_ms);
+    rules_advance(w->p.rules, to_ms);
+    w->stats.looked_to_ms = to_ms;
+    set_look_timer(w);
+}
+
+void wire_rules_changed(struct wire *w)
+{
+    set_look_timer(w);
+}
+
+/* --- the journal's side --- */
+
+static void apply_block(const struct journal_block *b, void *arg)
+{
+    struct wire *w = arg;
+    int64_t newest_ms;
+
+    rules_before_block(w->p.rules, b->recv_ms);
+    newest_ms =
+        windows_apply(w->p.windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
+    rules_after_block(w->p.rules, b->recv_ms, newest_ms, b->events, b->n_events);
+    if (!b->replayed)
+        set_look_timer(w);
+}
+
+static void journal_regressed(void *arg)
+{
+    struct wire *w = arg;
+
+    store_rewrite(w->p.store);
+}
+
+static void series_forgotten(uint32_t series, void *arg)
+{
+    struct wire *w = arg;
+
+    journal_forget_series(w->p.journal, series);
+}
+
+static int encode_windows(int (*emit)(const void *chunk, size_t len, void *arg), void *emit_arg,
+                          void *arg)
+{
+    struct wire *w = arg;
+
+    return windows_encode(w->p.windows, emit, emit_arg);
+}
+
+static void cut_done(bool ok, const char *why, int64_t took_ms, void *arg)
+{
+    struct wire *w = arg;
+    char took[24];
+
+    w->cutting = false;
+    snprintf(took, sizeof took, "%lld", (long long)took_ms);
+    if (ok)
+        log_debug("cut published", "ms", took, NULL);
+    else
+        log_warn("the windows could not be saved; a restart replays more of the journal", "reason",
+                 why, NULL);
+}
+
+static void upkeep(void *arg)
+{
+    struct wire *w = arg;
+    struct journal_cut cut = {.encode = encode_windows, .done = cut_done, .arg = w};
+    struct err e;
+
+    windows_expire(w->p.windows, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
+    if (!w->cutting && journal_wants_cut(w->p.journal)) {
+        w->cutting = true;
+        if (journal_cut(w->p.journal, &cut, &e) < 0)
+            cut_done(false, e.text, 0, w);
+    }
+    timer_in(w->upkeep_timer, CUT_POLL_MS);
+}
+
+/* --- filling leaves that a reload has added --- */
+
+static void fill_free(struct fill *f)
+{
+    if (!f)
+        return;
+    for (size_t i = 0; i < f->n; i++)
+        windows_leaf_release(f->windows, f->from[i]);
+    windows_free(f->windows);
+    mem_free(f->from);
+    mem_free(f->to);
+    mem_free(f);
+}
+
+/* The leaves that began to listen after the oldest block that the journal still has. */
+static struct fill *fill_new(struct wire *w, int64_t oldest_ms)
+{
+    struct windows_options o = {.series = w->p.series};
+    struct fill *f = mem_zalloc(sizeof *f);
+    size_t n_rules = rules_count(w->p.rules), max = 0;
+
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < n_rules; i++)
+        max += rule_definition(rules_at(w->p.rules, i))->n_leaves;
+    f->windows = windows_new(&o);
+    f->from = mem_alloc((max + 1) * sizeof *f->from);
+    f->to = mem_alloc((max + 1) * sizeof *f->to);
+    if (!f->windows || !f->from || !f->to) {
+        fill_free(f);
+        return NULL;
+    }
+    for (size_t i = 0; i < n_rules; i++) {
+        const struct rule_def *d = rule_definition(rules_at(w->p.rules, i));
+
+        for (size_t k = 0; k < d->n_leaves; k++) {
+            leaf_id here = windows_leaf(w->p.windows, d->leaves[k]->leaf, oldest_ms, NULL);
+            bool known =
+                here == LEAF_NONE || windows_leaf_since_ms(w->p.windows, here) <= oldest_ms;
+
+            for (size_t m = 0; m < f->n && !known; m++)
+                known = f->to[m] == here;
+            if (here != LEAF_NONE)
+                windows_leaf_release(w->p.windows, here); /* only asked: rules hold theirs */
+            if (known)
+                continue;
+            f->to[f->n] = here;
+            f->from[f->n] = windows_leaf(f->windows, d->leaves[k]->leaf, oldest_ms, NULL);
+            f->n += f->from[f->n] != LEAF_NONE;
+        }
+    }
+    return f;
+}
+
+static void fill_block(const struct journal_block *b, void *arg)
+{
+    struct wire *w = arg;
+
+    if (b->recv_ms <= w->fill->read_to_ms)
+        return;
+    (void)windows_apply(w->fill->windows, b->recv_ms, b->samples, b->n_samples, b->events,
+                        b->n_events);
+    windows_clear_touched(w->fill->windows);
+    w->fill->read_to_ms = b->recv_ms;
+}
+
+static void fill_done(const struct err *e, void *arg);
+
+static void fill_round(struct wire *w)
+{
+    w->fill->rounds++;
+    journal_scan(w->p.journal, w->fill->read_to_ms, clock_wall_ms(w->p.clock), fill_block,
+                 fill_done, w);
+}
+
+/* What came in while the journal was read is read too, until nothing is left or the rest is a few
+ * milliseconds of data. */
+static void fill_done(const struct err *e, void *arg)
+{
+    struct wire *w = arg;
+    struct fill *f = w->fill;
+    struct err err;
+
+    if (e)
+        log_warn("new windows could not be filled from the journal; they start empty", "error",
+                 e->text, NULL);
+    else if (f->rounds < FILL_ROUNDS_MAX &&
+             (uint64_t)f->read_to_ms < journal_applied_id(w->p.journal).ms) {
+        fill_round(w);
+        return;
+    }
+    for (size_t i = 0; i < f->n && !e; i++)
+        if (windows_adopt_leaf(w->p.windows, f->to[i], f->windows, f->from[i], &err) < 0)
+            log_warn("a new window starts empty", "error", err.text, NULL);
+    fill_free(f);
+    w->fill = NULL;
+    w->stats.fills++;
+    if (w->fill_again) {
+        w->fill_again = false;
+        wire_fill_new_leaves(w);
+    }
+}
+
+void wire_fill_new_leaves(struct wire *w)
+{
+    struct journal_stats s;
+
+    if (w->phase != PHASE_LIVE)
+        return;
+    if (w->fill) {
+        w->fill_again = true;
+        return;
+    }
+    journal_stats(w->p.journal, &s);
+    if (s.oldest_ms == 0)
+        return;
+    w->fill = fill_new(w, s.oldest_ms);
+    if (w->fill && w->fill->n > 0) {
+        w->fill->read_to_ms = s.oldest_ms - 1;
+        fill_round(w);
+        return;
+    }
+    fill_free(w->fill);
+    w->fill = NULL;
+}
+
+/* --- the start --- */
+
+static void fail_start(struct wire *w, const struct err *e)
+{
+    w->phase = PHASE_FAILED;
+    w->o.ready(e, w->o.arg);
+}
+
+static void go_live(const struct err *e, void *arg)
+{
+    struct wire *w = arg;
+    int64_t now_ms = clock_wall_ms(w->p.clock), decided_ms;
+
+    if (e) {
+        fail_start(w, e);
+        return;
+    }
+    decided_ms = alert_book_evaluated_to(w->p.book);
+    if (decided_ms > 0 && now_ms > decided_ms)
+        alert_book_bridge(w->p.book, now_ms - decided_ms);
+    rules_skip_to(w->p.rules, now_ms - 1);
+    alert_book_restored(w->p.book, now_ms);
+    notify_start(w->p.notify, w->p.book);
+    w->phase = PHASE_LIVE;
+    set_look_timer(w);
+    timer_in(w->upkeep_timer, CUT_POLL_MS);
+    w->o.ready(NULL, w->o.arg);
+    wire_fill_new_leaves(w);
+}
+
+static int take_cut_chunk(const void *chunk, size_t len, void *arg, struct err *e)
+{
+    struct wire *w = arg;
+
+    return windows_decode(w->p.windows, chunk, len, e);
+}
+
+/* The cut is of no use: the windows are begun again, and so are the rules that hold their leaves. */
+static void discard_cut(void *arg)
+{
+    struct wire *w = arg;
+
+    log_warn("the saved windows could not be read; replaying all that the journal holds", NULL);
+    windows_reset(w->p.windows);
+}
+
+static void control_loaded(const struct err *e, void *arg)
+{
+    struct wire *w = arg;
+    struct journal_recovery r = {
+        .cut_chunk = take_cut_chunk, .cut_discard = discard_cut, .ready = go_live, .arg = w};
+
+    if (e) {
+        fail_start(w, e);
+        return;
+    }
+    w->phase = PHASE_RULES;
+    w->o.load_rules(w, w->o.arg);
+    rules_decide_after(w->p.rules, alert_book_evaluated_to(w->p.book));
+    w->phase = PHASE_JOURNAL;
+    journal_recover(w->p.journal, &r);
+}
+
+static void control_field(struct store_table *t, const char *field, size_t field_len,
+                          const char *value, size_t len, void *arg)
+{
+    struct wire *w = arg;
+    struct err e;
+
+    if (t == w->p.rule_files) {
+        w->o.kept_rule_file(field, value, len, w->o.arg);
+        return;
+    }
+    if (notify_load(w->p.notify, t, field, field_len, value, len))
+        return;
+    if (alert_book_restore(w->p.book, field, field_len, value, len, &e) < 0)
+        log_error("a stored alert could not be read and is left out", "field", field, "error",
+                  e.text, NULL);
+}
+
+void wire_start(struct wire *w)
+{
+    if (w->phase != PHASE_CONNECTING)
+        return;
+    w->phase = PHASE_CONTROL;
+    store_load(w->p.store, control_field, control_loaded, w);
+}
+
+/* --- construction --- */
+
+static void alert_changed(const struct alert *a, enum alert_change change, int64_t at_ms, void *arg)
+{
+    struct wire *w = arg;
+
+    notify_alert(w->p.notify, a, change, at_ms);
+}
+
+static void lane_due(const char *lane, void *arg)
+{
+    struct wire *w = arg;
+
+    deliver_due(lane, w->p.deliver);
+}
+
+static bool channel_edits(const char *channel, void *arg)
+{
+    const struct wire *w = arg;
+
+    return w->p.deliver && deliver_edits(channel, w->p.deliver);
+}
+
+static int make_data_side(struct wire *w, struct err *e)
+{
+    struct windows_options windows = {.max_bytes = w->o.window_bytes};
+    struct journal_options journal = {.loop = w->o.loop,
+                                      .db = w->o.db,
+                                      .apply = apply_block,
+                                      .regressed = journal_regressed,
+                                      .arg = w};
+
+    w->p.labels = labelsets_new(0);
+    if (!w->p.labels)
+        return err_set(e, ERR_MEMORY, "no memory for labels");
+    w->p.series =
+        series_table_new(w->p.labels, w->o.max_series ? w->o.max_series : SERIES_MAX_DEFAULT);
+    if (!w->p.series)
+        return err_set(e, ERR_MEMORY, "no memory for series");
+    windows.series = journal.series = w->p.series;
+    w->p.windows = windows_new(&windows);
+    if (!w->p.windows)
+        return err_set(e, ERR_MEMORY, "no memory for windows");
+    w->p.journal = journal_new(&journal, e);
+    return w->p.journal ? 0 : -1;
+}
+
+static int make_control_side(struct wire *w, struct err *e)
+{
+    const char *severity[PRIORITIES + 1] = {NULL};
+    struct alert_book_options book = {.severity = severity, .changed = alert_changed, .arg = w};
+    struct notify_options notify = {.clock = w->p.clock,
+                                    .loop = w->o.loop,
+                                    .config = w->p.config,
+                                    .due = lane_due,
+                                    .edits = channel_edits,
+                                    .arg = w};
+    struct rules_options rules = {.clock = w->p.clock};
+    struct deliver_options deliver = {.loop = w->o.loop,
+                                      .outbound = w->o.outbound,
+                                      .config = w->p.config,
+                                      .templates = w->o.templates,
+                                      .shadow = w->o.shadow};
+
+    w->p.store = store_new(w->o.loop, w->o.db);
+    if (!w->p.store)
+        return err_set(e, ERR_MEMORY, "no memory for the store");
+    w->p.rule_files = store_table(w->p.store, KEY_RULES, w->o.rewrite_rule_files, w->o.arg);
+    for (int p = 1; p <= PRIORITIES; p++)
+        severity[p] = config_severity_of(w->p.config, p);
+    book.labels = rules.labels = w->p.labels;
+    book.store = notify.store = deliver.store = w->p.store;
+    w->p.book = alert_book_new(&book);
+    w->p.notify = w->p.book ? notify_new(&notify) : NULL;
+    rules.windows = w->p.windows;
+    rules.book = w->p.book;
+    w->p.rules = w->p.notify ? rules_new(&rules) : NULL;
+    if (!w->p.rules)
+        return err_set(e, ERR_MEMORY, "no memory for rules and alerts");
+    deliver.notify = w->p.notify;
+    w->p.deliver = deliver_new(&deliver, e);
+    return w->p.deliver ? 0 : -1;
+}
+
+struct wire *wire_new(const struct wire_options *o, struct err *e)
+{
+    struct wire *w = mem_zalloc(sizeof *w);
+
+    if (!w) {
+        err_set(e, ERR_MEMORY, "no memory");
+        return NULL;
+    }
+    w->o = *o;
+    w->p.loop = o->loop;
+    w->p.db = o->db;
+    w->p.clock = loop_clock(o->loop);
+    w->p.config = config_ref(o->config);
+    w->look_timer = timer_new(o->loop, LOOP_EVALUATION, look, w);
+    w->upkeep_timer = timer_new(o->loop, LOOP_INGEST, upkeep, w);
+    if (!w->look_timer || !w->upkeep_timer) {
+        err_set(e, ERR_MEMORY, "no memory for timers");
+        wire_free(w);
+        return NULL;
+    }
+    if (make_data_side(w, e) < 0 || make_control_side(w, e) < 0) {
+        wire_free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void wire_free(struct wire *w)
+{
+    if (!w)
+        return;
+    timer_free(w->look_timer);
+    timer_free(w->upkeep_timer);
+    fill_free(w->fill);
+    deliver_free(w->p.deliver);
+    rules_free(w->p.rules);
+    notify_free(w->p.notify);
+    alert_book_free(w->p.book);
+    journal_free(w->p.journal);
+    store_free(w->p.store);
+    windows_free(w->p.windows);
+    series_table_free(w->p.series);
+    labelsets_free(w->p.labels);
+    config_unref(w->p.config);
+    mem_free(w);
+}
+
+void wire_configure(struct wire *w, const struct config *c)
+{
+    const struct config *old = w->p.config;
+
+    w->p.config = config_ref(c);
+    notify_configure(w->p.notify, w->p.config);
+    deliver_configure(w->p.deliver, w->p.config);
+    config_unref(old);
+}
+
+void wire_take_stats(struct wire *w, struct wire_stats *out)
+{
+    *out = w->stats;
+    out->fills_running = w->fill ? 1 : 0;
+    w->stats.looks_late_ms = 0;
+}
