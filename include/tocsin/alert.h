@@ -26,15 +26,15 @@
 enum truth { FALSE_ = 0, TRUE_ = 1, UNKNOWN_ = 2 };
 
 enum alert_phase {
-    ALERT_OK,       /* nothing on; kept only for its memory */
-    ALERT_PENDING,  /* a condition holds, its time has not run out */
+    ALERT_OK,      /* nothing on; kept only for its memory */
+    ALERT_PENDING, /* a condition holds, its time has not run out */
     ALERT_FIRING,
     ALERT_CLEARING, /* still firing; the condition is false, clear_after runs */
 };
 
 struct alert_policy {
-    int n_levels;                     /* most severe first */
-    int priority[PRIORITIES];         /* 1…5 of each level */
+    int n_levels;             /* most severe first */
+    int priority[PRIORITIES]; /* 1…5 of each level */
     int64_t lasting_ms[PRIORITIES];
     int64_t clear_after_ms, forget_ms;
     enum rule_missing missing;
@@ -44,19 +44,19 @@ void alert_policy_of(const struct rule_def *d, struct alert_policy *out);
 
 /* One level's timers. A timer that meets missing data stands still and goes on after it. */
 struct alert_level {
-    bool on;             /* its time had run out: part of what is firing */
-    int64_t held_ms;     /* time it held before the last pause */
-    int64_t true_ms;     /* instant since which it holds without a pause, 0: it does not */
-    int64_t false_ms;    /* instant since which it is false, 0: it is not */
+    bool on;          /* its time had run out: part of what is firing */
+    int64_t held_ms;  /* time it held before the last pause */
+    int64_t true_ms;  /* instant since which it holds without a pause, 0: it does not */
+    int64_t false_ms; /* instant since which it is false, 0: it is not */
 };
 
 struct alert_state {
     struct alert_level level[PRIORITIES];
-    int firing;              /* priority that is on, most severe; 0: none */
-    int64_t active_ms;       /* instant it began to fire (kept over changes of priority) */
-    int64_t pending_ms;      /* instant its first condition began to hold, 0 */
-    int64_t nodata_ms;       /* instant since which it has no data, 0: it has */
-    int64_t last_data_ms;    /* instant of the last look with data */
+    int firing;           /* priority that is on, most severe; 0: none */
+    int64_t active_ms;    /* instant it began to fire (kept over changes of priority) */
+    int64_t pending_ms;   /* instant its first condition began to hold, 0 */
+    int64_t nodata_ms;    /* instant since which it has no data, 0: it has */
+    int64_t last_data_ms; /* instant of the last look with data */
     int64_t last_look_ms;
 };
 
@@ -68,15 +68,15 @@ struct observation {
 
 enum alert_change {
     CHANGE_NONE,
-    CHANGE_PENDING,   /* began to hold */
-    CHANGE_DROPPED,   /* pending, and no longer */
+    CHANGE_PENDING, /* began to hold */
+    CHANGE_DROPPED, /* pending, and no longer */
     CHANGE_FIRED,
-    CHANGE_RAISED,    /* to a more severe priority */
+    CHANGE_RAISED, /* to a more severe priority */
     CHANGE_LOWERED,
     CHANGE_RESOLVED,
-    CHANGE_GONE,      /* no data for `forget`: ended with that reason */
-    CHANGE_NODATA,    /* still firing; its data stopped */
-    CHANGE_DATA,      /* its data is back */
+    CHANGE_GONE,   /* no data for `forget`: ended with that reason */
+    CHANGE_NODATA, /* still firing; its data stopped */
+    CHANGE_DATA,   /* its data is back */
 };
 extern const char *const alert_change_names[];
 
@@ -98,27 +98,27 @@ struct alert_rule; /* the alerts of one rule */
 
 struct alert {
     struct alert_rule *rule;
-    labelset group;               /* the group's labels; a reference is held */
-    const char *origin;           /* "rule:HighErrorRate", "token:ci" */
-    const char *scope;            /* label scope of the origin; "" for rules */
+    labelset group;     /* the group's labels; a reference is held */
+    const char *origin; /* "rule:HighErrorRate", "token:ci" */
+    const char *scope;  /* label scope of the origin; "" for rules */
     struct alert_state state;
-    uint64_t sticky;              /* hysteresis bits of the rule's conditions */
+    uint64_t sticky;                   /* hysteresis bits of the rule's conditions */
     int64_t since_ms[ALERT_SINCE_MAX]; /* of nested :lasting conditions: instant since true, 0 */
-    uint32_t sticky_used;         /* (internal) */
-    bool suppressed;              /* `unless` holds: messages are held, state goes on */
-    bool expected;                /* from `expect`: exists without data */
+    uint32_t sticky_used;              /* (internal) */
+    bool suppressed;                   /* `unless` holds: messages are held, state goes on */
+    bool expected;                     /* from `expect`: exists without data */
     bool has_value;
-    double value, peak;           /* last value; the most extreme one since it began to fire */
-    double threshold;             /* of the level that fires or is pending */
+    double value, peak; /* last value; the most extreme one since it began to fire */
+    double threshold;   /* of the level that fires or is pending */
     bool has_threshold;
     enum unit unit;
-    int64_t started_ms;           /* = state.active_ms while firing; kept after the resolve */
-    int64_t ended_ms;             /* of the last resolve, 0 while firing */
-    char *end_reason;             /* "condition cleared", "gone", "rule removed", … or NULL */
-    char *why;                    /* JSON: the evaluated tree at the last change; redacted */
-    char **when_state;            /* g.state of `when` rules, n_state strings or NULL */
-    uint64_t fingerprint;         /* of all its labels (Alertmanager's) */
-    struct label *labels;         /* all: alertname, group, the rule's own, team, severity; sorted */
+    int64_t started_ms;   /* = state.active_ms while firing; kept after the resolve */
+    int64_t ended_ms;     /* of the last resolve, 0 while firing */
+    char *end_reason;     /* "condition cleared", "gone", "rule removed", … or NULL */
+    char *why;            /* JSON: the evaluated tree at the last change; redacted */
+    char **when_state;    /* g.state of `when` rules, n_state strings or NULL */
+    uint64_t fingerprint; /* Alertmanager's, of its labels without priority and severity */
+    struct label *labels; /* all: alertname, group, the rule's own, team, severity; sorted */
     size_t n_labels;
     /* annotations, filled from the rule's templates at the last change or look while firing */
     struct rule_pair *annotations;
@@ -126,10 +126,10 @@ struct alert {
 };
 
 struct alert_book_options {
-    struct labelsets *labels;      /* borrowed */
-    struct store *store;           /* NULL: nothing is written (tests, backtests) */
-    const char *const *severity;   /* [PRIORITIES + 1]: severity label of each priority (index 1…5) */
-    uint64_t history_max;          /* entries of the history stream; 0: 100,000 */
+    struct labelsets *labels;    /* borrowed */
+    struct store *store;         /* NULL: nothing is written (tests, backtests) */
+    const char *const *severity; /* [PRIORITIES + 1]: severity label of each priority (index 1…5) */
+    uint64_t history_max;        /* entries of the history stream; 0: 100,000 */
     /* Told after each step that changed an alert or refreshed the value of a firing one (then
      * CHANGE_NONE). The alert is valid during the call; after RESOLVED, GONE and DROPPED it may be
      * freed when it returns. */
@@ -146,6 +146,10 @@ void alert_book_free(struct alert_book *b);
 int alert_book_restore(struct alert_book *b, const char *field, size_t field_len, const char *json,
                        size_t len, struct err *e) MUST_USE;
 void alert_book_restored(struct alert_book *b, int64_t at_ms);
+/* For store_load(): true when `t` is a table of the book. The field was restored, or is logged
+ * with its key and left out. */
+bool alert_book_load(struct alert_book *b, struct store_table *t, const char *field,
+                     size_t field_len, const char *value, size_t len);
 /* Instants up to this have been decided; kept in tocsin:{c}:meta with the alerts. */
 int64_t alert_book_evaluated_to(const struct alert_book *b);
 void alert_book_set_evaluated_to(struct alert_book *b, int64_t at_ms);
@@ -162,7 +166,7 @@ void alert_rule_remove(struct alert_book *b, struct alert_rule *r, const char *r
                        int64_t at_ms);
 struct alert_rule *alert_rule_find(struct alert_book *b, const char *name);
 const struct rule_def *alert_rule_def(const struct alert_rule *r);
-size_t alert_rule_count(const struct alert_rule *r);   /* alerts with memory */
+size_t alert_rule_count(const struct alert_rule *r);      /* alerts with memory */
 uint64_t alert_rule_overflow(const struct alert_rule *r); /* groups refused by `limit`, now */
 
 /* The alert of a group, or NULL when nothing is remembered of it. Cost: one hash lookup; at once
@@ -186,7 +190,8 @@ struct alert_look {
     const struct label *event; /* fields of the last matching log event, or NULL */
     size_t n_event;
     /* fills one template (rulefile.h: message_fill), so that alert need not know the language */
-    void (*fill)(const char *template, const struct alert *a, int64_t at_ms, struct buf *out, void *arg);
+    void (*fill)(const char *template, const struct alert *a, int64_t at_ms, struct buf *out,
+                 void *arg);
     void *fill_arg;
 };
 /* Steps the alert, writes what changed, tells `changed`. When nothing is left to remember the

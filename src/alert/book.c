@@ -1,0 +1,381 @@
+/* The book: which alerts there are, and what a look does to one of them. */
+#include "alert/book.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+static void rewrite_alerts(struct store_table *t, void *arg)
+{
+    struct alert_book *b = arg;
+    struct alert_rule *r;
+
+    (void)t;
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+        for (size_t i = 0; i < r->alerts.cap; i++) {
+            struct alert_entry *e = r->alerts.slots[i].value;
+            if (!e)
+                continue;
+            e->stored = 0;
+            entry_store(e);
+        }
+}
+
+static void put_evaluated(struct alert_book *b)
+{
+    struct buf text = BUF_INIT;
+
+    if (!b->meta)
+        return;
+    buf_addf(&text, "%lld", (long long)b->evaluated_to_ms);
+    if (buf_ok(&text))
+        store_put(b->meta, "evaluated_to", text.data, text.len);
+    buf_free(&text);
+    b->evaluated_stored_ms = b->evaluated_to_ms;
+    b->dirty = false;
+}
+
+static void rewrite_meta(struct store_table *t, void *arg)
+{
+    (void)t;
+    put_evaluated(arg);
+}
+
+struct alert_book *alert_book_new(const struct alert_book_options *o)
+{
+    struct alert_book *b = mem_zalloc(sizeof *b);
+
+    if (!b)
+        return NULL;
+    b->o = *o;
+    if (b->o.history_max == 0)
+        b->o.history_max = HISTORY_DEFAULT;
+    b->rules = map_new();
+    b->by_fingerprint = map_new();
+    if (o->store) {
+        b->table = store_table(o->store, KEY_ALERTS, rewrite_alerts, b);
+        b->meta = store_table(o->store, KEY_CONTROL_META, rewrite_meta, b);
+    }
+    if (b->rules && b->by_fingerprint && (!o->store || (b->table && b->meta)))
+        return b;
+    alert_book_free(b);
+    return NULL;
+}
+
+static void drop_rule(void *rule)
+{
+    rule_free(rule);
+}
+
+void alert_book_free(struct alert_book *b)
+{
+    if (!b)
+        return;
+    if (b->rules)
+        map_free(b->rules, drop_rule);
+    map_free(b->by_fingerprint, NULL);
+    mem_free(b);
+}
+
+int64_t alert_book_evaluated_to(const struct alert_book *b)
+{
+    return b->evaluated_to_ms;
+}
+
+void alert_book_set_evaluated_to(struct alert_book *b, int64_t at_ms)
+{
+    if (at_ms <= b->evaluated_to_ms)
+        return;
+    b->evaluated_to_ms = at_ms;
+    if (b->dirty || at_ms - b->evaluated_stored_ms >= EVALUATED_EVERY_MS)
+        put_evaluated(b);
+}
+
+bool alert_book_load(struct alert_book *b, struct store_table *t, const char *field,
+                     size_t field_len, const char *value, size_t len)
+{
+    struct err e;
+
+    if (t && t == b->meta) {
+        static const char name[] = "evaluated_to";
+        char text[24];
+
+        if (field_len != sizeof name - 1 || memcmp(field, name, field_len) != 0)
+            return true;
+        if (len < sizeof text) {
+            memcpy(text, value, len);
+            text[len] = '\0';
+            b->evaluated_to_ms = b->evaluated_stored_ms = strtoll(text, NULL, 10);
+        }
+        return true;
+    }
+    if (!t || t != b->table)
+        return false;
+    if (alert_book_restore(b, field, field_len, value, len, &e))
+        log_error("an alert in " KEY_ALERTS " cannot be read and is left out", "field", field,
+                  "error", e.text, NULL);
+    return true;
+}
+
+struct alert_entry *entry_new(struct alert_rule *r, labelset group)
+{
+    struct alert_book *b = r->book;
+    struct alert_entry *e = mem_zalloc(sizeof *e);
+    struct buf field = BUF_INIT;
+
+    if (!e)
+        return NULL;
+    e->a = (struct alert){.rule = r, .group = group, .origin = r->origin, .scope = ""};
+    e->n_state = r->def ? r->def->n_state : 0;
+    buf_adds(&field, r->origin);
+    labelset_text(b->o.labels, group, &field);
+    e->field = buf_take(&field, NULL);
+    if (e->field && group_map_put(&r->alerts, group, e) == 0) {
+        labelset_ref(b->o.labels, group);
+        return e;
+    }
+    mem_free(e->field);
+    mem_free(e);
+    return NULL;
+}
+
+void entry_state_clear(struct alert_entry *e)
+{
+    for (size_t i = 0; e->a.when_state && i < e->n_state; i++)
+        mem_free(e->a.when_state[i]);
+    mem_free(e->a.when_state);
+    e->a.when_state = NULL;
+}
+
+void entry_free(struct alert_entry *e)
+{
+    struct alert *a = &e->a;
+    struct alert_rule *r = a->rule;
+
+    group_map_remove(&r->alerts, a->group);
+    entry_fingerprint_drop(e);
+    labelset_unref(r->book->o.labels, a->group);
+    entry_state_clear(e);
+    entry_annotations_clear(e);
+    mem_free(a->labels);
+    mem_free(a->end_reason);
+    mem_free(a->why);
+    mem_free(e->field);
+    mem_free(e);
+}
+
+struct alert *alert_find(struct alert_rule *r, labelset group)
+{
+    return group_map_get(&r->alerts, group);
+}
+
+struct alert *alert_get(struct alert_rule *r, labelset group)
+{
+    struct alert *a = group_map_get(&r->alerts, group);
+
+    if (a)
+        return a;
+    if (r->def && r->def->limit > 0 && r->alerts.n >= r->def->limit) {
+        r->refused++;
+        return NULL;
+    }
+    return (struct alert *)entry_new(r, group);
+}
+
+/* A rule's groups are looked at one after the other at one instant: when a new instant begins,
+ * the number of groups refused during the last one is complete. */
+static void count_refused(struct alert_rule *r, int64_t at_ms)
+{
+    if (at_ms == r->look_ms)
+        return;
+    r->look_ms = at_ms;
+    r->refused_before = r->refused;
+    r->refused = 0;
+}
+
+uint64_t alert_rule_overflow(const struct alert_rule *r)
+{
+    return r->refused > r->refused_before ? r->refused : r->refused_before;
+}
+
+static const char *change_reason(enum alert_change change, bool data)
+{
+    if (change == CHANGE_GONE)
+        return "gone";
+    if (change == CHANGE_RESOLVED)
+        return data ? "condition cleared" : "no data";
+    return NULL;
+}
+
+static bool set_text(char **to, const char *text)
+{
+    char *copy = text ? mem_strdup(text) : NULL;
+
+    if (text && !copy)
+        return false;
+    mem_free(*to);
+    *to = copy;
+    return true;
+}
+
+static void follow_value(struct alert_entry *e, const struct alert_look *look,
+                         enum alert_change change)
+{
+    struct alert *a = &e->a;
+
+    a->has_value = look->o.has_value;
+    if (look->o.has_value)
+        a->value = look->o.value;
+    if (look->has_threshold) {
+        a->has_threshold = true;
+        a->threshold = look->threshold;
+        a->unit = look->unit;
+    }
+    if (change == CHANGE_FIRED)
+        e->has_peak = false;
+    if (a->state.firing == 0 || !look->o.has_value)
+        return;
+    if (!e->has_peak) {
+        e->has_peak = true;
+        e->peak_low = a->has_threshold && a->value < a->threshold;
+        a->peak = a->value;
+    } else if (e->peak_low ? a->value < a->peak : a->value > a->peak) {
+        a->peak = a->value;
+    }
+}
+
+static void follow_times(struct alert *a, enum alert_change change, const char *reason,
+                         int64_t at_ms)
+{
+    if (a->state.firing != 0) {
+        a->started_ms = a->state.active_ms;
+        a->ended_ms = 0;
+        set_text(&a->end_reason, NULL);
+    } else if (change == CHANGE_RESOLVED || change == CHANGE_GONE) {
+        a->ended_ms = at_ms;
+        set_text(&a->end_reason, reason);
+    }
+}
+
+static bool nothing_to_remember(const struct alert *a)
+{
+    if (!alert_is_blank(&a->state) || a->sticky != 0 || a->when_state)
+        return false;
+    for (int i = 0; i < ALERT_SINCE_MAX; i++)
+        if (a->since_ms[i] != 0)
+            return false;
+    return true;
+}
+
+/* Writes, tells and frees, after the state has changed. */
+static void conclude(struct alert_entry *e, enum alert_change change, int from,
+                     enum alert_phase from_phase, bool tell, int64_t at_ms)
+{
+    struct alert_book *b = e->a.rule->book;
+    bool forget = nothing_to_remember(&e->a);
+
+    if (change != CHANGE_NONE) {
+        b->changes++;
+        entry_history(e, change, from, from_phase, at_ms, e->a.end_reason);
+    }
+    if (forget)
+        entry_unstore(e);
+    else
+        entry_store(e);
+    if (tell && b->o.changed)
+        b->o.changed(&e->a, change, at_ms, b->o.arg);
+    if (forget)
+        entry_free(e);
+}
+
+enum alert_change alert_observe(struct alert *a, const struct alert_look *look, int64_t at_ms)
+{
+    struct alert_entry *e = (struct alert_entry *)a;
+    const struct alert_policy *p = &a->rule->policy;
+    int from = a->state.firing;
+    enum alert_phase from_phase = alert_phase(p, &a->state);
+    bool was_suppressed = a->suppressed, data = false;
+    enum alert_change change = alert_step(p, &a->state, &look->o, at_ms);
+    int priority = a->state.firing ? a->state.firing : from;
+
+    for (int i = 0; i < p->n_levels; i++)
+        data = data || look->o.level[i] != UNKNOWN_;
+    count_refused(a->rule, at_ms);
+    a->suppressed = look->suppressed;
+    follow_value(e, look, change);
+    follow_times(a, change, change_reason(change, data), at_ms);
+    if (priority != 0 || change != CHANGE_NONE)
+        if (!a->labels || (priority != 0 && priority != e->labels_priority))
+            entry_label(e, priority);
+    if (change != CHANGE_NONE || a->state.firing != 0)
+        entry_annotate(e, look, at_ms);
+    if (change != CHANGE_NONE)
+        entry_explain(e, look);
+    conclude(e, change, from, from_phase,
+             change != CHANGE_NONE || from != 0 || was_suppressed != a->suppressed, at_ms);
+    return change;
+}
+
+void alert_end(struct alert *a, const char *reason, int64_t at_ms)
+{
+    struct alert_entry *e = (struct alert_entry *)a;
+    int from = a->state.firing;
+    enum alert_phase from_phase = alert_phase(&a->rule->policy, &a->state);
+    enum alert_change change = from                          ? CHANGE_RESOLVED
+                               : from_phase == ALERT_PENDING ? CHANGE_DROPPED
+                                                             : CHANGE_NONE;
+
+    a->state = (struct alert_state){0};
+    a->sticky = 0;
+    memset(a->since_ms, 0, sizeof a->since_ms);
+    entry_state_clear(e);
+    follow_times(a, change, reason, at_ms);
+    conclude(e, change, from, from_phase, change != CHANGE_NONE, at_ms);
+}
+
+/* --- walks --------------------------------------------------------------------------------------- */
+
+void alert_each(struct alert_book *b, void (*each)(const struct alert *a, void *arg), void *arg)
+{
+    struct alert_rule *r;
+
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+        for (size_t i = 0; i < r->alerts.cap; i++)
+            if (r->alerts.slots[i].value)
+                each(r->alerts.slots[i].value, arg);
+}
+
+void alert_each_of(struct alert_rule *r, void (*each)(struct alert *a, void *arg), void *arg)
+{
+    for (size_t i = 0; i < r->alerts.cap; i++)
+        if (r->alerts.slots[i].value)
+            each(r->alerts.slots[i].value, arg);
+}
+
+struct alert *alert_by_fingerprint(struct alert_book *b, uint64_t fingerprint)
+{
+    return map_get(b->by_fingerprint, &fingerprint, sizeof fingerprint);
+}
+
+static void count_alert(const struct alert *a, void *arg)
+{
+    struct alert_stats *s = arg;
+
+    s->alerts++;
+    s->pending += a->state.firing == 0 && a->state.pending_ms != 0;
+    s->firing += a->state.firing != 0;
+    s->nodata += a->state.nodata_ms != 0;
+}
+
+void alert_stats(const struct alert_book *b, struct alert_stats *out)
+{
+    struct alert_rule *r;
+
+    *out = (struct alert_stats){.changes = b->changes};
+    alert_each((struct alert_book *)b, count_alert, out);
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+        out->overflow += alert_rule_overflow(r);
+}

@@ -1,0 +1,70 @@
+/* Inside of the book: shared by the files of this room only. */
+#ifndef TOCSIN_ALERT_BOOK_H
+#define TOCSIN_ALERT_BOOK_H
+
+#include "alert/group_map.h"
+#include "base/map.h"
+#include "tocsin/alert.h"
+
+#define ALERT_WHY_MAX   4096 /* bytes of the evaluated tree that are kept: a screenful of JSON */
+#define HISTORY_DEFAULT 100000
+/* evaluated_to is stored with alerts at once, alone at most this often: it only saves replay */
+#define EVALUATED_EVERY_MS 1000
+
+struct alert_book {
+    struct alert_book_options o;
+    struct store_table *table, *meta; /* NULL without a store */
+    struct map *rules;                /* name -> struct alert_rule */
+    struct map *by_fingerprint;       /* 8 bytes -> struct alert_entry */
+    int64_t evaluated_to_ms, evaluated_stored_ms;
+    uint64_t changes;
+    bool dirty; /* an alert was stored since evaluated_to was */
+};
+
+struct alert_rule {
+    struct alert_book *book;
+    const struct rule_def *def; /* NULL: restored, not yet claimed */
+    char *name, *origin, *keys; /* keys: names of the group labels, "*" for any */
+    uint64_t fire_hash;         /* of the conditions that its alerts were decided by */
+    struct alert_policy policy; /* until claimed: one level for each priority */
+    struct group_map alerts;
+    uint64_t refused, refused_before; /* since the present look, at the look before it */
+    int64_t look_ms;
+};
+
+/* The alert and what only the book needs to know. */
+struct alert_entry {
+    struct alert a;  /* first: an alert is its entry */
+    char *field;     /* in tocsin:{c}:alerts: origin + label text */
+    uint64_t stored; /* hash of what a restart must not lose, as it was last written */
+    bool in_store, has_peak, peak_low;
+    size_t n_state;      /* strings in a.when_state */
+    int labels_priority; /* the severity label was made for this priority */
+};
+
+/* --- book.c --- */
+struct alert_entry *entry_new(struct alert_rule *r, labelset group); /* takes a reference of it */
+void entry_free(struct alert_entry *e); /* also out of its rule's map; the store is not told */
+void entry_state_clear(struct alert_entry *e);
+
+/* --- content.c: labels, annotations, why --- */
+int entry_label(struct alert_entry *e, int priority); /* makes its labels; -1: as they were */
+/* The same of labels that are known (sorted, copied). */
+int entry_label_as(struct alert_entry *e, const struct label *l, size_t n);
+void entry_annotate(struct alert_entry *e, const struct alert_look *look, int64_t at_ms);
+void entry_annotations_clear(struct alert_entry *e);
+void entry_explain(struct alert_entry *e, const struct alert_look *look);
+void entry_fingerprint_drop(struct alert_entry *e);
+
+/* --- record.c: what stands in Redis --- */
+void entry_store(struct alert_entry *e); /* writes it when a restart would lose something */
+void entry_unstore(struct alert_entry *e);
+void entry_history(const struct alert_entry *e, enum alert_change change, int from,
+                   enum alert_phase from_phase, int64_t at_ms, const char *reason);
+void rule_keys_text(const struct rule_def *d, struct buf *out);
+
+/* --- rule.c --- */
+struct alert_rule *rule_new(struct alert_book *b, const char *name);
+void rule_free(struct alert_rule *r); /* its alerts as well; nothing is told */
+
+#endif

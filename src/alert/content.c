@@ -1,0 +1,191 @@
+/* What an alert says: its labels, its annotations, and why. */
+#include "alert/book.h"
+
+#include <string.h>
+
+#include "base/json.h"
+#include "base/mem.h"
+
+struct label_list {
+    struct label l[2 * LABELS_MAX + 4];
+    size_t n;
+};
+
+static void list_set(struct label_list *list, struct label l)
+{
+    for (size_t i = 0; i < list->n; i++)
+        if (strcmp(list->l[i].name, l.name) == 0) {
+            list->l[i] = l;
+            return;
+        }
+    if (list->n < sizeof list->l / sizeof *list->l)
+        list->l[list->n++] = l;
+}
+
+/* Later ones win: the table's severity, the group, what the rule's author wrote, the name. */
+static void collect(const struct alert_entry *e, int priority, struct label_list *list)
+{
+    const struct alert_rule *r = e->a.rule;
+    const struct labelsets *ls = r->book->o.labels;
+    const char *const *severity = r->book->o.severity;
+
+    if (severity && priority > 0 && priority <= PRIORITIES && severity[priority])
+        list_set(list, label_of("severity", severity[priority]));
+    for (size_t i = 0; i < labelset_size(ls, e->a.group); i++)
+        list_set(list, labelset_at(ls, e->a.group, i));
+    if (r->def) {
+        for (size_t i = 0; i < r->def->n_labels; i++)
+            list_set(list, label_of(r->def->labels[i].name, r->def->labels[i].value));
+        if (r->def->team)
+            list_set(list, label_of("team", r->def->team));
+        if (r->def->severity)
+            list_set(list, label_of("severity", r->def->severity));
+    }
+    list_set(list, label_of("alertname", r->name));
+}
+
+/* One block: the views, then the bytes they point to. */
+static struct label *copy_labels(const struct label *l, size_t n)
+{
+    size_t bytes = n * sizeof *l;
+    struct label *out;
+    char *p;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += (size_t)l[i].name_len + l[i].value_len + 2;
+    out = mem_alloc(bytes ? bytes : 1);
+    if (!out)
+        return NULL;
+    p = (char *)(out + n);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = l[i];
+        out[i].name = memcpy(p, l[i].name, l[i].name_len);
+        p += l[i].name_len;
+        *p++ = '\0';
+        out[i].value = memcpy(p, l[i].value, l[i].value_len);
+        p += l[i].value_len;
+        *p++ = '\0';
+    }
+    return out;
+}
+
+static uint64_t identity(const struct label *l, size_t n)
+{
+    struct label kept[2 * LABELS_MAX + 4];
+    size_t k = 0;
+
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(l[i].name, "severity") != 0 && strcmp(l[i].name, "priority") != 0)
+            kept[k++] = l[i];
+    return labels_fingerprint(kept, k);
+}
+
+void entry_fingerprint_drop(struct alert_entry *e)
+{
+    struct map *m = e->a.rule->book->by_fingerprint;
+
+    if (e->a.labels && map_get(m, &e->a.fingerprint, sizeof e->a.fingerprint) == e)
+        map_remove(m, &e->a.fingerprint, sizeof e->a.fingerprint);
+}
+
+int entry_label_as(struct alert_entry *e, const struct label *l, size_t n)
+{
+    struct map *m = e->a.rule->book->by_fingerprint;
+    struct label *copy = copy_labels(l, n);
+
+    if (!copy)
+        return -1;
+    entry_fingerprint_drop(e);
+    mem_free(e->a.labels);
+    e->a.labels = copy;
+    e->a.n_labels = n;
+    e->a.fingerprint = identity(copy, n);
+    /* of two alerts with one fingerprint (of another origin) the first is found by it */
+    if (!map_get(m, &e->a.fingerprint, sizeof e->a.fingerprint))
+        return map_put(m, &e->a.fingerprint, sizeof e->a.fingerprint, e, NULL);
+    return 0;
+}
+
+int entry_label(struct alert_entry *e, int priority)
+{
+    struct label_list list = {.n = 0};
+    int n;
+
+    collect(e, priority, &list);
+    n = labels_sort(list.l, list.n);
+    if (n < 0 || entry_label_as(e, list.l, (size_t)n))
+        return -1;
+    e->labels_priority = priority;
+    return 0;
+}
+
+void entry_annotations_clear(struct alert_entry *e)
+{
+    for (size_t i = 0; i < e->a.n_annotations; i++) {
+        mem_free((char *)e->a.annotations[i].name);
+        mem_free((char *)e->a.annotations[i].value);
+    }
+    mem_free(e->a.annotations);
+    e->a.annotations = NULL;
+    e->a.n_annotations = 0;
+}
+
+void entry_annotate(struct alert_entry *e, const struct alert_look *look, int64_t at_ms)
+{
+    const struct rule_def *d = e->a.rule->def;
+    struct rule_pair *made;
+    size_t n = 0;
+
+    if (!d || d->n_annotations == 0)
+        return;
+    made = mem_zalloc(d->n_annotations * sizeof *made);
+    if (!made)
+        return; /* the old ones are better than none */
+    for (size_t i = 0; i < d->n_annotations; i++) {
+        struct buf text = BUF_INIT;
+        if (look->fill)
+            look->fill(d->annotations[i].value, &e->a, at_ms, &text, look->fill_arg);
+        else
+            buf_adds(&text, d->annotations[i].value);
+        buf_addc(&text, '\0'); /* so that an empty one is a string, too */
+        made[n].name = mem_strdup(d->annotations[i].name);
+        made[n].value = buf_take(&text, NULL);
+        if (made[n].name && made[n].value) {
+            n++;
+            continue;
+        }
+        mem_free((char *)made[n].name);
+        mem_free((char *)made[n].value);
+        made[n] = (struct rule_pair){0};
+    }
+    entry_annotations_clear(e);
+    e->a.annotations = made;
+    e->a.n_annotations = n;
+}
+
+/* A tree that is too large is kept as a text of its beginning: cut JSON could not be read. */
+void entry_explain(struct alert_entry *e, const struct alert_look *look)
+{
+    struct buf tree = BUF_INIT;
+
+    if (!look->why)
+        return;
+    look->why(&tree, look->why_arg);
+    if (buf_ok(&tree) && tree.len > ALERT_WHY_MAX) {
+        struct buf cut = BUF_INIT;
+        struct json j = json_into(&cut);
+        json_object(&j);
+        json_kint(&j, "bytes", (int64_t)tree.len);
+        json_key(&j, "begins");
+        /* a quoted byte takes at most two here: trees are JSON, their control bytes are escaped */
+        json_str_n(&j, tree.data, (ALERT_WHY_MAX - 64) / 2);
+        json_object_end(&j);
+        buf_free(&tree);
+        tree = cut;
+    }
+    if (buf_ok(&tree) && tree.len > 0) {
+        mem_free(e->a.why);
+        e->a.why = buf_take(&tree, NULL);
+    }
+    buf_free(&tree);
+}

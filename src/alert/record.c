@@ -1,0 +1,471 @@
+/* Alerts as they stand in Redis: one JSON object each, readable by people.
+ *
+ * What a restart must not lose is hashed; a record is written again only when that hash changes
+ * (values change with every look, they alone are not worth a write). */
+#include "alert/book.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "base/keys.h"
+#include "base/mem.h"
+
+#define RECORD_VERSION 1
+
+static const char *const phase_names[] = {"ok", "pending", "firing", "clearing"};
+
+/* --- writing -------------------------------------------------------------------------------------- */
+
+static uint64_t lasting_hash(const struct alert_entry *e)
+{
+    const struct alert *a = &e->a;
+    struct buf b = BUF_INIT;
+    uint64_t h;
+
+    for (int i = 0; i < PRIORITIES; i++) {
+        const struct alert_level *l = &a->state.level[i];
+        buf_addf(&b, "%d %lld %lld %lld;", l->on, (long long)l->held_ms, (long long)l->true_ms,
+                 (long long)l->false_ms);
+    }
+    buf_addf(&b, "%d %lld %lld %lld %llx %d %d %llx %d;", a->state.firing,
+             (long long)a->state.active_ms, (long long)a->state.pending_ms,
+             (long long)a->state.nodata_ms, (unsigned long long)a->sticky, a->suppressed,
+             a->expected, (unsigned long long)a->rule->fire_hash, e->labels_priority);
+    for (int i = 0; i < ALERT_SINCE_MAX; i++)
+        buf_addf(&b, "%lld ", (long long)a->since_ms[i]);
+    for (size_t i = 0; a->when_state && i < e->n_state; i++)
+        buf_add_bytes(&b, a->when_state[i], strlen(a->when_state[i]));
+    h = buf_ok(&b) ? hash_bytes(b.data, b.len) : 0;
+    buf_free(&b);
+    return h ? h : 1;
+}
+
+static void ktime(struct json *j, const char *key, int64_t at_ms)
+{
+    if (at_ms != 0)
+        json_ktime(j, key, at_ms);
+}
+
+static void write_level(struct json *j, const struct alert_level *l, int priority)
+{
+    if (!l->on && l->held_ms == 0 && l->true_ms == 0)
+        return;
+    json_object(j);
+    json_kstr(j, "priority", priority_name(priority));
+    json_kbool(j, "on", l->on);
+    if (l->held_ms)
+        json_kint(j, "held_ms", l->held_ms);
+    ktime(j, "true_since", l->true_ms);
+    ktime(j, "false_since", l->false_ms);
+    json_object_end(j);
+}
+
+static void write_state(struct json *j, const struct alert_entry *e)
+{
+    const struct alert_state *s = &e->a.state;
+    const struct alert_policy *p = &e->a.rule->policy;
+
+    json_kstr(j, "phase", phase_names[alert_phase(p, s)]);
+    if (s->firing)
+        json_kstr(j, "priority", priority_name(s->firing));
+    ktime(j, "active_since", s->active_ms);
+    ktime(j, "pending_since", s->pending_ms);
+    ktime(j, "nodata_since", s->nodata_ms);
+    ktime(j, "last_data", s->last_data_ms);
+    ktime(j, "last_look", s->last_look_ms);
+    json_key(j, "levels");
+    json_array(j);
+    for (int i = 0; i < p->n_levels; i++)
+        write_level(j, &s->level[i], p->priority[i]);
+    json_array_end(j);
+    if (e->a.sticky) {
+        char hex[20];
+        snprintf(hex, sizeof hex, "%llx", (unsigned long long)e->a.sticky);
+        json_kstr(j, "sticky", hex);
+    }
+    for (int i = 0; i < ALERT_SINCE_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "since_%d", i);
+        ktime(j, name, e->a.since_ms[i]);
+    }
+    if (e->a.when_state) {
+        json_key(j, "state");
+        json_array(j);
+        for (size_t i = 0; i < e->n_state; i++)
+            json_str(j, e->a.when_state[i]);
+        json_array_end(j);
+    }
+}
+
+static void write_labels(struct json *j, const char *key, const struct alert_entry *e, bool all)
+{
+    const struct labelsets *ls = e->a.rule->book->o.labels;
+    size_t n = all ? e->a.n_labels : labelset_size(ls, e->a.group);
+
+    json_key(j, key);
+    json_object(j);
+    for (size_t i = 0; i < n; i++) {
+        struct label l = all ? e->a.labels[i] : labelset_at(ls, e->a.group, i);
+        json_key_n(j, l.name, l.name_len);
+        json_str_n(j, l.value, l.value_len);
+    }
+    json_object_end(j);
+}
+
+static void write_alert(struct json *j, const struct alert_entry *e)
+{
+    const struct alert *a = &e->a;
+    char hex[20];
+
+    json_object(j);
+    json_kint(j, "v", RECORD_VERSION);
+    json_kstr(j, "rule", a->rule->name);
+    json_kstr(j, "keys", a->rule->keys);
+    snprintf(hex, sizeof hex, "%llx", (unsigned long long)a->rule->fire_hash);
+    json_kstr(j, "conditions", hex);
+    write_labels(j, "group", e, false);
+    write_state(j, e);
+    if (a->has_value)
+        json_knum(j, "value", a->value);
+    if (e->has_peak)
+        json_knum(j, "peak", a->peak);
+    if (a->has_threshold)
+        json_knum(j, "threshold", a->threshold);
+    json_kint(j, "unit", a->unit);
+    json_kbool(j, "suppressed", a->suppressed);
+    json_kbool(j, "expected", a->expected);
+    ktime(j, "started", a->started_ms);
+    ktime(j, "ended", a->ended_ms);
+    if (a->end_reason)
+        json_kstr(j, "end_reason", a->end_reason);
+    if (a->labels) {
+        write_labels(j, "labels", e, true);
+        json_kint(j, "labels_priority", e->labels_priority);
+    }
+    json_key(j, "annotations");
+    json_object(j);
+    for (size_t i = 0; i < a->n_annotations; i++)
+        json_kstr(j, a->annotations[i].name, a->annotations[i].value);
+    json_object_end(j);
+    if (a->why) {
+        json_key(j, "why");
+        json_raw(j, a->why, strlen(a->why));
+    }
+    json_object_end(j);
+}
+
+void entry_store(struct alert_entry *e)
+{
+    struct alert_book *b = e->a.rule->book;
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+    uint64_t h;
+
+    if (!b->table)
+        return;
+    h = lasting_hash(e);
+    if (h == e->stored)
+        return;
+    write_alert(&j, e);
+    if (buf_ok(&out)) {
+        store_put(b->table, e->field, out.data, out.len);
+        e->stored = h;
+        e->in_store = true;
+        b->dirty = true;
+    }
+    buf_free(&out);
+}
+
+void entry_unstore(struct alert_entry *e)
+{
+    struct alert_book *b = e->a.rule->book;
+
+    if (!b->table || !e->in_store)
+        return;
+    store_del(b->table, e->field);
+    e->in_store = false;
+    e->stored = 0;
+    b->dirty = true;
+}
+
+static const char *state_name(int priority, enum alert_phase phase)
+{
+    if (priority != 0)
+        return priority_name(priority);
+    return phase == ALERT_PENDING ? "pending" : "ok";
+}
+
+void entry_history(const struct alert_entry *e, enum alert_change change, int from,
+                   enum alert_phase from_phase, int64_t at_ms, const char *reason)
+{
+    const struct alert *a = &e->a;
+    struct alert_book *b = a->rule->book;
+    struct buf labels = BUF_INIT, value = BUF_INIT;
+    char at[TEXT_TIME_LEN];
+
+    if (!b->o.store)
+        return;
+    text_time(at, at_ms);
+    labelset_text(b->o.labels, a->group, &labels);
+    if (a->has_value)
+        text_plain(&value, a->value);
+    if (buf_ok(&labels) && buf_ok(&value)) {
+        const char *pairs[] = {
+            "at",     at,
+            "rule",   a->rule->name,
+            "labels", buf_str(&labels),
+            "change", alert_change_names[change],
+            "from",   state_name(from, from_phase),
+            "to",     state_name(a->state.firing, alert_phase(&a->rule->policy, &a->state)),
+            "value",  buf_str(&value),
+            "reason", reason ? reason : "",
+            "why",    a->why ? a->why : "",
+            NULL};
+        store_append(b->o.store, KEY_HISTORY, b->o.history_max, NULL, pairs);
+    }
+    buf_free(&labels);
+    buf_free(&value);
+}
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+static const char *text_of(const cJSON *o, const char *key)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
+
+    return cJSON_IsString(v) ? v->valuestring : NULL;
+}
+
+static int64_t time_of(const cJSON *o, const char *key)
+{
+    const char *s = text_of(o, key);
+    int64_t at_ms;
+
+    return s && text_parse_time(s, strlen(s), &at_ms) == 0 ? at_ms : 0;
+}
+
+static bool number_of(const cJSON *o, const char *key, double *out)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
+
+    if (cJSON_IsNumber(v))
+        *out = v->valuedouble;
+    return cJSON_IsNumber(v);
+}
+
+static int64_t whole_of(const cJSON *o, const char *key)
+{
+    double v = 0;
+
+    number_of(o, key, &v);
+    return v > -9e15 && v < 9e15 ? (int64_t)v : 0;
+}
+
+static uint64_t hex_of(const cJSON *o, const char *key)
+{
+    const char *s = text_of(o, key);
+
+    return s ? strtoull(s, NULL, 16) : 0;
+}
+
+static bool bool_of(const cJSON *o, const char *key)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, key));
+}
+
+/* The labels of an object, sorted; the views borrow from it. Returns how many, -1: not labels. */
+static int labels_of(const cJSON *o, struct label *out, size_t max)
+{
+    const cJSON *v;
+    size_t n = 0;
+
+    if (!cJSON_IsObject(o))
+        return -1;
+    cJSON_ArrayForEach(v, o)
+    {
+        if (!cJSON_IsString(v) || n == max)
+            return -1;
+        out[n++] = label_of(v->string, v->valuestring);
+    }
+    return labels_sort(out, n);
+}
+
+/* Until a rule claims them, restored alerts have one level for each priority. */
+static void read_levels(const cJSON *o, struct alert_state *s)
+{
+    const cJSON *l;
+
+    cJSON_ArrayForEach(l, cJSON_GetObjectItemCaseSensitive(o, "levels"))
+    {
+        int priority = priority_parse(text_of(l, "priority") ? text_of(l, "priority") : "");
+        if (priority == 0)
+            continue;
+        s->level[priority - 1] = (struct alert_level){.on = bool_of(l, "on"),
+                                                      .held_ms = whole_of(l, "held_ms"),
+                                                      .true_ms = time_of(l, "true_since"),
+                                                      .false_ms = time_of(l, "false_since")};
+    }
+}
+
+static void read_state(const cJSON *o, struct alert_entry *e)
+{
+    struct alert_state *s = &e->a.state;
+    const char *priority = text_of(o, "priority");
+
+    s->firing = priority ? priority_parse(priority) : 0;
+    s->active_ms = time_of(o, "active_since");
+    s->pending_ms = time_of(o, "pending_since");
+    s->nodata_ms = time_of(o, "nodata_since");
+    s->last_data_ms = time_of(o, "last_data");
+    s->last_look_ms = time_of(o, "last_look");
+    read_levels(o, s);
+    if (s->firing && !s->level[s->firing - 1].on)
+        s->level[s->firing - 1].on = true;
+    e->a.sticky = hex_of(o, "sticky");
+    for (int i = 0; i < ALERT_SINCE_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "since_%d", i);
+        e->a.since_ms[i] = time_of(o, name);
+    }
+}
+
+static void read_when_state(const cJSON *o, struct alert_entry *e)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(o, "state"), *v;
+    int n = cJSON_GetArraySize(list);
+    size_t i = 0;
+
+    e->n_state = 0;
+    if (!cJSON_IsArray(list) || n <= 0)
+        return;
+    e->a.when_state = mem_zalloc((size_t)n * sizeof *e->a.when_state);
+    if (!e->a.when_state)
+        return;
+    e->n_state = (size_t)n;
+    cJSON_ArrayForEach(v, list) e->a.when_state[i++] =
+        mem_strdup(cJSON_IsString(v) ? v->valuestring : "");
+}
+
+static void read_annotations(const cJSON *o, struct alert_entry *e)
+{
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(o, "annotations"), *v;
+    int n = cJSON_GetArraySize(list);
+
+    if (!cJSON_IsObject(list) || n <= 0)
+        return;
+    e->a.annotations = mem_zalloc((size_t)n * sizeof *e->a.annotations);
+    if (!e->a.annotations)
+        return;
+    cJSON_ArrayForEach(v, list)
+    {
+        struct rule_pair *p = &e->a.annotations[e->a.n_annotations];
+        if (!cJSON_IsString(v))
+            continue;
+        p->name = mem_strdup(v->string);
+        p->value = mem_strdup(v->valuestring);
+        if (p->name && p->value) {
+            e->a.n_annotations++;
+            continue;
+        }
+        mem_free((char *)p->name);
+        mem_free((char *)p->value);
+    }
+}
+
+static void read_content(const cJSON *o, struct alert_entry *e)
+{
+    struct alert *a = &e->a;
+    const cJSON *why = cJSON_GetObjectItemCaseSensitive(o, "why");
+    char *text;
+
+    a->has_value = number_of(o, "value", &a->value);
+    e->has_peak = number_of(o, "peak", &a->peak);
+    a->has_threshold = number_of(o, "threshold", &a->threshold);
+    e->peak_low = e->has_peak && a->has_threshold && a->peak < a->threshold;
+    a->unit = (enum unit)whole_of(o, "unit");
+    if (a->unit > UNIT_BYTES)
+        a->unit = UNIT_NONE;
+    a->suppressed = bool_of(o, "suppressed");
+    a->expected = bool_of(o, "expected");
+    a->started_ms = time_of(o, "started");
+    a->ended_ms = time_of(o, "ended");
+    if (text_of(o, "end_reason"))
+        a->end_reason = mem_strdup(text_of(o, "end_reason"));
+    read_annotations(o, e);
+    text = why ? cJSON_PrintUnformatted(why) : NULL;
+    if (text)
+        a->why = mem_strdup(text);
+    cJSON_free(text);
+    e->labels_priority = (int)whole_of(o, "labels_priority");
+}
+
+static struct alert_rule *restored_rule(struct alert_book *b, const cJSON *o, const char *name)
+{
+    struct alert_rule *r = map_gets(b->rules, name);
+    char *keys;
+
+    if (r)
+        return r;
+    r = rule_new(b, name);
+    keys = r && text_of(o, "keys") ? mem_strdup(text_of(o, "keys")) : NULL;
+    if (!keys)
+        return r;
+    mem_free(r->keys);
+    r->keys = keys;
+    r->fire_hash = hex_of(o, "conditions");
+    return r;
+}
+
+static int restore(struct alert_book *b, const cJSON *o, struct err *err)
+{
+    struct label l[2 * LABELS_MAX + 4];
+    struct alert_rule *r;
+    struct alert_entry *e;
+    labelset group;
+    int n;
+
+    if (whole_of(o, "v") != RECORD_VERSION)
+        return err_set(err, ERR_INPUT, "its format is not version %d", RECORD_VERSION);
+    if (!text_of(o, "rule"))
+        return err_set(err, ERR_INPUT, "it names no rule");
+    n = labels_of(cJSON_GetObjectItemCaseSensitive(o, "group"), l, LABELS_MAX);
+    if (n < 0)
+        return err_set(err, ERR_INPUT, "\"group\" is not a set of labels");
+    r = restored_rule(b, o, text_of(o, "rule"));
+    group = labelsets_intern(b->o.labels, l, (size_t)n);
+    if (!r || group == LABELSET_NONE)
+        return err_set(err, ERR_MEMORY, "no memory");
+    e = group_map_get(&r->alerts, group) ? NULL : entry_new(r, group);
+    labelset_unref(b->o.labels, group);
+    if (!e)
+        return err_set(err, ERR_INPUT, "it is there twice");
+    read_state(o, e);
+    read_when_state(o, e);
+    read_content(o, e);
+    n = labels_of(cJSON_GetObjectItemCaseSensitive(o, "labels"), l, sizeof l / sizeof *l);
+    if (n > 0)
+        entry_label_as(e, l, (size_t)n);
+    e->in_store = true;
+    return 0;
+}
+
+int alert_book_restore(struct alert_book *b, const char *field, size_t field_len, const char *json,
+                       size_t len, struct err *e)
+{
+    cJSON *o = cJSON_ParseWithLength(json, len);
+    int rc;
+
+    (void)field; /* is made again from rule and group */
+    (void)field_len;
+    if (!cJSON_IsObject(o)) {
+        cJSON_Delete(o);
+        return err_set(e, ERR_INPUT, "not a JSON object");
+    }
+    rc = restore(b, o, e);
+    cJSON_Delete(o);
+    return rc;
+}

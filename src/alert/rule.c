@@ -1,0 +1,309 @@
+/* Rules in the book: put, changed, renamed, removed, and what that does to their alerts. */
+#include "alert/book.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+#define COUNTED_OUTAGE_MS (15 * 60 * 1000) /* shorter ones count as passed time */
+
+struct alert_rule *rule_new(struct alert_book *b, const char *name)
+{
+    struct alert_rule *r = mem_zalloc(sizeof *r);
+    struct buf origin = BUF_INIT;
+
+    if (!r)
+        return NULL;
+    r->book = b;
+    r->name = mem_strdup(name);
+    r->keys = mem_strdup("*");
+    buf_addf(&origin, "rule:%s", name);
+    r->origin = buf_take(&origin, NULL);
+    r->policy.n_levels = PRIORITIES;
+    for (int i = 0; i < PRIORITIES; i++)
+        r->policy.priority[i] = i + 1;
+    if (r->name && r->keys && r->origin && map_puts(b->rules, name, r, NULL) == 0)
+        return r;
+    mem_free(r->name);
+    mem_free(r->keys);
+    mem_free(r->origin);
+    mem_free(r);
+    return NULL;
+}
+
+void rule_free(struct alert_rule *r)
+{
+    /* a removal moves later ones of the run up: each place is emptied before the next */
+    for (size_t i = 0; i < r->alerts.cap; i++)
+        while (r->alerts.slots[i].value)
+            entry_free(r->alerts.slots[i].value);
+    group_map_clear(&r->alerts);
+    mem_free(r->name);
+    mem_free(r->origin);
+    mem_free(r->keys);
+    mem_free(r);
+}
+
+void rule_keys_text(const struct rule_def *d, struct buf *out)
+{
+    if (d->keys.scalar)
+        return;
+    if (d->keys.all) {
+        buf_addc(out, '*');
+        return;
+    }
+    for (size_t i = 0; i < d->keys.n; i++)
+        buf_addf(out, "%s%s", i ? "," : "", d->keys.names[i]);
+}
+
+/* --- a new version -------------------------------------------------------------------------------- */
+
+static void end_all(struct alert_rule *r, const char *reason, int64_t at_ms)
+{
+    for (size_t i = 0; i < r->alerts.cap; i++)
+        while (r->alerts.slots[i].value)
+            alert_end(r->alerts.slots[i].value, reason, at_ms);
+}
+
+static int level_of(const struct alert_policy *p, int priority)
+{
+    for (int i = 0; i < p->n_levels; i++)
+        if (p->priority[i] == priority)
+            return i;
+    return -1;
+}
+
+/* The level that takes over what fires at `priority`: the same one, else the next less severe,
+ * else the least severe there is. */
+static int heir_of(const struct alert_policy *p, int priority)
+{
+    int best = -1, last = 0;
+
+    for (int i = 0; i < p->n_levels; i++) {
+        if (p->priority[i] >= priority && (best < 0 || p->priority[i] < p->priority[best]))
+            best = i;
+        if (p->priority[i] > p->priority[last])
+            last = i;
+    }
+    return best >= 0 ? best : last;
+}
+
+/* Carries levels from one shape of policy to another. `restart`: conditions changed, so pending
+ * ones begin anew; what is on stays on until the new condition has been false for clear_after. */
+static void state_adapt(struct alert_state *s, const struct alert_policy *was,
+                        const struct alert_policy *is, bool restart)
+{
+    struct alert_level levels[PRIORITIES] = {{0}};
+    bool same_count = was->n_levels == is->n_levels;
+
+    for (int i = 0; i < was->n_levels; i++) {
+        struct alert_level l = s->level[i];
+        int to = same_count && !restart ? i : level_of(is, was->priority[i]);
+
+        if (restart || to < 0)
+            l.held_ms = l.true_ms = l.false_ms = 0;
+        if (l.on && to < 0)
+            to = heir_of(is, was->priority[i]);
+        if (to < 0)
+            continue;
+        if (!levels[to].on)
+            levels[to] = l;
+    }
+    memcpy(s->level, levels, sizeof levels);
+    if (restart && s->firing == 0)
+        s->pending_ms = s->nodata_ms = 0;
+}
+
+static void entry_adapt(struct alert_entry *e, const struct alert_policy *was, bool restart)
+{
+    struct alert_rule *r = e->a.rule;
+
+    state_adapt(&e->a.state, was, &r->policy, restart);
+    if (restart) {
+        e->a.sticky = 0;
+        memset(e->a.since_ms, 0, sizeof e->a.since_ms);
+    }
+    if (e->n_state != r->def->n_state) {
+        entry_state_clear(e);
+        e->n_state = r->def->n_state;
+    }
+    if (e->a.labels)
+        entry_label(e, e->a.state.firing ? e->a.state.firing : e->labels_priority);
+    entry_store(e);
+}
+
+/* Alerts of a rule that has another name now: they end under the old one, since their labels and
+ * their identity change, and go on under the new one with their timers. */
+static void adopt(struct alert_rule *r, struct alert_rule *old, int64_t at_ms)
+{
+    for (size_t i = 0; i < old->alerts.cap; i++) {
+        struct alert_entry *from = old->alerts.slots[i].value, *to;
+        if (!from || !(to = entry_new(r, from->a.group)))
+            continue;
+        to->a.state = from->a.state;
+        to->a.sticky = from->a.sticky;
+        memcpy(to->a.since_ms, from->a.since_ms, sizeof to->a.since_ms);
+        to->a.has_value = from->a.has_value;
+        to->a.value = from->a.value;
+        to->a.peak = from->a.peak;
+        to->has_peak = from->has_peak;
+        to->peak_low = from->peak_low;
+        to->a.started_ms = from->a.started_ms;
+        to->n_state = from->n_state;
+        to->a.when_state = from->a.when_state;
+        from->a.when_state = NULL;
+        if (to->a.state.firing)
+            entry_label(to, to->a.state.firing);
+    }
+    r->policy = old->policy;
+    alert_rule_remove(r->book, old, "rule renamed", at_ms);
+}
+
+static struct alert_rule *rule_begin(struct alert_book *b, const struct rule_def *d, int64_t at_ms)
+{
+    struct alert_rule *r = map_gets(b->rules, d->name), *old;
+
+    if (r)
+        return r;
+    r = rule_new(b, d->name);
+    old = r && d->renamed_from ? map_gets(b->rules, d->renamed_from) : NULL;
+    if (!old)
+        return r;
+    r->def = old->def;
+    r->fire_hash = old->fire_hash;
+    mem_free(r->keys);
+    r->keys = old->keys;
+    old->keys = NULL;
+    adopt(r, old, at_ms);
+    return r;
+}
+
+struct alert_rule *alert_rule_put(struct alert_book *b, const struct rule_def *d, int64_t at_ms)
+{
+    struct buf text = BUF_INIT;
+    struct alert_rule *r = rule_begin(b, d, at_ms);
+    struct alert_policy was;
+    char *keys;
+    bool restart;
+
+    buf_reserve(&text, 1);
+    rule_keys_text(d, &text);
+    keys = r ? buf_take(&text, NULL) : NULL;
+    buf_free(&text);
+    if (!keys)
+        return NULL;
+    /* at the first put after a start the keys are those that were stored with the alerts */
+    if (r->alerts.n > 0 && strcmp(keys, r->keys) != 0)
+        end_all(r, "rule changed", at_ms);
+    mem_free(r->keys);
+    r->keys = keys;
+    was = r->policy;
+    restart = r->alerts.n > 0 && r->fire_hash != d->fire_hash;
+    r->def = d;
+    r->fire_hash = d->fire_hash;
+    alert_policy_of(d, &r->policy);
+    for (size_t i = 0; i < r->alerts.cap; i++)
+        if (r->alerts.slots[i].value)
+            entry_adapt(r->alerts.slots[i].value, &was, restart);
+    return r;
+}
+
+void alert_rule_remove(struct alert_book *b, struct alert_rule *r, const char *reason,
+                       int64_t at_ms)
+{
+    end_all(r, reason, at_ms);
+    map_removes(b->rules, r->name);
+    rule_free(r);
+}
+
+/* A record is not written for every look: alerts that had data were looked at until the end. */
+static void catch_up(struct alert_state *s, int64_t evaluated_to_ms)
+{
+    if (s->last_look_ms < evaluated_to_ms)
+        s->last_look_ms = evaluated_to_ms;
+    if (s->nodata_ms == 0 && s->last_data_ms < evaluated_to_ms)
+        s->last_data_ms = evaluated_to_ms;
+}
+
+void alert_book_restored(struct alert_book *b, int64_t at_ms)
+{
+    struct alert_rule *r;
+
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));) {
+        for (size_t i = 0; i < r->alerts.cap; i++) {
+            struct alert_entry *e = r->alerts.slots[i].value;
+            if (e)
+                catch_up(&e->a.state, b->evaluated_to_ms);
+        }
+        if (!r->def)
+            alert_rule_remove(b, r, "rule removed", at_ms);
+    }
+}
+
+static void move(int64_t *at_ms, int64_t by_ms)
+{
+    if (*at_ms != 0)
+        *at_ms += by_ms;
+}
+
+void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
+{
+    struct alert_rule *r;
+
+    if (outage_ms <= COUNTED_OUTAGE_MS)
+        return;
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+        for (size_t i = 0; i < r->alerts.cap; i++) {
+            struct alert_entry *e = r->alerts.slots[i].value;
+            if (!e)
+                continue;
+            for (int k = 0; k < PRIORITIES; k++) {
+                move(&e->a.state.level[k].true_ms, outage_ms);
+                move(&e->a.state.level[k].false_ms, outage_ms);
+            }
+            for (int k = 0; k < ALERT_SINCE_MAX; k++)
+                move(&e->a.since_ms[k], outage_ms);
+            move(&e->a.state.last_data_ms, outage_ms);
+            move(&e->a.state.last_look_ms, outage_ms);
+            entry_store(e);
+        }
+}
+
+/* --- questions ------------------------------------------------------------------------------------ */
+
+struct alert_rule *alert_rule_find(struct alert_book *b, const char *name)
+{
+    return map_gets(b->rules, name);
+}
+
+const struct rule_def *alert_rule_def(const struct alert_rule *r)
+{
+    return r->def;
+}
+
+size_t alert_rule_count(const struct alert_rule *r)
+{
+    return r->alerts.n;
+}
+
+bool alert_rule_fires(const struct alert_rule *r, int priority, const struct label_names *by,
+                      labelset group)
+{
+    struct labelsets *ls = r->book->o.labels;
+    labelset want = by ? labelset_project(ls, group, by) : group;
+    bool fires = false;
+
+    if (want == LABELSET_NONE)
+        return false;
+    for (size_t i = 0; i < r->alerts.cap && !fires; i++) {
+        const struct alert_entry *e = r->alerts.slots[i].value;
+        if (!e || e->a.state.firing == 0)
+            continue;
+        if (priority != 0 && e->a.state.firing > priority)
+            continue;
+        fires = (by ? labelset_project_find(ls, e->a.group, by) : e->a.group) == want;
+    }
+    if (by)
+        labelset_unref(ls, want);
+    return fires;
+}

@@ -1,0 +1,266 @@
+/* The decision about one alert, pure.
+ *
+ *            lasting runs out            false for clear_after
+ *   ok ──► pending ──────────► on (per level) ──────────► off
+ *
+ * Each level has its own timer; the alert's priority is the most severe level that is on. One
+ * number, held_ms, serves both timers: while a level is off it is the time its condition held
+ * before a pause, while it is on the time it was false before a pause. A look without data stops
+ * the timer that runs at the last look with data, so that the gap itself counts for neither side. */
+#include "tocsin/alert.h"
+
+#include <string.h>
+
+const char *const alert_change_names[] = {
+    [CHANGE_NONE] = "none",         [CHANGE_PENDING] = "pending", [CHANGE_DROPPED] = "dropped",
+    [CHANGE_FIRED] = "fired",       [CHANGE_RAISED] = "raised",   [CHANGE_LOWERED] = "lowered",
+    [CHANGE_RESOLVED] = "resolved", [CHANGE_GONE] = "gone",       [CHANGE_NODATA] = "no data",
+    [CHANGE_DATA] = "data is back",
+};
+
+void alert_policy_of(const struct rule_def *d, struct alert_policy *out)
+{
+    *out = (struct alert_policy){.clear_after_ms = d->clear_after_ms,
+                                 .forget_ms = d->forget_ms,
+                                 .missing = d->missing,
+                                 .missing_priority = d->missing_priority};
+    if (d->n_levels == 0) { /* a `when` rule may return any priority */
+        out->n_levels = PRIORITIES;
+        for (int i = 0; i < PRIORITIES; i++) {
+            out->priority[i] = i + 1;
+            out->lasting_ms[i] = d->lasting_ms;
+        }
+        if (out->missing_priority == 0)
+            out->missing_priority = d->priority;
+        return;
+    }
+    out->n_levels = (int)d->n_levels;
+    for (int i = 0; i < out->n_levels; i++) {
+        out->priority[i] = d->levels[i].priority;
+        out->lasting_ms[i] = d->levels[i].lasting_ms;
+    }
+}
+
+static int64_t span(int64_t from, int64_t to)
+{
+    return to > from ? to - from : 0;
+}
+
+/* Stops whichever timer runs. A pause right after the start keeps 1 ms, so that the level still
+ * counts as one that began. */
+static void level_pause(struct alert_level *l, int64_t last_known_ms)
+{
+    int64_t *since = l->on ? &l->false_ms : &l->true_ms;
+
+    if (*since == 0)
+        return;
+    l->held_ms += span(*since, last_known_ms);
+    if (l->held_ms == 0)
+        l->held_ms = 1;
+    *since = 0;
+}
+
+static void level_true(struct alert_level *l, int64_t lasting_ms, int64_t at_ms)
+{
+    if (l->on) {
+        l->held_ms = l->false_ms = 0;
+        l->true_ms = l->true_ms ? l->true_ms : at_ms;
+        return;
+    }
+    if (l->true_ms == 0)
+        l->true_ms = at_ms;
+    if (l->held_ms + span(l->true_ms, at_ms) < lasting_ms)
+        return;
+    l->on = true;
+    l->held_ms = 0;
+}
+
+static void level_false(struct alert_level *l, int64_t clear_after_ms, int64_t at_ms)
+{
+    if (!l->on) {
+        *l = (struct alert_level){0};
+        return;
+    }
+    l->true_ms = 0;
+    if (l->false_ms == 0)
+        l->false_ms = at_ms;
+    if (l->held_ms + span(l->false_ms, at_ms) >= clear_after_ms)
+        *l = (struct alert_level){0};
+}
+
+static bool level_holds(const struct alert_level *l)
+{
+    return l->on || l->true_ms != 0 || l->held_ms != 0;
+}
+
+/* The level that missing data stands for. */
+static int missing_level(const struct alert_policy *p)
+{
+    for (int i = 0; i < p->n_levels; i++)
+        if (p->priority[i] == p->missing_priority)
+            return i;
+    return 0;
+}
+
+static bool has_data(const struct alert_policy *p, const struct observation *o)
+{
+    for (int i = 0; i < p->n_levels; i++)
+        if (o->level[i] != UNKNOWN_)
+            return true;
+    return false;
+}
+
+static bool any_holds(const struct alert_policy *p, const struct alert_state *s)
+{
+    for (int i = 0; i < p->n_levels; i++)
+        if (level_holds(&s->level[i]))
+            return true;
+    return false;
+}
+
+static int most_severe(const struct alert_policy *p, const struct alert_state *s)
+{
+    int best = 0;
+
+    for (int i = 0; i < p->n_levels; i++)
+        if (s->level[i].on && (best == 0 || p->priority[i] < best))
+            best = p->priority[i];
+    return best;
+}
+
+static void levels_step(const struct alert_policy *p, struct alert_state *s,
+                        const struct observation *o, bool data, int64_t at_ms)
+{
+    for (int i = 0; i < p->n_levels; i++) {
+        struct alert_level *l = &s->level[i];
+        enum truth t = o->level[i];
+
+        if (!data && p->missing == MISSING_FIRE && i == missing_level(p))
+            t = TRUE_;
+        if (!data && p->missing == MISSING_CLEAR) {
+            *l = (struct alert_level){0};
+            continue;
+        }
+        if (t == TRUE_)
+            level_true(l, p->lasting_ms[i], at_ms);
+        else if (t == FALSE_)
+            level_false(l, p->clear_after_ms, at_ms);
+        else
+            level_pause(l, s->last_look_ms);
+    }
+}
+
+/* What became of the alert as a whole, once its levels have been stepped. */
+static enum alert_change settle(const struct alert_policy *p, struct alert_state *s, int64_t at_ms)
+{
+    int was = s->firing;
+    bool holds = any_holds(p, s);
+
+    s->firing = most_severe(p, s);
+    if (was == 0 && s->firing != 0) {
+        s->active_ms = at_ms;
+        if (s->pending_ms == 0)
+            s->pending_ms = at_ms;
+        return CHANGE_FIRED;
+    }
+    if (was != 0 && s->firing == 0) {
+        s->active_ms = 0;
+        s->pending_ms = holds ? at_ms : 0;
+        s->nodata_ms = holds ? s->nodata_ms : 0;
+        return CHANGE_RESOLVED;
+    }
+    if (was != s->firing)
+        return s->firing < was ? CHANGE_RAISED : CHANGE_LOWERED;
+    if (was != 0)
+        return CHANGE_NONE;
+    if (holds && s->pending_ms == 0) {
+        s->pending_ms = at_ms;
+        return CHANGE_PENDING;
+    }
+    if (!holds && s->pending_ms != 0) {
+        s->pending_ms = s->nodata_ms = 0;
+        return CHANGE_DROPPED;
+    }
+    return CHANGE_NONE;
+}
+
+/* Ends what has had no data for `forget`. */
+static enum alert_change forget(struct alert_state *s)
+{
+    bool fired = s->firing != 0;
+    int64_t last_data_ms = s->last_data_ms, last_look_ms = s->last_look_ms;
+
+    *s = (struct alert_state){.last_data_ms = last_data_ms, .last_look_ms = last_look_ms};
+    return fired ? CHANGE_GONE : CHANGE_DROPPED;
+}
+
+enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s,
+                             const struct observation *o, int64_t at_ms)
+{
+    bool data = has_data(p, o), had_data = s->nodata_ms == 0;
+    enum alert_change change;
+
+    if (data) {
+        s->last_data_ms = at_ms;
+        s->nodata_ms = 0;
+    }
+    levels_step(p, s, o, data, at_ms);
+    s->last_look_ms = at_ms;
+    change = settle(p, s, at_ms);
+    if (!data && any_holds(p, s)) {
+        if (had_data)
+            s->nodata_ms = at_ms;
+        if (p->forget_ms > 0 && s->last_data_ms > 0 && at_ms - s->last_data_ms >= p->forget_ms &&
+            change != CHANGE_FIRED)
+            return forget(s);
+    }
+    if (change != CHANGE_NONE || s->firing == 0 || data == had_data)
+        return change;
+    return data ? CHANGE_DATA : CHANGE_NODATA;
+}
+
+enum alert_phase alert_phase(const struct alert_policy *p, const struct alert_state *s)
+{
+    if (s->firing != 0) {
+        for (int i = 0; i < p->n_levels; i++) {
+            const struct alert_level *l = &s->level[i];
+            if (l->on && l->false_ms == 0 && l->held_ms == 0)
+                return ALERT_FIRING;
+        }
+        return ALERT_CLEARING;
+    }
+    return s->pending_ms != 0 ? ALERT_PENDING : ALERT_OK;
+}
+
+int64_t alert_next_ms(const struct alert_policy *p, const struct alert_state *s)
+{
+    int64_t next = 0;
+
+    for (int i = 0; i < p->n_levels; i++) {
+        const struct alert_level *l = &s->level[i];
+        int64_t due = 0;
+
+        if (!l->on && l->true_ms != 0)
+            due = l->true_ms + p->lasting_ms[i] - l->held_ms;
+        if (l->on && l->false_ms != 0)
+            due = l->false_ms + p->clear_after_ms - l->held_ms;
+        if (due != 0 && (next == 0 || due < next))
+            next = due;
+    }
+    if (s->nodata_ms != 0 && p->forget_ms > 0 && s->last_data_ms > 0) {
+        int64_t due = s->last_data_ms + p->forget_ms;
+        if (next == 0 || due < next)
+            next = due;
+    }
+    return next;
+}
+
+bool alert_is_blank(const struct alert_state *s)
+{
+    if (s->firing != 0 || s->pending_ms != 0 || s->nodata_ms != 0)
+        return false;
+    for (int i = 0; i < PRIORITIES; i++)
+        if (level_holds(&s->level[i]))
+            return false;
+    return true;
+}
