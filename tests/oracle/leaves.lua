@@ -1,15 +1,13 @@
 -- Leaves: one window function over one selector, as a vector of groups.
 --
 -- A group is known from its first sample until its data has been away for its time to live; a
--- known group without a result is there, and missing. Functions that count answer 0 instead.
+-- known group without a result is there, and missing.
 local vectors = require "vectors"
 local windows = require "windows"
 
 local leaves = {}
 
 local HOUR_MS = 3600000
-local ZERO_WHEN_EMPTY = { count = true, sum = true }
-
 -- How long a group without data stays known.
 local function time_to_live(leaf)
     if leaf.fn == "since_last" then return math.huge end
@@ -48,8 +46,9 @@ local function new_view(leaf)
     return view
 end
 
-local function zero_for_expected(leaf)
-    return ZERO_WHEN_EMPTY[leaf.fn] or leaf.fn == "rate" and leaf.selector.source == "logs"
+local function counts_events(leaf)
+    return leaf.selector.source == "logs" and not rawget(leaf.selector, "field_name")
+        and (leaf.fn == "count" or leaf.fn == "rate")
 end
 
 -- `expected`: label sets that exist whether or not anything came; `start`: when the engine did.
@@ -64,7 +63,7 @@ local function add_expected(out, leaf, expected, now, start)
         if names_it and not out.items[vectors.key(mine)] then
             local value
             if leaf.fn == "since_last" then value = (now - leaf.offset - start) / 1000
-            elseif zero_for_expected(leaf) then value = 0.0 end
+            elseif counts_events(leaf) then value = 0.0 end
             vectors.put(out, mine, value, nil, -1)
         end
     end

@@ -152,21 +152,21 @@ end
 function store:groups(view)
     local leaf = view.leaf
     if leaf.selector.source == "logs" then return self:event_groups(view) end
-    local name = leaf.selector.name
-    for _, source in ipairs { { name, false }, view.wants_buckets and { name .. "_bucket", true } } do
-        local list, is_bucket = self.series[source[1]] or {}, source[2]
-        local seen = view.seen[source[1]] or 0
-        for i = seen + 1, #list do
-            local series = list[i]
-            if matchers.all_accept(leaf.selector.matchers, series.labels) then
-                local labels = view.group_labels(series.labels, is_bucket)
-                local group = view.group(labels, series.born)
-                table.insert(is_bucket and group.buckets or group.series, series)
-            end
-        end
-        view.seen[source[1]] = #list
-    end
+    self:take_series(view, leaf.selector.name, false)
+    if view.wants_buckets then self:take_series(view, leaf.selector.name .. "_bucket", true) end
     return view.groups
+end
+
+function store:take_series(view, name, is_bucket)
+    local list = self.series[name] or {}
+    for i = (view.seen[name] or 0) + 1, #list do
+        local series = list[i]
+        if matchers.all_accept(view.leaf.selector.matchers, series.labels) then
+            local group = view.group(view.group_labels(series.labels, is_bucket), series.born)
+            table.insert(is_bucket and group.buckets or group.series, series)
+        end
+    end
+    view.seen[name] = #list
 end
 
 function store:event_groups(view)

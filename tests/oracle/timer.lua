@@ -3,11 +3,12 @@
 local timer = {}
 
 -- `t` is the timer's table, empty at first; `holds` is true, false or nil (unknown). Returns for
--- how long it has held in milliseconds, nil when it does not hold or is unknown. Doing it again
--- at the same instant changes nothing.
+-- how long it has held in milliseconds, nil when it does not hold or is unknown. The time from
+-- the last look that knew to the next one that does counts for nothing. Doing it again at the
+-- same instant changes nothing.
 function timer.step(t, holds, now)
     if holds == nil then
-        if t.since and not t.paused then t.paused = now end
+        t.paused = t.since ~= nil
         return nil
     end
     if not holds then
@@ -17,9 +18,9 @@ function timer.step(t, holds, now)
     if not t.since then
         t.since = now
     elseif t.paused then
-        t.since = t.since + (now - t.paused)
+        t.since = t.since + (now - t.known)
     end
-    t.paused = nil
+    t.paused, t.known = false, now
     return now - t.since
 end
 

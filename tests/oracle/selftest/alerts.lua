@@ -20,10 +20,12 @@ local function timers(T)
         { { "0s", { state = "pending" } }, { "20s", { state = "pending", level = "ok" } }, { "30s", "P3" } })
     states(T, "one look without it starts over", q("fire = above(5), lasting = '30s'", "9x1 1 9x20"),
         { { "10s", { state = "pending" } }, { "20s", { state = "ok" } }, { "50s", { state = "pending" } }, { "60s", "P3" } })
-    states(T, "unknown neither runs nor resets", q("fire = above(5), lasting = '30s'", "9 9 stale stale 9 9 9"),
-        { { "20s", { state = "pending" } }, { "40s", { state = "pending" } }, { "50s", "P3" } })
+    states(T, "unknown neither runs nor resets", q("fire = above(5), lasting = '30s'", "9 9 stale stale 9 9 9 9"),
+        { { "20s", { state = "pending" } }, { "50s", { state = "pending" } }, { "60s", "P3" } })
     states(T, "clear_after", q("fire = above(5), clear_after = '30s'", "9 1 1 9 1 1 1 1 1"),
         { { "0s", "P3" }, { "20s", "P3" }, { "40s", "P3" }, { "60s", "P3" }, { "70s", "quiet" } })
+    states(T, "so does clear_after", q("fire = above(5), clear_after = '30s'", "9 1 1 stale stale 1 1 1 1"),
+        { { "40s", "P3" }, { "60s", "P3" }, { "70s", "quiet" } })
     states(T, "every level has its own timer",
         q("fire = { P1 = above(8):lasting('20s'), P2 = above(5) }, lasting = '10s'", "9x9"),
         { { "0s", { state = "pending" } }, { "10s", "P2" }, { "20s", "P1" } })
