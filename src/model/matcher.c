@@ -189,7 +189,7 @@ bool matcher_matches_empty(const struct matcher *m)
 
 static bool is_in_list(const struct matcher *m, const char *value, size_t len)
 {
-    size_t low = 0, high = m->n_list;
+    size_t low = 0, high = memchr(value, 0, len) ? 0 : m->n_list;
 
     while (low < high) {
         size_t mid = (low + high) / 2;
@@ -198,7 +198,7 @@ static bool is_in_list(const struct matcher *m, const char *value, size_t len)
         if (order == 0)
             order = m->list[mid][len] != 0;
         if (order == 0)
-            return memchr(value, 0, len) == NULL;
+            return true;
         if (order < 0)
             low = mid + 1;
         else

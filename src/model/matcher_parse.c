@@ -137,11 +137,11 @@ struct matcher *matcher_parse(const char *text, size_t len, struct err *e)
                "around it");
         goto out;
     }
-    if (!buf_ok(&name) || !buf_ok(&value))
-        err_set(e, ERR_MEMORY, "no memory for a matcher");
-    else
+    if (buf_ok(&name) && buf_ok(&value))
         m = matcher_new(buf_str(&name), op, negate, buf_str(&value), e);
 out:
+    if (!m && (!buf_ok(&name) || !buf_ok(&value)))
+        err_set(e, ERR_MEMORY, "no memory for a matcher");
     buf_free(&name);
     buf_free(&value);
     return m;
