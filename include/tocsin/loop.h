@@ -45,6 +45,12 @@ void timer_in(struct timer *t, int64_t ms);    /* fires `ms` (>= 0) from now; re
 void timer_at(struct timer *t, int64_t wall_ms); /* fires when the engine's wall clock reaches it */
 void timer_stop(struct timer *t);
 
+/* Calls `readable` whenever `fd` can be read (level-triggered). The descriptor stays the caller's.
+ * NULL: no memory, or a simulation. */
+struct watch;
+struct watch *watch_new(struct loop *l, int fd, void (*readable)(void *arg), void *arg);
+void watch_free(struct watch *w); /* NULL is fine */
+
 /* How late the loop runs, for /metrics: time spent in each stage and the largest delay between a
  * timer's due time and its call, since the last call of this function. */
 struct loop_lag {

@@ -1,0 +1,116 @@
+#include "app/watch.h"
+
+#include <stdbool.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+
+#define SETTLE_MS   300 /* editors write, rename and touch in a burst */
+#define FOLDERS_MAX 256
+
+struct file_watch {
+    int fd;
+    struct watch *watch;
+    struct timer *settle;
+    void (*changed)(void *arg);
+    void *arg;
+    char *folders[FOLDERS_MAX];
+    size_t n_folders;
+};
+
+static bool concerns_lua(const struct inotify_event *ev)
+{
+    const char *dot = ev->len ? strrchr(ev->name, '.') : NULL;
+
+    /* swap and backup files of editors are no news; data files are csv or json */
+    return dot &&
+           (strcmp(dot, ".lua") == 0 || strcmp(dot, ".csv") == 0 || strcmp(dot, ".json") == 0);
+}
+
+static void readable(void *arg)
+{
+    struct file_watch *w = arg;
+    char bytes[8192] __attribute__((aligned(8)));
+    ssize_t n;
+
+    while ((n = read(w->fd, bytes, sizeof bytes)) > 0) {
+        for (char *p = bytes; p < bytes + n;) {
+            const struct inotify_event *ev = (const struct inotify_event *)p;
+
+            if (concerns_lua(ev))
+                timer_in(w->settle, SETTLE_MS);
+            p += sizeof *ev + ev->len;
+        }
+    }
+}
+
+static void settled(void *arg)
+{
+    struct file_watch *w = arg;
+
+    w->changed(w->arg);
+}
+
+struct file_watch *file_watch_new(struct loop *l, void (*changed)(void *arg), void *arg,
+                                  struct err *e)
+{
+    struct file_watch *w = mem_zalloc(sizeof *w);
+
+    if (!w) {
+        err_set(e, ERR_MEMORY, "no memory");
+        return NULL;
+    }
+    w->changed = changed;
+    w->arg = arg;
+    w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (w->fd < 0) {
+        err_set(e, ERR_IO, "files cannot be watched: %s", strerror(errno));
+        mem_free(w);
+        return NULL;
+    }
+    w->settle = timer_new(l, LOOP_CONTROL, settled, w);
+    w->watch = watch_new(l, w->fd, readable, w);
+    if (!w->settle || !w->watch) {
+        err_set(e, ERR_MEMORY, "no memory to watch files");
+        file_watch_free(w);
+        return NULL;
+    }
+    return w;
+}
+
+void file_watch_free(struct file_watch *w)
+{
+    if (!w)
+        return;
+    watch_free(w->watch);
+    timer_free(w->settle);
+    for (size_t i = 0; i < w->n_folders; i++)
+        mem_free(w->folders[i]);
+    close(w->fd);
+    mem_free(w);
+}
+
+void file_watch_add(struct file_watch *w, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[4096];
+
+    if (!w)
+        return;
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+    for (size_t i = 0; i < w->n_folders; i++)
+        if (strcmp(w->folders[i], folder) == 0)
+            return;
+    if (w->n_folders == FOLDERS_MAX)
+        return;
+    if (inotify_add_watch(w->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) <
+        0)
+        return; /* it does not exist yet: nothing there can change either */
+    if ((w->folders[w->n_folders] = mem_strdup(folder)))
+        w->n_folders++;
+}

@@ -1,0 +1,18 @@
+/* Watches files for changes: the folders they are in, since editors replace files. Changes within
+ * a third of a second are told as one. */
+#ifndef TOCSIN_APP_WATCH_H
+#define TOCSIN_APP_WATCH_H
+
+#include "base/err.h"
+#include "tocsin/loop.h"
+
+struct file_watch;
+
+/* NULL: no inotify here; then only SIGHUP and /-/reload load anew. */
+struct file_watch *file_watch_new(struct loop *l, void (*changed)(void *arg), void *arg,
+                                  struct err *e);
+void file_watch_free(struct file_watch *w);
+/* Adds the folder of `path` (the path may hold a pattern in its last part). At most 256 folders. */
+void file_watch_add(struct file_watch *w, const char *path);
+
+#endif
