@@ -116,7 +116,7 @@ $(OUT)/sim/test_%: tests/sim/test_%.c tests/unit/unit.h $(SIM_FAKES) $$(foreach 
 	    -Wl,--start-group $(foreach r,$(call sim_links,$@),$(OUT)/lib$(r).a) -Wl,--end-group $(CHECK_LIBS) $(PKG_LIBS)
 
 .PHONY: sim
-sim: $(SIM_BIN) ## build and run the simulations (SIM=journal: only those of that name)
-	@tests/run-units $(filter $(OUT)/sim/test_$(SIM)%,$(SIM_BIN))
+sim: $(filter $(OUT)/sim/test_$(SIM)%,$(SIM_BIN)) ## build and run the simulations (SIM=journal: only those of that name)
+	@tests/run-units $^
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)

@@ -23,15 +23,17 @@ struct store;
 struct store_table; /* one Redis hash: field -> bytes */
 
 struct store *store_new(struct loop *l, struct db *d); /* NULL: no memory */
+/* Forgets what waits and who waits. Before db_close() of its connection. */
 void store_free(struct store *s);
 
 /* Declares a table under `key` ("tocsin:{c}:alerts"). `rewrite` is called when the whole table
- * must be written again: it calls store_put() for every field. */
+ * must be written again: it calls store_put() for every field (and store_zadd() for what it
+ * mirrors in a sorted set: those are emptied too). Stands until store_free(). NULL: no memory. */
 struct store_table *store_table(struct store *s, const char *key,
                                 void (*rewrite)(struct store_table *t, void *arg), void *arg);
 
 /* Reads all declared tables, calling `field` for each of their fields, then `done`. Once, before
- * anything is put. */
+ * anything is put; after an error again, and all fields come again. */
 void store_load(struct store *s,
                 void (*field)(struct store_table *t, const char *field, size_t field_len,
                               const char *value, size_t len, void *arg),
@@ -49,8 +51,8 @@ void store_append(struct store *s, const char *key, uint64_t max_len, const char
 void store_zadd(struct store *s, const char *key, const char *member, int64_t score);
 void store_zrem(struct store *s, const char *key, const char *member);
 
-/* Calls `then` once everything put so far is in Redis (durable = true), or at once (from the
- * loop) with durable = false while Redis is away. */
+/* Calls `then`, from the loop, once everything put so far is in Redis (durable = true), or at once
+ * with durable = false while Redis is away or refuses (what was put is kept and written later). */
 void store_after(struct store *s, void (*then)(bool durable, void *arg), void *arg);
 bool store_is_clean(const struct store *s); /* nothing waits */
 /* Writes every table again (journal's `regressed`, or after FLUSHALL by hand). */

@@ -54,7 +54,7 @@ struct db {
     size_t outstanding;
     uint64_t number;
     int64_t latency_ms, away_ms;
-    bool is_up, is_held, closing;
+    bool is_up, is_held, is_dead, closing;
     int depth;
     struct fault faults[FAULTS_MAX];
     size_t n_faults;
@@ -161,7 +161,8 @@ static void tell_later(struct db *d, struct message *m, enum db_fate fate)
     if (fate == DB_UNKNOWN)
         d->stats.unknown++;
     push(&d->told, m);
-    timer_in(d->tell, 0);
+    if (!d->is_dead)
+        timer_in(d->tell, 0);
 }
 
 static void tell(struct message *m)
@@ -607,21 +608,16 @@ void fake_db_down(struct db *d, size_t executed)
 void fake_db_up(struct db *d)
 {
     d->is_held = false;
-    if (!d->is_up)
+    if (!d->is_up && !d->is_dead)
         timer_in(d->retry, 0);
 }
 
 void fake_db_crash(struct db *d, size_t executed)
 {
-    struct message *m;
-
-    assert(d->depth == 0);
     run_some(d, executed);
-    while ((m = pop(&d->sent)))
-        message_free(m);
-    while ((m = pop(&d->told)))
-        message_free(m);
-    d->closing = true;
-    enter(d);
-    leave(d);
+    d->is_up = false;
+    d->is_dead = d->is_held = true;
+    timer_stop(d->arrive);
+    timer_stop(d->tell);
+    timer_stop(d->retry);
 }

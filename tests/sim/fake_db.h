@@ -40,8 +40,9 @@ bool fake_db_bitten(const struct db *d);   /* all faults ordered have happened *
  * of those the server still carried out. */
 void fake_db_down(struct db *d, size_t executed);
 void fake_db_up(struct db *d);
-/* kill -9 of the process that holds `d`: the first `executed` commands on their way are carried
- * out, nobody is told, and `d` is gone. Its loop's put-off work is the caller's to forget. */
+/* kill -9 of the process that holds `d`: the first `executed` commands on their way are still
+ * carried out, and from now on nobody is told of anything until db_close(), which the test calls
+ * after it has freed what the process had. */
 void fake_db_crash(struct db *d, size_t executed);
 
 #endif
