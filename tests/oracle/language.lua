@@ -102,8 +102,10 @@ local function leaf_maker(name, parameters)
         if selector.source == "logs" and not allowed[name] then
             fail(":%s() is not for logs", name)
         end
-        if select("#", ...) > #parameters then fail(":%s() takes %d argument(s)", name, #parameters) end
-        local leaf = { selector = selector, fn = name, offset = 0 }
+        if select("#", ...) > #parameters then
+            fail(":%s() takes %d argument(s)", name, #parameters)
+        end
+        local leaf = { selector = selector, fn = name, shift = 0 }
         for i, parameter in ipairs(parameters) do
             local value = select(i, ...)
             leaf[parameter] = READ_PARAMETER[parameter](value, ":" .. name .. "() " .. parameter)
@@ -151,8 +153,9 @@ for name in ("sum avg min max count stddev"):gmatch("%S+") do
 end
 for _, mode in ipairs { "by", "without" } do
     Expr["quantile_" .. mode] = function(self, q, ...)
-        return expression("aggregate", { op = "quantile", q = READ_PARAMETER.q(q, "quantile_" .. mode),
-            mode = mode, labels = label_list(...), input = self })
+        q = READ_PARAMETER.q(q, "quantile_" .. mode)
+        return expression("aggregate",
+            { op = "quantile", q = q, mode = mode, labels = label_list(...), input = self })
     end
 end
 
@@ -184,7 +187,7 @@ function Expr:on(...) return expression("rekey", { input = self, labels = label_
 
 local function shifted(node, by_ms)
     local kind = node.kind
-    if kind == "leaf" then return clone(node, { offset = node.offset + by_ms })
+    if kind == "leaf" then return clone(node, { shift = node.shift + by_ms })
     elseif kind == "number" then return node
     elseif kind == "arithmetic" then
         return clone(node, { a = shifted(node.a, by_ms), b = shifted(node.b, by_ms) })

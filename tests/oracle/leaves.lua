@@ -58,11 +58,13 @@ local function add_expected(out, leaf, expected, now, start)
         local names_it = true
         if leaf.group_mode == "by" then
             mine = vectors.project(labels, leaf.group_labels)
-            for _, name in ipairs(leaf.group_labels) do names_it = names_it and mine[name] ~= nil end
+            for _, name in ipairs(leaf.group_labels) do
+                names_it = names_it and mine[name] ~= nil
+            end
         end
         if names_it and not out.items[vectors.key(mine)] then
             local value
-            if leaf.fn == "since_last" then value = (now - leaf.offset - start) / 1000
+            if leaf.fn == "since_last" then value = (now - leaf.shift - start) / 1000
             elseif counts_events(leaf) then value = 0.0 end
             vectors.put(out, mine, value, nil, -1)
         end
@@ -76,7 +78,7 @@ function leaves.evaluate(leaf, context)
         error((":%s() on logs needs :by(…)"):format(leaf.fn), 0)
     end
     context.views[leaf] = context.views[leaf] or new_view(leaf)
-    local high = context.now - leaf.offset
+    local high = context.now - leaf.shift
     local low = high - (leaf.window or 0)
     local out = vectors.new(leaf.group_mode == "by" and leaf.group_labels or "*")
     local compute = windows.functions[leaf.fn]

@@ -21,7 +21,9 @@ local function fail(...) error(string.format(...), 0) end
 local function level_of(cond, level, lasting)
     if not language.is_condition(cond) then fail("fire must be a condition") end
     -- an own :lasting at the top is the level's timer
-    if cond.kind == "lasting" then return { level = level, condition = cond.a, lasting = cond.duration } end
+    if cond.kind == "lasting" then
+        return { level = level, condition = cond.a, lasting = cond.duration }
+    end
     return { level = level, condition = cond, lasting = lasting }
 end
 
@@ -94,9 +96,12 @@ end
 
 local function environment(rules)
     local defaults, env = {}, {}
-    env.m = setmetatable({}, { __index = function(_, name) return language.selector("metric", name) end })
+    env.m = setmetatable({}, { __index = function(_, name)
+        return language.selector("metric", name)
+    end })
     env.logs = function(wanted) return language.selector("logs", "logs")(wanted or {}) end
-    for _, name in ipairs { "re", "glob", "one_of", "contains", "is_not", "all_of", "gte", "lt", "present" } do
+    for _, name in ipairs { "re", "glob", "one_of", "contains", "is_not", "all_of", "gte", "lt",
+        "present" } do
         env[name] = matchers[name]
     end
     for op in pairs(language.COMPARISONS) do

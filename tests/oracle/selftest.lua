@@ -162,7 +162,8 @@ function T.values(name, expr, feed, expected)
 end
 
 function T.equal(name, got, wanted)
-    verdict(name, got == wanted and {} or { ("got %s, not %s"):format(tostring(got), tostring(wanted)) })
+    local problem = ("got %s, not %s"):format(tostring(got), tostring(wanted))
+    verdict(name, got == wanted and {} or { problem })
 end
 
 -- Loading these rules fails with a text that contains `part`.

@@ -116,7 +116,8 @@ local function united(a, b, f)
     end
     for key, item in pairs(b.items) do
         if not a.items[key] then
-            vectors.put(out, item.labels, f(a.default, item.value, item.labels), item.seen, item.born)
+            vectors.put(out, item.labels, f(a.default, item.value, item.labels), item.seen,
+                item.born)
         end
     end
     return out
@@ -184,8 +185,10 @@ function vectors.zip(a, b, f)
     local out
     if a.keys == "*" and b.keys == "*" then out = matched(a, b, f)
     elseif a.keys ~= "*" and b.keys ~= "*" and same(a.keys, b.keys) then out = united(a, b, f)
-    elseif a.keys == "*" or b.keys ~= "*" and contains(a.keys, b.keys) then out = led(a, b, f, false)
-    elseif b.keys == "*" or contains(b.keys, a.keys) then out = led(b, a, f, true)
+    elseif a.keys == "*" or b.keys ~= "*" and contains(a.keys, b.keys) then
+        out = led(a, b, f, false)
+    elseif b.keys == "*" or contains(b.keys, a.keys) then
+        out = led(b, a, f, true)
     else
         error(("{%s} and {%s}: neither contains the other"):format(
             table.concat(a.keys, ", "), table.concat(b.keys, ", ")), 0)
