@@ -50,10 +50,14 @@ LD_ALL     := $(ld_$(MODE)) $(LDFLAGS)
 
 OUT := build/$(MODE)
 
+# files of rules/ that are built into the program
+BUILTIN := rules/tocsin.lua $(sort $(wildcard rules/channels/*.lua))
+more_base := $(OUT)/gen/builtin.o
+
 # --- sources by wildcard ------------------------------------------------------------------------
 define room_rules
 src_$(1) := $$(wildcard src/$(1)/*.c)
-obj_$(1) := $$(patsubst src/%.c,$(OUT)/%.o,$$(src_$(1)))
+obj_$(1) := $$(patsubst src/%.c,$(OUT)/%.o,$$(src_$(1))) $$(more_$(1))
 $(OUT)/lib$(1).a: $$(obj_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
@@ -75,6 +79,13 @@ $(OUT)/tocsin: $(OUT)/main.o $(LIBS)
 	@echo "  LD   $@"
 	@$(CC) -o $@ $(OUT)/main.o $(LD_ALL) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
 
+$(OUT)/gen/builtin.c: $(BUILTIN) contrib/builtin
+	@mkdir -p $(@D)
+	@contrib/builtin $(BUILTIN) > $@
+
+$(OUT)/gen/builtin.o: $(OUT)/gen/builtin.c src/base/builtin.h
+	@$(CC) $(CFLAGS_ALL) -c -o $@ $<
+
 $(OUT)/%.o: src/%.c
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
@@ -93,7 +104,7 @@ $(OUT)/unit/%: tests/unit/%.c tests/unit/unit.h $$(foreach r,$$(links_$$(call un
 	    $(foreach r,$(links_$(call unit_room,$@)),$(OUT)/lib$(r).a) -Wl,--end-group $(CHECK_LIBS) $(PKG_LIBS)
 
 .PHONY: unit
-unit: $(UNIT_BIN) ## build and run the unit tests (ROOM=window: only that room's)
+unit: $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN)) ## build and run the unit tests (ROOM=window: only that room's)
 	@tests/run-units $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN))
 
 # --- simulations: tests/sim/test_ROOM*.c in one process on a virtual clock, with the fakes beside them
@@ -118,5 +129,84 @@ $(OUT)/sim/test_%: tests/sim/test_%.c tests/unit/unit.h $(SIM_FAKES) $$(foreach 
 .PHONY: sim
 sim: $(filter $(OUT)/sim/test_$(SIM)%,$(SIM_BIN)) ## build and run the simulations (SIM=journal: only those of that name)
 	@tests/run-units $^
+
+# --- benchmarks: tests/bench/bench_*.c print figures of one part; run is the whole table ----------
+BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
+$(OUT)/bench/%: tests/bench/%.c $(LIBS)
+	@mkdir -p $(@D)
+	@echo "  BENCH $<"
+	@$(CC) $(CFLAGS_ALL) -Wno-conversion -MMD -MP -o $@ $< $(LD_ALL) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
+
+# --- fuzz targets: tests/fuzz/fuzz_NAME.c, seeds in tests/fuzz/corpus/NAME --------------------------
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIBS)
+	@mkdir -p $(@D)
+	@$(CC) $(CFLAGS_ALL) -Wno-conversion -o $@ $< $(LD_ALL) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
+
+.PHONY: $(addprefix fuzz-,$(FUZZ_NAMES)) fuzz-seeds
+$(addprefix fuzz-,$(FUZZ_NAMES)): fuzz-%: ## fuzz one decoder or parser (FUZZ_SECONDS=60)
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang build/fuzz/fuzz_$*
+	@mkdir -p tests/fuzz/corpus/$* build/fuzz/corpus/$*
+	@build/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/corpus/$* tests/fuzz/corpus/$*
+fuzz-seeds: ## run every fuzz target over its seeds and kept crashes
+	@$(MAKE) --no-print-directory MODE=fuzz CC=clang $(addprefix build/fuzz/fuzz_,$(FUZZ_NAMES))
+	@for n in $(FUZZ_NAMES); do \
+	    build/fuzz/fuzz_$$n -runs=2000 -max_total_time=10 tests/fuzz/corpus/$$n > build/fuzz/$$n.log 2>&1 \
+	        || { echo "fuzz_$$n failed:"; tail -40 build/fuzz/$$n.log; exit 1; }; \
+	done; echo "fuzz: $(words $(FUZZ_NAMES)) targets passed over their seeds"
+
+# --- what people call --------------------------------------------------------------------------------
+.PHONY: deps deps-test run test rule-tests oracle e2e lint format check-asan bench install clean help
+
+deps: ## install what building and running needs (Debian packages)
+	@contrib/deps
+deps-test: ## install what the tests need as well
+	@contrib/deps test
+
+# A fresh machine has no pkg-config answers yet when this file is read, so these call make again.
+run: deps ## build, start with an embedded Redis and the shipped rules, and say where to look
+	@contrib/run "$(DATA)"
+test: deps-test ## run every test
+	@$(MAKE) --no-print-directory -j$(shell nproc) all
+	@$(MAKE) --no-print-directory -k -j$(shell nproc) unit-build sim-build
+	@$(MAKE) --no-print-directory unit sim oracle rule-tests e2e
+
+.PHONY: unit-build sim-build
+unit-build: $(UNIT_BIN)
+sim-build: $(SIM_BIN)
+
+oracle: ## check the reference evaluator against results worked out by hand
+	@lua5.4 tests/oracle/selftest.lua
+rule-tests: build/tocsin ## run the tests of the shipped rules
+	@build/tocsin test
+e2e: build/tocsin ## run the program against real servers and clients
+	@python3 tests/e2e/run.py
+lint: ## formatting, arrows between rooms, cppcheck
+	@contrib/lint
+format: ## format all sources
+	@clang-format -i $$(git ls-files '*.c' '*.h')
+check-asan: ## unit tests and simulations under address and undefined-behaviour sanitizers
+	@$(MAKE) --no-print-directory MODE=asan -j$(shell nproc) unit-build sim-build
+	@$(MAKE) --no-print-directory MODE=asan unit sim
+bench: build/tocsin ## print the benchmark table, beside Prometheus where it is installed
+	@python3 tests/bench/run.py
+bench-parts: $(BENCH_BIN) ## print the figures of single parts
+	@for b in $(BENCH_BIN); do echo "== $$b"; $$b; done
+
+install: all ## install below PREFIX
+	install -D -m 755 build/tocsin $(DESTDIR)$(PREFIX)/bin/tocsin
+	install -d $(DESTDIR)$(PREFIX)/share/tocsin/rules/channels $(DESTDIR)$(PREFIX)/share/tocsin/luals
+	install -m 644 rules/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules
+	install -m 644 rules/channels/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules/channels
+	install -m 644 contrib/luals/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/luals
+	install -D -m 644 contrib/tocsin.service $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	install -D -m 644 contrib/tocsin.1 $(DESTDIR)$(PREFIX)/share/man/man1/tocsin.1
+	install -D -m 644 contrib/tocsin.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tocsin
+clean: ## remove what was built
+	rm -rf build
+help: ## list the targets
+	@grep -hE '^[a-z][a-z0-9-]*:.*##' Makefile | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo "  fuzz-NAME    $(FUZZ_NAMES)"
 
 -include $(shell find $(OUT) -name '*.d' 2>/dev/null)
