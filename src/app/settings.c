@@ -1,0 +1,102 @@
+#include "app/settings.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/files.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define CONFIG_MAX (4u << 20)
+
+static struct config *read_config(const char *path, struct err *e)
+{
+    struct config *c;
+    size_t len;
+    char *text;
+
+    if (!path) {
+        c = config_default();
+        if (!c)
+            err_set(e, ERR_MEMORY, "no memory");
+        return c;
+    }
+    text = file_read(path, CONFIG_MAX, &len, e);
+    if (!text)
+        return NULL;
+    c = config_load(path, text, len, NULL, e);
+    mem_free(text);
+    return c;
+}
+
+/* Anyone who can reach the port can silence alerts: beyond this machine only with tokens. */
+static int check_listen(const struct settings *s, struct err *e)
+{
+    const char *a = s->listen;
+    bool local = strncmp(a, "127.", 4) == 0 || strncmp(a, "[::1]", 5) == 0 ||
+                 strncmp(a, "localhost:", 10) == 0;
+
+    if (local || s->config->server.n_tokens > 0)
+        return 0;
+    return err_set(e, ERR_REFUSED,
+                   "refusing to listen on %s without tokens: anyone there could silence alerts. "
+                   "Give server { tokens = secret_file \"tokens\" }, or listen on 127.0.0.1",
+                   a);
+}
+
+static void apply(struct settings *s)
+{
+    const struct config_server *c = &s->config->server;
+    const struct app_options *o = s->o;
+    const char *first, *slash;
+
+    s->listen = o->listen ? o->listen : c->listen;
+    s->statsd = o->statsd ? o->statsd : c->statsd;
+    s->data_dir = o->data_dir ? o->data_dir : c->data_dir;
+    s->redis = o->redis ? (strcmp(o->redis, "embedded") == 0 ? NULL : o->redis)
+                        : (c->redis_embedded ? NULL : secret_text(c->redis));
+    s->rules = o->n_rules ? o->rules : (const char *const *)c->rules;
+    s->n_rules = o->n_rules ? o->n_rules : c->n_rules;
+    first = s->n_rules ? s->rules[0] : "rules/";
+    slash = strrchr(first, '/');
+    snprintf(s->templates, sizeof s->templates, "%.*s/channels", slash ? (int)(slash - first) : 1,
+             slash ? first : ".");
+}
+
+int settings_load(struct settings *s, const struct app_options *o, struct err *e)
+{
+    *s = (struct settings){.o = o};
+    s->path = o->config ? o->config : access("tocsin.lua", R_OK) == 0 ? "tocsin.lua" : NULL;
+    s->config = read_config(s->path, e);
+    if (!s->config)
+        return -1;
+    apply(s);
+    for (size_t i = 0; i < s->config->n_warnings; i++)
+        log_warn(s->config->warnings[i], NULL);
+    return check_listen(s, e);
+}
+
+int settings_reload(struct settings *s, struct err *e)
+{
+    struct config *fresh = read_config(s->path, e), *old = s->config;
+
+    if (!fresh)
+        return -1;
+    s->config = fresh;
+    apply(s);
+    if (check_listen(s, e) < 0) {
+        s->config = old;
+        apply(s);
+        config_unref(fresh);
+        return -1;
+    }
+    config_unref(old);
+    return 0;
+}
+
+void settings_clear(struct settings *s)
+{
+    config_unref(s->config);
+    s->config = NULL;
+}
