@@ -145,6 +145,11 @@ local function functions(T)
     states(T, "no verdict is no data", make("30x2 30x9", "100 100 5x3 100"),
         { { "20s", { level = "P2", value = "missing" } }, { "50s", "P2" } })
     states(T, "an error changes nothing", make("30x9", "100 100 1000 1000"), { { "30s", "P2" } })
+    states(T, "not even with missing = clear", function(T)
+        return T.case [[alert "A" { inputs = { q = m.q }, missing = "clear",
+            when = function(i) return i.q > 5 and (i.q < 9 or i.nothing) end }]]
+            :series("q", H, "6 9 stale", EVERY)
+    end, { { "0s", "P3" }, { "10s", "P3" }, { "20s", "quiet" } })
     states(T, "a missing input is no verdict", make("30x9", "_ 100 100"),
         { { "0s", { state = "nodata" } }, { "20s", "P2" } })
     states(T, "worse verdicts leave the timers of the milder ones running", function(T)
@@ -166,6 +171,10 @@ local function limits(T)
     case:series("q", { host = "a" }, "6x5", { every = "10s", from = "10s" })
     case:at("0s", "A", { host = "c" }, "P3"):at("20s", "A", { host = "b" }, "P3"):at("20s", "A", H, "absent")
     case:run("the groups that came first stay")
+    T.case(rule "fire = above(5), limit = 1")
+        :series("q", { host = "c" }, "6x5", EVERY):series("q", { host = "b" }, "6x5", EVERY)
+        :at("0s", "A", { host = "c" }, "P3"):at("0s", "A", { host = "b" }, "absent")
+        :run("first by arrival, not by label")
     T.case('alert "A" { value = const(1), fire = above(0) }'):at("0s", "A", {}, "P3"):run("a constant")
     T.case('local hot = above(5) alert "A" { value = m.q, fire = hot } alert "B" { value = m.p, fire = hot }')
         :series("q", H, "6x5"):series("p", H, "1x5")

@@ -68,6 +68,8 @@ return function(T)
 
     T.values("irate: the last two", 'm.c:irate("1m")', one("0 30 90 10"),
         { { "5s", "missing" }, { "30s", 4 }, { "45s", 10 / 15 }, { "100s", 10 / 15 }, { "105s", "missing" } })
+    T.values("irate: nobody knows across a gap", 'm.c:irate("1m")', one("0 _x30 90 105"),
+        { { "7m45s", "missing" }, { "8m", 1 } })
     T.values("irate: the older may be outside the window", 'm.c:irate("10s")', one("0 30"),
         { { "20s", 2 }, { "25s", "missing" } })
 

@@ -56,6 +56,15 @@ local function matching(T)
     T.values("fewer labels go to all", "m.used / m.size", per_disk,
         { { "1m", 0.5, { disk = "1" } }, { "1m", 0.8, { disk = "2" } }, { "1m", "missing", { host = "i" } } })
     T.values("whichever side", "m.size - m.used", per_disk, { { "1m", 2, { disk = "2" } } })
+    local two_sizes = all(g("used", { host = "h", disk = "1" }, "5x9"), g("size", { host = "h" }, "10x9"),
+        g("size", {}, "20x9"))
+    T.values("the most labels in common win", "m.used / m.size", two_sizes, { { "1m", 0.5, { disk = "1" } } })
+    local looked = require "engine".new { feed = {}, looks = { 0 },
+        rules = 'alert "A" { value = m.used + m.size, fire = above(0) }' }
+    for _, entry in ipairs { { "used", { host = "h", disk = "1" } }, { "size", { host = "h" } } } do
+        looked.store:take { at = 0, kind = "sample", name = entry[1], labels = entry[2], v = 1 }
+    end
+    T.equal("what was broadcast is no group of its own", #looked:look(0).A, 1)
     T.values("known labels", "m.used:max('1m'):by('host', 'disk') / m.size:max('1m'):by('host')", per_disk,
         { { "1m", 0.5, { disk = "1" } }, { "1m", "absent", { host = "i" } } })
     T.values("nothing of a total is 0", "ratio(m.used:max('1m'):by('host'), m.size:max('1m'):by('host'))",

@@ -97,6 +97,16 @@ return function(T)
         case:series("h_bucket", { le = "1" }, "0 5", { type = "counter" })
     end, { { "15s", "missing" } })
 
+    T.values("buckets never fall", "m.h:quantile(0.75, '1m')", function(case)
+        for le, n in pairs { ["1"] = 4, ["2"] = 2, ["4"] = 8, ["+Inf"] = 8 } do
+            case:series("h_bucket", { le = le }, "0 " .. n, { type = "counter" })
+        end
+    end, { { "15s", 3 } })
+    T.values("below zero there is no lower edge", "m.h:quantile(0.25, '1m')", function(case)
+        case:series("h_bucket", { le = "-1" }, "0 2", { type = "counter" })
+        case:series("h_bucket", { le = "+Inf" }, "0 4", { type = "counter" })
+    end, { { "15s", -1 } })
+
     local function events(case)
         case:log("10s", { level = "ERROR", service = "a", ms = "40" }, 3)
         case:log("20s", { level = "ERROR", service = "a" })
