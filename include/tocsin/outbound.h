@@ -30,7 +30,8 @@ void outbound_free(struct outbound *o); /* ends calls in flight without calling 
 struct outbound_result {
     bool ok;                /* a final answer came (any status) */
     int status;             /* HTTP status or last SMTP code; 0: none */
-    const char *body;       /* the answer, cut at 64 KiB; valid during the callback */
+    const char *body;       /* the answer, cut at 64 KiB; of a mail: the server's last reply, with
+                               its code; valid during the callback */
     size_t len;
     int64_t retry_after_ms; /* Retry-After, seconds or date; -1: not given */
     bool maybe_done;
@@ -68,7 +69,8 @@ struct outbound_mail {
 };
 
 /* Everything is copied. `done` runs once, from the loop, never inside the call, unless the call
- * was cancelled. NULL: refused at once (`e` says why). */
+ * was cancelled; when it runs the call is over and not to be cancelled. It may start and cancel
+ * other calls, but not free the outbound. NULL: refused at once (`e` says why, without the URL). */
 struct outbound_call *outbound_http(struct outbound *o, const struct outbound_http *h,
                                     outbound_done done, void *arg, struct err *e);
 struct outbound_call *outbound_mail(struct outbound *o, const struct outbound_mail *m,

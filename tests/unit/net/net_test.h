@@ -96,7 +96,7 @@ static bool raw_poll(struct raw *r)
     return r->ended;
 }
 
-static bool raw_has(struct raw *r, const char *text)
+static bool __attribute__((unused)) raw_has(struct raw *r, const char *text)
 {
     raw_poll(r);
     return strstr(r->got, text) != NULL;
