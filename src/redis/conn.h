@@ -59,6 +59,7 @@ struct db {
     int64_t up_mono_ms;
     struct timer *retry, *connect_due, *command_due, *tell;
     struct queue sent, told;
+    struct request *spare; /* for when there is no memory for a record */
     size_t outstanding;
     struct script *scripts;
     struct db_health health;
@@ -71,6 +72,8 @@ struct db {
 
 /* --- queue.c --- */
 void queue_init(struct queue *q);
+/* Makes sure that a record is in reserve. -1: no memory. */
+int queue_reserve(struct db *d) MUST_USE;
 /* Room on the wire for a command of `size` bytes; NULL: not up, over the bound, no memory. The
  * greeting (`own`) goes before the connection is up. */
 char *conn_room(struct db *d, size_t size, bool own);
@@ -101,7 +104,7 @@ void script_again(struct db *d, struct request *r);
 void scripts_free(struct db *d);
 
 /* --- inspect.c --- */
-/* db_inspect() that may run during the greeting. */
-void conn_inspect(struct db *d, bool own, void (*done)(bool ok, void *arg), void *arg);
+/* db_inspect() that may run during the greeting. -1: no memory, `done` will not be called. */
+int conn_inspect(struct db *d, bool own, void (*done)(bool ok, void *arg), void *arg) MUST_USE;
 
 #endif

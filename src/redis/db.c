@@ -30,7 +30,10 @@ static void on_ready(void *arg);
 
 static void on_closed(const char *why, void *arg)
 {
-    conn_lose(arg, why);
+    struct db *d = arg;
+
+    /* what a server says before it hangs up is the better reason */
+    conn_lose(d, d->state == DB_IS_GREETING && d->greeting_error[0] ? d->greeting_error : why);
 }
 
 static void on_reply(const struct reply *reply, void *arg)
@@ -180,9 +183,10 @@ static void on_ready(void *arg)
         conn_send(d, true, 2, just_password, NULL, on_auth, d);
     if (d->url.database)
         conn_send(d, true, 2, select, NULL, on_select, d);
-    conn_send(d, true, 3, name, NULL, NULL, NULL);
     conn_send(d, true, 1, ping, NULL, on_ping, d);
-    conn_inspect(d, true, on_inspected, d);
+    conn_send(d, true, 3, name, NULL, NULL, NULL);
+    if (conn_inspect(d, true, on_inspected, d) != 0)
+        conn_lose(d, "no memory for a connection to Redis");
 }
 
 /* --- open and close -------------------------------------------------------------------------------- */
@@ -222,7 +226,7 @@ struct db *db_open(struct loop *l, const struct db_options *o, struct err *e)
     d->connect_due = timer_new(l, LOOP_CONTROL, on_connect_due, d);
     d->command_due = timer_new(l, LOOP_CONTROL, on_command_due, d);
     d->tell = timer_new(l, LOOP_CONTROL, on_tell, d);
-    if (!d->retry || !d->connect_due || !d->command_due || !d->tell) {
+    if (!d->retry || !d->connect_due || !d->command_due || !d->tell || queue_reserve(d) != 0) {
         err_set(e, ERR_MEMORY, "no memory for a connection to Redis");
         goto failed;
     }
@@ -241,6 +245,7 @@ void conn_free(struct db *d)
     timer_free(d->tell);
     tls_free(d->tls);
     scripts_free(d);
+    mem_free(d->spare);
     mem_free(d);
 }
 

@@ -39,11 +39,24 @@ static struct request *pop(struct queue *q)
     return r;
 }
 
-static struct request *request_new(db_done done, void *arg)
+int queue_reserve(struct db *d)
+{
+    if (!d->spare)
+        d->spare = mem_zalloc(sizeof *d->spare);
+    return d->spare ? 0 : -1;
+}
+
+/* Without a record nobody could be told, so there is always one in reserve; whoever takes it asks
+ * for another before the next command. */
+static struct request *request_new(struct db *d, db_done done, void *arg)
 {
     struct request *r = mem_zalloc(sizeof *r);
 
-    assert(r); /* without a record nobody could be told */
+    if (!r) {
+        r = d->spare;
+        d->spare = NULL;
+    }
+    assert(r);
     r->done = done;
     r->arg = arg;
     return r;
@@ -71,7 +84,7 @@ void conn_leave(struct db *d)
 
 char *conn_room(struct db *d, size_t size, bool own)
 {
-    if (d->closing || d->state < (own ? DB_IS_GREETING : DB_IS_UP))
+    if (d->closing || d->state < (own ? DB_IS_GREETING : DB_IS_UP) || queue_reserve(d) != 0)
         return NULL;
     if (own)
         return link_room(d->link, size);
@@ -84,7 +97,7 @@ char *conn_room(struct db *d, size_t size, bool own)
 
 struct request *conn_put(struct db *d, size_t size, db_done done, void *arg)
 {
-    struct request *r = request_new(done, arg);
+    struct request *r = request_new(d, done, arg);
 
     link_commit(d->link, size);
     r->bytes = size;
@@ -105,7 +118,7 @@ static void tell_later(struct db *d, enum db_fate fate, db_done done, void *arg)
 
     if (!done)
         return;
-    r = request_new(done, arg);
+    r = request_new(d, done, arg);
     r->fate = fate;
     push(&d->told, r);
     timer_in(d->tell, 0);

@@ -14,17 +14,39 @@
 #define KEEP_AFTER_SECONDS 2
 
 struct lookup {
+    struct lookup *next, **link; /* in `all` */
     struct event_base *base;
     struct evdns_base *dns;
     lookup_done done; /* NULL: forgotten */
     void *arg;
 };
 
+/* All that libevent still has. One whose loop ended before it did stays here, and nothing else
+ * knows it. */
+static struct lookup *all;
+
+static void list_add(struct lookup *q)
+{
+    q->next = all;
+    q->link = &all;
+    if (all)
+        all->link = &q->next;
+    all = q;
+}
+
+static void list_remove(struct lookup *q)
+{
+    *q->link = q->next;
+    if (q->next)
+        q->next->link = q->link;
+}
+
 static void free_later(evutil_socket_t fd, short what, void *arg)
 {
     struct lookup *q = arg;
 
     (void)fd, (void)what;
+    list_remove(q);
     evdns_base_free(q->dns, 0);
     mem_free(q);
 }
@@ -63,6 +85,7 @@ struct lookup *lookup_begin(struct loop *l, const char *host, int port, lookup_d
         mem_free(q);
         return NULL;
     }
+    list_add(q);
     snprintf(port_text, sizeof port_text, "%d", port);
     evdns_getaddrinfo(q->dns, host, port_text, &hints, on_answer, q);
     return q;

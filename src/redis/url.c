@@ -59,8 +59,7 @@ static int parse_database(const char *p, size_t n, struct url *u, struct err *e)
 {
     if (parse_int(p, n, 0, URL_MAX_DATABASE, &u->database) == 0)
         return 0;
-    return err_set(e, ERR_INPUT, "the database \"%.*s\" is not a number from 0 to %d",
-                   (int)(n < 40 ? n : 40), p, URL_MAX_DATABASE);
+    return err_set(e, ERR_INPUT, "the database is not a number from 0 to %d", URL_MAX_DATABASE);
 }
 
 /* user[:password] */

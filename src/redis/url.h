@@ -4,7 +4,7 @@
  *   unix:/path[?db=n]    unix://[user[:password]@]/path[?db=n]
  *
  * User, password and path may hold %XX. An error names the part that is wrong and never repeats
- * what stands before the '@'. Pure: bytes in, values or an error out. */
+ * any of the text, since a password may stand anywhere in a mistyped one. Pure: bytes in, values or an error out. */
 #ifndef TOCSIN_REDIS_URL_H
 #define TOCSIN_REDIS_URL_H
 

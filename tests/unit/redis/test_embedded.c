@@ -2,6 +2,7 @@
 
 #include <sys/file.h>
 
+#include "base/log.h"
 #include "driver.h"
 #include "tocsin/embedded.h"
 
@@ -174,7 +175,7 @@ static void be_killed(void)
 
 START_TEST(the_server_of_a_killed_tocsin_is_adopted_and_kept_alive)
 {
-    const char *pids[] = {"CONFIG", "SET", "maxmemory", "1mb"};
+    const char *limit[] = {"CONFIG", "SET", "maxmemory", "1mb"};
     int status = in_child(be_killed);
     struct embedded *s;
     pid_t orphan;
@@ -184,7 +185,7 @@ START_TEST(the_server_of_a_killed_tocsin_is_adopted_and_kept_alive)
     orphan = embedded_pid(s);
     ck_assert_int_gt(orphan, 0);
     ck_assert_int_eq(waitpid(orphan, NULL, WNOHANG), -1); /* not a child of ours */
-    run(embedded_url(s), 4, pids);
+    run(embedded_url(s), 4, limit);
     connect_db(embedded_url(s));
     expect_key();
     kill(orphan, SIGKILL);
@@ -254,57 +255,99 @@ START_TEST(a_server_that_hangs_is_waited_for_within_the_bound)
 }
 END_TEST
 
-/* As a rewrite child of a dead server does: holds the lock, answers nothing. */
-static pid_t hold_lock(int release_fd)
+/* As a rewrite child of a dead server does: holds the lock, as soon as it can get it, and answers
+ * nothing. It tells over `told` when it has it, and ends when it can read from `release`. */
+struct holder {
+    int told[2], release[2];
+    pid_t pid;
+};
+
+static void holder_start(struct holder *h)
 {
     char path[96], byte = 0;
-    int ready[2];
-    pid_t pid;
 
     snprintf(path, sizeof path, "%s/redis.lock", dir);
-    ck_assert_int_eq(pipe(ready), 0);
-    pid = fork();
-    if (pid == 0) {
+    ck_assert_int_eq(pipe(h->told), 0);
+    ck_assert_int_eq(pipe(h->release), 0);
+    h->pid = fork();
+    if (h->pid == 0) {
         int fd = open(path, O_RDWR | O_CREAT, 0600);
 
-        if (flock(fd, LOCK_EX | LOCK_NB) != 0 || write(ready[1], "x", 1) != 1)
+        if (flock(fd, LOCK_EX) != 0 || write(h->told[1], "x", 1) != 1)
             _exit(1);
-        _exit(read(release_fd, &byte, 1) == 1 ? 0 : 1);
+        _exit(read(h->release[0], &byte, 1) == 1 ? 0 : 1);
     }
-    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
-    close(ready[0]);
-    close(ready[1]);
-    return pid;
 }
 
-START_TEST(a_rewrite_child_that_holds_the_files_is_waited_for)
+static void holder_await(struct holder *h)
 {
-    int release[2];
-    struct err e;
-    struct embedded *s;
-    pid_t holder, first;
+    char byte;
 
-    ck_assert_int_eq(pipe(release), 0);
-    holder = hold_lock(release[0]);
+    ck_assert_int_eq(read(h->told[0], &byte, 1), 1);
+}
+
+static void holder_release(struct holder *h)
+{
+    ck_assert_int_eq(write(h->release[1], "x", 1), 1);
+}
+
+static void holder_end(struct holder *h)
+{
+    int status;
+
+    ck_assert_int_eq(waitpid(h->pid, &status, 0), h->pid);
+    ck_assert_int_eq(status, 0);
+    for (int i = 0; i < 2; i++) {
+        close(h->told[i]);
+        close(h->release[i]);
+    }
+}
+
+START_TEST(a_rewrite_child_that_holds_the_files_is_waited_for_at_the_start)
+{
+    struct holder h;
+    struct embedded *s;
+    struct err e;
+
+    holder_start(&h);
+    holder_await(&h);
     ck_assert_ptr_null(try_open(dir, 50, &e));
     ck_assert_int_eq(e.code, ERR_BUSY);
-    ck_assert_int_eq(write(release[1], "x", 1), 1);
-    s = open_in(dir); /* waits for the holder to go */
-    ck_assert_int_eq(waitpid(holder, NULL, 0), holder);
-
-    /* the same while running: the restart waits as well */
-    first = embedded_pid(s);
-    kill(first, SIGSTOP); /* so that the lock passes from it to the holder without a gap */
-    embedded_close(s, true);
-    kill(first, SIGKILL);
-    waitpid(first, NULL, 0);
-    holder = hold_lock(release[0]);
-    ck_assert_int_eq(write(release[1], "x", 1), 1);
+    holder_release(&h);
     s = open_in(dir);
-    ck_assert_int_eq(waitpid(holder, NULL, 0), holder);
+    holder_end(&h);
     embedded_close(s, false);
-    close(release[0]);
-    close(release[1]);
+}
+END_TEST
+
+static int waits;
+
+static void count_waits(const char *line, void *arg)
+{
+    (void)arg;
+    waits += strstr(line, "waits for a child") != NULL;
+}
+
+START_TEST(a_rewrite_child_that_holds_the_files_is_waited_for_at_a_restart)
+{
+    struct embedded *s = open_in(dir);
+    struct holder h;
+
+    set_key(embedded_url(s));
+    holder_start(&h);
+    log_divert(count_waits, NULL);
+    kill(embedded_pid(s), SIGKILL);
+    holder_await(&h);
+    AWAIT(&v, waits == 2);
+    ck_assert_uint_eq(embedded_restarts(s), 0);
+    ck_assert_int_eq(embedded_pid(s), 0);
+    holder_release(&h);
+    AWAIT(&v, embedded_pid(s) > 0);
+    log_divert(NULL, NULL);
+    holder_end(&h);
+    connect_db(embedded_url(s));
+    expect_key();
+    embedded_close(s, false);
 }
 END_TEST
 
@@ -363,7 +406,8 @@ static void add(TCase *c)
     tcase_add_test(c, a_server_that_dies_is_started_again_with_what_it_had);
     tcase_add_test(c, a_server_left_running_is_adopted_by_the_next_start);
     tcase_add_test(c, a_server_that_hangs_is_waited_for_within_the_bound);
-    tcase_add_test(c, a_rewrite_child_that_holds_the_files_is_waited_for);
+    tcase_add_test(c, a_rewrite_child_that_holds_the_files_is_waited_for_at_the_start);
+    tcase_add_test(c, a_rewrite_child_that_holds_the_files_is_waited_for_at_a_restart);
     tcase_add_test(c, what_prevents_a_start_is_told_with_what_to_do);
     tcase_add_test(c, a_file_cut_short_is_loaded_without_its_tail);
 }
