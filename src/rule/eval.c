@@ -103,7 +103,8 @@ static void ratio(const struct batch *b, const struct expr *x, struct column *ou
     eval_number(b, x->b, &total);
     for (size_t i = 0; i < b->n; i++) {
         double part = out->ok[i] ? out->v[i] : 0; /* no series of errors: no errors */
-        double v = total.ok[i] && total.v[i] != 0 && total.v[i] >= x->num ? part / total.v[i] : NAN;
+        bool enough = total.ok[i] && (x->num == 0 || total.v[i] >= x->num);
+        double v = enough && total.v[i] != 0 ? part / total.v[i] : NAN;
 
         out->ok[i] = isfinite(v);
         out->v[i] = out->ok[i] ? v : 0;
@@ -305,13 +306,20 @@ static void comparison(const struct batch *b, const struct expr *x, uint8_t *out
     if (bit != 255)
         eval_number(b, x->c, &clear);
     for (size_t i = 0; i < b->n; i++) {
-        bool sticks = bit != 255 && (b->memory->sticky[i] >> bit & 1) && clear.ok[i];
+        bool sticks = bit != 255 && (b->memory->sticky[i] >> bit & 1);
 
         if (!v.ok[i] || !limit.ok[i]) {
             out[i] = UNKNOWN_; /* the bit survives missing data */
             continue;
         }
-        out[i] = sticks ? still(x->cmp, v.v[i], clear.v[i]) : compare(x->cmp, v.v[i], limit.v[i]);
+        out[i] = compare(x->cmp, v.v[i], limit.v[i]);
+        if (sticks && out[i] == FALSE_) {
+            if (!clear.ok[i]) {
+                out[i] = UNKNOWN_;
+                continue;
+            }
+            out[i] = still(x->cmp, v.v[i], clear.v[i]);
+        }
         if (bit != 255)
             b->memory->sticky[i] = (b->memory->sticky[i] & ~(UINT64_C(1) << bit)) | (uint64_t)out[i]
                                                                                         << bit;
@@ -342,8 +350,11 @@ static void lasting(const struct batch *b, const struct expr *x, uint8_t *out)
     for (size_t i = 0; i < b->n; i++) {
         int64_t *since_ms = &b->memory->since_ms[index][i];
 
-        if (out[i] == UNKNOWN_)
+        if (out[i] == UNKNOWN_) { /* its time stands still */
+            if (*since_ms && b->memory->last_ms[i])
+                *since_ms += b->at_ms - b->memory->last_ms[i];
             continue;
+        }
         if (out[i] == FALSE_) {
             *since_ms = 0;
             continue;

@@ -20,6 +20,7 @@ struct column {
 struct condition_memory {
     uint64_t sticky[BATCH]; /* in: before, out: after this look */
     int64_t since_ms[ALERT_SINCE_MAX][BATCH];
+    int64_t last_ms[BATCH]; /* instant of the look before, 0: none */
 };
 
 struct batch {

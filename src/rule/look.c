@@ -40,6 +40,7 @@ static void load_memory(struct look *l)
 
         l->alert[i] = (struct alert *)a;
         l->memory.sticky[i] = a ? a->sticky : 0;
+        l->memory.last_ms[i] = a ? a->state.last_look_ms : 0;
         for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
             l->memory.since_ms[k][i] = a ? a->since_ms[k] : 0;
     }
@@ -65,6 +66,8 @@ static void call_when(struct look *l, struct when_row *rows, const size_t *index
     for (size_t k = 0; k < n; k++) {
         size_t i = index[k];
         bool verdict = !rows[k].failed && rows[k].verdict >= 0;
+
+        l->failed[i] = rows[k].failed;
 
         /* P2 is also "at least P3", so that each priority has its own timer (see alert_step). */
         for (int p = 1; verdict && p <= PRIORITIES; p++)
@@ -276,6 +279,7 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     l.inputs = NULL;
     memset(l.limit_done, 0, sizeof l.limit_done);
     memset(l.held, FALSE_, n);
+    memset(l.failed, 0, sizeof l.failed);
     load_memory(&l);
     if (r->d->when >= 0) {
         eval_when(&l);
@@ -291,7 +295,7 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     if (r->d->unless)
         eval_truth(&l.b, r->d->unless, l.held);
     for (size_t i = 0; i < n; i++)
-        if (needs_alert(&l, i))
+        if (!l.failed[i] && needs_alert(&l, i))
             step_row(&l, i);
     mem_free(l.inputs);
 }

@@ -1,0 +1,188 @@
+#include "deliver/wording.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "model/expr.h"
+
+#define LINES_MAX 50 /* alerts listed in plain text; the rest is counted */
+
+const char *notice_label(const struct label *l, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strlen(name) == l[i].name_len && memcmp(l[i].name, name, l[i].name_len) == 0)
+            return l[i].value;
+    return "";
+}
+
+const char *notice_annotation(const struct notice_alert *a, const char *name)
+{
+    for (size_t i = 0; i < a->n_annotations; i++)
+        if (strcmp(a->annotations[i].name, name) == 0)
+            return a->annotations[i].value;
+    return "";
+}
+
+static void add_name(struct buf *out, const struct notice_alert *a)
+{
+    buf_adds(out, notice_label(a->labels, a->n_labels, "alertname"));
+}
+
+void wording_group(const struct notice *x, struct buf *out)
+{
+    size_t before = out->len;
+
+    for (size_t i = 0; i < x->n_group_labels; i++) {
+        if (x->group_labels[i].value_len == 0)
+            continue;
+        if (out->len > before)
+            buf_adds(out, " · ");
+        buf_add(out, x->group_labels[i].value, x->group_labels[i].value_len);
+    }
+    if (out->len == before && x->n_alerts > 0)
+        add_name(out, &x->alerts[0]);
+}
+
+void wording_value(const struct notice_alert *a, double v, struct buf *out)
+{
+    if (a->unit == UNIT_NONE && strcmp(a->unit_name, "ratio") == 0)
+        expr_number(out, v, UNIT_RATIO);
+    else
+        expr_number(out, v, a->unit);
+}
+
+void wording_alert(const struct notice *x, const struct notice_alert *a, struct buf *out)
+{
+    const char *summary = notice_annotation(a, "summary");
+    struct buf group = BUF_INIT;
+
+    wording_group(x, &group);
+    if (group.len && strncmp(summary, buf_str(&group), group.len) == 0 &&
+        strncmp(summary + group.len, ": ", 2) == 0)
+        summary += group.len + 2;
+    buf_free(&group);
+    if (*summary) {
+        buf_adds(out, summary);
+    } else {
+        add_name(out, a);
+        if (a->has_value) {
+            buf_addc(out, ' ');
+            wording_value(a, a->value, out);
+        }
+    }
+    if (a->firing && a->has_threshold && !strstr(summary, "limit")) {
+        buf_adds(out, " (limit ");
+        wording_value(a, a->threshold, out);
+        buf_addc(out, ')');
+    }
+}
+
+void wording_where(const struct notice *x, const struct notice_alert *a, struct buf *out)
+{
+    static const char *const told[] = {"alertname", "severity", "team", "priority"};
+    size_t before = out->len;
+
+    for (size_t i = 0; i < a->n_labels; i++) {
+        const struct label *l = &a->labels[i];
+        bool known = *notice_label(x->group_labels, x->n_group_labels, l->name) != 0;
+
+        for (size_t k = 0; k < sizeof told / sizeof *told && !known; k++)
+            known = strcmp(l->name, told[k]) == 0;
+        if (known)
+            continue;
+        if (out->len > before)
+            buf_addc(out, ' ');
+        buf_adds(out, l->value);
+    }
+}
+
+void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out)
+{
+    char at[TEXT_TIME_LEN];
+
+    if (a->firing) {
+        text_clock(at, a->starts_ms);
+        buf_addf(out, "since %.5s, ", at);
+        text_duration(out, x->at_ms > a->starts_ms ? x->at_ms - a->starts_ms : 0);
+        return;
+    }
+    if (a->missed) {
+        text_clock(at, a->starts_ms);
+        buf_addf(out, "fired %.5s, ", at);
+        text_clock(at, a->ends_ms);
+        buf_addf(out, "resolved %.5s", at);
+        return;
+    }
+    text_clock(at, a->ends_ms);
+    buf_addf(out, "%s %.5s after ", a->moved ? "moved" : "resolved", at);
+    text_duration(out, a->ends_ms > a->starts_ms ? a->ends_ms - a->starts_ms : 0);
+    if (*a->end_reason && strcmp(a->end_reason, "condition cleared") != 0)
+        buf_addf(out, ", %s", a->end_reason);
+    if (a->has_value) {
+        buf_adds(out, " · ");
+        wording_value(a, a->value, out);
+        buf_adds(out, " now");
+    }
+}
+
+void wording_title(const struct notice *x, struct buf *out)
+{
+    const struct notice_alert *worst = x->n_alerts ? &x->alerts[0] : NULL;
+    char at[TEXT_TIME_LEN];
+
+    if (x->reason == REASON_TEST)
+        buf_adds(out, "Test: ");
+    if (!x->firing)
+        buf_adds(out, "Resolved: ");
+    buf_addf(out, "%s ", priority_name(x->priority));
+    wording_group(x, out);
+    if (worst) {
+        buf_adds(out, ": ");
+        wording_alert(x, worst, out);
+    }
+    if (x->n_alerts + x->truncated > 1)
+        buf_addf(out, " · %zu alerts", x->n_alerts + x->truncated);
+    text_clock(at, x->firing || !x->ended_ms ? x->since_ms : x->ended_ms);
+    buf_addf(out, " · %.5s · #%llu", at, (unsigned long long)x->incident);
+}
+
+static void add_alert_line(const struct notice *x, const struct notice_alert *a, struct buf *out)
+{
+    buf_addf(out, "%s %s ", a->firing ? "-" : "-", priority_name(a->priority));
+    add_name(out, a);
+    buf_addc(out, ' ');
+    wording_where(x, a, out);
+    buf_adds(out, ": ");
+    wording_alert(x, a, out);
+    buf_adds(out, " · ");
+    wording_when(x, a, out);
+    if (*a->freed_by)
+        buf_addf(out, " · was held back until now by %s", a->freed_by);
+    if (a->nodata_ms)
+        buf_adds(out, " · its data has stopped");
+    buf_addc(out, '\n');
+}
+
+void wording_plain(const struct notice *x, const char *broken, struct buf *out)
+{
+    size_t shown = x->n_alerts < LINES_MAX ? x->n_alerts : LINES_MAX;
+
+    wording_title(x, out);
+    buf_addc(out, '\n');
+    if (*x->reason_text && x->reason != REASON_FIRST)
+        buf_addf(out, "%s\n", x->reason_text);
+    if (*x->fallback_for)
+        buf_addf(out, "You get this because %s did not take it.\n", x->fallback_for);
+    if (*x->ack.who)
+        buf_addf(out, "%s has it.\n", x->ack.who);
+    for (size_t i = 0; i < shown; i++)
+        add_alert_line(x, &x->alerts[i], out);
+    if (x->n_alerts + x->truncated > shown)
+        buf_addf(out, "and %zu more\n", x->n_alerts + x->truncated - shown);
+    if (x->n_silenced + x->n_suppressed > 0)
+        buf_addf(out, "%zu more firing, held back\n", x->n_silenced + x->n_suppressed);
+    if (*x->incident_url)
+        buf_addf(out, "%s\n", x->incident_url);
+    if (broken)
+        buf_addf(out, "(plain text, because the template failed: %s)\n", broken);
+}

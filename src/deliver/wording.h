@@ -1,0 +1,26 @@
+/* A notice in words: the one line that a lock screen shows, and the plain text that goes out when
+ * there is no template, or when it fails. */
+#ifndef TOCSIN_DELIVER_WORDING_H
+#define TOCSIN_DELIVER_WORDING_H
+
+#include "base/buf.h"
+#include "model/notice.h"
+
+/* "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 · #412" */
+void wording_title(const struct notice *x, struct buf *out);
+/* "checkout · payments": the values of the group's labels, or the alert's name. */
+void wording_group(const struct notice *x, struct buf *out);
+/* "23% of requests fail (limit 2%)": of one alert, without the group's name in front of it. */
+void wording_alert(const struct notice *x, const struct notice_alert *a, struct buf *out);
+/* What tells this alert from the others of its incident: "eu-1", "orders"; may be empty. */
+void wording_where(const struct notice *x, const struct notice_alert *a, struct buf *out);
+/* "Resolved 02:58 after 17m · 0.4% now", "since 02:41, 4m" */
+void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out);
+/* All of it, in lines. `broken` (may be NULL): the error of the template, put at the end. */
+void wording_plain(const struct notice *x, const char *broken, struct buf *out);
+/* The value in the unit of its threshold: "23.1%". Empty when there is none. */
+void wording_value(const struct notice_alert *a, double v, struct buf *out);
+const char *notice_label(const struct label *l, size_t n, const char *name); /* "" when missing */
+const char *notice_annotation(const struct notice_alert *a, const char *name);
+
+#endif
