@@ -27,6 +27,7 @@ struct look {
     struct alert *alert[BATCH];
     struct column *inputs; /* of `when` rules */
     size_t n_levels;
+    bool failed[BATCH]; /* `when` failed: the alert stays as it is */
     size_t row; /* the one being stepped, for callbacks */
 };
 
