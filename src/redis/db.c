@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "redis/conn.h"
+#include "redis/tls.h"
 #include "redis/wire.h"
 
 /* The life of a connection:

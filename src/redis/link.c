@@ -9,8 +9,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +19,7 @@
 #include "base/mem.h"
 #include "redis/answer.h"
 #include "redis/resolve.h"
+#include "redis/tls.h"
 
 /* libevent reads 4 KiB in a turn and writes 16. A block of the journal is hundreds, and a turn
  * holds work of other rooms, so we write more at once and, without TLS, read the socket ourselves
@@ -134,7 +133,15 @@ uint64_t link_put(const struct link *k)
 
 uint64_t link_sent(const struct link *k)
 {
-    return k->bev ? k->put - evbuffer_get_length(bufferevent_get_output(k->bev)) : 0;
+    struct evbuffer *out = k->bev ? bufferevent_get_output(k->bev) : NULL;
+    size_t left = out ? evbuffer_get_length(out) : 0;
+    struct evbuffer_iovec first;
+
+    /* OpenSSL is given one run of bytes at a time and may have written records of it without
+     * telling, until it has written all */
+    if (k->tls && left > 0 && evbuffer_peek(out, -1, NULL, &first, 1) > 0)
+        left -= first.iov_len;
+    return k->put - left;
 }
 
 /* Feeds bytes and tells all replies that are whole. False: stop reading. */
@@ -190,80 +197,6 @@ static void on_read(struct bufferevent *bev, void *arg)
     leave(k);
 }
 
-/* --- TLS -------------------------------------------------------------------------------------------- */
-
-struct tls {
-    SSL_CTX *ctx;
-};
-
-static const char *tls_reason(unsigned long code)
-{
-    const char *reason = code ? ERR_reason_error_string(code) : NULL;
-
-    return reason ? reason : "no reason given";
-}
-
-struct tls *tls_new(const char *ca_file, struct err *e)
-{
-    struct tls *t = mem_zalloc(sizeof *t);
-    int ok;
-
-    if (!t || !(t->ctx = SSL_CTX_new(TLS_client_method()))) {
-        err_set(e, ERR_MEMORY, "cannot set up TLS");
-        goto failed;
-    }
-    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-    SSL_CTX_set_verify(t->ctx, SSL_VERIFY_PEER, NULL);
-    ok = ca_file ? SSL_CTX_load_verify_locations(t->ctx, ca_file, NULL)
-                 : SSL_CTX_set_default_verify_paths(t->ctx);
-    if (!ok) {
-        err_set(e, ERR_INPUT, "cannot read certificates from %s: %s",
-                ca_file ? ca_file : "the system's store", tls_reason(ERR_get_error()));
-        goto failed;
-    }
-    return t;
-failed:
-    tls_free(t);
-    return NULL;
-}
-
-void tls_free(struct tls *t)
-{
-    if (!t)
-        return;
-    if (t->ctx)
-        SSL_CTX_free(t->ctx);
-    mem_free(t);
-}
-
-static SSL *tls_session(const struct link *k)
-{
-    SSL *ssl = SSL_new(k->tls->ctx);
-    X509_VERIFY_PARAM *expect = ssl ? SSL_get0_param(ssl) : NULL;
-
-    if (!ssl)
-        return NULL;
-    /* the certificate must be for this address or this name */
-    if (!X509_VERIFY_PARAM_set1_ip_asc(expect, k->url->host) &&
-        (!SSL_set_tlsext_host_name(ssl, k->url->host) || !SSL_set1_host(ssl, k->url->host))) {
-        SSL_free(ssl);
-        return NULL;
-    }
-    return ssl;
-}
-
-/* Why TLS failed: what is wrong with the certificate says more than "verify failed". */
-static const char *tls_why(const struct link *k)
-{
-    SSL *ssl = bufferevent_openssl_get_ssl(k->bev);
-    long verdict = ssl ? SSL_get_verify_result(ssl) : X509_V_OK;
-    unsigned long code = bufferevent_get_openssl_error(k->bev);
-
-    if (verdict != X509_V_OK)
-        return X509_verify_cert_error_string(verdict);
-    return code ? tls_reason(code) : NULL;
-}
-
 /* --- connecting ----------------------------------------------------------------------------------- */
 
 static void set_tcp_options(evutil_socket_t fd)
@@ -292,7 +225,7 @@ static void on_event(struct bufferevent *bev, short what, void *arg)
     enter(k);
     if (take_buffered(k)) { /* a last word, such as -ERR max number of clients reached */
         if (k->tls)
-            why = tls_why(k);
+            why = tls_why(bufferevent_openssl_get_ssl(bev), bufferevent_get_openssl_error(bev));
         if (!why && (what & BEV_EVENT_ERROR) && errno)
             why = strerror(errno);
         fail_err(k, what & BEV_EVENT_EOF ? "connection closed by" : "connection failed to",
@@ -310,7 +243,7 @@ static int make_bufferevent(struct link *k, struct err *e)
     SSL *ssl = NULL;
 
     if (k->tls) {
-        ssl = tls_session(k);
+        ssl = tls_session(k->tls, k->url->host);
         if (ssl)
             k->bev =
                 bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_CONNECTING, options);

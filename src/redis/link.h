@@ -12,10 +12,7 @@
 #include "tocsin/loop.h"
 
 struct link;
-struct tls; /* certificates and settings, shared by all connections of one db */
-
-struct tls *tls_new(const char *ca_file, struct err *e); /* NULL file: the system's */
-void tls_free(struct tls *t);
+struct tls;
 
 /* All are called from the loop, and may call link_close(). After on_closed the link does nothing
  * more and waits for link_close(). */
@@ -37,8 +34,8 @@ void link_close(struct link *k);
  * memory. They are written when the loop comes round. */
 char *link_room(struct link *k, size_t n);
 void link_commit(struct link *k, size_t n);
-/* How many bytes were committed, and how many of them the system (or TLS) has taken: a command
- * that ends beyond link_sent() has not been carried out. */
+/* How many bytes were committed, and how many of them may have left: a command that ends
+ * beyond link_sent() has certainly not been carried out. */
 uint64_t link_put(const struct link *k);
 uint64_t link_sent(const struct link *k);
 

@@ -150,6 +150,45 @@ START_TEST(a_server_killed_over_tls_leaves_the_same_fates)
 }
 END_TEST
 
+#define N_LARGE 200
+
+/* OpenSSL writes parts of what it was given without telling: they must not pass for unsent. */
+START_TEST(what_tls_may_have_sent_is_never_told_as_unsent)
+{
+    static struct told large[N_LARGE];
+    static char value[64 << 10];
+    struct db_options o = {.on_up = driver_on_up, .on_down = driver_on_down, .arg = &v};
+    struct told list = {0};
+    char url[64];
+    int n_unknown = 0;
+
+    driver_loop(&v);
+    snprintf(url, sizeof url, "rediss://127.0.0.1:%d", port);
+    o.url = url;
+    o.ca_file = cert;
+    o.command_ms = 100;
+    v.db = db_open(v.loop, &o, NULL);
+    AWAIT(&v, db_is_up(v.db));
+    memset(large, 0, sizeof large);
+    server_signal(&server, SIGSTOP);
+    for (int i = 0; i < N_LARGE; i++)
+        db_sendf(v.db, told_done, &large[i], "RPUSH list %b", (const void *)value, sizeof value);
+    AWAIT(&v, v.downs == 1);
+    for (int i = 0; i < N_LARGE; i++) {
+        ck_assert_int_eq(large[i].times, 1);
+        n_unknown += large[i].fate == DB_UNKNOWN;
+    }
+    ck_assert_int_gt(n_unknown, 0);
+    ck_assert_int_lt(n_unknown, N_LARGE);
+    server_signal(&server, SIGCONT);
+    AWAIT(&v, db_is_up(v.db));
+    db_sendf(v.db, told_done, &list, "LLEN list");
+    AWAIT(&v, list.times == 1);
+    ck_assert_int_gt(list.number, 0);
+    ck_assert_int_le(list.number, n_unknown);
+}
+END_TEST
+
 START_TEST(the_blocking_connection_declines_tls)
 {
     struct err e = {0};
@@ -177,6 +216,7 @@ static void add(TCase *c)
     tcase_add_test(c, a_certificate_that_nobody_vouches_for_is_refused);
     tcase_add_test(c, plain_text_to_a_tls_port_fails_and_says_so);
     tcase_add_test(c, a_server_killed_over_tls_leaves_the_same_fates);
+    tcase_add_test(c, what_tls_may_have_sent_is_never_told_as_unsent);
     tcase_add_test(c, the_blocking_connection_declines_tls);
     tcase_add_test(c, a_name_that_is_not_there_is_told);
 }
