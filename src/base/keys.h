@@ -65,6 +65,8 @@
 #define KEY_AUDIT KEY_CONTROL("audit")
 /* Hash: rule file -> the last version that was accepted. One field a rule file. */
 #define KEY_RULES KEY_CONTROL("rules")
+/* Stream: messages of the inbox channel. Capped at INBOX_MAX. */
+#define KEY_INBOX KEY_CONTROL("inbox")
 /* String with an expiry: which worker notifies. */
 #define KEY_CONTROL_LEASE KEY_CONTROL("lease")
 

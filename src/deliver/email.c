@@ -1,0 +1,107 @@
+/* Email: one thread an incident. The subject never changes (else some readers split the thread);
+ * References name a first message that is made up from the incident, so that every later one
+ * belongs to it whichever arrived. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "deliver/channel.h"
+#include "deliver/mime.h"
+#include "deliver/wording.h"
+
+#define MAIL_MAX (2u << 20)
+
+static void add_subject(const struct notice *x, struct buf *out)
+{
+    struct buf b = BUF_INIT;
+    const char *team = notice_label(x->common_labels, x->n_common_labels, "team");
+
+    buf_addf(&b, "[#%llu] ", (unsigned long long)x->incident);
+    wording_group(x, &b);
+    if (*team && !*notice_label(x->group_labels, x->n_group_labels, "team"))
+        buf_addf(&b, " · %s", team);
+    mime_header(out, "Subject", buf_str(&b));
+    buf_free(&b);
+}
+
+static const char *domain_of(const char *from)
+{
+    const char *at = strrchr(from, '@');
+
+    return at && at[1] ? at + 1 : "tocsin.localdomain";
+}
+
+/* The part after the last < of "Ana <ana@example.com>", or all of it. */
+static void bare_address(const char *s, char *out, size_t size)
+{
+    const char *open = strrchr(s, '<');
+    size_t n = open ? strcspn(open + 1, ">") : strlen(s);
+
+    snprintf(out, size, "%.*s", (int)n, open ? open + 1 : s);
+}
+
+static void add_thread(const struct config_channel *c, const struct notice *x, struct buf *out)
+{
+    char from[256], root[400], own[400];
+
+    bare_address(c->from, from, sizeof from);
+    snprintf(root, sizeof root, "<tocsin.%llu.%lld@%.200s>", (unsigned long long)x->incident,
+             (long long)x->since_ms, domain_of(from));
+    snprintf(own, sizeof own, "<tocsin.%llu.%lld.%llu.%016llx@%.200s>",
+             (unsigned long long)x->incident, (long long)x->since_ms, (unsigned long long)x->seq,
+             (unsigned long long)hash_fnv1a(FNV_START, x->key, strlen(x->key)), domain_of(from));
+    mime_header(out, "Message-ID", own);
+    mime_header(out, "In-Reply-To", root);
+    mime_header(out, "References", root);
+}
+
+static int compose(const struct config_channel *c, const struct notice *x,
+                   const struct template_value *result, struct message *m)
+{
+    const char *text = result ? template_text(result, "text") : NULL;
+    const char *html = result ? template_text(result, "html") : NULL;
+    struct buf plain = BUF_INIT, to = BUF_INIT;
+    char boundary[40];
+
+    if (!text) {
+        wording_plain(x, m->template_failed ? m->error : NULL, &plain);
+        text = buf_str(&plain);
+        html = NULL;
+    }
+    for (size_t i = 0; i < c->n_to; i++)
+        buf_addf(&to, "%s%s", i ? ", " : "", c->to[i]);
+    snprintf(boundary, sizeof boundary, "tocsin-%016llx",
+             (unsigned long long)hash_fnv1a(FNV_START, x->key, strlen(x->key)));
+    mime_header(&m->body, "From", c->from);
+    mime_header(&m->body, "To", buf_str(&to));
+    add_subject(x, &m->body);
+    mime_date(&m->body, x->at_ms);
+    add_thread(c, x, &m->body);
+    mime_header(&m->body, "Auto-Submitted", "auto-generated");
+    mime_header(&m->body, "X-Tocsin-Key", x->key);
+    buf_adds(&m->body, "MIME-Version: 1.0\r\n");
+    mime_alternative(&m->body, boundary, text, html);
+    buf_free(&plain);
+    buf_free(&to);
+    return 0;
+}
+
+/* 4yz: try again; 5yz: never (RFC 5321, 4.2.1). */
+static enum outcome_kind judge(const struct outbound_result *r)
+{
+    if (r->ok && (r->status == 0 || (r->status >= 200 && r->status < 400)))
+        return OUTCOME_DELIVERED;
+    if (r->status >= 500 && r->status < 600)
+        return OUTCOME_PERMANENT;
+    if (r->status >= 400)
+        return OUTCOME_TEMPORARY;
+    return r->maybe_done ? OUTCOME_UNKNOWN : OUTCOME_TEMPORARY;
+}
+
+const struct channel channel_email = {
+    .name = "email",
+    .transport = TRANSPORT_MAIL,
+    .max_bytes = MAIL_MAX,
+    .compose = compose,
+    .judge = judge,
+};
