@@ -1,0 +1,13 @@
+/* The objects of the rule language and the answers to names that do not exist. */
+#ifndef LUA_LANGUAGE_H
+#define LUA_LANGUAGE_H
+
+#include <lua.h>
+
+/* Metatables of m, selectors, expressions, conditions, matchers. */
+void language_metatables(lua_State *L);
+void match_metatable(lua_State *L); /* of matchers alone, for files without expressions */
+/* __index of the names of a rule file: raises, with the likeliest thing that was meant. */
+int language_unknown(lua_State *L);
+
+#endif

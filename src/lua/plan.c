@@ -1,0 +1,324 @@
+/* From patterns to one rule's own graph.
+ *
+ * Expressions are ordinary values of the file, so two rules may share them; evaluation keeps
+ * state per rule and node (slots). So each rule gets a copy of what it reaches; within a rule,
+ * shared nodes stay shared, and leaves with the same text become one node. Slots are dense, in
+ * the order of a depth-first walk, children first. */
+#include "lua/plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+
+#define LEAVES_MAX 256 /* of one rule */
+#define DEPS_MAX   256
+
+/* --- a number for the text of a node, the same in every process --- */
+
+static uint64_t add_str(uint64_t h, const char *s)
+{
+    return s ? hash_fnv1a(h, s, strlen(s) + 1) : hash_fnv1a(h, "", 1);
+}
+
+static uint64_t add_num(uint64_t h, double v)
+{
+    return hash_fnv1a(h, &v, sizeof v);
+}
+
+static uint64_t add_names(uint64_t h, const char *const *names, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        h = add_str(h, names[i]);
+    return hash_fnv1a(h, "|", 1);
+}
+
+static uint64_t add_leaf(lua_State *L, uint64_t h, const struct leaf_spec *spec)
+{
+    struct buf text = BUF_INIT;
+    bool ok;
+
+    leaf_text(spec, &text);
+    h = add_str(h, buf_str(&text));
+    ok = buf_ok(&text);
+    buf_free(&text);
+    if (!ok)
+        sandbox_no_memory(L);
+    return h;
+}
+
+static uint64_t hash_of(lua_State *L, const struct node *n)
+{
+    const struct expr *x = &n->x, *child[] = {x->a, x->b, x->c};
+    uint64_t h = add_num(FNV_START, x->kind);
+
+    h = add_num(h, x->kind == EXPR_ARITH ? (double)x->op
+                   : x->kind == EXPR_FN  ? (double)x->fn
+                   : x->kind == EXPR_AGG ? (double)x->agg
+                   : x->kind == COND_CMP ? (double)x->cmp
+                                         : 0);
+    h = add_num(h, x->num);
+    h = add_num(h, (double)x->ms + x->without);
+    h = add_names(h, x->labels, x->n_labels);
+    if (x->leaf)
+        h = add_leaf(L, h, x->leaf);
+    if (x->per) {
+        h = add_num(add_str(h, x->per->label), x->per->fallback);
+        for (size_t i = 0; i < x->per->n_rows; i++)
+            h = add_num(add_str(h, x->per->rows[i].pattern), x->per->rows[i].v);
+    }
+    if (x->firing) {
+        h = add_num(add_str(h, x->firing->rule), x->firing->level + 10 * x->firing->by_given);
+        h = add_names(h, x->firing->by, x->firing->n_by);
+    }
+    for (size_t i = 0; i < 3; i++)
+        h = child[i] ? hash_fnv1a(h, &node_of(child[i])->hash, sizeof h) : add_num(h, -1);
+    return h;
+}
+
+/* --- copying --- */
+
+static struct node *copy(struct plan *p, struct node *from);
+
+static void *grown(struct plan *p, void *array, size_t n, size_t *cap, size_t size, size_t max,
+                   const char *what)
+{
+    void *bigger;
+
+    if (n < *cap)
+        return array;
+    if (n >= max)
+        sandbox_fail(p->L, "more than %zu %s in one rule", max, what);
+    *cap = *cap ? *cap * 2 : 4;
+    bigger = script_alloc(p->L, *cap * size);
+    if (n)
+        memcpy(bigger, array, n * size);
+    return bigger;
+}
+
+static struct node *finish(struct plan *p, struct node *n)
+{
+    keys_of_node(p, n);
+    n->hash = n->x.kind == EXPR_VALUE ? p->value->hash : hash_of(p->L, n);
+    n->x.slot = p->slots++;
+    return n;
+}
+
+static struct node *duplicate(struct plan *p, const struct node *from)
+{
+    struct node *n = script_alloc(p->L, sizeof *n);
+
+    *n = *from;
+    n->copy = NULL;
+    return n;
+}
+
+static void leaf_lint(struct plan *p, const struct leaf_spec *s)
+{
+    if (s->offset_ms > 12 * s->window_ms && s->window_ms > 0)
+        script_warn(p->L, "an offset of more than twelve windows keeps much data");
+}
+
+static struct node *copy_leaf(struct plan *p, struct node *from)
+{
+    uint64_t hash = hash_of(p->L, from);
+    struct node *n;
+
+    /* 64 bits of text are identity enough within one rule of at most 256 leaves */
+    for (size_t i = 0; i < p->n_leaves; i++)
+        if (p->leaves[i]->hash == hash)
+            return p->leaves[i];
+    n = finish(p, duplicate(p, from));
+    leaf_lint(p, n->x.leaf);
+    p->leaves = grown(p, p->leaves, p->n_leaves, &p->cap_leaves, sizeof *p->leaves, LEAVES_MAX,
+                      "windows");
+    p->leaves[p->n_leaves++] = n;
+    return n;
+}
+
+static struct node *copy_value(struct plan *p, struct node *from)
+{
+    if (!p->value_ref) {
+        p->value_ref = duplicate(p, from);
+        p->value_ref->dim = p->value->dim;
+        p->value_ref->dim_name = p->value->dim_name;
+        finish(p, p->value_ref);
+    }
+    return p->value_ref;
+}
+
+static void add_dep(struct plan *p, const char *name)
+{
+    if (strcmp(name, p->rule->def.name) == 0)
+        sandbox_fail(p->L, "firing(\"%s\") asks for the alert itself", name);
+    for (size_t i = 0; i < p->n_deps; i++)
+        if (strcmp(p->deps[i], name) == 0)
+            return;
+    p->deps = grown(p, p->deps, p->n_deps, &p->cap_deps, sizeof *p->deps, DEPS_MAX,
+                    "names in firing()");
+    p->deps[p->n_deps++] = name;
+}
+
+static void check_value_use(struct plan *p, const struct node *n)
+{
+    const struct expr *x = &n->x;
+
+    if (!x->a || x->a->kind != EXPR_VALUE)
+        return;
+    if (!p->value)
+        sandbox_fail(p->L, "`%s(…)` compares `value`, but the rule has no `value = …`",
+                     n->method ? n->method : "fire");
+    if (x->kind != COND_CMP)
+        return;
+    for (int side = 0; side < 2; side++) {
+        const struct node *limit = node_of(side ? x->c : x->b);
+
+        for (size_t i = 0; limit && i < limit->n_quantities; i++)
+            if (limit->quantities[i].text)
+                units_check(p->L, p->value, &limit->quantities[i], n->method);
+    }
+}
+
+static struct node *copy(struct plan *p, struct node *from)
+{
+    struct node *n;
+
+    if (from->plan == p->stamp)
+        return from->copy;
+    check_value_use(p, from);
+    if (from->x.kind == EXPR_LEAF) {
+        n = copy_leaf(p, from);
+    } else if (from->x.kind == EXPR_VALUE) {
+        n = copy_value(p, from);
+    } else {
+        n = duplicate(p, from);
+        n->x.a = from->x.a ? &copy(p, node_of(from->x.a))->x : NULL;
+        n->x.b = from->x.b ? &copy(p, node_of(from->x.b))->x : NULL;
+        n->x.c = from->x.c ? &copy(p, node_of(from->x.c))->x : NULL;
+        if (n->x.kind == COND_FIRING)
+            add_dep(p, n->x.firing->rule);
+        if (n->x.kind == EXPR_AGG || n->x.kind == EXPR_ON || n->x.kind == COND_ON ||
+            n->x.kind == COND_FIRING)
+            p->local = false;
+        finish(p, n);
+    }
+    from->plan = p->stamp;
+    from->copy = n;
+    return n;
+}
+
+static struct expr *copy_part(struct plan *p, struct expr *x)
+{
+    return x ? &copy(p, node_of(x))->x : NULL;
+}
+
+/* --- lints over the levels --- */
+
+static const struct expr *bare(const struct expr *x)
+{
+    while (x->kind == COND_LASTING)
+        x = x->a;
+    return x;
+}
+
+/* Compared are neighbours that test the same expression with constant thresholds. */
+static void check_levels(struct plan *p)
+{
+    const struct rule_def *d = &p->rule->def;
+
+    for (size_t i = 1; i < d->n_levels; i++) {
+        const struct expr *hi = bare(d->levels[i - 1].cond), *lo = bare(d->levels[i].cond);
+        bool up, down;
+
+        if (hi->kind != COND_CMP || lo->kind != COND_CMP || hi->cmp != lo->cmp ||
+            node_of(hi->a)->hash != node_of(lo->a)->hash || hi->b->kind != EXPR_NUM ||
+            lo->b->kind != EXPR_NUM)
+            continue;
+        up = hi->cmp == CMP_ABOVE || hi->cmp == CMP_AT_LEAST;
+        down = hi->cmp == CMP_BELOW || hi->cmp == CMP_AT_MOST;
+        if ((up && hi->b->num < lo->b->num) || (down && hi->b->num > lo->b->num))
+            sandbox_fail(p->L,
+                         "level %s (%s %g) is easier to reach than %s (%s %g): priorities are "
+                         "inverted",
+                         priority_name(d->levels[i - 1].priority), expr_cmp_names[hi->cmp],
+                         hi->b->num, priority_name(d->levels[i].priority), expr_cmp_names[lo->cmp],
+                         lo->b->num);
+        if ((up || down) && hi->b->num == lo->b->num &&
+            d->levels[i - 1].lasting_ms <= d->levels[i].lasting_ms)
+            script_warn(p->L, "level %s can never show: %s has the same threshold",
+                        priority_name(d->levels[i].priority),
+                        priority_name(d->levels[i - 1].priority));
+    }
+}
+
+/* --- attach --- */
+
+static bool uses_logs(const struct plan *p)
+{
+    for (size_t i = 0; i < p->n_leaves; i++)
+        if (p->leaves[i]->x.leaf->source == LEAF_LOGS)
+            return true;
+    return false;
+}
+
+/* Where the last events come from: logs{…} alone is grouped as the rule is. */
+static void plan_attach(struct plan *p)
+{
+    struct rule_def *d = &p->rule->def;
+    struct node *n;
+
+    if (!d->attach_from) {
+        if (d->attach_events && !uses_logs(p))
+            sandbox_fail(p->L, "`attach` needs logs{…}: give attach = { from = logs{ … }, … }");
+        return;
+    }
+    n = leaf_copy(p->L, node_of(d->attach_from));
+    if (n->x.leaf->grouping == LEAF_BY && n->x.leaf->n_labels == 0 && !d->keys.all) {
+        n->x.leaf->labels = d->keys.names;
+        n->x.leaf->n_labels = d->keys.n;
+    }
+    d->attach_from = &n->x;
+}
+
+static void set_fire_hash(struct plan *p)
+{
+    struct rule_def *d = &p->rule->def;
+    uint64_t h = FNV_START;
+
+    for (size_t i = 0; i < d->n_levels; i++) {
+        h = add_num(h, d->levels[i].priority);
+        h = hash_fnv1a(h, &node_of(d->levels[i].cond)->hash, sizeof h);
+    }
+    for (size_t i = 0; i < d->n_inputs; i++) {
+        h = add_str(h, d->inputs[i].name);
+        h = hash_fnv1a(h, &node_of(d->inputs[i].x)->hash, sizeof h);
+    }
+    d->fire_hash = h;
+}
+
+void plan_rule(lua_State *L, struct rule *r)
+{
+    struct rule_def *d = &r->def;
+    struct plan p = {.L = L, .rule = r, .stamp = ++rulefile_of(L)->plans, .local = true};
+
+    d->value = copy_part(&p, d->value);
+    p.value = node_of(d->value);
+    for (size_t i = 0; i < d->n_inputs; i++)
+        d->inputs[i].x = copy_part(&p, d->inputs[i].x);
+    for (size_t i = 0; i < d->n_levels; i++)
+        d->levels[i].cond = copy_part(&p, d->levels[i].cond);
+    d->local = p.local; /* what only holds messages back does not decide when to look */
+    keys_of_rule(&p);
+    d->unless = copy_part(&p, d->unless);
+    plan_attach(&p);
+    check_levels(&p);
+    set_fire_hash(&p);
+    d->leaves = script_alloc(L, (p.n_leaves + 1) * sizeof *d->leaves);
+    for (size_t i = 0; i < p.n_leaves; i++)
+        d->leaves[d->n_leaves++] = &p.leaves[i]->x;
+    d->deps = p.deps;
+    d->n_deps = p.n_deps;
+    d->n_slots = p.slots;
+}

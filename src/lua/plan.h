@@ -1,0 +1,26 @@
+/* Working state while one rule's graph is copied (plan.c, keys.c). */
+#ifndef LUA_PLAN_H
+#define LUA_PLAN_H
+
+#include "lua/rulefile_impl.h"
+
+struct plan {
+    lua_State *L;
+    struct rule *rule;
+    unsigned stamp;
+    unsigned slots;
+    struct node *value;    /* the copy of the rule's value, NULL before it is made */
+    struct node *value_ref; /* the one EXPR_VALUE */
+    struct node **leaves;  /* distinct ones */
+    size_t n_leaves, cap_leaves;
+    const char **deps;
+    size_t n_deps, cap_deps;
+    bool local;
+};
+
+/* Sets x.keys (and follows) of a copy whose children have theirs. */
+void keys_of_node(struct plan *p, struct node *n);
+/* The keys of a rule: those of all its parts together. */
+void keys_of_rule(struct plan *p);
+
+#endif

@@ -1,0 +1,280 @@
+#include "lua/sandbox.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/mem.h"
+#include "lua/safelib.h"
+
+/* Lua asks with a size of 0 to free, and trusts that a shrinking block never fails. For new
+ * blocks `osize` is a type tag, not a size. */
+static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
+{
+    struct sandbox *s = ud;
+    void *p;
+
+    if (!ptr)
+        osize = 0;
+    if (nsize == 0) {
+        mem_free(ptr);
+        s->heap -= osize;
+        return NULL;
+    }
+    if (nsize > osize && (nsize > s->max_block || s->heap - osize + nsize > s->max_heap)) {
+        s->heap_refused = true;
+        return NULL;
+    }
+    p = mem_realloc(ptr, nsize);
+    if (!p && nsize > osize)
+        return NULL;
+    if (!p)
+        p = ptr;
+    s->heap = s->heap - osize + nsize;
+    return p;
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec ts;
+
+    /* The thread's own processor time: a suspended or busy machine refuses no file. */
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+static void hook(lua_State *L, lua_Debug *ar);
+
+/* From here on every single instruction ends in the hook, so nothing runs on. */
+static __attribute__((noreturn)) void spent(lua_State *L, struct sandbox *s)
+{
+    if (s->spent)
+        lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+    sandbox_fail(L, "too much work while %s: the budget of instructions is spent (an endless loop?)",
+                 s->doing);
+}
+
+static void use(lua_State *L, struct sandbox *s, uint64_t units)
+{
+    s->left = s->left > units ? s->left - units : 0;
+    if (s->call_left != UINT64_MAX)
+        s->call_left = s->call_left > units ? s->call_left - units : 0;
+    s->spent = s->spent || s->left == 0;
+    s->call_spent = s->call_left == 0;
+    if (s->spent || s->call_spent)
+        spent(L, s);
+}
+
+static void hook(lua_State *L, lua_Debug *ar)
+{
+    struct sandbox *s = sandbox_of(L);
+
+    (void)ar;
+    if (cpu_ns() > s->cpu_end_ns)
+        s->spent = true;
+    use(L, s, SANDBOX_STEP);
+}
+
+void sandbox_charge(lua_State *L, uint64_t units)
+{
+    use(L, sandbox_of(L), units);
+}
+
+void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
+{
+    s->left = instructions ? instructions : SANDBOX_INSTRUCTIONS;
+    s->call_left = UINT64_MAX;
+    s->spent = s->call_spent = s->heap_refused = s->out_of_memory = false;
+    s->cpu_end_ns = cpu_ns() + (uint64_t)(cpu_ms ? cpu_ms : SANDBOX_CPU_MS) * 1000000u;
+    lua_sethook(s->L, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+}
+
+struct sandbox *sandbox_of(lua_State *L)
+{
+    struct sandbox *s;
+
+    memcpy(&s, lua_getextraspace(L), sizeof s);
+    return s;
+}
+
+/* Nothing runs outside lua_pcall(), so this is a bug of ours. */
+static int panic(lua_State *L)
+{
+    fprintf(stderr, "unprotected Lua error: %s\n", lua_tostring(L, -1));
+    abort();
+}
+
+static int open_libs(lua_State *L)
+{
+    safelib_open(L);
+    return 0;
+}
+
+int sandbox_open(struct sandbox *s, const char *label, const struct sandbox_limits *l,
+                 struct err *e)
+{
+    static const struct sandbox_limits defaults;
+
+    if (!l)
+        l = &defaults;
+    *s = (struct sandbox){.label = label, .doing = "loading", .call_left = UINT64_MAX};
+    s->max_heap = l->max_heap ? l->max_heap : SANDBOX_HEAP;
+    s->max_block = s->max_heap / 16;
+    s->L = lua_newstate(allocate, s);
+    if (!s->L)
+        return err_set(e, ERR_MEMORY, "%s: not enough memory", label);
+    memcpy(lua_getextraspace(s->L), &s, sizeof s);
+    lua_atpanic(s->L, panic);
+    sandbox_budget(s, l->instructions, l->cpu_ms);
+    if (sandbox_run(s, open_libs, NULL, e) < 0) {
+        sandbox_close(s);
+        return -1;
+    }
+    return 0;
+}
+
+void sandbox_close(struct sandbox *s)
+{
+    if (s->L)
+        lua_close(s->L);
+    s->L = NULL;
+    for (size_t i = 0; i < SANDBOX_REGEXES; i++) {
+        mem_free(s->regexes[i].pattern);
+        matcher_unref(s->regexes[i].m);
+        s->regexes[i].pattern = NULL;
+        s->regexes[i].m = NULL;
+    }
+}
+
+int sandbox_run(struct sandbox *s, lua_CFunction f, void *arg, struct err *e)
+{
+    int status;
+
+    lua_pushcfunction(s->L, f);
+    lua_pushlightuserdata(s->L, arg);
+    status = lua_pcall(s->L, 1, 0, 0);
+    if (status == LUA_OK)
+        return 0;
+    sandbox_error(s, status, e);
+    return -1;
+}
+
+/* "web.lua:12: …": the position is given apart as well. False when the text has none. */
+static bool find_place(const char *text, struct err *e)
+{
+    const char *colon = strchr(text, ':');
+    size_t n = colon ? (size_t)(colon - text) : 0;
+    char *end;
+    long line;
+
+    if (!colon || n >= sizeof e->at || !isdigit((unsigned char)colon[1]))
+        return false;
+    line = strtol(colon + 1, &end, 10);
+    if (*end != ':')
+        return false;
+    e->line = (int)line;
+    memcpy(e->at, text, n);
+    e->at[n] = 0;
+    return true;
+}
+
+static const char *text_after_place(const char *text)
+{
+    const char *colon = strchr(strchr(text, ':') + 1, ':') + 1;
+
+    return colon + (*colon == ' ');
+}
+
+void sandbox_error(struct sandbox *s, int status, struct err *e)
+{
+    lua_State *L = s->L;
+    const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    enum err_code code = s->spent ? ERR_LIMIT : s->out_of_memory ? ERR_MEMORY : ERR_INPUT;
+    struct err found = {0};
+    bool placed = text && find_place(text, &found);
+
+    /* raised again by a protected call of ours */
+    if (text && strcmp(text, "not enough memory") == 0)
+        status = LUA_ERRMEM;
+    if (status == LUA_ERRMEM && s->heap_refused)
+        err_set(e, ERR_LIMIT, "%s: not enough memory: more than %zu MiB while %s", s->label,
+                s->max_heap >> 20, s->doing);
+    else if (status == LUA_ERRMEM)
+        err_set(e, ERR_MEMORY, "%s: not enough memory", s->label);
+    else if (!text)
+        err_set(e, ERR_INPUT, "%s: error(%s) was called while %s", s->label, luaL_typename(L, -1),
+                s->doing);
+    else if (placed && *s->prefix && !strstr(text, s->prefix)) /* one of Lua's own errors */
+        err_at(e, code, found.line, found.at, "%s:%d: %s%s", found.at, found.line, s->prefix,
+               text_after_place(text));
+    else if (placed)
+        err_at(e, code, found.line, found.at, "%s", text);
+    else if (strncmp(text, s->label, strlen(s->label)) == 0)
+        err_set(e, code, "%s", text);
+    else
+        err_set(e, code, "%s: %s%s", s->label, s->prefix, text);
+    lua_pop(L, 1);
+    if (status == LUA_ERRMEM)
+        lua_gc(L, LUA_GCCOLLECT);
+}
+
+int sandbox_where(lua_State *L, char *file, size_t size)
+{
+    lua_Debug ar;
+
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+            snprintf(file, size, "%s", ar.short_src);
+            return ar.currentline;
+        }
+    }
+    snprintf(file, size, "%s", sandbox_of(L)->label);
+    return 0;
+}
+
+void sandbox_fail(lua_State *L, const char *fmt, ...)
+{
+    char text[640], file[LUA_IDSIZE];
+    int line = sandbox_where(L, file, sizeof file);
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    if (line)
+        lua_pushfstring(L, "%s:%d: %s%s", file, line, sandbox_of(L)->prefix, text);
+    else
+        lua_pushfstring(L, "%s: %s%s", file, sandbox_of(L)->prefix, text);
+    lua_error(L);
+    abort(); /* lua_error() does not return, which its prototype does not say */
+}
+
+void sandbox_no_memory(lua_State *L)
+{
+    sandbox_of(L)->out_of_memory = true;
+    sandbox_fail(L, "not enough memory");
+}
+
+void sandbox_compile(lua_State *L, const char *name, const char *source, size_t len)
+{
+    char chunk[96];
+
+    if (len > SANDBOX_SOURCE)
+        sandbox_fail(L, "%s is longer than %zu KiB", sandbox_basename(name), SANDBOX_SOURCE >> 10);
+    sandbox_charge(L, len / 8);
+    snprintf(chunk, sizeof chunk, "@%s", sandbox_basename(name));
+    if (luaL_loadbufferx(L, source, len, chunk, "t") != LUA_OK)
+        lua_error(L);
+    lua_insert(L, -2);
+    lua_setupvalue(L, -2, 1);
+}
+
+const char *sandbox_basename(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}

@@ -1,0 +1,296 @@
+#include "lua/script.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/mem.h"
+#include "lua/safelib.h"
+
+#define INCLUDE_DEPTH 16
+#define REGION_MAX     ((size_t)64 << 20)
+
+static const char env_key, chunks_key, included_key; /* registry */
+
+int script_open(struct script *s, const char *path, const struct script_reader *reader,
+                const struct sandbox_limits *l, struct err *e)
+{
+    *s = (struct script){0};
+    if (reader)
+        s->reader = *reader;
+    region_init(&s->region, REGION_MAX);
+    s->path = region_strdup(&s->region, path);
+    if (!s->path) {
+        region_free(&s->region);
+        return err_set(e, ERR_MEMORY, "%s: not enough memory", path);
+    }
+    s->file = sandbox_basename(s->path);
+    if (sandbox_open(&s->box, s->file, l, e) < 0) {
+        region_free(&s->region);
+        return -1;
+    }
+    s->box.owner = s;
+    return 0;
+}
+
+void script_free(struct script *s)
+{
+    sandbox_close(&s->box);
+    for (size_t i = 0; i < s->n_matchers; i++)
+        matcher_unref(s->matchers[i]);
+    mem_free(s->matchers);
+    s->matchers = NULL;
+    s->n_matchers = 0;
+    region_free(&s->region);
+}
+
+struct script *script_of(lua_State *L)
+{
+    return sandbox_of(L)->owner;
+}
+
+void *script_alloc(lua_State *L, size_t n)
+{
+    struct script *s = script_of(L);
+    void *p;
+
+    if (s->box.deciding)
+        sandbox_fail(L, "expressions are built while loading; a `when` function sees plain numbers "
+                        "(declare what it needs in `inputs`)");
+    p = region_alloc(&s->region, n);
+    if (!p)
+        sandbox_no_memory(L);
+    return p;
+}
+
+const char *script_dup(lua_State *L, const char *text, size_t len)
+{
+    const char *p = region_dup(&script_of(L)->region, text, len);
+
+    if (!p)
+        sandbox_no_memory(L);
+    return p;
+}
+
+const char *script_string(lua_State *L, int idx)
+{
+    size_t len;
+    const char *text = lua_tolstring(L, idx, &len);
+
+    return script_dup(L, text, len);
+}
+
+struct matcher *script_keep(lua_State *L, struct matcher *m)
+{
+    struct script *s = script_of(L);
+
+    if (mem_grow((void **)&s->matchers, &s->cap_matchers, s->n_matchers + 1,
+                 sizeof *s->matchers) < 0) {
+        matcher_unref(m);
+        sandbox_no_memory(L);
+    }
+    s->matchers[s->n_matchers++] = m;
+    return m;
+}
+
+void script_warn(lua_State *L, const char *fmt, ...)
+{
+    struct script *s = script_of(L);
+    char text[512], file[LUA_IDSIZE];
+    int line = sandbox_where(L, file, sizeof file);
+    size_t n;
+    va_list ap;
+
+    if (s->n_warnings == SCRIPT_WARNINGS)
+        return;
+    n = (size_t)snprintf(text, sizeof text, "%s:%d: %s", file, line, s->box.prefix);
+    va_start(ap, fmt);
+    vsnprintf(text + n, sizeof text - n, fmt, ap);
+    va_end(ap);
+    s->warnings[s->n_warnings] = script_dup(L, text, strlen(text));
+    s->n_warnings++;
+}
+
+/* --- files below the root --- */
+
+static bool path_is_below(const char *path)
+{
+    size_t n;
+
+    if (!*path || *path == '/')
+        return false;
+    for (; *path; path += n + (path[n] == '/')) {
+        n = strcspn(path, "/");
+        if (n == 2 && path[0] == '.' && path[1] == '.')
+            return false;
+    }
+    return true;
+}
+
+/* A symbolic link may lead out of the root: the real paths decide. */
+static bool really_below(const char *root, const char *path)
+{
+    char real_root[PATH_MAX], real[PATH_MAX];
+    size_t n;
+
+    if (!realpath(*root ? root : ".", real_root) || !realpath(path, real))
+        return false;
+    n = strlen(real_root);
+    return strncmp(real, real_root, n) == 0 && (real[n] == '/' || n == 1);
+}
+
+static char *read_disk(const char *path, size_t max, size_t *len, struct err *e)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    char *bytes = NULL;
+    ssize_t got;
+
+    *len = 0;
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+        err_set(e, ERR_IO, "%s cannot be read", path);
+        goto out;
+    }
+    if ((uint64_t)st.st_size > max) {
+        err_set(e, ERR_LIMIT, "%s is larger than %zu KiB", path, max >> 10);
+        goto out;
+    }
+    bytes = mem_alloc((size_t)st.st_size + 1);
+    if (!bytes) {
+        err_set(e, ERR_MEMORY, "not enough memory");
+        goto out;
+    }
+    while (*len < (size_t)st.st_size &&
+           (got = read(fd, bytes + *len, (size_t)st.st_size - *len)) > 0)
+        *len += (size_t)got;
+    bytes[*len] = 0;
+out:
+    if (fd >= 0)
+        close(fd);
+    return bytes;
+}
+
+struct reading { /* of one file: freed also when pushing it fails */
+    char *bytes;
+    size_t len;
+};
+
+static int push_reading(lua_State *L)
+{
+    const struct reading *r = lua_touserdata(L, 1);
+
+    lua_pushlstring(L, r->bytes, r->len);
+    return 1;
+}
+
+void script_read(lua_State *L, const char *path, size_t max)
+{
+    struct script *s = script_of(L);
+    const struct script_reader *from = &s->reader;
+    struct err e = {0};
+    struct reading r;
+    char full[PATH_MAX];
+    int status;
+
+    if (!from->root)
+        sandbox_fail(L, "\"%s\": files cannot be read here", path);
+    if (!path_is_below(path))
+        sandbox_fail(L, "\"%s\": a path below %s is needed, without `..`", path,
+                     *from->root ? from->root : "this folder");
+    if (s->n_inputs == SCRIPT_INPUTS)
+        sandbox_fail(L, "more than %d files are read", SCRIPT_INPUTS);
+    if (snprintf(full, sizeof full, "%s%s%s", from->root, *from->root ? "/" : "", path) >=
+        (int)sizeof full)
+        sandbox_fail(L, "\"%s\": the path is too long", path);
+    s->inputs[s->n_inputs] = script_dup(L, full, strlen(full)); /* watched, even if missing now */
+    s->n_inputs++;
+    if (from->read)
+        r.bytes = from->read(full, &r.len, from->arg, &e);
+    else if (!really_below(from->root, full))
+        r.bytes = (err_set(&e, ERR_IO, "there is no such file below %s", from->root), NULL);
+    else
+        r.bytes = read_disk(full, max, &r.len, &e);
+    if (r.bytes && r.len > max) {
+        mem_free(r.bytes);
+        r.bytes = (err_set(&e, ERR_LIMIT, "it is larger than %zu KiB", max >> 10), NULL);
+    }
+    if (!r.bytes)
+        sandbox_fail(L, "\"%s\": %s", path, e.text);
+    lua_pushcfunction(L, push_reading);
+    lua_pushlightuserdata(L, &r);
+    status = lua_pcall(L, 1, 1, 0);
+    mem_free(r.bytes);
+    if (status != LUA_OK)
+        lua_error(L);
+}
+
+/* --- chunks --- */
+
+static void push_registry_table(lua_State *L, const void *key)
+{
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, key) == LUA_TTABLE)
+        return;
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, key);
+}
+
+void script_set_env(lua_State *L)
+{
+    int env = lua_gettop(L);
+
+    push_registry_table(L, &chunks_key);
+    for (lua_Integer i = 1; lua_rawgeti(L, env + 1, i) == LUA_TFUNCTION; i++) {
+        lua_pushvalue(L, env);
+        lua_setupvalue(L, -2, 1);
+        lua_pop(L, 1);
+    }
+    lua_settop(L, env);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);
+}
+
+void script_chunk(lua_State *L, const char *name, const char *source, size_t len)
+{
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &env_key);
+    sandbox_compile(L, name, source, len);
+    push_registry_table(L, &chunks_key);
+    lua_pushvalue(L, -2);
+    lua_rawseti(L, -2, luaL_len(L, -2) + 1);
+    lua_pop(L, 1);
+    lua_call(L, 0, 1);
+}
+
+int script_include(lua_State *L)
+{
+    struct script *s = script_of(L);
+    const char *path = luaL_checkstring(L, 1), *source;
+    size_t len;
+
+    lua_settop(L, 1);
+    push_registry_table(L, &included_key);
+    if (lua_getfield(L, 2, path) == LUA_TLIGHTUSERDATA)
+        sandbox_fail(L, "include \"%s\": the file includes itself", path);
+    if (!lua_isnil(L, -1))
+        return 1;
+    if (s->depth == INCLUDE_DEPTH)
+        sandbox_fail(L, "include \"%s\": nested more than %d deep", path, INCLUDE_DEPTH);
+    lua_pushlightuserdata(L, s);
+    lua_setfield(L, 2, path);
+    script_read(L, path, SANDBOX_SOURCE);
+    source = lua_tolstring(L, -1, &len);
+    s->depth++;
+    script_chunk(L, path, source, len);
+    s->depth--;
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, path);
+    return 1;
+}

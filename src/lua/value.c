@@ -1,0 +1,62 @@
+#include "lua/value.h"
+
+#include <lauxlib.h>
+
+static const char metatable_keys[VALUE_KINDS]; /* registry: their addresses */
+
+static const char *const kind_names[VALUE_KINDS] = {
+    [VALUE_METRICS] = "m", /* the table of metrics */
+    [VALUE_SELECTOR] = "a selector",
+    [VALUE_MATCH] = "a matcher",
+    [VALUE_EXPR] = "an expression",
+    [VALUE_COND] = "a condition",
+    [VALUE_GROUP] = "the group",
+    [VALUE_SECRET] = "a secret",
+    [VALUE_BLOCK] = "a block",
+    [VALUE_TEST] = "the test",
+};
+
+void value_push(lua_State *L, enum value_kind kind, void *p)
+{
+    struct value *v = lua_newuserdatauv(L, sizeof *v, 0);
+
+    v->kind = kind;
+    v->p = p;
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_keys[kind]) == LUA_TTABLE)
+        lua_setmetatable(L, -2);
+    else
+        lua_pop(L, 1);
+}
+
+static struct value *value_of(lua_State *L, int idx)
+{
+    return lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
+}
+
+void *value_at(lua_State *L, int idx, enum value_kind kind)
+{
+    struct value *v = value_of(L, idx);
+
+    return v && v->kind == kind ? v->p : NULL;
+}
+
+bool value_is(lua_State *L, int idx, enum value_kind kind)
+{
+    struct value *v = value_of(L, idx);
+
+    return v && v->kind == kind;
+}
+
+void value_metatable(lua_State *L, enum value_kind kind)
+{
+    lua_pushboolean(L, false);
+    lua_setfield(L, -2, "__metatable");
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &metatable_keys[kind]);
+}
+
+const char *value_name(lua_State *L, int idx)
+{
+    struct value *v = value_of(L, idx);
+
+    return v ? kind_names[v->kind] : luaL_typename(L, idx);
+}
