@@ -58,6 +58,9 @@ struct api *api_new(const struct api_options *o); /* NULL: no memory */
 void api_free(struct api *a);
 /* Answers the request (now or later); anything that is no ingest path: unknown ones get 404. */
 void api_handle(struct api *a, struct http_request *r);
+/* Who sends this ingest request: the name of its token, "" where the configuration has no tokens,
+ * NULL when it has been refused (401, 403) and answered. */
+const char *api_sender(struct api *a, struct http_request *r);
 /* Until everything is restored only the probes are answered; others get 503. */
 void api_open(struct api *a);
 

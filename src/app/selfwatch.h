@@ -15,7 +15,7 @@ struct selfwatch_options {
     struct wire *wire;
     struct rulebook *rulebook;
     struct ingest *ingest;
-    struct http_server *http;   /* may be NULL */
+    struct http_server *http; /* may be NULL */
     struct outbound *outbound;
 };
 

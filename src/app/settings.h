@@ -9,12 +9,12 @@
 struct settings {
     const struct app_options *o;
     struct config *config;
-    const char *path;          /* of the file that was read, NULL: built in */
+    const char *path; /* of the file that was read, NULL: built in */
     const char *listen, *statsd, *data_dir;
-    const char *redis;         /* URL; NULL: embedded */
+    const char *redis; /* URL; NULL: embedded */
     const char *const *rules;
     size_t n_rules;
-    char templates[512];       /* folder of channel templates */
+    char templates[512]; /* folder of channel templates */
 };
 
 int settings_load(struct settings *s, const struct app_options *o, struct err *e) MUST_USE;

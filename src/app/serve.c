@@ -1,0 +1,594 @@
+/* `tocsin serve`: the order of a start, of a reload and of an end. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "app/rulebook.h"
+#include "app/selfwatch.h"
+#include "app/settings.h"
+#include "app/watch.h"
+#include "app/wire.h"
+#include "base/builtin.h"
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "tocsin/api.h"
+#include "tocsin/embedded.h"
+#include "tocsin/http.h"
+#include "tocsin/ingest.h"
+#include "tocsin/udp.h"
+
+#define DRAIN_MS      10000 /* sends in flight get this long at the end */
+#define INBOX_RESTORE 1000
+#define RETRY_SECONDS "5"
+
+struct program {
+    const struct app_options *o;
+    struct settings settings;
+    struct clock *clock;
+    struct loop *loop;
+    struct embedded *embedded;
+    struct db *db;
+    struct outbound *outbound;
+    struct rulebook *rulebook;
+    struct rulefile *own_rules; /* built in: Tocsin's own alerts */
+    struct wire *wire;
+    struct ingest *ingest;
+    struct api *api;
+    struct http_server *http;
+    struct udp *statsd;
+    struct selfwatch *self;
+    struct file_watch *watch;
+    struct timer *quit_timer;
+    int64_t started_ms;
+    int exit_code;
+    bool ending, said_ready;
+};
+
+static void refuse(struct program *p, const char *why)
+{
+    fprintf(stderr, "tocsin: %s\n", why);
+    p->exit_code = 1;
+    loop_stop(p->loop);
+}
+
+/* --- rules and configuration --- */
+
+static void load_own_rules(struct program *p)
+{
+    const struct builtin_file *f = builtin_find("rules/tocsin.lua");
+    struct err e;
+
+    if (p->own_rules)
+        return;
+    p->own_rules = f ? rulefile_load(f->path, f->text, f->len, NULL, &e) : NULL;
+    if (!p->own_rules || rules_put(wire_parts(p->wire)->rules, f->path, p->own_rules,
+                                   clock_wall_ms(p->clock), &e) < 0)
+        log_error("Tocsin's own alerts do not load", "error", e.text, NULL);
+}
+
+static bool is_own(const char *path)
+{
+    size_t n = strlen(path);
+
+    return n >= 10 && strcmp(path + n - 10, "tocsin.lua") == 0;
+}
+
+static void watch_input(const char *path, void *arg)
+{
+    struct program *p = arg;
+
+    file_watch_add(p->watch, path);
+}
+
+static void watch_files(struct program *p)
+{
+    if (p->settings.path)
+        file_watch_add(p->watch, p->settings.path);
+    for (size_t i = 0; i < p->settings.config->n_inputs; i++)
+        file_watch_add(p->watch, p->settings.config->inputs[i]);
+    for (size_t i = 0; i < p->settings.n_rules; i++)
+        file_watch_add(p->watch, p->settings.rules[i]);
+    rulebook_inputs(p->rulebook, watch_input, p);
+}
+
+static void load_rules(struct wire *w, void *arg)
+{
+    struct program *p = arg;
+
+    (void)w;
+    load_own_rules(p);
+    rulebook_load(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules, false, NULL);
+    watch_files(p);
+}
+
+static void kept_rule_file(const char *path, const char *text, size_t len, void *arg)
+{
+    struct program *p = arg;
+
+    if (!is_own(path))
+        rulebook_keep(p->rulebook, path, text, len);
+}
+
+static void rewrite_rule_files(struct store_table *t, void *arg)
+{
+    struct program *p = arg;
+
+    rulebook_rewrite(p->rulebook, t);
+}
+
+static bool reload_config(struct program *p, struct json *out)
+{
+    struct err e;
+
+    if (!p->settings.path)
+        return true;
+    if (settings_reload(&p->settings, &e) < 0) {
+        log_error("configuration refused; the previous one runs on", "error", e.text, NULL);
+        if (out)
+            json_kstr(out, "config_error", e.text);
+        return false;
+    }
+    wire_configure(p->wire, p->settings.config);
+    return true;
+}
+
+static void reload(bool dry_run, struct json *out, void *arg)
+{
+    struct program *p = arg;
+    bool ok = true;
+
+    json_object(out);
+    if (!dry_run)
+        ok = reload_config(p, out);
+    ok = rulebook_load(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules, dry_run,
+                       out) == 0 &&
+         ok;
+    json_kbool(out, "ok", ok);
+    json_object_end(out);
+    if (!dry_run)
+        watch_files(p);
+}
+
+static void reload_quietly(void *arg)
+{
+    struct program *p = arg;
+    struct buf b = BUF_INIT;
+    struct json j = json_into(&b);
+
+    if (wire_is_live(p->wire))
+        reload(false, &j, p);
+    buf_free(&b);
+}
+
+/* --- between stages that do not know each other --- */
+
+static bool journal_takes(struct err *e, void *arg)
+{
+    struct program *p = arg;
+
+    if (!wire_is_live(p->wire)) {
+        err_set(e, ERR_BUSY, "starting: %s", wire_phase(p->wire));
+        return false;
+    }
+    return journal_accepts(wire_parts(p->wire)->journal, e);
+}
+
+struct pending {
+    ingest_done done;
+    void *arg;
+};
+
+static void stored(enum journal_answer answer, const struct err *e, void *arg)
+{
+    static const enum ingest_answer answers[] = {[JOURNAL_STORED] = INGEST_STORED,
+                                                 [JOURNAL_WAITING] = INGEST_WAITING,
+                                                 [JOURNAL_REFUSED] = INGEST_REFUSED};
+    struct pending *w = arg;
+
+    w->done(answers[answer], e, w->arg);
+    mem_free(w);
+}
+
+static void append(const struct ingest_batch *b, uint64_t hash, ingest_done done, void *done_arg,
+                   void *arg)
+{
+    struct program *p = arg;
+    struct journal_request r = {.hash = hash,
+                                .samples = b->samples,
+                                .n_samples = b->n_samples,
+                                .events = b->events,
+                                .n_events = b->n_events};
+    struct pending *w = done ? mem_alloc(sizeof *w) : NULL;
+    struct err e;
+
+    if (done && !w) {
+        err_set(&e, ERR_MEMORY, "no memory");
+        done(INGEST_REFUSED, &e, done_arg);
+        return;
+    }
+    if (w)
+        *w = (struct pending){.done = done, .arg = done_arg};
+    journal_append(wire_parts(p->wire)->journal, &r, w ? stored : NULL, w);
+}
+
+static void handle(struct http_request *r, void *arg)
+{
+    struct program *p = arg;
+
+    if (!ingest_handle(p->ingest, r))
+        api_handle(p->api, r);
+}
+
+static const struct config *current_config(void *arg)
+{
+    struct program *p = arg;
+
+    return p->settings.config;
+}
+
+static const char *sender(struct http_request *r, void *arg)
+{
+    struct program *p = arg;
+
+    return api_sender(p->api, r);
+}
+
+static bool is_live(struct json *out, void *arg)
+{
+    (void)arg;
+    json_object(out);
+    json_kbool(out, "live", true);
+    json_object_end(out);
+    return true;
+}
+
+static bool is_ready(struct json *out, void *arg)
+{
+    struct program *p = arg;
+
+    return selfwatch_ready(p->self, out);
+}
+
+static bool is_started(struct json *out, void *arg)
+{
+    struct program *p = arg;
+
+    (void)selfwatch_ready(p->self, out);
+    return wire_is_live(p->wire);
+}
+
+static void metrics(struct buf *out, void *arg)
+{
+    struct program *p = arg;
+
+    selfwatch_metrics(p->self, out);
+}
+
+/* --- Redis comes and goes --- */
+
+static void check_redis(struct program *p)
+{
+    const struct db_health *h = db_health(p->db);
+
+    if (h->known && h->evicting) {
+        refuse(p, "this Redis evicts keys when it is full (maxmemory-policy), which would drop "
+                  "silences and alerts without a word. Set: maxmemory-policy noeviction");
+        return;
+    }
+    if (h->known && h->is_replica) {
+        refuse(p, "this Redis is a replica: give the address of the master");
+        return;
+    }
+    if (h->known && !h->aof)
+        log_warn("this Redis keeps nothing on disk (appendonly no); what that means is in /readyz",
+                 NULL);
+}
+
+static void redis_up(void *arg)
+{
+    struct program *p = arg;
+
+    if (!p->wire)
+        return;
+    if (p->self)
+        selfwatch_db(p->self, true);
+    check_redis(p);
+    if (p->exit_code == 0)
+        wire_start(p->wire);
+}
+
+static void redis_down(const char *why, void *arg)
+{
+    struct program *p = arg;
+
+    if (p->ending)
+        return;
+    log_warn("Redis is away: pages go on from memory, senders are told to repeat", "reason", why,
+             NULL);
+    if (p->self)
+        selfwatch_db(p->self, false);
+}
+
+/* --- ready --- */
+
+static size_t user_rules(const struct program *p)
+{
+    return rules_count(wire_parts(p->wire)->rules) -
+           (p->own_rules ? rulefile_count(p->own_rules) : 0);
+}
+
+static void greet(const struct program *p, const char *url)
+{
+    printf("%s · %s in ./%s · %zu rules\n", p->o->welcome,
+           p->embedded ? "private Redis" : "Redis; files", p->settings.data_dir, user_rules(p));
+    printf("page   %s\ninbox  %s/inbox  (messages are kept here; nothing leaves this machine)\n",
+           url, url);
+    printf("next:  build/tocsin demo            (in a second terminal)\n");
+}
+
+static void restored_inbox_entry(const char *id, const char *const *pairs, size_t n, void *arg)
+{
+    struct program *p = arg;
+
+    deliver_inbox_restore(wire_parts(p->wire)->deliver, id, pairs, n);
+}
+
+static void say_ready(const struct err *e, void *arg)
+{
+    struct program *p = arg;
+    char url[160];
+
+    if (e)
+        log_warn("the stored inbox could not be read", "error", e->text, NULL);
+    snprintf(url, sizeof url, "%s://%s", http_server_is_tls(p->http) ? "https" : "http",
+             http_server_address(p->http));
+    printf("tocsin ready http=%s", url);
+    if (p->statsd)
+        printf(" statsd=127.0.0.1:%d", udp_port(p->statsd));
+    printf("\n");
+    if (p->o->welcome)
+        greet(p, url);
+    fflush(stdout);
+    p->said_ready = true;
+}
+
+static void went_live(const struct err *e, void *arg)
+{
+    struct program *p = arg;
+
+    if (e) {
+        refuse(p, e->text);
+        return;
+    }
+    api_open(p->api);
+    selfwatch_start(p->self);
+    store_read_stream(wire_parts(p->wire)->store, KEY_INBOX, NULL, INBOX_RESTORE,
+                      restored_inbox_entry, say_ready, p);
+}
+
+/* --- the end --- */
+
+static void stop(void *arg)
+{
+    struct program *p = arg;
+
+    loop_stop(p->loop);
+}
+
+/* Everything that was said to be done is in Redis: nothing has to be saved, only sends in flight
+ * get their time. */
+static void written(bool durable, void *arg)
+{
+    struct program *p = arg;
+
+    (void)durable;
+    timer_in(p->quit_timer, 0);
+}
+
+static void drained(void *arg)
+{
+    struct program *p = arg;
+
+    store_after(wire_parts(p->wire)->store, written, p);
+}
+
+static void end(void *arg)
+{
+    struct program *p = arg;
+
+    if (p->ending) {
+        loop_stop(p->loop);
+        return;
+    }
+    p->ending = true;
+    http_server_pause(p->http);
+    if (!wire_is_live(p->wire)) {
+        loop_stop(p->loop);
+        return;
+    }
+    deliver_drain(wire_parts(p->wire)->deliver, DRAIN_MS, drained, p);
+}
+
+static void dump_state(void *arg)
+{
+    struct program *p = arg;
+    struct buf b = BUF_INIT;
+
+    selfwatch_metrics(p->self, &b);
+    for (char *line = strtok(b.data, "\n"); line; line = strtok(NULL, "\n"))
+        if (*line != '#')
+            fprintf(stderr, "%s\n", line);
+    buf_free(&b);
+}
+
+static int take_signals(struct program *p)
+{
+    return loop_signal(p->loop, SIGTERM, end, p) < 0 || loop_signal(p->loop, SIGINT, end, p) < 0 ||
+                   loop_signal(p->loop, SIGHUP, reload_quietly, p) < 0 ||
+                   loop_signal(p->loop, SIGUSR2, dump_state, p) < 0
+               ? -1
+               : 0;
+}
+
+/* --- construction --- */
+
+static int open_redis(struct program *p, struct err *e)
+{
+    struct embedded_options em = {.dir = p->settings.data_dir};
+    struct db_options o = {
+        .url = p->settings.redis, .on_up = redis_up, .on_down = redis_down, .arg = p};
+
+    if (!o.url) {
+        p->embedded = embedded_open(p->loop, &em, e);
+        if (!p->embedded)
+            return -1;
+        o.url = embedded_url(p->embedded);
+    }
+    p->db = db_open(p->loop, &o, e);
+    return p->db ? 0 : -1;
+}
+
+static int make_wire(struct program *p, struct err *e)
+{
+    struct wire_options o = {.loop = p->loop,
+                             .db = p->db,
+                             .config = p->settings.config,
+                             .templates = p->settings.templates,
+                             .shadow = p->o->shadow,
+                             .load_rules = load_rules,
+                             .kept_rule_file = kept_rule_file,
+                             .rewrite_rule_files = rewrite_rule_files,
+                             .ready = went_live,
+                             .arg = p};
+    struct outbound_options out = {0};
+
+    p->outbound = outbound_new(p->loop, &out, e);
+    if (!p->outbound)
+        return -1;
+    o.outbound = p->outbound;
+    p->rulebook = rulebook_new();
+    p->wire = p->rulebook ? wire_new(&o, e) : NULL;
+    return p->wire ? 0 : -1;
+}
+
+static int make_doors(struct program *p, struct err *e)
+{
+    const struct wire_parts *w = wire_parts(p->wire);
+    struct ingest_options in = {.series = w->series,
+                                .clock = p->clock,
+                                .sender = sender,
+                                .accepts = journal_takes,
+                                .append = append,
+                                .arg = p};
+    struct api_options api = {.loop = p->loop,
+                              .labels = w->labels,
+                              .rules = w->rules,
+                              .book = w->book,
+                              .windows = w->windows,
+                              .notify = w->notify,
+                              .deliver = w->deliver,
+                              .journal = w->journal,
+                              .store = w->store,
+                              .db = p->db,
+                              .config = current_config,
+                              .reload = reload,
+                              .live = is_live,
+                              .ready = is_ready,
+                              .started = is_started,
+                              .metrics = metrics,
+                              .arg = p};
+    struct http_server_options http = {.listen = p->settings.listen,
+                                       .cert_file = p->settings.config->server.tls_cert,
+                                       .key_file = p->settings.config->server.tls_key,
+                                       .handle = handle,
+                                       .arg = p};
+    struct udp_options udp = {
+        .listen = p->settings.statsd, .datagram = ingest_datagram, .drained = ingest_drained};
+    struct selfwatch_options self = {
+        .wire = p->wire, .rulebook = p->rulebook, .outbound = p->outbound};
+
+    p->ingest = ingest_new(&in, e);
+    if (!p->ingest)
+        return -1;
+    p->api = api_new(&api);
+    self.ingest = udp.arg = p->ingest;
+    self.http = p->http = http_server_new(p->loop, &http, e);
+    if (!p->http)
+        return -1;
+    if (udp.listen && !(p->statsd = udp_open(p->loop, &udp, e)))
+        return -1;
+    p->self = selfwatch_new(&self);
+    if (!p->api || !p->self)
+        return err_set(e, ERR_MEMORY, "no memory");
+    return 0;
+}
+
+static int open_program(struct program *p, struct err *e)
+{
+    struct err why;
+
+    if (settings_load(&p->settings, p->o, e) < 0)
+        return -1;
+    p->clock = clock_system();
+    log_setup(p->o->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+              p->o->log_json || p->settings.config->server.log_json, p->clock);
+    p->loop = p->clock ? loop_new(p->clock, e) : NULL;
+    if (!p->loop)
+        return -1;
+    p->quit_timer = timer_new(p->loop, LOOP_CONTROL, stop, p);
+    p->watch = file_watch_new(p->loop, reload_quietly, p, &why);
+    if (!p->watch)
+        log_warn("files are not watched; use SIGHUP", "reason", why.text, NULL);
+    if (open_redis(p, e) < 0 || make_wire(p, e) < 0 || make_doors(p, e) < 0)
+        return -1;
+    if (take_signals(p) < 0)
+        return err_set(e, ERR_IO, "signals cannot be taken");
+    if (db_is_up(p->db))
+        redis_up(p);
+    return 0;
+}
+
+static void close_program(struct program *p)
+{
+    if (p->http)
+        http_server_free(p->http);
+    udp_close(p->statsd);
+    selfwatch_free(p->self);
+    api_free(p->api);
+    ingest_free(p->ingest);
+    wire_free(p->wire);
+    rulefile_unref(p->own_rules);
+    rulebook_free(p->rulebook);
+    outbound_free(p->outbound);
+    if (p->db)
+        db_close(p->db);
+    if (p->embedded)
+        embedded_close(p->embedded, false);
+    file_watch_free(p->watch);
+    timer_free(p->quit_timer);
+    if (p->loop)
+        loop_free(p->loop);
+    log_setup(LOG_LEVEL_INFO, false, NULL);
+    clock_free(p->clock);
+    settings_clear(&p->settings);
+}
+
+int app_serve(const struct app_options *o)
+{
+    struct program p = {.o = o};
+    struct err e = {.text = "no memory"};
+
+    if (open_program(&p, &e) < 0) {
+        fprintf(stderr, "tocsin: %s\n", e.text);
+        p.exit_code = 1;
+    } else if (p.exit_code == 0) {
+        loop_run(p.loop);
+    }
+    p.ending = true;
+    close_program(&p);
+    return p.exit_code;
+}
