@@ -107,6 +107,7 @@ static void call_free(struct outbound_call *c)
         curl_easy_cleanup(c->easy);
     }
     timer_free(c->deadline);
+    mail_free(c);
     curl_slist_free_all(c->list);
     mem_free(c->data);
     buf_free(&c->answer);
@@ -117,6 +118,7 @@ static void detach(struct outbound_call *c)
 {
     struct outbound *o = c->o;
 
+    mail_free(c);
     curl_multi_remove_handle(o->multi, c->easy);
     *(c->prev ? &c->prev->next : &o->calls) = c->next;
     if (c->next)
@@ -145,20 +147,36 @@ static void on_collect(void *arg)
     CURLMsg *msg;
     int left;
 
-    while ((msg = curl_multi_info_read(o->multi, &left)))
-        if (msg->msg == CURLMSG_DONE) {
-            CURLcode code = msg->data.result;
+    while ((msg = curl_multi_info_read(o->multi, &left))) {
+        CURLcode code = msg->data.result;
 
-            curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &c);
+        if (msg->msg != CURLMSG_DONE)
+            continue;
+        curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &c);
+        if (c->mail && code == CURLE_OK)
+            mail_begin(c);
+        else
             finish(c, code);
-        }
+    }
 }
 
 static void on_deadline(void *arg)
 {
     struct outbound_call *c = arg;
 
-    finish(c, CURLE_OPERATION_TIMEDOUT);
+    finish(c, c->is_over ? c->code : CURLE_OPERATION_TIMEDOUT);
+}
+
+void outbound_over(struct outbound_call *c, CURLcode code)
+{
+    c->is_over = true;
+    c->code = code;
+    timer_in(c->deadline, 0);
+}
+
+struct event_base *outbound_base(const struct outbound *o)
+{
+    return loop_base(o->loop);
 }
 
 static struct outbound_call *call_new(struct outbound *o, outbound_done done, void *arg,
@@ -172,7 +190,6 @@ static struct outbound_call *call_new(struct outbound *o, outbound_done done, vo
     c->done = done;
     c->arg = arg;
     c->retry_after_ms = -1;
-    c->reply_is_whole = true;
     c->easy = o->n_idle ? o->idle[--o->n_idle] : curl_easy_init();
     c->deadline = timer_new(o->loop, LOOP_DELIVERY, on_deadline, c);
     if (c->easy && c->deadline)

@@ -43,43 +43,6 @@ static size_t on_http_line(char *line, size_t size, size_t n, void *arg)
     return len;
 }
 
-/* A reply is "250-first", "250-second", "250 last": keeps the latest one. */
-static size_t on_mail_line(char *line, size_t size, size_t n, void *arg)
-{
-    struct outbound_call *c = arg;
-    size_t len = size * n;
-
-    if (c->reply_is_whole)
-        buf_clear(&c->answer);
-    c->reply_is_whole = len < 4 || line[3] != '-';
-    if (c->answer.len + len <= ANSWER_MOST)
-        buf_add(&c->answer, line, len);
-    return len;
-}
-
-static size_t on_read(char *to, size_t size, size_t n, void *arg)
-{
-    struct outbound_call *c = arg;
-    size_t room = size * n, left = c->len - c->read;
-
-    if (room > left)
-        room = left;
-    if (room)
-        memcpy(to, c->data + c->read, room);
-    c->read += room;
-    return room;
-}
-
-static int on_seek(void *arg, curl_off_t offset, int origin)
-{
-    struct outbound_call *c = arg;
-
-    if (origin != SEEK_SET || offset < 0 || (size_t)offset > c->len)
-        return CURL_SEEKFUNC_FAIL;
-    c->read = (size_t)offset;
-    return CURL_SEEKFUNC_OK;
-}
-
 /* The one place where the address is known that a name has resolved to, just before it is used. */
 static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockaddr *a)
 {
@@ -95,7 +58,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 
 /* --- from options to curl's --- */
 
-static int check_url(const char *url, const char *const *schemes, struct err *e)
+int outbound_call_url(const char *url, const char *const *schemes, struct err *e)
 {
     CURLU *u = curl_url();
     char *scheme = NULL, *host = NULL;
@@ -123,12 +86,8 @@ static int set_list(struct outbound_call *c, const char *line, struct err *e)
     return 0;
 }
 
-static int set_common(struct outbound_call *c, const void *data, size_t len, struct err *e)
+void outbound_call_common(struct outbound_call *c)
 {
-    c->data = mem_dup(data ? data : "", data ? len : 0);
-    if (!c->data)
-        return err_set(e, ERR_MEMORY, "no memory for the message");
-    c->len = data ? len : 0;
     curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
     curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->error);
     curl_easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
@@ -141,23 +100,21 @@ static int set_common(struct outbound_call *c, const void *data, size_t len, str
     curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_data);
     curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
     curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
-    return 0;
 }
 
-static void set_access(struct outbound_call *c, const char *user, const char *password,
-                       const char *ca_file, bool insecure, int timeout_ms)
+void outbound_call_access(struct outbound_call *c, const struct outbound_access *a)
 {
-    if (user)
-        curl_easy_setopt(c->easy, CURLOPT_USERNAME, user);
-    if (password)
-        curl_easy_setopt(c->easy, CURLOPT_PASSWORD, password);
-    if (ca_file)
-        curl_easy_setopt(c->easy, CURLOPT_CAINFO, ca_file);
-    if (insecure) {
+    if (a->user)
+        curl_easy_setopt(c->easy, CURLOPT_USERNAME, a->user);
+    if (a->password)
+        curl_easy_setopt(c->easy, CURLOPT_PASSWORD, a->password);
+    if (a->ca_file)
+        curl_easy_setopt(c->easy, CURLOPT_CAINFO, a->ca_file);
+    if (a->insecure) {
         curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, 0L);
         curl_easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
-    c->timeout_ms = timeout_ms > 0 ? timeout_ms : DEFAULT_TIMEOUT_MS;
+    c->timeout_ms = a->timeout_ms > 0 ? a->timeout_ms : DEFAULT_TIMEOUT_MS;
     curl_easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)c->timeout_ms);
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->timeout_ms);
 }
@@ -193,11 +150,15 @@ int outbound_call_http(struct outbound_call *c, const struct outbound_http *h, s
     static const char *const schemes[] = {"http", "https", NULL};
     bool is_head = strcmp(h->method, "HEAD") == 0;
 
-    if (check_url(h->url, schemes, e) != 0 || set_common(c, h->body, h->len, e) != 0 ||
-        set_headers(c, h, e) != 0)
+    if (outbound_call_url(h->url, schemes, e) != 0 || set_headers(c, h, e) != 0)
         return -1;
     if (!h->method[0] || h->method[strspn(h->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
         return err_set(e, ERR_INPUT, "\"%.20s\" is not an HTTP method", h->method);
+    c->len = h->body ? h->len : 0;
+    c->data = mem_dup(h->body, c->len);
+    if (!c->data)
+        return err_set(e, ERR_MEMORY, "no memory for the message");
+    outbound_call_common(c);
     curl_easy_setopt(c->easy, CURLOPT_URL, h->url);
     curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(c->easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
@@ -213,42 +174,8 @@ int outbound_call_http(struct outbound_call *c, const struct outbound_http *h, s
     curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, h->method);
     if (h->user)
         curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-    set_access(c, h->user, h->password, h->ca_file, h->insecure_skip_verify, h->timeout_ms);
-    return 0;
-}
-
-int outbound_call_mail(struct outbound_call *c, const struct outbound_mail *m, struct err *e)
-{
-    static const char *const schemes[] = {"smtp", "smtps", NULL};
-    static const long use_ssl[] = {
-        [MAIL_TLS_NONE] = CURLUSESSL_NONE,
-        [MAIL_TLS_IF_OFFERED] = CURLUSESSL_TRY,
-        [MAIL_TLS_REQUIRED] = CURLUSESSL_ALL,
-    };
-
-    c->is_mail = true;
-    if (check_url(m->url, schemes, e) != 0 || set_common(c, m->data, m->len, e) != 0)
-        return -1;
-    if (!m->to || !m->to[0] || !is_one_line(m->from))
-        return err_set(e, ERR_INPUT, "a mail needs a sender and recipients");
-    for (const char *const *p = m->to; *p; p++)
-        if (!is_one_line(*p))
-            return err_set(e, ERR_INPUT, "a recipient's address has a line break");
-        else if (set_list(c, *p, e) != 0)
-            return -1;
-    curl_easy_setopt(c->easy, CURLOPT_URL, m->url);
-    curl_easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
-    curl_easy_setopt(c->easy, CURLOPT_USE_SSL, use_ssl[m->tls]);
-    curl_easy_setopt(c->easy, CURLOPT_MAIL_FROM, m->from);
-    curl_easy_setopt(c->easy, CURLOPT_MAIL_RCPT, c->list);
-    curl_easy_setopt(c->easy, CURLOPT_UPLOAD, 1L);
-    curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, on_read);
-    curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
-    curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
-    curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
-    curl_easy_setopt(c->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)c->len);
-    curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_mail_line);
-    set_access(c, m->user, m->password, m->ca_file, m->insecure_skip_verify, m->timeout_ms);
+    outbound_call_access(c, &(struct outbound_access){h->user, h->password, h->ca_file,
+                                                      h->insecure_skip_verify, h->timeout_ms});
     return 0;
 }
 
@@ -277,12 +204,8 @@ void outbound_call_result(struct outbound_call *c, CURLcode code, struct outboun
         .retry_after_ms = c->retry_after_ms,
         .error = "",
     };
-    if (c->is_mail) {
-        /* a refusal is an answer; one to STARTTLS is not about the mail */
-        out->ok = code == CURLE_OK || (status >= 400 && code != CURLE_OPERATION_TIMEDOUT &&
-                                       code != CURLE_USE_SSL_FAILED);
-        /* 354 was "go on", and then came the end of the message */
-        out->maybe_done = !out->ok && status == 354 && c->read == c->len;
+    if (c->mail) {
+        mail_result(c, code, out);
     } else {
         out->ok = code == CURLE_OK || c->is_final;
         out->maybe_done = !out->ok && http_was_sent(c);

@@ -16,16 +16,19 @@ struct outbound_call {
     struct timer *deadline;
     outbound_done done;
     void *arg;
-    bool is_mail, is_forbidden;
+    bool is_forbidden;
     struct curl_slist *list; /* headers or recipients */
     char *data;              /* the body; curl reads it in place */
-    size_t len, read;
-    struct buf answer;   /* the body of an answer, the last reply of a mail server */
-    bool reply_is_whole; /* the next line of a mail server begins another reply */
-    bool is_final;       /* the head of a final HTTP answer came */
+    size_t len;
+    struct mail_talk *mail; /* NULL: HTTP */
+    struct buf answer;      /* the body of an answer, the last reply of a mail server */
+    bool reply_is_whole;    /* the next line of a mail server begins another reply */
+    bool is_final;          /* the head of a final HTTP answer came */
     int64_t retry_after_ms;
     int64_t began_ms; /* monotonic */
     int timeout_ms;
+    bool is_over; /* with `code`; `deadline` is due at once */
+    CURLcode code;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -33,11 +36,29 @@ struct outbound_call {
 bool outbound_is_forbidden(const struct outbound *o, const struct sockaddr *sa);
 int64_t outbound_wall_ms(const struct outbound *o);
 
+/* Has `done` called, with `code`, at the end of the turn. */
+void outbound_over(struct outbound_call *c, CURLcode code);
+struct event_base *outbound_base(const struct outbound *o);
+
 /* outbound_call.c: fill c->easy. Return 0, or -1. */
 int outbound_call_http(struct outbound_call *c, const struct outbound_http *h,
                        struct err *e) MUST_USE;
+/* The parts of it that mail uses as well. */
+int outbound_call_url(const char *url, const char *const *schemes, struct err *e) MUST_USE;
+void outbound_call_common(struct outbound_call *c);
+struct outbound_access {
+    const char *user, *password, *ca_file;
+    bool insecure;
+    int timeout_ms;
+};
+void outbound_call_access(struct outbound_call *c, const struct outbound_access *a);
+void outbound_call_result(struct outbound_call *c, CURLcode code, struct outbound_result *out);
+
+/* outbound_mail.c */
 int outbound_call_mail(struct outbound_call *c, const struct outbound_mail *m,
                        struct err *e) MUST_USE;
-void outbound_call_result(struct outbound_call *c, CURLcode code, struct outbound_result *out);
+void mail_begin(struct outbound_call *c); /* curl has connected */
+void mail_free(struct outbound_call *c);  /* before curl closes the connection */
+void mail_result(struct outbound_call *c, CURLcode code, struct outbound_result *out);
 
 #endif

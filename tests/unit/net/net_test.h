@@ -63,7 +63,7 @@ static struct raw *raw_of(int fd)
     return r;
 }
 
-static struct raw *__attribute__((unused)) raw_connect(int port)
+static __attribute__((unused)) struct raw *raw_connect(int port)
 {
     struct sockaddr_in sa = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
