@@ -1,0 +1,294 @@
+#include "ingest/batch.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+/* Arrays beyond this many bytes are not kept for the next request. */
+#define KEPT_MAX ((size_t)16 * 1024 * 1024)
+
+struct ingest_batch *ingest_batch_new(void)
+{
+    struct ingest_batch *b = mem_zalloc(sizeof *b);
+
+    if (!b)
+        return NULL;
+    b->build = mem_zalloc(sizeof *b->build);
+    if (b->build)
+        return b;
+    mem_free(b);
+    return NULL;
+}
+
+static void free_arrays(struct batch_build *w)
+{
+    mem_free(w->labels);
+    mem_free(w->wants);
+    mem_free(w->kinds);
+    mem_free(w->samples);
+    mem_free(w->events);
+    mem_free(w->event_fields);
+    mem_free(w->types);
+    buf_free(&w->plain);
+}
+
+void ingest_batch_free(struct ingest_batch *b)
+{
+    if (!b)
+        return;
+    text_pool_free(&b->build->pool);
+    free_arrays(b->build);
+    mem_free(b->build);
+    mem_free(b);
+}
+
+void ingest_batch_clear(struct ingest_batch *b)
+{
+    struct batch_build *w = b->build;
+    struct text_pool pool = w->pool;
+
+    text_pool_clear(&pool);
+    if (w->cap_labels * sizeof *w->labels > KEPT_MAX || w->plain.cap > KEPT_MAX) {
+        free_arrays(w);
+        *w = (struct batch_build){0};
+    }
+    w->pool = pool;
+    buf_clear(&w->plain);
+    w->n_labels = w->open = w->n_wants = w->n_types = 0;
+    *b = (struct ingest_batch){.build = w};
+}
+
+int batch_no_memory(struct err *e)
+{
+    return err_set(e, ERR_MEMORY, "no memory for the request");
+}
+
+int batch_label(struct ingest_batch *b, const char *name, size_t name_len, const char *value,
+                size_t value_len)
+{
+    struct batch_build *w = b->build;
+
+    if (w->n_labels == w->cap_labels &&
+        mem_grow((void **)&w->labels, &w->cap_labels, w->n_labels + 1, sizeof *w->labels) != 0)
+        return -1;
+    w->labels[w->n_labels++] = (struct label){name, value, (uint32_t)name_len, (uint32_t)value_len};
+    return 0;
+}
+
+void batch_abandon(struct ingest_batch *b)
+{
+    b->build->n_labels = b->build->open;
+}
+
+/* Eight bytes at a time: ASCII without NUL is what nearly every label is. */
+bool batch_is_text(const char *s, size_t n)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+    uint64_t x;
+
+    for (; n >= 8; s += 8, n -= 8) {
+        memcpy(&x, s, 8);
+        if (((x | (x - ones)) & tops) != 0)
+            break;
+    }
+    while (n > 0) {
+        size_t step = *s ? text_utf8(s, n) : 0;
+
+        if (step == 0)
+            return false;
+        s += step;
+        n -= step;
+    }
+    return true;
+}
+
+static int compare_names(const struct label *a, const struct label *b)
+{
+    uint32_t n = a->name_len < b->name_len ? a->name_len : b->name_len;
+    int order = memcmp(a->name, b->name, n);
+
+    return order ? order : (a->name_len > b->name_len) - (a->name_len < b->name_len);
+}
+
+static bool is_before(const struct label *a, const struct label *b)
+{
+    unsigned char x = (unsigned char)a->name[0], y = (unsigned char)b->name[0];
+
+    return x != y ? x < y : compare_names(a, b) < 0;
+}
+
+/* What most senders send: sorted, each name once, nothing empty. */
+static bool is_tidy(const struct label *l, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (l[i].value_len == 0 || l[i].name_len == 0 || (i > 0 && !is_before(&l[i - 1], &l[i])))
+            return false;
+    return true;
+}
+
+size_t batch_tidy(struct label *l, size_t n)
+{
+    size_t kept = 0;
+    int sorted;
+
+    if (is_tidy(l, n))
+        return n;
+    for (size_t i = 0; i < n; i++) {
+        size_t at = 0;
+
+        while (at < kept && compare_names(&l[at], &l[i]) != 0)
+            at++;
+        if (at == kept && l[i].value_len > 0 && l[i].name_len > 0)
+            l[kept++] = l[i];
+    }
+    sorted = labels_sort(l, kept);
+    return sorted < 0 ? 0 : (size_t)sorted;
+}
+
+static int check_label(const struct label *l, const struct ingest_limits *x, struct err *e)
+{
+    if (l->name_len > x->max_name)
+        return err_at(e, ERR_INPUT, 0, "labels", "a label name has %u bytes: at most %u are taken",
+                      l->name_len, x->max_name);
+    if (l->value_len > x->max_value)
+        return err_at(e, ERR_INPUT, 0, "labels",
+                      "the value of label \"%.*s\" has %u bytes: at most %u are taken",
+                      (int)text_utf8_cut(l->name, l->name_len, 60), l->name, l->value_len,
+                      x->max_value);
+    if (!batch_is_text(l->name, l->name_len) || !batch_is_text(l->value, l->value_len))
+        return err_at(e, ERR_INPUT, 0, "labels", "a label is not UTF-8 text");
+    return 0;
+}
+
+static bool is_name(const struct label *l)
+{
+    return l->name_len == 8 && memcmp(l->name, "__name__", 8) == 0;
+}
+
+static int check_labels(const struct label *l, size_t n, const struct ingest_limits *x,
+                        struct err *e)
+{
+    bool named = false;
+
+    for (size_t i = 0; i < n; i++) {
+        if (check_label(&l[i], x, e) != 0)
+            return -1;
+        named |= is_name(&l[i]);
+    }
+    if (!named)
+        return err_at(e, ERR_INPUT, 0, "name", "a series has no name");
+    if (n - 1 > x->max_labels)
+        return err_at(e, ERR_INPUT, 0, "labels", "a series has %zu labels: at most %u are taken",
+                      n - 1, x->max_labels);
+    return 0;
+}
+
+int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t kind, struct err *e)
+{
+    struct batch_build *w = b->build;
+    struct label *l = w->labels + w->open;
+    size_t n = w->n_labels - w->open;
+
+    if (!is_tidy(l, n)) {
+        int sorted = labels_sort(l, n);
+
+        if (sorted < 0)
+            return err_at(e, ERR_INPUT, 0, "labels", "a label name stands twice in one series");
+        n = (size_t)sorted;
+    }
+    if (check_labels(l, n, in->limits, e) != 0)
+        return -1;
+    if (mem_grow((void **)&w->wants, &w->cap_wants, w->n_wants + 1, sizeof *w->wants) != 0 ||
+        mem_grow((void **)&w->kinds, &w->cap_kinds, w->n_wants + 1, sizeof *w->kinds) != 0)
+        return batch_no_memory(e);
+    w->kinds[w->n_wants] = kind;
+    w->wants[w->n_wants++] = (struct series_want){.n = (uint32_t)n, .hash = w->open};
+    w->open += n;
+    w->n_labels = w->open;
+    return 0;
+}
+
+void batch_series_drop(struct ingest_batch *b)
+{
+    struct batch_build *w = b->build;
+
+    w->open = w->n_labels = w->wants[--w->n_wants].hash;
+}
+
+static int64_t clamp(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms)
+{
+    if (t_ms <= in->now_ms + CLOCK_SLACK_MS)
+        return t_ms;
+    b->counts.clamped++;
+    return in->now_ms;
+}
+
+int batch_sample(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms, double v,
+                 float weight, bool stale, struct err *e)
+{
+    struct batch_build *w = b->build;
+
+    if (b->n_samples >= in->limits->max_samples)
+        return err_set(e, ERR_LIMIT, "more than %u samples in one request",
+                       in->limits->max_samples);
+    if (mem_grow((void **)&w->samples, &w->cap_samples, b->n_samples + 1, sizeof *w->samples) != 0)
+        return batch_no_memory(e);
+    w->samples[b->n_samples++] = (struct sample){.t_ms = clamp(b, in, t_ms),
+                                                 .v = v,
+                                                 .series = (uint32_t)w->n_wants - 1,
+                                                 .weight = weight,
+                                                 .stale = stale};
+    return 0;
+}
+
+int batch_event(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms, struct err *e)
+{
+    struct batch_build *w = b->build;
+    size_t n = batch_tidy(w->labels + w->open, w->n_labels - w->open);
+
+    if (n > in->limits->max_fields) {
+        b->counts.fields_dropped += (uint32_t)(n - in->limits->max_fields);
+        n = in->limits->max_fields;
+    }
+    if (n == 0)
+        return err_set(e, ERR_INPUT, "an event needs at least one field");
+    if (b->n_events >= in->limits->max_events)
+        return err_set(e, ERR_LIMIT, "more than %u events in one request", in->limits->max_events);
+    if (mem_grow((void **)&w->events, &w->cap_events, b->n_events + 1, sizeof *w->events) != 0 ||
+        mem_grow((void **)&w->event_fields, &w->cap_event_fields, b->n_events + 1,
+                 sizeof *w->event_fields) != 0)
+        return batch_no_memory(e);
+    w->event_fields[b->n_events] = w->open;
+    w->events[b->n_events++] =
+        (struct logevent){.t_ms = clamp(b, in, t_ms), .n_fields = (uint32_t)n};
+    w->open += n;
+    w->n_labels = w->open;
+    return 0;
+}
+
+/* Only now do the arrays stand still. */
+void batch_close(struct ingest_batch *b)
+{
+    struct batch_build *w = b->build;
+
+    for (size_t i = 0; i < b->n_events; i++)
+        w->events[i].fields = w->labels + w->event_fields[i];
+    for (size_t i = 0; i < w->n_wants; i++)
+        w->wants[i].labels = w->labels + w->wants[i].hash;
+    b->samples = w->samples;
+    b->events = w->events;
+}
+
+bool batch_counts_up(const char *name, size_t len)
+{
+    static const char *const ends[] = {"_total", "_count", "_sum", "_bucket"};
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(ends[i]);
+
+        if (len > n && memcmp(name + len - n, ends[i], n) == 0)
+            return true;
+    }
+    return false;
+}
