@@ -19,6 +19,7 @@ struct outbound_call; /* one request in flight */
 struct outbound_options {
     int max_connections;      /* in all; 0: 256 */
     int max_per_host;         /* 0: 16 */
+    size_t max_answer;        /* bytes of an answer that are kept; 0: 64 KiB */
     const char *const *forbid; /* networks ("169.254.0.0/16"), NULL-terminated; may be NULL */
 };
 
@@ -30,7 +31,7 @@ void outbound_free(struct outbound *o); /* ends calls in flight without calling 
 struct outbound_result {
     bool ok;                /* a final answer came (any status) */
     int status;             /* HTTP status or last SMTP code; 0: none */
-    const char *body;       /* the answer, cut at 64 KiB; of a mail: the server's last reply, with
+    const char *body;       /* the answer, cut at max_answer; of a mail: the server's last reply, with
                                its code; valid during the callback */
     size_t len;
     int64_t retry_after_ms; /* Retry-After, seconds or date; -1: not given */

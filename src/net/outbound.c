@@ -11,7 +11,8 @@
 #include "net/outbound_call.h"
 
 /* Easy handles kept for the next call: as many as usually run at once. */
-#define IDLE_MOST 64
+#define IDLE_MOST   64
+#define ANSWER_MOST (64u << 10)
 /* curl does not look at the deadline of a call that waits for a connection; ours comes after. */
 #define DEADLINE_SLACK_MS 50
 
@@ -27,6 +28,7 @@ struct outbound {
     struct network *forbidden;
     size_t n_forbidden;
     bool in_callback;
+    size_t max_answer;
 };
 
 struct watched {
@@ -262,6 +264,11 @@ bool outbound_is_forbidden(const struct outbound *o, const struct sockaddr *sa)
     return false;
 }
 
+size_t outbound_max_answer(const struct outbound *o)
+{
+    return o->max_answer;
+}
+
 int64_t outbound_wall_ms(const struct outbound *o)
 {
     return clock_wall_ms(loop_clock(o->loop));
@@ -314,6 +321,7 @@ struct outbound *outbound_new(struct loop *l, const struct outbound_options *opt
         err_set(e, ERR_MEMORY, "cannot set up sending");
         goto failed;
     }
+    o->max_answer = options->max_answer ? options->max_answer : ANSWER_MOST;
     set_up_multi(o, options);
     if (set_forbidden(o, options->forbid, e) == 0)
         return o;

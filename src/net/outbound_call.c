@@ -9,7 +9,6 @@
 #include "net/retry_after.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
-#define ANSWER_MOST        65536
 
 static bool is_one_line(const char *s)
 {
@@ -21,7 +20,7 @@ static bool is_one_line(const char *s)
 static size_t on_data(char *data, size_t size, size_t n, void *arg)
 {
     struct outbound_call *c = arg;
-    size_t len = size * n, room = ANSWER_MOST - c->answer.len;
+    size_t len = size * n, room = outbound_max_answer(c->o) - c->answer.len;
 
     buf_add(&c->answer, data, len < room ? len : room);
     return len <= room ? len : 0; /* more is not wanted: ends the transfer */

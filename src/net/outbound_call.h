@@ -35,6 +35,7 @@ struct outbound_call {
 /* outbound.c: the socket function refuses the forbidden networks. */
 bool outbound_is_forbidden(const struct outbound *o, const struct sockaddr *sa);
 int64_t outbound_wall_ms(const struct outbound *o);
+size_t outbound_max_answer(const struct outbound *o);
 
 /* Has `done` called, with `code`, at the end of the turn. */
 void outbound_over(struct outbound_call *c, CURLcode code);

@@ -1,0 +1,71 @@
+/* The commands. Each is one file and one row in the table of cli.c.
+ *
+ * Exit codes: 0 yes, 1 no, 2 usage, 3 the server was not reached. What a command prints for people
+ * is short; --json prints what the API answered. */
+#ifndef TOCSIN_CLI_CLI_H
+#define TOCSIN_CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+enum { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
+
+struct command {
+    const char *name;
+    const char *args;                  /* "N [--for 2h] [--note TEXT]" */
+    const char *what;                  /* one line */
+    const char *more;                  /* the rest of --help; may be NULL */
+    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+};
+
+/* In commands.c, ended by a NULL name. */
+extern const struct command commands[];
+
+/* What main() calls. */
+int cli_main(int argc, char **argv);
+
+/* --- arguments --- */
+
+struct option_row {
+    const char *name;   /* "--for" */
+    const char **value; /* takes a value, or */
+    bool *flag;         /* is a flag, or */
+    const char **
+        *list; /* takes a value and may stand several times; NULL-terminated by args_parse */
+};
+/* Takes the options out of argv (also "--name=value"); what is left are the words, argv[0] among
+ * them; "--" ends options. Always known: --json, --url, --token, --help. Returns the number of
+ * words, or -1 after it has printed what is wrong (exit EXIT_USAGE). */
+int args_parse(int argc, char **argv, const struct option_row *rows, size_t n_rows);
+extern bool args_json; /* --json was given */
+/* Prints the usage of a command to standard error; returns EXIT_USAGE. */
+int usage(const char *command, const char *why);
+
+/* --- the server --- */
+
+struct answer {
+    int status; /* HTTP; 0: not reached */
+    struct buf body;
+    char error[512]; /* why it was not reached */
+};
+/* One request to the server of --url, TOCSIN_URL or http://127.0.0.1:9393; `body` (may be NULL) is
+ * JSON. Blocks, at most `timeout_ms` (0: 30 s). */
+void server_call(const char *method, const char *path, const char *body, int timeout_ms,
+                 struct answer *out);
+void answer_free(struct answer *a);
+const char *server_url(void);
+/* Prints why it did not work: the server's own words, or that it was not reached and what to do.
+ * Returns the exit code: 0 when the status is 2xx (prints nothing), EXIT_NO, or EXIT_UNREACHED. */
+int answer_check(const struct answer *a);
+/* The same and, with --json, prints the body. `*done` tells that there is nothing left to print. */
+int answer_or_json(const struct answer *a, bool *done);
+/* Appends text as part of a query: everything but letters, digits, -._~ is escaped. */
+void url_escape(struct buf *out, const char *text);
+
+/* --- printing --- */
+bool is_terminal(void); /* standard output is one */
+void print_table_row(struct buf *out, const char *const *cells, const int *widths, size_t n);
+
+#endif
