@@ -1,0 +1,13 @@
+test("a long queue is told after ten minutes, not after nine", function(t)
+  t:series("queue_length", { queue = "mail" }, "5x4 1500x60")
+  t:at("10m"):quiet("QueueBacklog")
+  t:at("12m"):fires("QueueBacklog", { queue = "mail" }, "P3")
+end)
+
+test("messages that nobody works on", function(t)
+  t:series("queue_length", { queue = "pdf" }, "7x120")
+  t:series("jobs_processed_total", { queue = "pdf" }, "0+1x20 20x100")
+  t:series("queue_length", { queue = "ok" }, "7x120")
+  t:series("jobs_processed_total", { queue = "ok" }, "0+1x120")
+  t:at("28m"):fires("QueueStuck", { queue = "pdf" }, "P2"):quiet("QueueStuck", { queue = "ok" })
+end)
