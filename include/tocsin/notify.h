@@ -80,6 +80,8 @@ void notify_alert(struct notify *n, const struct alert *a, enum alert_change cha
 void notify_configure(struct notify *n, const struct config *c);
 /* Does what is due by the clock. Called by notify itself when it has a loop. */
 void notify_run(struct notify *n);
+/* Redis is away, or is back: notices say so (`degraded`), since their claims are not stored. */
+void notify_set_degraded(struct notify *n, bool degraded);
 /* When notify_run() has something to do next, 0: nothing waits. */
 int64_t notify_next_ms(const struct notify *n);
 

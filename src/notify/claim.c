@@ -1,0 +1,164 @@
+/* Deliver's side of the ledger: claims and their outcomes. */
+#include "notify/impl.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+
+/* The most severe incident first, then the one that waits longest. */
+static struct entry *pick(const struct lane *l, int64_t at_ms)
+{
+    struct entry *best = NULL;
+
+    for (size_t i = 0; i < l->n_due; i++) {
+        struct entry *e = l->due[i];
+        if (e->due_ms > at_ms)
+            continue;
+        if (!best || e->incident->priority < best->incident->priority ||
+            (e->incident->priority == best->incident->priority && e->since_ms < best->since_ms))
+            best = e;
+    }
+    return best;
+}
+
+static struct notice *claim(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms)
+{
+    struct notice *x;
+    uint64_t seq = e->seq;
+
+    if (e->digest != p->digest)
+        e->uncertain = false;
+    if (e->digest == 0 || e->digest != p->digest)
+        e->seq++;
+    x = notice_build(n, e, p, at_ms);
+    if (!x) {
+        e->seq = seq;
+        return NULL;
+    }
+    for (size_t i = 0; i < p->n_items; i++)
+        if (p->items[i].kind == ITEM_NEW && owed_put(e, p->items[i].m->n, p->due_ms))
+            break;
+    if (e->state == ENTRY_DEAD)
+        e->attempts = 0;
+    e->digest = p->digest;
+    e->reason = p->reason;
+    e->state = ENTRY_CLAIMED;
+    e->claimed_ms = at_ms;
+    entry_set_due(n, e, false);
+    x->degraded = n->degraded;
+    entry_store(n, e);
+    return x;
+}
+
+struct notice *notify_claim(struct notify *n, const char *lane)
+{
+    struct lane *l = map_gets(n->lanes, lane);
+    int64_t at_ms = now_of(n);
+    struct notice *x = NULL;
+    struct entry *e;
+
+    notify_run(n);
+    while (l && !x && (e = pick(l, at_ms))) {
+        struct item *items = mem_alloc((e->incident->n_members + 1) * sizeof *items);
+        struct plan p;
+        if (!items)
+            return NULL;
+        desired(e, at_ms, items, &p);
+        if (p.due_ms == 0 || p.due_ms > at_ms) { /* nothing is to be said any more */
+            entry_set_due(n, e, false);
+            incident_mark(n, e->incident);
+        } else if (!(x = claim(n, e, &p, at_ms))) {
+            mem_free(items);
+            return NULL;
+        }
+        mem_free(items);
+    }
+    return x;
+}
+
+/* --- outcomes ---------------------------------------------------------------------------------------- */
+
+static void delivered(struct notify *n, struct entry *e, const struct claim *c, int64_t at_ms)
+{
+    for (size_t i = 0; i < c->n_items; i++) {
+        const struct item_told *it = &c->items[i];
+        struct told t = {it->n, it->priority, it->starts_ms, e->claimed_ms};
+        owed_remove(e, it->n);
+        if (it->kind >= ITEM_RESOLVED) {
+            told_remove(e, it->n);
+            n->stats.missed += it->kind == ITEM_MISSED;
+        } else if (told_put(e, &t)) {
+            log_error("no memory to note what was told: its end may not be told", "lane",
+                      e->lane->name, NULL);
+        }
+    }
+    if (e->first_ms == 0)
+        e->first_ms = at_ms;
+    e->last_ms = at_ms;
+    e->sent_ms = e->claimed_ms;
+    e->told_ack_ms = c->ack_ms;
+    e->digest = e->dead_digest = 0;
+    e->since_ms = e->not_before_ms = e->dead_ms = 0;
+    e->attempts = 0;
+    e->uncertain = e->fell_back = false;
+    e->state = ENTRY_IDLE;
+    text_set(&e->error, NULL, 0);
+    n->stats.delivered++;
+}
+
+static void dead(struct notify *n, struct entry *e, const char *why, int64_t at_ms)
+{
+    struct buf text = BUF_INIT;
+
+    entry_fall_back(n, e, at_ms);
+    e->state = ENTRY_DEAD;
+    e->dead_ms = at_ms;
+    e->dead_digest = e->digest;
+    e->not_before_ms = 0;
+    buf_addf(&text, "%s: %s: %s", e->lane->name, why, e->error ? e->error : "");
+    audit(n, at_ms, "tocsin", "dead letter", e->incident->number, buf_str(&text));
+    log_error("a message could not be delivered", "lane", e->lane->name, "error", buf_str(&text),
+              NULL);
+    buf_free(&text);
+}
+
+static void failed(struct notify *n, struct entry *e, const struct outcome *o, int64_t at_ms)
+{
+    e->state = ENTRY_RETRYING;
+    e->not_before_ms = o->retry_ms ? o->retry_ms : at_ms + RETRY_DEFAULT_MS;
+    if (o->kind == OUTCOME_RETURNED)
+        return;
+    e->attempts++;
+    text_set(&e->error, o->error, ERROR_MAX);
+    n->stats.failed++;
+    if (o->kind == OUTCOME_UNKNOWN) {
+        e->uncertain = true;
+        n->stats.unknown++;
+    }
+    if (o->kind == OUTCOME_PERMANENT)
+        dead(n, e, "refused", at_ms);
+    else if (e->since_ms && at_ms - e->since_ms >= n->o.retry_for_ms)
+        dead(n, e, "gave up", at_ms);
+}
+
+void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
+{
+    struct claim *c = x->memory;
+    struct entry *e = c->entry;
+    int64_t at_ms = now_of(n);
+
+    assert(e && e->state == ENTRY_CLAIMED && c->notify == n);
+    if (o->data)
+        text_set(&e->data, o->data, DATA_MAX);
+    if (o->kind == OUTCOME_DELIVERED)
+        delivered(n, e, c, at_ms);
+    else
+        failed(n, e, o, at_ms);
+    e->dirty = true;
+    entry_store(n, e);
+    incident_mark(n, e->incident);
+    notify_notice_free(x);
+    notify_run_soon(n);
+}

@@ -1,0 +1,310 @@
+/* What a lane should be told, and when: the one place where that is decided. Pure.
+ *
+ * Each alert of the incident is compared with what the lane was told of it:
+ *
+ *                      told firing                  not told
+ *   on, not held       STILL RAISED LOWERED FREED   NEW
+ *   on, held           nothing                      nothing
+ *   ended              RESOLVED (through any hold)  MISSED when its firing was owed, else nothing
+ *   routed elsewhere   MOVED                        nothing
+ *
+ * Every difference has an instant at which it may go out; the earliest makes the plan due, and
+ * the message then carries all of them. */
+#include "notify/impl.h"
+
+#include <string.h>
+
+#include "base/hash.h"
+
+#define INTERVAL_DEFAULT_MS 60000
+
+const char *const notice_reason_names[NOTICE_REASONS] = {
+    [REASON_NONE] = "nothing to tell",
+    [REASON_FIRST] = "first notification",
+    [REASON_NEW_ALERTS] = "new alerts",
+    [REASON_RAISED] = "priority raised",
+    [REASON_SILENCE_ENDED] = "was held back until now",
+    [REASON_REPEAT] = "repeat",
+    [REASON_ACK_ENDED] = "acknowledgement ran out",
+    [REASON_LOWERED] = "priority lowered",
+    [REASON_SOME_RESOLVED] = "some alerts resolved",
+    [REASON_RESOLVED] = "all alerts resolved",
+    [REASON_MISSED] = "fired and ended before it could be told",
+    [REASON_MOVED] = "routed elsewhere now",
+    [REASON_ACK] = "acknowledgement changed",
+    [REASON_TEST] = "test",
+};
+
+static const struct config_route *route_to(const struct member *m, const struct lane *lane)
+{
+    for (size_t i = 0; i < m->n_routes; i++)
+        if (route_reaches(m->routes[i], lane))
+            return m->routes[i];
+    return NULL;
+}
+
+/* A fallback gets what others fail to deliver, and the rest of what it was told in their place. */
+const struct config_route *entry_route(const struct entry *e, const struct member *m)
+{
+    const struct config_route *r = route_to(m, e->lane);
+    bool known;
+
+    if (r || !e->fallback_for)
+        return r;
+    known = told_find(e, m->n) || owed_find(e, m->n);
+    for (size_t i = 0; i < e->incident->n_entries && !r; i++) {
+        const struct entry *o = e->incident->entries[i];
+        if (!o->lane->config || o->lane->config->fallback != e->lane->config)
+            continue;
+        if (known || o->fell_back)
+            r = route_to(m, o->lane);
+    }
+    return r;
+}
+
+bool entry_routes(const struct entry *e, const struct member *m)
+{
+    return entry_route(e, m) != NULL;
+}
+
+/* The state of one computation. */
+struct view {
+    const struct entry *e;
+    int64_t at_ms;
+    struct item *items;
+    struct plan *p;
+    bool acked, resolves;
+    int64_t interval_ms, repeat_ms;
+    int top_told;         /* most severe that it was told of and that is still on */
+    int top_new;          /* of those that are not told */
+    int64_t first_new_ms; /* the earliest of them */
+    const struct config_route *new_route;
+    bool first, any_told, any_visible_told;
+    unsigned kinds; /* bit per item_kind, of what is a reason to send */
+};
+
+static void due_at(struct plan *p, int64_t at_ms)
+{
+    if (p->due_ms == 0 || at_ms < p->due_ms)
+        p->due_ms = at_ms > 0 ? at_ms : 1;
+}
+
+static int64_t later(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* With the other changes: at the next group interval, at once when that has passed. */
+static int64_t batched(const struct view *v, int64_t changed_ms)
+{
+    return v->e->sent_ms == 0 ? changed_ms : later(changed_ms, v->e->sent_ms + v->interval_ms);
+}
+
+static void add_item(struct view *v, struct member *m, enum item_kind kind, int told_priority)
+{
+    struct {
+        uint32_t n, firing;
+        int64_t starts_ms;
+        int64_t priority;
+    } content = {m->n, kind < ITEM_RESOLVED, m->starts_ms, m->priority};
+
+    if (v->items)
+        v->items[v->p->n_items] = (struct item){m, kind, told_priority};
+    v->p->n_items++;
+    v->p->n_firing += kind < ITEM_RESOLVED;
+    v->p->digest = hash_fnv1a(v->p->digest, &content, sizeof content);
+    if (kind < ITEM_RESOLVED && (v->p->priority == 0 || m->priority < v->p->priority))
+        v->p->priority = m->priority;
+}
+
+static void is_reason(struct view *v, enum item_kind kind, int64_t due_ms)
+{
+    v->kinds |= 1u << kind;
+    due_at(v->p, due_ms);
+}
+
+static void look_new(struct view *v, struct member *m, const struct config_route *r)
+{
+    add_item(v, m, ITEM_NEW, 0);
+    v->kinds |= 1u << ITEM_NEW;
+    if (m->freed_ms != 0 && m->freed_ms == m->visible_ms) {
+        v->p->freed_by = m->freed_by;
+        is_reason(v, ITEM_FREED, m->freed_ms);
+        return;
+    }
+    if (v->first) { /* the group wait is that of the most severe: known at the end */
+        if (v->first_new_ms == 0 || m->visible_ms < v->first_new_ms)
+            v->first_new_ms = m->visible_ms;
+        if (v->top_new == 0 || m->priority < v->top_new)
+            v->top_new = m->priority;
+        v->new_route = r;
+        return;
+    }
+    if (v->top_told != 0 && m->priority < v->top_told)
+        due_at(v->p, m->visible_ms + route_wait(r, m->priority));
+    due_at(v->p, batched(v, m->visible_ms));
+}
+
+static void look_told(struct view *v, struct member *m, const struct told *t,
+                      const struct config_route *r)
+{
+    v->any_visible_told = true;
+    if (m->priority < t->priority) {
+        add_item(v, m, ITEM_RAISED, t->priority);
+        if (m->priority < v->top_told)
+            is_reason(v, ITEM_RAISED, m->raised_ms + route_wait(r, m->priority));
+        is_reason(v, ITEM_RAISED, batched(v, m->raised_ms));
+    } else if (m->freed_ms > t->told_ms && !v->acked) {
+        add_item(v, m, ITEM_FREED, t->priority);
+        v->p->freed_by = m->freed_by;
+        is_reason(v, ITEM_FREED, m->freed_ms);
+    } else if (m->priority > t->priority) {
+        add_item(v, m, ITEM_LOWERED, t->priority);
+        if (v->e->lane->edits)
+            is_reason(v, ITEM_LOWERED, batched(v, m->raised_ms));
+    } else {
+        add_item(v, m, ITEM_STILL, t->priority);
+    }
+}
+
+static void look_ended(struct view *v, struct member *m, const struct told *t, const struct owed *o)
+{
+    if (t) {
+        if (!v->resolves)
+            return;
+        add_item(v, m, m->moved ? ITEM_MOVED : ITEM_RESOLVED, t->priority);
+        is_reason(v, m->moved ? ITEM_MOVED : ITEM_RESOLVED, batched(v, m->ends_ms));
+    } else if (o && m->hold == HOLD_NONE && !m->moved) {
+        add_item(v, m, ITEM_MISSED, 0);
+        is_reason(v, ITEM_MISSED, o->due_ms);
+    }
+}
+
+static void look(struct view *v, struct member *m)
+{
+    const struct entry *e = v->e;
+    const struct told *t = told_find(e, m->n);
+    const struct config_route *r = entry_route(e, m);
+
+    if (r && (v->interval_ms == 0 || r->group_interval_ms < v->interval_ms))
+        v->interval_ms = r->group_interval_ms;
+    v->any_told = v->any_told || (t && m->firing);
+    if (!m->firing) {
+        look_ended(v, m, t, owed_find(e, m->n));
+        return;
+    }
+    if (!r) {
+        if (!t || !v->resolves)
+            return;
+        add_item(v, m, ITEM_MOVED, t->priority);
+        is_reason(v, ITEM_MOVED, batched(v, m->routed_ms));
+        return;
+    }
+    if (m->hold != HOLD_NONE) {
+        v->p->n_held++;
+        v->p->firing = v->p->firing || t;
+        return;
+    }
+    v->p->firing = true;
+    if (v->repeat_ms == 0 || r->repeat_interval_ms < v->repeat_ms)
+        v->repeat_ms = r->repeat_interval_ms;
+    if (t)
+        look_told(v, m, t, r);
+    else
+        look_new(v, m, r);
+}
+
+static enum notice_reason reason_of(const struct view *v)
+{
+    static const struct {
+        unsigned kinds;
+        enum notice_reason reason;
+    } order[] = {
+        {1u << ITEM_FREED, REASON_SILENCE_ENDED},
+        {1u << ITEM_RAISED, REASON_RAISED},
+        {1u << ITEM_NEW, REASON_NEW_ALERTS},
+    };
+
+    for (size_t i = 0; i < sizeof order / sizeof *order; i++)
+        if (v->kinds & order[i].kinds)
+            return order[i].reason == REASON_NEW_ALERTS && v->first ? REASON_FIRST
+                                                                    : order[i].reason;
+    if (v->kinds & 1u << ITEM_RESOLVED)
+        return v->p->firing ? REASON_SOME_RESOLVED : REASON_RESOLVED;
+    if (v->kinds & 1u << ITEM_MISSED)
+        return REASON_MISSED;
+    if (v->kinds & 1u << ITEM_MOVED)
+        return REASON_MOVED;
+    return v->kinds & 1u << ITEM_LOWERED ? REASON_LOWERED : REASON_NONE;
+}
+
+/* Reminders and acknowledgements: reasons to speak that are no change of an alert. */
+static void look_at_time(struct view *v)
+{
+    const struct entry *e = v->e;
+    const struct incident *inc = e->incident;
+    struct plan *p = v->p;
+
+    if (v->any_visible_told && inc->ack_ended_ms > e->sent_ms && !v->acked) {
+        if (p->reason == REASON_NONE || p->due_ms > inc->ack_ended_ms)
+            p->reason = REASON_ACK_ENDED;
+        due_at(p, inc->ack_ended_ms);
+    }
+    if (e->lane->edits && v->any_told && e->told_ack_ms != inc->ack_ms) {
+        if (p->reason == REASON_NONE || p->due_ms > v->at_ms)
+            p->reason = REASON_ACK;
+        due_at(p, v->at_ms);
+    }
+    if (!v->any_visible_told || v->acked || e->sent_ms == 0)
+        return;
+    p->repeat_ms = e->sent_ms + v->repeat_ms;
+    if (p->reason != REASON_NONE && p->due_ms <= p->repeat_ms)
+        return;
+    if (p->reason == REASON_NONE)
+        p->reason = REASON_REPEAT;
+    due_at(p, p->repeat_ms);
+}
+
+/* A dead letter is tried again when its content changes, or with the next reminder. */
+static void stay_dead(const struct view *v)
+{
+    const struct entry *e = v->e;
+    struct plan *p = v->p;
+
+    if (p->due_ms == 0 || p->digest != e->dead_digest)
+        return;
+    p->due_ms = p->n_firing > 0 ? e->dead_ms + v->repeat_ms : 0;
+    p->repeat_ms = p->due_ms;
+}
+
+void desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out)
+{
+    struct incident *inc = e->incident;
+    struct view v = {.e = e, .at_ms = at_ms, .items = items, .p = out, .first = e->sent_ms == 0};
+
+    *out = (struct plan){.items = items, .digest = FNV_START};
+    v.acked = incident_acked(inc, at_ms);
+    v.resolves = e->lane->options && e->lane->options->send_resolved;
+    for (size_t i = 0; i < e->n_told; i++) {
+        const struct member *m = incident_member(inc, e->told[i].n);
+        if (m && m->firing && (v.top_told == 0 || e->told[i].priority < v.top_told))
+            v.top_told = e->told[i].priority;
+    }
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct config_route *r = entry_route(e, inc->members[i]);
+        if (r && (v.interval_ms == 0 || r->group_interval_ms < v.interval_ms))
+            v.interval_ms = r->group_interval_ms;
+    }
+    if (v.interval_ms == 0)
+        v.interval_ms = INTERVAL_DEFAULT_MS;
+    for (size_t i = 0; i < inc->n_members; i++)
+        look(&v, inc->members[i]);
+    if (v.first_new_ms != 0)
+        due_at(out, v.first_new_ms + route_wait(v.new_route, v.top_new));
+    if (out->priority == 0)
+        out->priority = inc->priority;
+    out->reason = reason_of(&v);
+    look_at_time(&v);
+    if (e->state == ENTRY_DEAD)
+        stay_dead(&v);
+}

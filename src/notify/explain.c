@@ -1,0 +1,272 @@
+/* Why somebody was told, was not told, or will be told when. */
+#include "notify/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static void write_text(struct json *j, const char *key, const char *s)
+{
+    if (s && s[0])
+        json_kstr(j, key, s);
+}
+
+/* What stands between this lane and its next message, in words. */
+static void write_holds(struct json *j, const struct entry *e, const struct plan *p, int64_t at_ms)
+{
+    const struct incident *inc = e->incident;
+
+    json_key(j, "held");
+    json_array(j);
+    if (!e->lane->config)
+        json_str(j, "its receiver is gone from the configuration");
+    if (p->n_held > 0) {
+        for (size_t i = 0; i < inc->n_members; i++) {
+            const struct member *m = inc->members[i];
+            struct buf text = BUF_INIT;
+            if (!m->firing || m->hold == HOLD_NONE)
+                continue;
+            buf_addf(&text, "%s by %s", m->hold == HOLD_SILENCE ? "silenced" : "suppressed",
+                     m->hold == HOLD_SILENCE ? m->held_by : "unless");
+            buf_addf(&text, ": %s", m->key);
+            json_str(j, buf_str(&text));
+            buf_free(&text);
+        }
+    }
+    if (incident_acked(inc, at_ms))
+        json_str(j, "acknowledged: reminders are stopped");
+    if (p->due_ms > at_ms && p->reason != REASON_REPEAT)
+        json_str(j, e->sent_ms == 0 ? "group_wait" : "group_interval");
+    if (e->not_before_ms > at_ms)
+        json_str(j, "the last attempt failed: it is tried again later");
+    if (e->state == ENTRY_DEAD)
+        json_str(j, "undeliverable: see error, then retry or drop it");
+    json_array_end(j);
+}
+
+void write_delivery(struct json *j, const struct entry *e, int64_t at_ms)
+{
+    struct plan p;
+
+    desired(e, at_ms, NULL, &p);
+    json_object(j);
+    json_kstr(j, "lane", e->lane->name);
+    json_kstr(j, "receiver", e->lane->receiver);
+    json_kstr(j, "channel", e->lane->channel);
+    json_kint(j, "incident", (int64_t)e->incident->number);
+    json_kstr(j, "state",
+              e->fell_back && e->state == ENTRY_RETRYING ? "fallback"
+                                                         : entry_state_names[e->state]);
+    json_kint(j, "seq", (int64_t)e->seq);
+    json_kint(j, "told_firing", (int64_t)e->n_told);
+    json_kint(j, "owed", (int64_t)e->n_owed);
+    write_time(j, "first_sent", e->first_ms);
+    write_time(j, "last_sent", e->last_ms);
+    if (e->last_ms || e->state == ENTRY_CLAIMED)
+        json_kstr(j, "last_reason", notice_reason_names[e->reason]);
+    if (p.due_ms) {
+        json_kstr(j, "next_reason", notice_reason_names[p.reason]);
+        write_time(j, "next", p.due_ms > e->not_before_ms ? p.due_ms : e->not_before_ms);
+    }
+    write_time(j, "next_reminder", p.repeat_ms);
+    write_time(j, "waiting_since", e->since_ms);
+    json_kint(j, "attempts", e->attempts);
+    write_text(j, "error", e->error);
+    write_text(j, "fallback_for", e->fallback_for);
+    if (e->uncertain)
+        json_kbool(j, "uncertain", true);
+    write_time(j, "dead_since", e->dead_ms);
+    write_holds(j, e, &p, at_ms);
+    json_object_end(j);
+}
+
+int notify_explain_incident(const struct notify *n, uint64_t number, struct buf *out)
+{
+    const struct incident *inc = incident_by_number(n, number);
+    struct json j = json_into(out);
+
+    if (!inc)
+        return -1;
+    json_object(&j);
+    write_incident_head(&j, inc);
+    json_key(&j, "lanes");
+    json_array(&j);
+    for (size_t i = 0; i < inc->n_entries; i++)
+        write_delivery(&j, inc->entries[i], now_of(n));
+    json_array_end(&j);
+    json_object_end(&j);
+    return 0;
+}
+
+/* --- routes ---------------------------------------------------------------------------------------------------- */
+
+static void write_route(struct json *j, const struct config_route *r, int priority)
+{
+    json_object(j);
+    json_kstr(j, "path", r->id);
+    json_kint(j, "line", r->line);
+    json_key(j, "match");
+    json_array(j);
+    for (size_t i = 0; i < r->n_match; i++) {
+        struct buf text = BUF_INIT;
+        matcher_text(r->match[i], &text);
+        json_str(j, buf_str(&text));
+        buf_free(&text);
+    }
+    json_array_end(j);
+    json_key(j, "receivers");
+    json_array(j);
+    for (size_t i = 0; i < r->n_receivers; i++)
+        json_str(j, r->receivers[i]->name);
+    json_array_end(j);
+    json_key(j, "group_by");
+    json_array(j);
+    if (r->group_by_all)
+        json_str(j, "...");
+    for (size_t i = 0; i < r->n_group_by; i++)
+        json_str(j, r->group_by[i]);
+    json_array_end(j);
+    json_kint(j, "group_wait_ms", route_wait(r, priority));
+    json_kint(j, "group_interval_ms", r->group_interval_ms);
+    json_kint(j, "repeat_interval_ms", r->repeat_interval_ms);
+    json_kbool(j, "continue", r->continue_matching);
+    json_object_end(j);
+}
+
+static void write_silences(struct json *j, const struct notify *n, const struct label *l,
+                           size_t n_labels, int priority, int64_t at_ms)
+{
+    json_key(j, "silenced_by");
+    json_array(j);
+    for (size_t i = 0; i < n->n_silences; i++) {
+        const struct silence *s = &n->silences[i]->s;
+        if (silence_state(s, at_ms) != SILENCE_ACTIVE)
+            continue;
+        if (s->priority != 0 && priority != 0 && priority < s->priority)
+            continue;
+        if (silence_matches(s, l, n_labels, priority))
+            json_str(j, s->short_id);
+    }
+    json_array_end(j);
+}
+
+static void write_routes(struct json *j, const struct notify *n, const struct label *l,
+                         size_t n_labels, int priority)
+{
+    const struct config_route *routes[ROUTES_MAX];
+    size_t count = n->config ? route_find(n->config->root, l, n_labels, priority, routes) : 0;
+
+    json_key(j, "routes");
+    json_array(j);
+    for (size_t i = 0; i < count; i++)
+        write_route(j, routes[i], priority);
+    json_array_end(j);
+}
+
+void notify_explain_route(const struct notify *n, const struct label *l, size_t n_labels,
+                          int priority, int64_t at_ms, struct buf *out)
+{
+    struct json j = json_into(out);
+
+    json_object(&j);
+    write_routes(&j, n, l, n_labels, priority);
+    write_silences(&j, n, l, n_labels, priority, at_ms);
+    json_object_end(&j);
+}
+
+void notify_explain_alert(const struct notify *n, const struct alert *a, struct buf *out)
+{
+    const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
+    struct buf key = BUF_INIT;
+    struct json j = json_into(out);
+    const struct member *m = NULL;
+
+    if (a->labels) {
+        alert_key(a->origin, a->labels, a->n_labels, &key);
+        m = buf_ok(&key) ? map_gets(n->members, buf_str(&key)) : NULL;
+    }
+    buf_free(&key);
+    json_object(&j);
+    if (d && !d->notify)
+        json_kstr(&j, "nowhere", "its rule has notify = false");
+    if (d && d->shadow)
+        json_kstr(&j, "nowhere", "its rule runs in shadow");
+    if (a->state.firing == 0)
+        json_kstr(&j, "nowhere", "it does not fire");
+    if (a->labels) {
+        write_routes(&j, n, a->labels, a->n_labels, a->state.firing);
+        write_silences(&j, n, a->labels, a->n_labels, a->state.firing, now_of(n));
+    }
+    json_kbool(&j, "suppressed", a->suppressed);
+    json_key(&j, "incidents");
+    json_array(&j);
+    for (; m; m = m->next_same) {
+        json_object(&j);
+        write_incident_head(&j, m->incident);
+        json_key(&j, "lanes");
+        json_array(&j);
+        for (size_t i = 0; i < m->incident->n_entries; i++)
+            write_delivery(&j, m->incident->entries[i], now_of(n));
+        json_array_end(&j);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_object_end(&j);
+}
+
+/* --- deliveries ----------------------------------------------------------------------------------------------------- */
+
+static bool notable(const struct entry *e)
+{
+    return e->state == ENTRY_CLAIMED || e->state == ENTRY_RETRYING || e->state == ENTRY_DEAD ||
+           e->fell_back;
+}
+
+static int newest_first(const void *pa, const void *pb)
+{
+    uint64_t a = (*(struct incident *const *)pa)->number,
+             b = (*(struct incident *const *)pb)->number;
+
+    return (a < b) - (a > b);
+}
+
+void notify_deliveries_json(const struct notify *n, bool all, size_t limit, struct buf *out)
+{
+    struct incident **list = mem_alloc((n->n_open + n->n_kept + 1) * sizeof *list);
+    struct json j = json_into(out);
+    size_t count = 0;
+
+    json_array(&j);
+    for (size_t i = 0; list && i < n->n_open; i++)
+        list[count++] = n->open[i];
+    for (size_t i = 0; list && i < n->n_kept; i++)
+        if (n->kept[i]->n_entries > 0)
+            list[count++] = n->kept[i];
+    if (list)
+        qsort(list, count, sizeof *list, newest_first);
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < list[i]->n_entries && limit > 0; k++) {
+            const struct entry *e = list[i]->entries[k];
+            if (!notable(e) && !(all && list[i]->settled_ms == 0))
+                continue;
+            write_delivery(&j, e, now_of(n));
+            limit--;
+        }
+    json_array_end(&j);
+    mem_free(list);
+}
+
+int notify_delivery_json(const struct notify *n, uint64_t incident, const char *lane,
+                         struct buf *out)
+{
+    const struct incident *inc = incident_by_number(n, incident);
+    const struct lane *l = map_gets(n->lanes, lane);
+    const struct entry *e = inc && l ? entry_find(inc, l) : NULL;
+    struct json j = json_into(out);
+
+    if (!e)
+        return -1;
+    write_delivery(&j, e, now_of(n));
+    return 0;
+}

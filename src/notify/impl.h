@@ -1,0 +1,373 @@
+/* Inside of notify: the records and who works on them. Shared by the files of this room only.
+ *
+ *   known alerts ──► members of incidents ──► desired (pure) ──► plan per ledger entry
+ *                        ▲ held by hooks              │
+ *                        │ (silences, unless)         ▼
+ *   ledger entry: told, owed ◄── commit ◄── deliver ◄── claim
+ *
+ * Whatever changes marks incidents for review; a review computes every entry's plan and when it
+ * is due. Reviews run once a turn, so that a thousand alerts of one group cost one of them. */
+#ifndef TOCSIN_NOTIFY_IMPL_H
+#define TOCSIN_NOTIFY_IMPL_H
+
+#include <stddef.h>
+
+#include "base/json.h"
+#include "base/map.h"
+#include "tocsin/config.h"
+#include "tocsin/notify.h"
+
+#define MEMBERS_MAX      10000 /* alerts of one incident; more are counted and left out */
+#define LANES_MAX        64    /* entries of one incident: receivers times channels */
+#define ERROR_MAX        300
+#define DATA_MAX         2048
+#define WHY_MAX          4096
+#define STARTS_MAX       16384 /* alert starts kept for "14 in 7 days" */
+#define WEEK_MS          (INT64_C(7) * 24 * 3600 * 1000)
+#define DAY_MS           (INT64_C(24) * 3600 * 1000)
+#define SILENCE_KEEP_MS  (5 * DAY_MS) /* as Alertmanager's retention */
+#define RETRY_DEFAULT_MS 10000
+
+enum hold { HOLD_NONE, HOLD_UNLESS, HOLD_SILENCE };
+extern const char *const hold_names[];
+
+struct incident;
+struct entry;
+
+/* One channel of one receiver. Lives as long as an entry names it. */
+struct lane {
+    char *name, *receiver, *channel;
+    size_t index;                         /* of the channel in the receiver */
+    const struct config_receiver *config; /* NULL: gone from the configuration */
+    const struct config_channel *options;
+    bool edits, told_due; /* told_due: deliver is to be told at the end of this run */
+    struct entry **due;   /* entries that may be claimed now, in no order */
+    size_t n_due, cap_due;
+};
+
+/* An alert as one incident knows it. */
+struct member {
+    uint32_t n; /* number within the incident, never used again */
+    struct incident *incident;
+    struct member *next_same; /* the same alert in other incidents */
+    char *key;                /* origin + labels without severity: its identity */
+    char *origin;
+    struct label *labels; /* one block; sorted */
+    size_t n_labels;
+    struct rule_pair *annotations; /* one block */
+    size_t n_annotations;
+    uint64_t fingerprint;
+    bool firing, suppressed, has_value, has_threshold;
+    bool moved; /* ended here because it is routed to other incidents */
+    int priority;
+    double value, peak, threshold;
+    enum unit unit;
+    char *unit_name;
+    int64_t starts_ms, ends_ms, nodata_ms;
+    char *end_reason, *why;
+    enum hold hold;
+    char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */
+    int64_t held_ms;
+    int64_t visible_ms; /* fires and is not held since then, 0: is not */
+    int64_t raised_ms;  /* its priority changed, last */
+    int64_t routed_ms;  /* its routes changed, last */
+    int64_t freed_ms;   /* a hold ended with it still on, last */
+    char freed_by[UUID_LEN + 1];
+    const struct config_route **routes; /* that lead it here; of the present configuration */
+    size_t n_routes;
+    uint64_t epoch; /* of the silences when `hold` was computed, 0: compute again */
+};
+
+struct told {
+    uint32_t n;
+    int priority;
+    int64_t starts_ms, told_ms;
+};
+struct owed { /* a firing that became due and was not delivered yet */
+    uint32_t n;
+    int64_t due_ms;
+};
+
+enum entry_state {
+    ENTRY_IDLE,
+    ENTRY_WAITING,
+    ENTRY_DUE,
+    ENTRY_CLAIMED,
+    ENTRY_RETRYING,
+    ENTRY_DEAD
+};
+extern const char *const entry_state_names[];
+
+/* The ledger: what one lane was told of one incident, and what it is owed. */
+struct entry {
+    struct incident *incident;
+    struct lane *lane;
+    char *field; /* "payments-oncall/slack|412" */
+    struct told *told;
+    size_t n_told, cap_told;
+    struct owed *owed;
+    size_t n_owed, cap_owed;
+    enum entry_state state;
+    enum notice_reason reason; /* of the plan, or of the last message when idle */
+    uint64_t seq;
+    uint64_t digest,
+        dead_digest;           /* of the content claimed last and not delivered; of the dead one */
+    int64_t first_ms, last_ms; /* delivered */
+    int64_t sent_ms;           /* claim of the last one that was delivered */
+    int64_t due_ms;            /* of the plan, 0: nothing is due */
+    int64_t since_ms;          /* what is owed now became due then, 0 */
+    int64_t not_before_ms;     /* the next try after a failure, 0 */
+    int64_t claimed_ms, dead_ms;
+    int64_t told_ack_ms; /* the acknowledgement it knows of */
+    int attempts;
+    bool uncertain;     /* a send of unknown fate */
+    bool fell_back;     /* the fallback owes it as well */
+    char *fallback_for; /* NULL: its own */
+    char *error, *data;
+    bool dirty, in_due;
+    int64_t mirrored_ms; /* score in tocsin:{c}:due */
+};
+
+struct incident {
+    uint64_t number;
+    char *key; /* names and values of its group labels; unique among open ones */
+    struct label *labels;
+    size_t n_labels;
+    int64_t opened_ms, ended_ms, settled_ms;
+    uint64_t previous;
+    int64_t previous_ms, previous_for_ms;
+    int priority;
+    char *ack_who, *ack_note, *ack_origin;
+    int64_t ack_ms, ack_until_ms; /* ack_ms 0: nobody has it */
+    int64_t ack_ended_ms;         /* the last one ran out then */
+    struct member **members;
+    size_t n_members, cap_members;
+    uint32_t next_n;
+    struct entry *entries[LANES_MAX];
+    size_t n_entries;
+    int64_t next_ms; /* when it must be reviewed for time alone, 0: never */
+    size_t heap_at;  /* place in the heap + 1, 0: not in it */
+    bool dirty, marked;
+};
+
+struct start { /* of the ring of recent starts */
+    int64_t at_ms;
+    struct label *labels;
+    size_t n_labels;
+};
+
+struct notify {
+    struct notify_options o;
+    const struct config *config;
+    struct store_table *groups, *ledger, *silences_table;
+    struct timer *timer;
+    bool deferred, closing, running, degraded;
+    struct map *lanes;      /* name -> struct lane */
+    struct map *by_number;  /* 8 bytes -> struct incident */
+    struct map *by_key;     /* key -> the open incident of that group */
+    struct map *last_of;    /* key -> the last ended incident that is kept */
+    struct map *members;    /* alert key -> struct member, those of open incidents */
+    struct incident **open; /* not settled */
+    size_t n_open, cap_open;
+    struct incident **kept; /* settled, oldest first from kept_at */
+    size_t n_kept, cap_kept;
+    struct incident **marked; /* to be reviewed */
+    size_t n_marked, cap_marked;
+    struct incident **heap; /* by next_ms */
+    size_t n_heap, cap_heap;
+    uint64_t next_number, next_silence;
+    int64_t born_ms; /* starts are known since then */
+    struct silence_record **silences;
+    size_t n_silences, cap_silences;
+    uint64_t epoch;          /* changes whenever a silence begins, ends or changes */
+    int64_t silence_next_ms; /* the next begin or end of one */
+    int64_t sweep_ms;        /* next look for what is too old */
+    struct start *starts;    /* ring */
+    size_t n_starts, starts_at;
+    struct notify_stats stats;
+    struct pending_entry { /* of the ledger, until the incidents are there */
+        char *json;
+        size_t len;
+    } * pending;
+    size_t n_pending, cap_pending;
+    struct buf scratch;
+    const char **answer_ids, **answer_receivers; /* of notify_standing() */
+};
+
+struct silence_record {
+    struct silence s;  /* first: what the door shows */
+    bool begun, ended; /* as told to the audit stream and seen by the epoch */
+    bool dirty;
+};
+
+int64_t now_of(const struct notify *n);
+void notify_run_soon(struct notify *n); /* at the end of the turn, when there is a loop */
+
+/* --- route.c: pure ------------------------------------------------------------------------------- */
+#define ROUTES_MAX 64
+/* Routes that an alert reaches, in tree order; labels include severity, `priority` is matched as
+ * the label "priority". Returns how many, at most ROUTES_MAX. */
+size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
+                  const struct config_route **out);
+/* The labels a route groups by, of an alert (views into `l`); and the incident's key. */
+size_t route_group(const struct config_route *r, const struct label *l, size_t n, struct label *out,
+                   size_t max);
+void route_key(const struct config_route *r, const struct label *group, size_t n, struct buf *out);
+int64_t route_wait(const struct config_route *r, int priority);
+bool route_reaches(const struct config_route *r, const struct lane *lane);
+
+/* --- member.c ------------------------------------------------------------------------------------- */
+struct member *member_new(struct incident *inc,
+                          const char *key); /* joins it; NULL: bound, memory */
+void member_free(struct member *m);
+int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
+void member_values(struct member *m, const struct alert *a);
+struct label *labels_dup(const struct label *l, size_t n); /* one block, mem_free() */
+struct rule_pair *pairs_dup(const struct rule_pair *p, size_t n);
+uint64_t member_fingerprint(const struct member *m);
+void alert_key(const char *origin, const struct label *l, size_t n, struct buf *out);
+void text_set(char **to, const char *text,
+              size_t max); /* NULL: none; keeps the old without memory */
+
+/* --- incident.c ----------------------------------------------------------------------------------- */
+struct incident *incident_new(struct notify *n, uint64_t number);
+struct incident *incident_open(struct notify *n, const char *key, const struct label *l,
+                               size_t n_labels, int64_t at_ms);
+struct incident *incident_by_number(const struct notify *n, uint64_t number);
+int incident_list(struct notify *n, struct incident *inc); /* into open or kept, maps */
+void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms);
+void incident_free(struct notify *n, struct incident *inc);
+void incident_mark(struct notify *n, struct incident *inc);
+void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
+struct incident *heap_top(const struct notify *n);
+void incidents_sweep(struct notify *n, int64_t at_ms);
+struct member *incident_member(const struct incident *inc, uint32_t n);
+bool incident_acked(const struct incident *inc, int64_t at_ms);
+
+/* --- intake.c ------------------------------------------------------------------------------------- */
+void intake_alert(struct notify *n, const struct alert *a, int64_t at_ms);
+void notify_reroute(struct notify *n,
+                    int64_t at_ms); /* every alert, by the present configuration */
+void intake_reroute(struct notify *n, struct member *m, int64_t at_ms);
+void intake_end(struct notify *n, struct member *m, const char *reason, int64_t at_ms);
+void starts_add(struct notify *n, const struct member *m);
+bool starts_oldest(const struct notify *n, int64_t *at_ms);
+
+/* --- holds.c: what holds messages back ------------------------------------------------------------ */
+/* Looks again at what holds a member; notes when a hold ended with it still on. */
+void hold_update(struct notify *n, struct member *m, int64_t at_ms);
+enum hold hold_now(const struct notify *n, const struct member *m, int64_t at_ms,
+                   const struct silence **by);
+
+/* --- desired.c: pure ------------------------------------------------------------------------------ */
+enum item_kind {
+    ITEM_STILL,
+    ITEM_NEW,
+    ITEM_RAISED,
+    ITEM_LOWERED,
+    ITEM_FREED,
+    ITEM_RESOLVED,
+    ITEM_MISSED,
+    ITEM_MOVED
+};
+struct item {
+    struct member *m;
+    enum item_kind kind;
+    int told_priority;
+};
+struct plan {
+    int64_t due_ms; /* 0: nothing to say */
+    enum notice_reason reason;
+    bool firing; /* something stays on for this lane after it */
+    int priority;
+    size_t n_items, n_firing;
+    struct item *items; /* what the message is about; NULL when only the plan was asked for */
+    uint64_t digest;
+    int64_t repeat_ms; /* the next reminder, 0: none */
+    uint32_t n_held;   /* routed here, firing, and held */
+    const char *freed_by;
+};
+/* What the lane should be told, and when. `items` has room for all members, or is NULL. */
+void desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out);
+bool entry_routes(const struct entry *e, const struct member *m);
+const struct config_route *entry_route(const struct entry *e, const struct member *m);
+
+/* --- ledger.c ------------------------------------------------------------------------------------- */
+struct lane *lane_get(struct notify *n, const char *name);
+int lanes_configure(struct notify *n);
+void lane_free(struct lane *l);
+struct entry *entry_find(const struct incident *inc, const struct lane *lane);
+struct entry *entry_get(struct notify *n, struct incident *inc, struct lane *lane);
+void entry_drop(struct notify *n, struct entry *e); /* out of its incident and the store */
+void entry_release(struct entry *e);
+struct told *told_find(const struct entry *e, uint32_t n);
+struct owed *owed_find(const struct entry *e, uint32_t n);
+int told_put(struct entry *e, const struct told *t);
+void told_remove(struct entry *e, uint32_t n);
+int owed_put(struct entry *e, uint32_t n, int64_t due_ms);
+void owed_remove(struct entry *e, uint32_t n);
+bool entry_settled(const struct entry *e);
+bool entry_failing(const struct entry *e);
+void entry_set_due(struct notify *n, struct entry *e, bool due);
+void entry_mirror(struct notify *n, struct entry *e);
+void entry_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
+                  int64_t at_ms);
+
+/* --- review.c ------------------------------------------------------------------------------------- */
+void review(struct notify *n, struct incident *inc, int64_t at_ms);
+void entry_fall_back(struct notify *n, struct entry *e, int64_t at_ms);
+
+/* --- notice.c ------------------------------------------------------------------------------------- */
+struct claim {     /* behind notice.memory */
+    struct block { /* the notice's strings and lists */
+        struct block *next;
+        size_t used, size;
+        max_align_t data[];
+    } * blocks;
+    struct entry *entry;
+    struct notify *notify;
+    size_t n_items;
+    struct item_told {
+        uint32_t n;
+        enum item_kind kind;
+        int priority;
+        int64_t starts_ms;
+    } * items;
+    uint64_t digest;
+    int64_t ack_ms;
+};
+struct notice *notice_build(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms);
+
+/* --- silence.c ------------------------------------------------------------------------------------ */
+bool silence_holds(const struct silence *s, const struct member *m, int64_t at_ms);
+bool silence_matches(const struct silence *s, const struct label *l, size_t n, int priority);
+void silences_tick(struct notify *n, int64_t at_ms);
+void silences_end_with(struct notify *n, uint64_t incident);
+void silence_free(struct silence_record *r);
+int silence_add(struct notify *n, struct silence_record *r);
+void silence_store(struct notify *n, struct silence_record *r);
+struct silence_record *silence_by_id(const struct notify *n, const char *id);
+bool matchers_allow(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
+                    int priority);
+
+/* --- record.c, restore.c: what stands in Redis ---------------------------------------------------- */
+void incident_store(struct notify *n, struct incident *inc);
+void entry_store(struct notify *n, struct entry *e);
+void numbers_store(struct notify *n);
+void silence_write(const struct silence *s, struct json *j);
+int restore_incident(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
+int restore_entry(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
+int restore_silence(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
+void audit(struct notify *n, int64_t at_ms, const char *who, const char *what, uint64_t incident,
+           const char *detail);
+void write_labels(struct json *j, const char *key, const struct label *l, size_t n);
+void write_time(struct json *j, const char *key, int64_t at_ms); /* nothing when 0 */
+
+/* --- view.c, explain.c: answers ------------------------------------------------------------------ */
+void write_incident_head(struct json *j, const struct incident *inc);
+void write_delivery(struct json *j, const struct entry *e, int64_t at_ms);
+
+/* --- people.c -------------------------------------------------------------------------------------- */
+bool in_scope(const struct actor *a, const struct incident *inc);
+
+#endif

@@ -1,0 +1,278 @@
+/* Incidents: numbers, lists, and when each must be reviewed. */
+#include "notify/impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+struct incident *incident_by_number(const struct notify *n, uint64_t number)
+{
+    return map_get(n->by_number, &number, sizeof number);
+}
+
+struct incident *incident_new(struct notify *n, uint64_t number)
+{
+    struct incident *inc = mem_zalloc(sizeof *inc);
+
+    size_t total = map_count(n->by_number) + 1;
+
+    if (!inc)
+        return NULL;
+    inc->number = number;
+    /* room for all in these two: marking and scheduling cannot fail later */
+    if (mem_grow((void **)&n->marked, &n->cap_marked, total, sizeof *n->marked) == 0 &&
+        mem_grow((void **)&n->heap, &n->cap_heap, total, sizeof *n->heap) == 0 &&
+        map_put(n->by_number, &number, sizeof number, inc, NULL) == 0)
+        return inc;
+    mem_free(inc);
+    return NULL;
+}
+
+/* The open incident of a group stands under its key; one that has ended long ago stays listed
+ * until its lanes are settled, but a new one takes its place there. */
+int incident_list(struct notify *n, struct incident *inc)
+{
+    if (mem_grow((void **)&n->open, &n->cap_open, n->n_open + 1, sizeof *n->open))
+        return -1;
+    n->open[n->n_open++] = inc;
+    return 0;
+}
+
+struct incident *incident_open(struct notify *n, const char *key, const struct label *l,
+                               size_t n_labels, int64_t at_ms)
+{
+    struct incident *inc = incident_new(n, n->next_number);
+    const struct incident *last = map_gets(n->last_of, key);
+
+    if (!inc)
+        return NULL;
+    inc->opened_ms = at_ms;
+    inc->key = mem_strdup(key);
+    inc->labels = labels_dup(l, n_labels);
+    inc->n_labels = n_labels;
+    if (!inc->key || !inc->labels || incident_list(n, inc)) {
+        incident_free(n, inc);
+        return NULL;
+    }
+    if (map_puts(n->by_key, key, inc, NULL)) {
+        n->n_open--;
+        incident_free(n, inc);
+        return NULL;
+    }
+    if (last) {
+        inc->previous = last->number;
+        inc->previous_ms = last->opened_ms;
+        inc->previous_for_ms = last->ended_ms - last->opened_ms;
+    }
+    n->next_number++;
+    numbers_store(n);
+    inc->dirty = true;
+    return inc;
+}
+
+struct member *incident_member(const struct incident *inc, uint32_t n)
+{
+    size_t low = 0, high = inc->n_members;
+
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (inc->members[mid]->n == n)
+            return inc->members[mid];
+        if (inc->members[mid]->n < n)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return NULL;
+}
+
+bool incident_acked(const struct incident *inc, int64_t at_ms)
+{
+    return inc->ack_ms != 0 && (inc->ack_until_ms == 0 || at_ms < inc->ack_until_ms);
+}
+
+/* --- the heap of next reviews ---------------------------------------------------------------------- */
+
+static void heap_place(struct notify *n, size_t i, struct incident *inc)
+{
+    n->heap[i] = inc;
+    inc->heap_at = i + 1;
+}
+
+static void heap_up(struct notify *n, size_t i)
+{
+    struct incident *inc = n->heap[i];
+
+    for (; i > 0 && n->heap[(i - 1) / 2]->next_ms > inc->next_ms; i = (i - 1) / 2)
+        heap_place(n, i, n->heap[(i - 1) / 2]);
+    heap_place(n, i, inc);
+}
+
+static void heap_down(struct notify *n, size_t i)
+{
+    struct incident *inc = n->heap[i];
+
+    for (;;) {
+        size_t c = 2 * i + 1;
+        if (c >= n->n_heap)
+            break;
+        if (c + 1 < n->n_heap && n->heap[c + 1]->next_ms < n->heap[c]->next_ms)
+            c++;
+        if (n->heap[c]->next_ms >= inc->next_ms)
+            break;
+        heap_place(n, i, n->heap[c]);
+        i = c;
+    }
+    heap_place(n, i, inc);
+}
+
+static void heap_remove(struct notify *n, struct incident *inc)
+{
+    size_t i = inc->heap_at - 1;
+    struct incident *last = n->heap[--n->n_heap];
+
+    inc->heap_at = 0;
+    if (last == inc)
+        return;
+    heap_place(n, i, last);
+    heap_up(n, i);
+    heap_down(n, last->heap_at - 1);
+}
+
+struct incident *heap_top(const struct notify *n)
+{
+    return n->n_heap ? n->heap[0] : NULL;
+}
+
+void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    if (inc->heap_at)
+        heap_remove(n, inc);
+    inc->next_ms = at_ms;
+    if (at_ms == 0)
+        return;
+    heap_place(n, n->n_heap, inc);
+    heap_up(n, n->n_heap++);
+}
+
+void incident_mark(struct notify *n, struct incident *inc)
+{
+    if (inc->marked)
+        return;
+    inc->marked = true;
+    n->marked[n->n_marked++] = inc;
+}
+
+/* --- the end of one -------------------------------------------------------------------------------- */
+
+static void forget_member(struct notify *n, struct member *m)
+{
+    struct member *head = map_gets(n->members, m->key), **at = &head;
+
+    for (; *at && *at != m; at = &(*at)->next_same)
+        continue;
+    if (!*at)
+        return;
+    *at = m->next_same;
+    m->next_same = NULL;
+    if (!head)
+        map_removes(n->members, m->key);
+    else if (map_puts(n->members, m->key, head, NULL))
+        map_removes(n->members, m->key); /* replacing allocates nothing: not reached */
+}
+
+static void list_remove(struct incident **list, size_t *count, const struct incident *inc)
+{
+    for (size_t i = 0; i < *count; i++)
+        if (list[i] == inc) {
+            memmove(list + i, list + i + 1, (*count - i - 1) * sizeof *list);
+            (*count)--;
+            return;
+        }
+}
+
+/* Everybody was told everything: it is history now. */
+void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    if (mem_grow((void **)&n->kept, &n->cap_kept, n->n_kept + 1, sizeof *n->kept))
+        return;
+    list_remove(n->open, &n->n_open, inc);
+    if (map_gets(n->by_key, inc->key) == inc)
+        map_removes(n->by_key, inc->key);
+    for (size_t i = 0; i < inc->n_members; i++) {
+        forget_member(n, inc->members[i]);
+        text_set(&inc->members[i]->why, NULL, 0);
+    }
+    inc->settled_ms = at_ms;
+    inc->dirty = true;
+    n->kept[n->n_kept++] = inc;
+    if (map_puts(n->last_of, inc->key, inc, NULL))
+        return; /* only "previous" will be missing */
+}
+
+void incident_free(struct notify *n, struct incident *inc)
+{
+    if (inc->heap_at)
+        heap_remove(n, inc);
+    map_remove(n->by_number, &inc->number, sizeof inc->number);
+    if (inc->key && map_gets(n->last_of, inc->key) == inc)
+        map_removes(n->last_of, inc->key);
+    for (size_t i = 0; i < n->n_marked; i++)
+        if (n->marked[i] == inc)
+            n->marked[i] = n->marked[--n->n_marked];
+    for (size_t i = 0; i < inc->n_entries; i++) {
+        entry_set_due(n, inc->entries[i], false);
+        entry_release(inc->entries[i]);
+    }
+    for (size_t i = 0; i < inc->n_members; i++) {
+        if (!inc->settled_ms)
+            forget_member(n, inc->members[i]);
+        member_free(inc->members[i]);
+    }
+    mem_free(inc->members);
+    mem_free(inc->key);
+    mem_free(inc->labels);
+    mem_free(inc->ack_who);
+    mem_free(inc->ack_note);
+    mem_free(inc->ack_origin);
+    mem_free(inc);
+}
+
+static bool is_claimed(const struct incident *inc)
+{
+    for (size_t i = 0; i < inc->n_entries; i++)
+        if (inc->entries[i]->state == ENTRY_CLAIMED)
+            return true;
+    return false;
+}
+
+static void drop(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    char field[24];
+
+    while (inc->n_entries > 0) {
+        struct entry *e = inc->entries[inc->n_entries - 1];
+        while (e->n_owed > 0)
+            entry_expire(n, e, e->owed[0].n, "its incident is too old", at_ms);
+        entry_drop(n, e);
+    }
+    snprintf(field, sizeof field, "%llu", (unsigned long long)inc->number);
+    if (n->groups)
+        store_del(n->groups, field);
+    incident_free(n, inc);
+}
+
+void incidents_sweep(struct notify *n, int64_t at_ms)
+{
+    size_t gone = 0;
+
+    while (gone < n->n_kept && !is_claimed(n->kept[gone]) &&
+           (n->n_kept - gone > n->o.max_incidents ||
+            at_ms - n->kept[gone]->settled_ms > n->o.keep_incidents_ms))
+        drop(n, n->kept[gone++], at_ms);
+    if (gone == 0)
+        return;
+    n->n_kept -= gone;
+    memmove(n->kept, n->kept + gone, n->n_kept * sizeof *n->kept);
+}

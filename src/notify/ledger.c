@@ -1,0 +1,296 @@
+/* The ledger: lanes, and what each was told and is owed of an incident. */
+#include "notify/impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/mem.h"
+
+const char *const entry_state_names[] = {"idle", "waiting", "due", "claimed", "retrying", "dead"};
+
+/* --- lanes ---------------------------------------------------------------------------------------- */
+
+void lane_free(struct lane *l)
+{
+    if (!l)
+        return;
+    mem_free(l->name);
+    mem_free(l->receiver);
+    mem_free(l->channel);
+    mem_free(l->due);
+    mem_free(l);
+}
+
+/* "ops/webhook:2": the second webhook of receiver ops. A receiver's name may hold a slash, a
+ * channel's type may not. */
+struct lane *lane_get(struct notify *n, const char *name)
+{
+    struct lane *l = map_gets(n->lanes, name);
+    const char *slash = strrchr(name, '/'), *colon;
+
+    if (l || !slash)
+        return l;
+    l = mem_zalloc(sizeof *l);
+    if (!l)
+        return NULL;
+    colon = strchr(slash, ':');
+    l->name = mem_strdup(name);
+    l->receiver = mem_dup(name, (size_t)(slash - name));
+    l->channel = mem_dup(slash + 1, colon ? (size_t)(colon - slash - 1) : strlen(slash + 1));
+    if (l->name && l->receiver && l->channel && map_puts(n->lanes, name, l, NULL) == 0)
+        return l;
+    lane_free(l);
+    return NULL;
+}
+
+static int lane_bind(struct notify *n, const struct config_receiver *r, size_t index)
+{
+    const char *type = channel_type_names[r->channels[index].type];
+    struct buf name = BUF_INIT;
+    struct lane *l = NULL;
+    size_t before = 1;
+
+    for (size_t i = 0; i < index; i++)
+        before += r->channels[i].type == r->channels[index].type;
+    buf_addf(&name, "%s/%s", r->name, type);
+    if (before > 1)
+        buf_addf(&name, ":%zu", before);
+    if (buf_ok(&name))
+        l = lane_get(n, name.data);
+    buf_free(&name);
+    if (!l)
+        return -1;
+    l->config = r;
+    l->options = &r->channels[index];
+    l->index = index;
+    l->edits = n->o.edits && n->o.edits(type, n->o.arg);
+    return 0;
+}
+
+int lanes_configure(struct notify *n)
+{
+    struct lane *l;
+    int rc = 0;
+
+    for (size_t at = 0; (l = map_next(n->lanes, &at, NULL, NULL));) {
+        l->config = NULL;
+        l->options = NULL;
+    }
+    for (size_t i = 0; n->config && i < n->config->n_receivers; i++)
+        for (size_t k = 0; k < n->config->receivers[i].n_channels; k++)
+            if (lane_bind(n, &n->config->receivers[i], k))
+                rc = -1;
+    return rc;
+}
+
+/* --- entries -------------------------------------------------------------------------------------- */
+
+struct entry *entry_find(const struct incident *inc, const struct lane *lane)
+{
+    for (size_t i = 0; i < inc->n_entries; i++)
+        if (inc->entries[i]->lane == lane)
+            return inc->entries[i];
+    return NULL;
+}
+
+struct entry *entry_get(struct notify *n, struct incident *inc, struct lane *lane)
+{
+    struct entry *e = entry_find(inc, lane);
+    struct buf field = BUF_INIT;
+
+    if (e)
+        return e;
+    if (inc->n_entries == LANES_MAX) {
+        n->stats.overflow++;
+        return NULL;
+    }
+    e = mem_zalloc(sizeof *e);
+    if (!e)
+        return NULL;
+    buf_addf(&field, "%s|%llu", lane->name, (unsigned long long)inc->number);
+    e->field = buf_take(&field, NULL);
+    if (!e->field) {
+        mem_free(e);
+        return NULL;
+    }
+    e->incident = inc;
+    e->lane = lane;
+    inc->entries[inc->n_entries++] = e;
+    return e;
+}
+
+void entry_release(struct entry *e)
+{
+    mem_free(e->field);
+    mem_free(e->told);
+    mem_free(e->owed);
+    mem_free(e->fallback_for);
+    mem_free(e->error);
+    mem_free(e->data);
+    mem_free(e);
+}
+
+void entry_drop(struct notify *n, struct entry *e)
+{
+    struct incident *inc = e->incident;
+
+    entry_set_due(n, e, false);
+    e->due_ms = 0;
+    entry_mirror(n, e);
+    for (size_t i = 0; i < inc->n_entries; i++)
+        if (inc->entries[i] == e) {
+            inc->entries[i] = inc->entries[--inc->n_entries];
+            break;
+        }
+    if (n->ledger)
+        store_del(n->ledger, e->field);
+    entry_release(e);
+}
+
+/* Both lists are sorted by the member's number, so that a storm of thousands stays quick. */
+static int by_n(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+struct told *told_find(const struct entry *e, uint32_t n)
+{
+    return e->n_told ? bsearch(&n, e->told, e->n_told, sizeof *e->told, by_n) : NULL;
+}
+
+struct owed *owed_find(const struct entry *e, uint32_t n)
+{
+    return e->n_owed ? bsearch(&n, e->owed, e->n_owed, sizeof *e->owed, by_n) : NULL;
+}
+
+/* Where a number that is not in the list goes. */
+static size_t place(const void *list, size_t count, size_t size, uint32_t n)
+{
+    size_t i = count;
+
+    while (i > 0 && *(const uint32_t *)((const char *)list + (i - 1) * size) > n)
+        i--;
+    return i;
+}
+
+int told_put(struct entry *e, const struct told *t)
+{
+    struct told *old = told_find(e, t->n);
+    size_t i;
+
+    e->dirty = true;
+    if (old) {
+        *old = *t;
+        return 0;
+    }
+    if (mem_grow((void **)&e->told, &e->cap_told, e->n_told + 1, sizeof *e->told))
+        return -1;
+    i = place(e->told, e->n_told, sizeof *e->told, t->n);
+    memmove(e->told + i + 1, e->told + i, (e->n_told - i) * sizeof *e->told);
+    e->told[i] = *t;
+    e->n_told++;
+    return 0;
+}
+
+void told_remove(struct entry *e, uint32_t n)
+{
+    struct told *t = told_find(e, n);
+
+    if (!t)
+        return;
+    e->dirty = true;
+    e->n_told--;
+    memmove(t, t + 1, (size_t)(e->told + e->n_told - t) * sizeof *t);
+}
+
+int owed_put(struct entry *e, uint32_t n, int64_t due_ms)
+{
+    size_t i;
+
+    if (owed_find(e, n))
+        return 0;
+    if (mem_grow((void **)&e->owed, &e->cap_owed, e->n_owed + 1, sizeof *e->owed))
+        return -1;
+    i = place(e->owed, e->n_owed, sizeof *e->owed, n);
+    memmove(e->owed + i + 1, e->owed + i, (e->n_owed - i) * sizeof *e->owed);
+    e->owed[i] = (struct owed){n, due_ms};
+    e->n_owed++;
+    e->dirty = true;
+    return 0;
+}
+
+void owed_remove(struct entry *e, uint32_t n)
+{
+    struct owed *o = owed_find(e, n);
+
+    if (!o)
+        return;
+    e->dirty = true;
+    e->n_owed--;
+    memmove(o, o + 1, (size_t)(e->owed + e->n_owed - o) * sizeof *o);
+}
+
+bool entry_settled(const struct entry *e)
+{
+    return e->n_told == 0 && e->n_owed == 0 && e->state != ENTRY_CLAIMED;
+}
+
+/* Its fallback stands in for it. */
+bool entry_failing(const struct entry *e)
+{
+    return e->fell_back;
+}
+
+void entry_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
+                  int64_t at_ms)
+{
+    const struct member *m = incident_member(e->incident, member);
+    struct buf text = BUF_INIT;
+
+    buf_addf(&text, "%s: not told of %s: %s", e->lane->name, m ? m->key : "an alert", why);
+    audit(n, at_ms, "tocsin", "expired", e->incident->number, buf_str(&text));
+    buf_free(&text);
+    n->stats.expired++;
+    owed_remove(e, member);
+    told_remove(e, member);
+}
+
+/* --- what is due ----------------------------------------------------------------------------------- */
+
+void entry_set_due(struct notify *n, struct entry *e, bool due)
+{
+    struct lane *l = e->lane;
+
+    if (due == e->in_due)
+        return;
+    if (due) {
+        if (mem_grow((void **)&l->due, &l->cap_due, l->n_due + 1, sizeof *l->due)) {
+            incident_mark(n, e->incident); /* once more when there is memory */
+            return;
+        }
+        l->due[l->n_due++] = e;
+        l->told_due = true;
+    } else {
+        for (size_t i = 0; i < l->n_due; i++)
+            if (l->due[i] == e) {
+                l->due[i] = l->due[--l->n_due];
+                break;
+            }
+    }
+    e->in_due = due;
+}
+
+/* The sorted set in Redis is for people and other workers: it follows, it decides nothing. */
+void entry_mirror(struct notify *n, struct entry *e)
+{
+    if (!n->o.store || e->mirrored_ms == e->due_ms)
+        return;
+    if (e->due_ms)
+        store_zadd(n->o.store, KEY_DUE, e->field, e->due_ms);
+    else
+        store_zrem(n->o.store, KEY_DUE, e->field);
+    e->mirrored_ms = e->due_ms;
+}

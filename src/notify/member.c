@@ -1,0 +1,163 @@
+/* Alerts as incidents know them: copies, since an alert may be freed once it has ended. */
+#include "notify/impl.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+void text_set(char **to, const char *text, size_t max)
+{
+    char *copy = NULL;
+
+    if (text && text[0]) {
+        size_t len = strlen(text);
+        copy = mem_dup(text, len > max ? text_utf8_cut(text, len, max) : len);
+        if (!copy)
+            return;
+    }
+    mem_free(*to);
+    *to = copy;
+}
+
+struct label *labels_dup(const struct label *l, size_t n)
+{
+    size_t bytes = n * sizeof *l + 1;
+    struct label *out;
+    char *p;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += (size_t)l[i].name_len + l[i].value_len + 2;
+    out = mem_alloc(bytes);
+    if (!out)
+        return NULL;
+    p = (char *)(out + n);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = l[i];
+        out[i].name = memcpy(p, l[i].name, l[i].name_len);
+        p += l[i].name_len;
+        *p++ = '\0';
+        out[i].value = memcpy(p, l[i].value, l[i].value_len);
+        p += l[i].value_len;
+        *p++ = '\0';
+    }
+    return out;
+}
+
+struct rule_pair *pairs_dup(const struct rule_pair *pairs, size_t n)
+{
+    size_t bytes = n * sizeof *pairs + 1;
+    struct rule_pair *out;
+    char *p;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += strlen(pairs[i].name) + strlen(pairs[i].value) + 2;
+    out = mem_alloc(bytes);
+    if (!out)
+        return NULL;
+    p = (char *)(out + n);
+    for (size_t i = 0; i < n; i++) {
+        out[i].name = p;
+        p = stpcpy(p, pairs[i].name) + 1;
+        out[i].value = p;
+        p = stpcpy(p, pairs[i].value) + 1;
+    }
+    return out;
+}
+
+/* Alertmanager's, of the labels without priority and severity: the identity that the book has. */
+uint64_t member_fingerprint(const struct member *m)
+{
+    struct label kept[2 * LABELS_MAX + 8];
+    size_t k = 0;
+
+    for (size_t i = 0; i < m->n_labels && k < sizeof kept / sizeof *kept; i++)
+        if (strcmp(m->labels[i].name, "severity") != 0 &&
+            strcmp(m->labels[i].name, "priority") != 0)
+            kept[k++] = m->labels[i];
+    return labels_fingerprint(kept, k);
+}
+
+void alert_key(const char *origin, const struct label *l, size_t n, struct buf *out)
+{
+    struct label kept[2 * LABELS_MAX + 8];
+    size_t k = 0;
+
+    for (size_t i = 0; i < n && k < sizeof kept / sizeof *kept; i++)
+        if (strcmp(l[i].name, "severity") != 0 && strcmp(l[i].name, "priority") != 0)
+            kept[k++] = l[i];
+    buf_adds(out, origin);
+    labels_text(kept, k, out);
+}
+
+struct member *member_new(struct incident *inc, const char *key)
+{
+    struct member *m;
+
+    if (inc->n_members >= MEMBERS_MAX)
+        return NULL;
+    if (mem_grow((void **)&inc->members, &inc->cap_members, inc->n_members + 1,
+                 sizeof *inc->members))
+        return NULL;
+    m = mem_zalloc(sizeof *m);
+    if (!m || !(m->key = mem_strdup(key))) {
+        mem_free(m);
+        return NULL;
+    }
+    m->incident = inc;
+    m->n = ++inc->next_n;
+    inc->members[inc->n_members++] = m;
+    return m;
+}
+
+void member_free(struct member *m)
+{
+    mem_free(m->key);
+    mem_free(m->origin);
+    mem_free(m->labels);
+    mem_free(m->annotations);
+    mem_free(m->unit_name);
+    mem_free(m->end_reason);
+    mem_free(m->why);
+    mem_free(m->routes);
+    mem_free(m);
+}
+
+void member_values(struct member *m, const struct alert *a)
+{
+    m->has_value = a->has_value;
+    m->value = a->value;
+    if (a->state.firing)
+        m->peak = a->peak;
+    m->has_threshold = a->has_threshold;
+    m->threshold = a->threshold;
+    m->unit = a->unit;
+    m->nodata_ms = a->state.nodata_ms;
+    m->suppressed = a->suppressed;
+}
+
+int member_copy(struct member *m, const struct alert *a)
+{
+    struct label *labels = labels_dup(a->labels, a->n_labels);
+    struct rule_pair *annotations = pairs_dup(a->annotations, a->n_annotations);
+    const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
+
+    if (!labels || !annotations) {
+        mem_free(labels);
+        mem_free(annotations);
+        return -1;
+    }
+    mem_free(m->labels);
+    mem_free(m->annotations);
+    m->labels = labels;
+    m->n_labels = a->n_labels;
+    m->annotations = annotations;
+    m->n_annotations = a->n_annotations;
+    m->fingerprint = a->fingerprint;
+    text_set(&m->origin, a->origin, 256);
+    text_set(&m->why, a->why, WHY_MAX);
+    if (d)
+        text_set(&m->unit_name, d->unit, 32);
+    member_values(m, a);
+    m->epoch = 0;
+    return 0;
+}

@@ -1,0 +1,295 @@
+/* Notify as a whole: made, started, configured, run. */
+#include "notify/impl.h"
+
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+
+#define SWEEP_EVERY_MS (10 * 60 * 1000)
+
+int64_t now_of(const struct notify *n)
+{
+    return clock_wall_ms(n->o.clock);
+}
+
+/* --- tables are written again ------------------------------------------------------------------------- */
+
+static void each_incident(struct notify *n, void (*each)(struct notify *n, struct incident *inc))
+{
+    for (size_t i = 0; i < n->n_open; i++)
+        each(n, n->open[i]);
+    for (size_t i = 0; i < n->n_kept; i++)
+        each(n, n->kept[i]);
+}
+
+static void store_entries(struct notify *n, struct incident *inc)
+{
+    for (size_t i = 0; i < inc->n_entries; i++) {
+        struct entry *e = inc->entries[i];
+        entry_store(n, e);
+        e->mirrored_ms = 0; /* the sorted set was cleared as well */
+        entry_mirror(n, e);
+    }
+}
+
+static void rewrite_groups(struct store_table *t, void *arg)
+{
+    (void)t;
+    each_incident(arg, incident_store);
+    numbers_store(arg);
+}
+
+static void rewrite_ledger(struct store_table *t, void *arg)
+{
+    (void)t;
+    each_incident(arg, store_entries);
+}
+
+static void rewrite_silences(struct store_table *t, void *arg)
+{
+    struct notify *n = arg;
+
+    (void)t;
+    for (size_t i = 0; i < n->n_silences; i++)
+        silence_store(n, n->silences[i]);
+    numbers_store(n);
+}
+
+/* --- life ----------------------------------------------------------------------------------------------- */
+
+static void on_timer(void *arg)
+{
+    notify_run(arg);
+}
+
+static bool make_parts(struct notify *n)
+{
+    n->lanes = map_new();
+    n->by_number = map_new();
+    n->by_key = map_new();
+    n->last_of = map_new();
+    n->members = map_new();
+    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members)
+        return false;
+    if (n->o.loop && !(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)))
+        return false;
+    if (!n->o.store)
+        return true;
+    n->groups = store_table(n->o.store, KEY_GROUPS, rewrite_groups, n);
+    n->ledger = store_table(n->o.store, KEY_LEDGER, rewrite_ledger, n);
+    n->silences_table = store_table(n->o.store, KEY_SILENCES, rewrite_silences, n);
+    return n->groups && n->ledger && n->silences_table;
+}
+
+static void defaults(struct notify_options *o)
+{
+    if (o->retry_for_ms == 0)
+        o->retry_for_ms = 60 * 60 * 1000;
+    if (o->late_ms == 0)
+        o->late_ms = 10 * 60 * 1000;
+    if (o->max_incidents == 0)
+        o->max_incidents = 10000;
+    if (o->keep_incidents_ms == 0)
+        o->keep_incidents_ms = 30 * DAY_MS;
+    if (o->max_silences == 0)
+        o->max_silences = 10000;
+}
+
+struct notify *notify_new(const struct notify_options *o)
+{
+    struct notify *n = mem_zalloc(sizeof *n);
+
+    if (!n)
+        return NULL;
+    n->o = *o;
+    defaults(&n->o);
+    n->config = o->config;
+    n->next_number = n->next_silence = n->epoch = 1;
+    n->born_ms = now_of(n);
+    if (make_parts(n) && lanes_configure(n) == 0)
+        return n;
+    notify_free(n);
+    return NULL;
+}
+
+static void drop_lane(void *lane)
+{
+    lane_free(lane);
+}
+
+void notify_free(struct notify *n)
+{
+    if (!n)
+        return;
+    timer_free(n->timer);
+    n->timer = NULL;
+    n->closing = true;
+    while (n->n_open > 0)
+        incident_free(n, n->open[--n->n_open]);
+    while (n->n_kept > 0)
+        incident_free(n, n->kept[--n->n_kept]);
+    for (size_t i = 0; i < n->n_silences; i++)
+        silence_free(n->silences[i]);
+    for (size_t i = 0; n->starts && i < STARTS_MAX; i++)
+        mem_free(n->starts[i].labels);
+    map_free(n->lanes, drop_lane);
+    map_free(n->by_number, NULL);
+    map_free(n->by_key, NULL);
+    map_free(n->last_of, NULL);
+    map_free(n->members, NULL);
+    mem_free(n->starts);
+    mem_free(n->silences);
+    mem_free(n->open);
+    mem_free(n->kept);
+    mem_free(n->marked);
+    mem_free(n->heap);
+    mem_free(n->answer_ids);
+    mem_free(n->answer_receivers);
+    for (size_t i = 0; i < n->n_pending; i++)
+        mem_free(n->pending[i].json);
+    mem_free(n->pending);
+    buf_free(&n->scratch);
+    mem_free(n);
+}
+
+/* --- running -------------------------------------------------------------------------------------------- */
+
+void notify_run_soon(struct notify *n)
+{
+    if (!n->o.loop || n->deferred)
+        return;
+    n->deferred = true;
+    timer_in(n->timer, 0);
+}
+
+static void review_marked(struct notify *n, int64_t at_ms)
+{
+    for (struct incident *inc; (inc = heap_top(n)) && inc->next_ms <= at_ms;) {
+        incident_schedule(n, inc, 0);
+        incident_mark(n, inc);
+    }
+    while (n->n_marked > 0) {
+        struct incident *inc = n->marked[--n->n_marked];
+        inc->marked = false;
+        review(n, inc, at_ms);
+    }
+}
+
+static void tell_lanes(struct notify *n)
+{
+    struct lane *l;
+
+    if (!n->o.due)
+        return;
+    for (size_t at = 0; (l = map_next(n->lanes, &at, NULL, NULL));) {
+        if (!l->told_due)
+            continue;
+        l->told_due = false;
+        if (l->n_due > 0)
+            n->o.due(l->name, n->o.arg);
+    }
+}
+
+void notify_run(struct notify *n)
+{
+    int64_t at_ms = now_of(n), next_ms;
+
+    if (n->running)
+        return; /* deliver claims from within `due` */
+    n->running = true;
+    n->deferred = false;
+    do { /* the end of an incident may end a silence, which frees others */
+        silences_tick(n, at_ms);
+        review_marked(n, at_ms);
+    } while (n->silence_next_ms == 0 && n->n_silences > 0);
+    if (at_ms >= n->sweep_ms) {
+        incidents_sweep(n, at_ms);
+        n->sweep_ms = at_ms + SWEEP_EVERY_MS;
+    }
+    tell_lanes(n);
+    n->running = false;
+    next_ms = notify_next_ms(n);
+    if (!n->timer)
+        return;
+    if (n->n_marked > 0)
+        notify_run_soon(n);
+    else if (next_ms != 0)
+        timer_at(n->timer, next_ms);
+    else
+        timer_stop(n->timer);
+}
+
+int64_t notify_next_ms(const struct notify *n)
+{
+    const struct incident *inc = heap_top(n);
+    int64_t next_ms = inc ? inc->next_ms : 0;
+
+    if (n->silence_next_ms != 0 && (next_ms == 0 || n->silence_next_ms < next_ms))
+        next_ms = n->silence_next_ms;
+    return n->n_marked > 0 ? now_of(n) : next_ms;
+}
+
+/* --- what comes in ---------------------------------------------------------------------------------------- */
+
+void notify_alert(struct notify *n, const struct alert *a, enum alert_change change, int64_t at_ms)
+{
+    (void)change; /* the state of the alert says it all, also when a change was missed */
+    intake_alert(n, a, at_ms);
+    if (n->n_marked > 0)
+        notify_run_soon(n);
+}
+
+/* Rerouting opens incidents and moves members: the alerts are listed first. */
+void notify_reroute(struct notify *n, int64_t at_ms)
+{
+    struct member *m, **list = mem_alloc((map_count(n->members) + 1) * sizeof *list);
+    size_t count = 0;
+
+    if (!list) {
+        log_error("no memory to route the alerts again: they keep their routes", NULL);
+        return;
+    }
+    for (size_t at = 0; (m = map_next(n->members, &at, NULL, NULL));)
+        list[count++] = m;
+    for (size_t i = 0; i < count; i++) {
+        struct member *on = list[i];
+        while (on && !on->firing)
+            on = on->next_same;
+        for (struct member *x = list[i]; x; x = x->next_same)
+            x->n_routes = 0;
+        if (on)
+            intake_reroute(n, on, at_ms);
+    }
+    mem_free(list);
+}
+
+void notify_configure(struct notify *n, const struct config *c)
+{
+    int64_t at_ms = now_of(n);
+
+    n->config = c;
+    if (lanes_configure(n))
+        log_error("no memory for all lanes of the configuration", NULL);
+    notify_reroute(n, at_ms);
+    for (size_t i = 0; i < n->n_open; i++)
+        incident_mark(n, n->open[i]);
+    for (size_t i = 0; i < n->n_kept; i++) /* dead letters of lanes that are gone */
+        if (n->kept[i]->n_entries > 0)
+            incident_mark(n, n->kept[i]);
+    notify_run_soon(n);
+}
+
+void notify_set_degraded(struct notify *n, bool degraded)
+{
+    n->degraded = degraded;
+}
+
+void notify_after(struct notify *n, void (*then)(bool durable, void *arg), void *arg)
+{
+    if (n->o.store)
+        store_after(n->o.store, then, arg);
+    else
+        then(false, arg);
+}

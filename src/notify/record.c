@@ -1,0 +1,264 @@
+/* What stands in Redis, written for people as much as for the next start. */
+#include "notify/impl.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/keys.h"
+
+#define AUDIT_MAX 100000
+
+void write_time(struct json *j, const char *key, int64_t at_ms)
+{
+    if (at_ms != 0)
+        json_ktime(j, key, at_ms);
+}
+
+void write_labels(struct json *j, const char *key, const struct label *l, size_t n)
+{
+    json_key(j, key);
+    json_object(j);
+    for (size_t i = 0; i < n; i++) {
+        json_key_n(j, l[i].name, l[i].name_len);
+        json_str_n(j, l[i].value, l[i].value_len);
+    }
+    json_object_end(j);
+}
+
+static void write_text(struct json *j, const char *key, const char *text)
+{
+    if (text && text[0])
+        json_kstr(j, key, text);
+}
+
+void audit(struct notify *n, int64_t at_ms, const char *who, const char *what, uint64_t incident,
+           const char *detail)
+{
+    char at[TEXT_TIME_LEN], number[24] = "";
+
+    if (!n->o.store)
+        return;
+    text_time(at, at_ms);
+    if (incident)
+        snprintf(number, sizeof number, "%llu", (unsigned long long)incident);
+    const char *pairs[] = {"at",       at,     "who",    who ? who : "",       "what", what,
+                           "incident", number, "detail", detail ? detail : "", NULL};
+    store_append(n->o.store, KEY_AUDIT, AUDIT_MAX, NULL, pairs);
+}
+
+/* The next numbers live beside what they number, so that one rewrite restores both. */
+void numbers_store(struct notify *n)
+{
+    char text[24];
+
+    if (!n->groups)
+        return;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)n->next_number);
+    store_put(n->groups, "next", text, strlen(text));
+    snprintf(text, sizeof text, "%llu", (unsigned long long)n->next_silence);
+    store_put(n->silences_table, "next", text, strlen(text));
+}
+
+/* --- incidents --------------------------------------------------------------------------------------------- */
+
+static void write_member(struct json *j, const struct member *m, bool history)
+{
+    json_object(j);
+    json_kint(j, "n", m->n);
+    json_kstr(j, "key", m->key);
+    json_kstr(j, "origin", m->origin ? m->origin : "");
+    json_kstr(j, "status", m->firing ? "firing" : "resolved");
+    json_kstr(j, "priority", priority_name(m->priority));
+    write_time(j, "starts", m->starts_ms);
+    write_time(j, "ends", m->ends_ms);
+    if (m->has_value)
+        json_knum(j, "value", m->value);
+    if (m->has_value)
+        json_knum(j, "peak", m->peak);
+    if (m->has_threshold)
+        json_knum(j, "threshold", m->threshold);
+    json_kint(j, "unit", m->unit);
+    write_text(j, "unit_name", m->unit_name);
+    write_labels(j, "labels", m->labels, m->n_labels);
+    json_key(j, "annotations");
+    json_object(j);
+    for (size_t i = 0; i < m->n_annotations; i++)
+        json_kstr(j, m->annotations[i].name, m->annotations[i].value);
+    json_object_end(j);
+    write_text(j, "end_reason", m->end_reason);
+    if (!history) {
+        json_kbool(j, "suppressed", m->suppressed);
+        json_kbool(j, "moved", m->moved);
+        write_text(j, "held", hold_names[m->hold]);
+        write_text(j, "held_by", m->held_by);
+        write_time(j, "held_since", m->held_ms);
+        write_time(j, "visible", m->visible_ms);
+        write_time(j, "changed", m->raised_ms);
+        write_time(j, "routed", m->routed_ms);
+        write_time(j, "freed", m->freed_ms);
+        write_text(j, "freed_by", m->freed_by);
+        write_time(j, "nodata", m->nodata_ms);
+        write_text(j, "why", m->why);
+    }
+    json_object_end(j);
+}
+
+static void write_incident(struct json *j, const struct incident *inc)
+{
+    json_object(j);
+    json_kint(j, "v", 1);
+    json_kint(j, "number", (int64_t)inc->number);
+    json_kstr(j, "key", inc->key);
+    write_labels(j, "group", inc->labels, inc->n_labels);
+    write_time(j, "opened", inc->opened_ms);
+    write_time(j, "ended", inc->ended_ms);
+    write_time(j, "settled", inc->settled_ms);
+    json_kint(j, "priority", inc->priority);
+    if (inc->previous)
+        json_kint(j, "previous", (int64_t)inc->previous);
+    write_time(j, "previous_at", inc->previous_ms);
+    if (inc->previous_for_ms)
+        json_kint(j, "previous_for_ms", inc->previous_for_ms);
+    if (inc->ack_ms) {
+        json_key(j, "ack");
+        json_object(j);
+        json_kstr(j, "who", inc->ack_who ? inc->ack_who : "");
+        write_text(j, "note", inc->ack_note);
+        write_text(j, "origin", inc->ack_origin);
+        write_time(j, "at", inc->ack_ms);
+        write_time(j, "until", inc->ack_until_ms);
+        json_object_end(j);
+    }
+    write_time(j, "ack_ended", inc->ack_ended_ms);
+    json_kint(j, "next_n", inc->next_n);
+    json_key(j, "receivers");
+    json_array(j);
+    for (size_t i = 0; i < inc->n_entries; i++)
+        json_str(j, inc->entries[i]->lane->name);
+    json_array_end(j);
+    json_key(j, "alerts");
+    json_array(j);
+    for (size_t i = 0; i < inc->n_members; i++)
+        write_member(j, inc->members[i], inc->settled_ms != 0);
+    json_array_end(j);
+    json_object_end(j);
+}
+
+void incident_store(struct notify *n, struct incident *inc)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+    char field[24];
+
+    inc->dirty = false;
+    if (!n->groups)
+        return;
+    write_incident(&j, inc);
+    snprintf(field, sizeof field, "%llu", (unsigned long long)inc->number);
+    if (buf_ok(&out))
+        store_put(n->groups, field, out.data, out.len);
+    else
+        inc->dirty = true; /* with the next review, when there is memory */
+    buf_free(&out);
+}
+
+/* --- the ledger ---------------------------------------------------------------------------------------------- */
+
+static void write_told(struct json *j, const struct entry *e)
+{
+    json_key(j, "told");
+    json_array(j);
+    for (size_t i = 0; i < e->n_told; i++) {
+        json_object(j);
+        json_kint(j, "n", e->told[i].n);
+        json_kstr(j, "priority", priority_name(e->told[i].priority));
+        write_time(j, "starts", e->told[i].starts_ms);
+        write_time(j, "told", e->told[i].told_ms);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_key(j, "owed");
+    json_array(j);
+    for (size_t i = 0; i < e->n_owed; i++) {
+        json_object(j);
+        json_kint(j, "n", e->owed[i].n);
+        write_time(j, "due", e->owed[i].due_ms);
+        json_object_end(j);
+    }
+    json_array_end(j);
+}
+
+static void write_hex(struct json *j, const char *key, uint64_t v)
+{
+    char hex[20];
+
+    if (v == 0)
+        return;
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)v);
+    json_kstr(j, key, hex);
+}
+
+static void write_entry(struct json *j, const struct entry *e)
+{
+    json_object(j);
+    json_kint(j, "v", 1);
+    json_kstr(j, "lane", e->lane->name);
+    json_kint(j, "incident", (int64_t)e->incident->number);
+    json_kstr(j, "state", entry_state_names[e->state]);
+    json_kstr(j, "reason", notice_reason_names[e->reason]);
+    json_kint(j, "seq", (int64_t)e->seq);
+    write_told(j, e);
+    write_time(j, "first", e->first_ms);
+    write_time(j, "last", e->last_ms);
+    write_time(j, "sent", e->sent_ms);
+    write_time(j, "since", e->since_ms);
+    write_time(j, "not_before", e->not_before_ms);
+    write_time(j, "claimed", e->claimed_ms);
+    write_time(j, "dead", e->dead_ms);
+    write_time(j, "told_ack", e->told_ack_ms);
+    write_hex(j, "digest", e->digest);
+    write_hex(j, "dead_digest", e->dead_digest);
+    json_kint(j, "attempts", e->attempts);
+    if (e->uncertain)
+        json_kbool(j, "uncertain", true);
+    if (e->fell_back)
+        json_kbool(j, "fell_back", true);
+    write_text(j, "fallback_for", e->fallback_for);
+    write_text(j, "error", e->error);
+    write_text(j, "data", e->data);
+    json_object_end(j);
+}
+
+void entry_store(struct notify *n, struct entry *e)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    e->dirty = false;
+    if (!n->ledger)
+        return;
+    write_entry(&j, e);
+    if (buf_ok(&out))
+        store_put(n->ledger, e->field, out.data, out.len);
+    else
+        e->dirty = true;
+    buf_free(&out);
+}
+
+/* --- silences -------------------------------------------------------------------------------------------------- */
+
+void silence_store(struct notify *n, struct silence_record *r)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    if (!n->silences_table)
+        return;
+    json_object(&j);
+    json_kint(&j, "v", 1);
+    silence_write(&r->s, &j);
+    json_object_end(&j);
+    if (buf_ok(&out))
+        store_put(n->silences_table, r->s.id, out.data, out.len);
+    buf_free(&out);
+}

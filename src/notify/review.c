@@ -1,0 +1,270 @@
+/* A review: one incident is looked at as a whole, and every lane's plan computed again. */
+#include "notify/impl.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+
+/* --- which lanes ------------------------------------------------------------------------------------ */
+
+static void lanes_of_receiver(struct notify *n, struct incident *inc,
+                              const struct config_receiver *r, const char *fallback_for)
+{
+    struct lane *l;
+
+    for (size_t at = 0; (l = map_next(n->lanes, &at, NULL, NULL));) {
+        struct entry *e;
+        if (l->config != r)
+            continue;
+        e = entry_get(n, inc, l);
+        if (!e || !fallback_for || e->fallback_for)
+            continue;
+        text_set(&e->fallback_for, fallback_for, 256);
+        e->dirty = true;
+    }
+}
+
+static void ensure_entries(struct notify *n, struct incident *inc)
+{
+    const struct config_route *last = NULL;
+
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct member *m = inc->members[i];
+        if (!m->firing)
+            continue;
+        for (size_t k = 0; k < m->n_routes; k++) {
+            if (m->routes[k] == last)
+                continue; /* thousands of one route: once */
+            last = m->routes[k];
+            for (size_t r = 0; r < last->n_receivers; r++)
+                lanes_of_receiver(n, inc, last->receivers[r], NULL);
+        }
+    }
+}
+
+/* --- one entry -------------------------------------------------------------------------------------- */
+
+/* What is dropped without a message: ends for a channel that does not want them, and firings that
+ * became due, were not delivered, and may not be told any more (recorded). */
+static void forget_quietly(struct notify *n, struct entry *e, int64_t at_ms)
+{
+    bool resolves = e->lane->options && e->lane->options->send_resolved;
+
+    for (size_t i = e->n_told; !resolves && i-- > 0;) {
+        const struct member *m = incident_member(e->incident, e->told[i].n);
+        if (!m || !m->firing || !entry_routes(e, m))
+            told_remove(e, e->told[i].n);
+    }
+    for (size_t i = e->n_owed; i-- > 0;) {
+        uint32_t number = e->owed[i].n;
+        const struct member *m = incident_member(e->incident, number);
+        if (told_find(e, number))
+            owed_remove(e, number);
+        else if (!m)
+            entry_expire(n, e, number, "nothing is known of it any more", at_ms);
+        else if (!m->firing && m->moved)
+            entry_expire(n, e, number, "it is routed elsewhere", at_ms);
+        else if (!m->firing && m->hold != HOLD_NONE)
+            entry_expire(n, e, number, "it ended while it was silenced", at_ms);
+        else if (m->firing && !entry_routes(e, m))
+            entry_expire(n, e, number, "it is routed elsewhere", at_ms);
+    }
+}
+
+/* Firings whose message is due are owed from now on, whatever becomes of them. */
+static void record_owed(struct entry *e, const struct incident *inc, int64_t at_ms)
+{
+    struct item *items = mem_alloc((inc->n_members + 1) * sizeof *items);
+    struct plan p;
+
+    if (!items)
+        return;
+    desired(e, at_ms, items, &p);
+    for (size_t i = 0; i < p.n_items; i++)
+        if (items[i].kind == ITEM_NEW && owed_put(e, items[i].m->n, p.due_ms))
+            break;
+    mem_free(items);
+}
+
+void entry_fall_back(struct notify *n, struct entry *e, int64_t at_ms)
+{
+    const struct config_receiver *f = e->lane->config ? e->lane->config->fallback : NULL;
+
+    if (!f || e->fell_back || f == e->lane->config)
+        return;
+    e->fell_back = true;
+    e->dirty = true;
+    lanes_of_receiver(n, e->incident, f, e->lane->name);
+    for (size_t i = 0; i < e->incident->n_entries; i++) {
+        struct entry *to = e->incident->entries[i];
+        if (to->lane->config != f || !to->fallback_for)
+            continue;
+        for (size_t k = 0; k < e->n_owed; k++)
+            if (!told_find(to, e->owed[k].n) && owed_put(to, e->owed[k].n, at_ms))
+                return;
+    }
+    audit(n, at_ms, "tocsin", "fallback", e->incident->number, e->lane->name);
+}
+
+static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
+{
+    struct incident *inc = e->incident;
+    struct plan p;
+
+    forget_quietly(n, e, at_ms);
+    if (e->state == ENTRY_CLAIMED)
+        return;
+    desired(e, at_ms, NULL, &p);
+    e->due_ms = p.due_ms;
+    if (p.due_ms != 0 && e->not_before_ms > p.due_ms)
+        e->due_ms = e->not_before_ms;
+    if (p.due_ms == 0 || p.due_ms > at_ms) {
+        if (e->state != ENTRY_DEAD)
+            e->state = p.due_ms ? ENTRY_WAITING : ENTRY_IDLE;
+        if (e->state != ENTRY_DEAD && e->since_ms != 0) {
+            e->since_ms = 0; /* what was owed has gone by itself */
+            e->attempts = 0;
+            e->dirty = true;
+        }
+        entry_set_due(n, e, false);
+        entry_mirror(n, e);
+        return;
+    }
+    if (e->state == ENTRY_DEAD)
+        e->attempts = 0;
+    if (e->since_ms == 0 || e->state == ENTRY_DEAD) {
+        e->since_ms = p.due_ms;
+        e->dirty = true;
+    }
+    /* also those that joined while the lane is late: its message would have told of them */
+    record_owed(e, inc, at_ms);
+    e->reason = p.reason;
+    e->state = e->attempts ? ENTRY_RETRYING : ENTRY_DUE;
+    entry_set_due(n, e, e->due_ms <= at_ms);
+    entry_mirror(n, e);
+}
+
+/* A lane whose receiver is gone from the configuration can be told nothing any more. */
+static void expire_lane(struct notify *n, struct entry *e, int64_t at_ms)
+{
+    if (e->state == ENTRY_CLAIMED)
+        return; /* its commit comes here again */
+    while (e->n_owed > 0)
+        entry_expire(n, e, e->owed[0].n, "its receiver is gone from the configuration", at_ms);
+    while (e->n_told > 0)
+        entry_expire(n, e, e->told[0].n, "its receiver is gone from the configuration", at_ms);
+    entry_drop(n, e);
+}
+
+/* --- the whole -------------------------------------------------------------------------------------- */
+
+static void sum_up(struct notify *n, struct incident *inc)
+{
+    int64_t ended_ms = 0;
+    int priority = 0;
+
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct member *m = inc->members[i];
+        if (m->firing && (priority == 0 || m->priority < priority))
+            priority = m->priority;
+        if (!m->firing && m->ends_ms > ended_ms)
+            ended_ms = m->ends_ms;
+    }
+    if (priority != 0) {
+        inc->dirty = inc->dirty || inc->priority != priority || inc->ended_ms != 0;
+        inc->priority = priority;
+        inc->ended_ms = 0;
+        return;
+    }
+    if (inc->ended_ms != 0)
+        return;
+    inc->ended_ms = ended_ms ? ended_ms : inc->opened_ms;
+    inc->dirty = true;
+    silences_end_with(n, inc->number);
+}
+
+static void ack_check(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    if (inc->ack_ms == 0 || inc->ack_until_ms == 0 || at_ms < inc->ack_until_ms)
+        return;
+    if (inc->ended_ms == 0)
+        inc->ack_ended_ms = inc->ack_until_ms;
+    audit(n, at_ms, inc->ack_who, "acknowledgement ran out", inc->number, "");
+    inc->ack_ms = inc->ack_until_ms = 0;
+    inc->dirty = true;
+}
+
+static void sooner(int64_t *next_ms, int64_t at_ms)
+{
+    if (at_ms != 0 && (*next_ms == 0 || at_ms < *next_ms))
+        *next_ms = at_ms;
+}
+
+/* When time alone changes something for this entry. */
+static int64_t entry_next(const struct entry *e, int64_t at_ms)
+{
+    int64_t next_ms = 0;
+
+    if (e->state == ENTRY_CLAIMED || e->lane->config == NULL)
+        return 0;
+    if (e->due_ms > at_ms)
+        sooner(&next_ms, e->due_ms);
+    if (e->since_ms != 0 && !e->fell_back && e->lane->config->fallback && e->state != ENTRY_DEAD)
+        sooner(&next_ms, e->since_ms + e->lane->config->if_undelivered_ms);
+    return next_ms;
+}
+
+static bool all_settled(const struct incident *inc)
+{
+    for (size_t i = 0; i < inc->n_entries; i++) {
+        const struct entry *e = inc->entries[i];
+        if (e->state == ENTRY_CLAIMED || (!entry_settled(e) && e->state != ENTRY_DEAD))
+            return false;
+    }
+    return true;
+}
+
+static void plan_entries(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    for (size_t i = inc->n_entries; i-- > 0;)
+        if (!inc->entries[i]->lane->config)
+            expire_lane(n, inc->entries[i], at_ms);
+    for (size_t i = 0; i < inc->n_entries; i++) {
+        struct entry *e = inc->entries[i];
+        plan_entry(n, e, at_ms);
+        if (e->since_ms != 0 && e->state != ENTRY_DEAD && e->lane->config->fallback &&
+            at_ms >= e->since_ms + e->lane->config->if_undelivered_ms)
+            entry_fall_back(n, e,
+                            at_ms); /* may add entries: they are planned as the loop goes on */
+    }
+}
+
+void review(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    int64_t next_ms = 0;
+
+    for (size_t i = 0; i < inc->n_members; i++)
+        hold_update(n, inc->members[i], at_ms);
+    sum_up(n, inc);
+    ack_check(n, inc, at_ms);
+    ensure_entries(n, inc);
+    plan_entries(n, inc, at_ms);
+    for (size_t i = 0; i < inc->n_entries; i++) {
+        struct entry *e = inc->entries[i];
+        sooner(&next_ms, entry_next(e, at_ms));
+        if (e->dirty)
+            entry_store(n, e);
+    }
+    if (inc->ack_ms != 0)
+        sooner(&next_ms, inc->ack_until_ms);
+    if (inc->ended_ms != 0 && inc->settled_ms == 0 && all_settled(inc)) {
+        incident_settle(n, inc, at_ms);
+        next_ms = 0;
+    }
+    incident_schedule(n, inc, inc->settled_ms && next_ms == 0 ? 0 : next_ms);
+    if (inc->dirty) {
+        incident_store(n, inc);
+        if (n->o.changed)
+            n->o.changed(inc->number, n->o.arg);
+    }
+}

@@ -1,0 +1,115 @@
+/* Routing: which routes an alert reaches, and which incident it belongs to. Pure. */
+#include "notify/impl.h"
+
+#include <assert.h>
+#include <string.h>
+
+/* The labels routes are matched against: the alert's, with `priority`. */
+struct subject {
+    struct label l[2 * LABELS_MAX + 8];
+    size_t n;
+};
+
+static void subject_of(struct subject *s, const struct label *l, size_t n, int priority)
+{
+    bool has_priority = false;
+
+    s->n = 0;
+    for (size_t i = 0; i < n && s->n < 2 * LABELS_MAX + 6; i++) {
+        s->l[s->n++] = l[i];
+        has_priority = has_priority || strcmp(l[i].name, "priority") == 0;
+    }
+    if (!has_priority && priority > 0)
+        s->l[s->n++] = label_of("priority", priority_name(priority));
+    if (labels_sort(s->l, s->n) < 0)
+        assert(!"labels of an alert are distinct");
+}
+
+bool matchers_allow(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
+                    int priority)
+{
+    struct subject s;
+
+    subject_of(&s, l, n_labels, priority);
+    return matchers_test_labels(m, n, s.l, s.n);
+}
+
+static size_t walk(const struct config_route *r, const struct subject *s,
+                   const struct config_route **out, size_t n)
+{
+    size_t before = n;
+
+    if (!matchers_test_labels(r->match, r->n_match, s->l, s->n))
+        return n;
+    for (size_t i = 0; i < r->n_children; i++) {
+        size_t was = n;
+        n = walk(r->children[i], s, out, n);
+        if (n > was && !r->children[i]->continue_matching)
+            break;
+    }
+    if (n == before && n < ROUTES_MAX)
+        out[n++] = r;
+    return n;
+}
+
+size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
+                  const struct config_route **out)
+{
+    struct subject s;
+
+    if (!root)
+        return 0;
+    subject_of(&s, l, n, priority);
+    return walk(root, &s, out, 0);
+}
+
+static bool grouped(const struct config_route *r, const char *name)
+{
+    for (size_t i = 0; i < r->n_group_by; i++)
+        if (strcmp(r->group_by[i], name) == 0)
+            return true;
+    return false;
+}
+
+size_t route_group(const struct config_route *r, const struct label *l, size_t n, struct label *out,
+                   size_t max)
+{
+    size_t k = 0;
+
+    for (size_t i = 0; i < n && k < max; i++) {
+        /* severity follows the priority: an incident does not change its group when it rises */
+        bool wanted = r->group_by_all ? strcmp(l[i].name, "severity") != 0 : grouped(r, l[i].name);
+        if (wanted && l[i].value_len > 0)
+            out[k++] = l[i];
+    }
+    return k;
+}
+
+void route_key(const struct config_route *r, const struct label *group, size_t n, struct buf *out)
+{
+    if (r->group_by_all) {
+        buf_adds(out, "...");
+    } else {
+        for (size_t i = 0; i < r->n_group_by; i++)
+            buf_addf(out, "%s%s", i ? "," : "", r->group_by[i]);
+    }
+    buf_addc(out, '|');
+    labels_text(group, n, out);
+}
+
+int64_t route_wait(const struct config_route *r, int priority)
+{
+    if (r->group_wait_ms != GROUP_WAIT_BY_PRIORITY)
+        return r->group_wait_ms;
+    return priority > 0 && priority <= 2 ? 0 : 10000;
+}
+
+bool route_reaches(const struct config_route *r, const struct lane *lane)
+{
+    if (!lane->config)
+        return false;
+    for (size_t i = 0; i < r->n_receivers; i++)
+        if (r->receivers[i] == lane->config)
+            return true;
+    return false;
+}

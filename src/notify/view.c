@@ -1,0 +1,369 @@
+/* Answers for pages, commands and Alertmanager's API. */
+#include "notify/impl.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+/* --- incidents ------------------------------------------------------------------------------------------- */
+
+static const struct member *foremost(const struct incident *inc)
+{
+    const struct member *best = NULL;
+
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct member *m = inc->members[i];
+        if (!best || (m->firing && !best->firing) ||
+            (m->firing == best->firing && m->priority < best->priority))
+            best = m;
+    }
+    return best;
+}
+
+static const char *summary_of(const struct member *m)
+{
+    for (size_t i = 0; m && i < m->n_annotations; i++)
+        if (strcmp(m->annotations[i].name, "summary") == 0)
+            return m->annotations[i].value;
+    for (size_t i = 0; m && i < m->n_labels; i++)
+        if (strcmp(m->labels[i].name, "alertname") == 0)
+            return m->labels[i].value;
+    return "";
+}
+
+static struct incident_view view_of(const struct incident *inc)
+{
+    struct incident_view v = {.number = inc->number,
+                              .group_labels = inc->labels,
+                              .n_group_labels = inc->n_labels,
+                              .opened_ms = inc->opened_ms,
+                              .ended_ms = inc->ended_ms,
+                              .settled = inc->settled_ms != 0,
+                              .priority = inc->priority,
+                              .ack = {"", "", inc->ack_ms, inc->ack_until_ms},
+                              .summary = summary_of(foremost(inc))};
+
+    for (size_t i = 0; i < inc->n_members; i++) {
+        v.firing += inc->members[i]->firing;
+        v.resolved += !inc->members[i]->firing;
+        v.held += inc->members[i]->firing && inc->members[i]->hold != HOLD_NONE;
+    }
+    if (inc->ack_ms && inc->ack_who)
+        v.ack.who = inc->ack_who;
+    if (inc->ack_ms && inc->ack_note)
+        v.ack.note = inc->ack_note;
+    return v;
+}
+
+static int newest_first(const void *pa, const void *pb)
+{
+    uint64_t a = (*(struct incident *const *)pa)->number,
+             b = (*(struct incident *const *)pb)->number;
+
+    return (a < b) - (a > b);
+}
+
+static struct incident **listed(const struct notify *n, bool open_only, size_t *count)
+{
+    struct incident **list = mem_alloc((n->n_open + n->n_kept + 1) * sizeof *list);
+
+    *count = 0;
+    if (!list)
+        return NULL;
+    for (size_t i = 0; i < n->n_open; i++)
+        if (!open_only || n->open[i]->ended_ms == 0)
+            list[(*count)++] = n->open[i];
+    for (size_t i = 0; !open_only && i < n->n_kept; i++)
+        list[(*count)++] = n->kept[i];
+    qsort(list, *count, sizeof *list, newest_first);
+    return list;
+}
+
+void notify_incidents(const struct notify *n, uint64_t before, size_t limit, bool open_only,
+                      const struct actor *a, void (*each)(const struct incident_view *v, void *arg),
+                      void *arg)
+{
+    size_t count;
+    struct incident **list = listed(n, open_only, &count);
+
+    for (size_t i = 0; i < count && limit > 0; i++) {
+        struct incident_view v;
+        if ((before && list[i]->number >= before) || !in_scope(a, list[i]))
+            continue;
+        v = view_of(list[i]);
+        each(&v, arg);
+        limit--;
+    }
+    mem_free(list);
+}
+
+static void write_alert(struct json *j, const struct member *m)
+{
+    char hex[20];
+
+    json_object(j);
+    snprintf(hex, sizeof hex, "%016llx", (unsigned long long)m->fingerprint);
+    json_kstr(j, "fingerprint", hex);
+    json_kstr(j, "status", m->firing ? "firing" : "resolved");
+    json_kstr(j, "priority", priority_name(m->priority));
+    write_labels(j, "labels", m->labels, m->n_labels);
+    json_key(j, "annotations");
+    json_object(j);
+    for (size_t i = 0; i < m->n_annotations; i++)
+        json_kstr(j, m->annotations[i].name, m->annotations[i].value);
+    json_object_end(j);
+    write_time(j, "startsAt", m->starts_ms);
+    write_time(j, "endsAt", m->ends_ms);
+    if (m->has_value) {
+        json_knum(j, "value", m->value);
+        json_knum(j, "peak", m->peak);
+    }
+    if (m->has_threshold)
+        json_knum(j, "threshold", m->threshold);
+    json_kint(j, "unit", m->unit);
+    write_time(j, "noDataSince", m->nodata_ms);
+    json_kstr(j, "endReason", m->end_reason ? m->end_reason : "");
+    json_kstr(j, "heldBy", m->hold == HOLD_SILENCE ? m->held_by : hold_names[m->hold]);
+    json_kstr(j, "origin", m->origin ? m->origin : "");
+    if (m->why) {
+        json_key(j, "why");
+        json_raw(j, m->why, strlen(m->why));
+    }
+    json_object_end(j);
+}
+
+void write_incident_head(struct json *j, const struct incident *inc)
+{
+    struct incident_view v = view_of(inc);
+
+    json_kint(j, "number", (int64_t)inc->number);
+    json_kstr(j, "state", inc->ended_ms == 0 ? "firing" : "resolved");
+    json_kstr(j, "priority", priority_name(inc->priority));
+    json_kstr(j, "summary", v.summary);
+    write_labels(j, "groupLabels", inc->labels, inc->n_labels);
+    write_time(j, "openedAt", inc->opened_ms);
+    write_time(j, "endedAt", inc->ended_ms);
+    json_kint(j, "firing", (int64_t)v.firing);
+    json_kint(j, "resolved", (int64_t)v.resolved);
+    json_kint(j, "held", (int64_t)v.held);
+    json_key(j, "ack");
+    if (inc->ack_ms == 0) {
+        json_null(j);
+    } else {
+        json_object(j);
+        json_kstr(j, "who", v.ack.who);
+        json_kstr(j, "note", v.ack.note);
+        write_time(j, "at", v.ack.at_ms);
+        write_time(j, "until", v.ack.until_ms);
+        json_object_end(j);
+    }
+    if (inc->previous) {
+        json_key(j, "previous");
+        json_object(j);
+        json_kint(j, "number", (int64_t)inc->previous);
+        write_time(j, "at", inc->previous_ms);
+        json_kint(j, "for_ms", inc->previous_for_ms);
+        json_object_end(j);
+    }
+}
+
+int notify_incident_json(const struct notify *n, uint64_t number, const struct actor *a,
+                         struct buf *out)
+{
+    const struct incident *inc = incident_by_number(n, number);
+    struct json j = json_into(out);
+
+    if (!inc || !in_scope(a, inc))
+        return -1;
+    json_object(&j);
+    write_incident_head(&j, inc);
+    json_key(&j, "alerts");
+    json_array(&j);
+    for (size_t i = 0; i < inc->n_members; i++)
+        write_alert(&j, inc->members[i]);
+    json_array_end(&j);
+    json_key(&j, "deliveries");
+    json_array(&j);
+    for (size_t i = 0; i < inc->n_entries; i++)
+        write_delivery(&j, inc->entries[i], now_of(n));
+    json_array_end(&j);
+    json_object_end(&j);
+    return 0;
+}
+
+/* --- Alertmanager's view ----------------------------------------------------------------------------------- */
+
+static struct member *member_of(const struct notify *n, const struct alert *a)
+{
+    struct buf key = BUF_INIT;
+    struct member *m = NULL;
+
+    if (!a->labels)
+        return NULL;
+    alert_key(a->origin, a->labels, a->n_labels, &key);
+    if (buf_ok(&key))
+        m = map_gets(n->members, buf_str(&key));
+    buf_free(&key);
+    return m;
+}
+
+static bool listed_already(const char *const *list, size_t n, const char *s)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(list[i], s) == 0)
+            return true;
+    return false;
+}
+
+static void add_receivers(struct notify *n, const struct member *m, struct alert_standing *out)
+{
+    for (size_t r = 0; r < m->n_routes; r++)
+        for (size_t k = 0; k < m->routes[r]->n_receivers; k++) {
+            const char *name = m->routes[r]->receivers[k]->name;
+            if (out->n_receivers == LANES_MAX)
+                return;
+            if (!listed_already(n->answer_receivers, out->n_receivers, name))
+                n->answer_receivers[out->n_receivers++] = name;
+        }
+}
+
+void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out)
+{
+    const struct member *m = member_of(n, a);
+    int64_t at_ms = now_of(n);
+
+    *out = (struct alert_standing){.suppressed = a->suppressed};
+    if (!n->answer_receivers)
+        n->answer_receivers = mem_zalloc(LANES_MAX * sizeof *n->answer_receivers);
+    mem_free(n->answer_ids);
+    n->answer_ids = mem_zalloc((n->n_silences + 1) * sizeof *n->answer_ids);
+    if (!n->answer_receivers || !n->answer_ids)
+        return;
+    out->silenced_by = n->answer_ids;
+    out->receivers = n->answer_receivers;
+    for (size_t i = 0; i < n->n_silences && m && m->firing; i++)
+        if (silence_holds(&n->silences[i]->s, m, at_ms))
+            n->answer_ids[out->n_silenced_by++] = n->silences[i]->s.id;
+    out->suppressed = out->suppressed || out->n_silenced_by > 0;
+    for (; m; m = m->next_same) {
+        if (!m->firing)
+            continue;
+        if (out->incident == 0)
+            out->incident = m->incident->number;
+        add_receivers(n, m, out);
+    }
+}
+
+static void group_of_receiver(const struct incident *inc, const struct config_receiver *r,
+                              uint64_t *fingerprints,
+                              void (*each)(const struct label *group, size_t n_group,
+                                           const char *receiver, const uint64_t *fingerprints,
+                                           size_t n_alerts, void *arg),
+                              void *arg)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct member *m = inc->members[i];
+        bool reaches = false;
+        for (size_t k = 0; k < m->n_routes && m->firing && !reaches; k++)
+            for (size_t x = 0; x < m->routes[k]->n_receivers; x++)
+                reaches = reaches || m->routes[k]->receivers[x] == r;
+        if (reaches)
+            fingerprints[count++] = m->fingerprint;
+    }
+    if (count)
+        each(inc->labels, inc->n_labels, r->name, fingerprints, count, arg);
+}
+
+void notify_groups(const struct notify *n,
+                   void (*each)(const struct label *group, size_t n_group, const char *receiver,
+                                const uint64_t *fingerprints, size_t n_alerts, void *arg),
+                   void *arg)
+{
+    for (size_t i = 0; i < n->n_open; i++) {
+        const struct incident *inc = n->open[i];
+        uint64_t *fingerprints = mem_alloc((inc->n_members + 1) * sizeof *fingerprints);
+        for (size_t r = 0; fingerprints && n->config && r < n->config->n_receivers; r++)
+            group_of_receiver(inc, &n->config->receivers[r], fingerprints, each, arg);
+        mem_free(fingerprints);
+    }
+}
+
+/* --- lanes and figures ---------------------------------------------------------------------------------------- */
+
+void notify_lanes(struct notify *n,
+                  void (*each)(const char *lane, const char *receiver, const char *channel,
+                               size_t channel_index, void *arg),
+                  void *arg)
+{
+    struct lane *l;
+
+    for (size_t at = 0; (l = map_next(n->lanes, &at, NULL, NULL));)
+        if (l->config || l->n_due > 0)
+            each(l->name, l->receiver, l->channel, l->index, arg);
+}
+
+size_t notify_waiting(const struct notify *n, const char *lane, int64_t *since_ms)
+{
+    const struct lane *l = map_gets(n->lanes, lane);
+    size_t count = 0;
+
+    if (since_ms)
+        *since_ms = 0;
+    for (size_t i = 0; i < n->n_open; i++)
+        for (size_t k = 0; k < n->open[i]->n_entries; k++) {
+            const struct entry *e = n->open[i]->entries[k];
+            if (e->lane != l || e->since_ms == 0 || e->state == ENTRY_DEAD)
+                continue;
+            count++;
+            if (since_ms && (*since_ms == 0 || e->since_ms < *since_ms))
+                *since_ms = e->since_ms;
+        }
+    return count;
+}
+
+static void count_entries(const struct incident *inc, struct notify_stats *s)
+{
+    for (size_t i = 0; i < inc->n_entries; i++) {
+        const struct entry *e = inc->entries[i];
+        s->entries++;
+        s->due += e->state == ENTRY_DUE;
+        s->claimed += e->state == ENTRY_CLAIMED;
+        s->retrying += e->state == ENTRY_RETRYING;
+        s->dead += e->state == ENTRY_DEAD;
+        s->fallback += e->fell_back;
+        if (e->since_ms == 0 || e->state == ENTRY_DEAD)
+            continue;
+        if (s->oldest_due_ms == 0 || e->since_ms < s->oldest_due_ms)
+            s->oldest_due_ms = e->since_ms;
+    }
+}
+
+void notify_stats(const struct notify *n, struct notify_stats *out)
+{
+    int64_t at_ms = now_of(n);
+
+    *out = n->stats;
+    out->incidents_kept = n->n_kept;
+    for (size_t i = 0; i < n->n_open; i++) {
+        const struct incident *inc = n->open[i];
+        out->incidents_open += inc->ended_ms == 0;
+        out->alerts += inc->n_members;
+        for (size_t k = 0; k < inc->n_members; k++) {
+            out->firing += inc->members[k]->firing;
+            out->held += inc->members[k]->firing && inc->members[k]->hold != HOLD_NONE;
+        }
+        count_entries(inc, out);
+    }
+    for (size_t i = 0; i < n->n_kept; i++)
+        count_entries(n->kept[i], out);
+    for (size_t i = 0; i < n->n_silences; i++) {
+        enum silence_state s = silence_state(&n->silences[i]->s, at_ms);
+        out->silences_pending += s == SILENCE_PENDING;
+        out->silences_active += s == SILENCE_ACTIVE;
+        out->silences_expired += s == SILENCE_EXPIRED;
+    }
+}
