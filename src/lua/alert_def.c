@@ -7,33 +7,38 @@
 #include "lua/rulefile_impl.h"
 #include "lua/safelib.h"
 
-#define EVERY_MS   10000
-#define DELAY_MS   5000
-#define FORGET_MS  (INT64_C(24) * 3600 * 1000)
-#define LIMIT      10000
-#define LIMIT_MAX  10000000
-#define PAIRS_MAX  64
-#define EXPECT_MAX 10000
-#define INPUTS_MAX 32
-#define EVENTS_MAX 100
+#define EVERY_MS     10000
+#define DELAY_MS     5000
+#define FORGET_MS    (INT64_C(24) * 3600 * 1000)
+#define LIMIT        10000
+#define LIMIT_MAX    10000000
+#define PAIRS_MAX    64
+#define EXPECT_MAX   10000
+#define INPUTS_MAX   32
+#define EVENTS_MAX   100
 #define NAME_MAX_LEN 200
 
 static const char defaults_key; /* registry: what defaults{…} gave */
 
 static const char *const rule_keys[] = {
-    "active",  "annotations", "attach",  "clear_after", "delay",       "description",
-    "early",   "every",       "expect",  "fire",        "flap",         "forget",      "inputs",
-    "labels",  "lasting",     "limit",   "missing",     "mute",         "notify",      "priority",
-    "renamed_from", "runbook_url", "severity", "shadow", "state",       "summary",     "team",
-    "unit",    "unless",      "value",   "when"};
+    "active", "annotations", "attach",       "clear_after", "delay",    "description",
+    "early",  "every",       "expect",       "fire",        "flap",     "forget",
+    "inputs", "labels",      "lasting",      "limit",       "missing",  "mute",
+    "notify", "priority",    "renamed_from", "runbook_url", "severity", "shadow",
+    "state",  "summary",     "team",         "unit",        "unless",   "value",
+    "when"};
 static const char *const later_keys[] = {"active", "flap", "mute"};
 
 static const struct {
     const char *wrong, *right;
-} other_words[] = {{"for", "`lasting`"},         {"for_", "`lasting`"},
-                   {"expr", "`value` + `fire`"}, {"message", "`summary`"},
-                   {"details", "`description`"}, {"runbook", "`runbook_url`"},
-                   {"keep_firing_for", "`clear_after`"}, {"interval", "`every`"}};
+} other_words[] = {{"for", "`lasting`"},
+                   {"for_", "`lasting`"},
+                   {"expr", "`value` + `fire`"},
+                   {"message", "`summary`"},
+                   {"details", "`description`"},
+                   {"runbook", "`runbook_url`"},
+                   {"keep_firing_for", "`clear_after`"},
+                   {"interval", "`every`"}};
 
 static bool is_one_of(const char *word, const char *const *list, size_t n)
 {
@@ -135,7 +140,8 @@ static void read_priority(lua_State *L, struct rule_def *d)
     if (get(L, "priority") != LUA_TNIL) {
         d->priority = lua_type(L, -1) == LUA_TSTRING ? priority_parse(lua_tostring(L, -1)) : 0;
         if (!d->priority)
-            sandbox_fail(L, "priority \"%s\" is unknown (P1 … P5; severity = \"…\" is a free label)",
+            sandbox_fail(L,
+                         "priority \"%s\" is unknown (P1 … P5; severity = \"…\" is a free label)",
                          luaL_tolstring(L, -1, NULL));
     }
     lua_pop(L, 1);
@@ -157,8 +163,9 @@ static void read_missing(lua_State *L, struct rule_def *d)
     if (level)
         d->missing = MISSING_FIRE;
     else if (!is_one_of(text, words, 3))
-        sandbox_fail(L, "missing = \"%s\": write \"keep\", \"clear\", \"fire\" or a level such as "
-                        "\"P2\"",
+        sandbox_fail(L,
+                     "missing = \"%s\": write \"keep\", \"clear\", \"fire\" or a level such as "
+                     "\"P2\"",
                      text);
     d->missing_priority = level;
 }

@@ -72,8 +72,8 @@ static void report_circle(struct check *c, const struct entry *from)
     while (i > 0 && c->path[i - 1] != from)
         i--;
     for (i = i ? i - 1 : 0; i < c->n_path && used < sizeof text; i++)
-        used += (size_t)snprintf(text + used, sizeof text - used, "%.60s → ",
-                                 c->path[i]->def->name);
+        used +=
+            (size_t)snprintf(text + used, sizeof text - used, "%.60s → ", c->path[i]->def->name);
     report(c, from, "firing() goes in a circle: %s%.60s", used ? text : "", from->def->name);
 }
 

@@ -60,8 +60,7 @@ static struct node *compare(lua_State *L, enum expr_cmp op, struct node *a, int 
     check_units(L, a, b, name);
     if (options && !lua_isnoneornil(L, options)) {
         if (!lua_istable(L, options))
-            sandbox_fail(L,
-                         "%s: the second argument is a table of options: %s(90, { clear = 80 })",
+            sandbox_fail(L, "%s: the second argument is a table of options: %s(90, { clear = 80 })",
                          what, name);
         arg_keys(L, options, what, cmp_options);
         if (lua_getfield(L, options, "clear") != LUA_TNIL) {

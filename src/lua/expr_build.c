@@ -158,7 +158,9 @@ static int on_method(lua_State *L)
 /* --- offset: moves every leaf below --- */
 
 static const char *const kinds_without_offset[] = {
-    [EXPR_NOW] = "now()", [EXPR_VALUE] = "the value", [EXPR_WHERE] = "what :where() yields",
+    [EXPR_NOW] = "now()",
+    [EXPR_VALUE] = "the value",
+    [EXPR_WHERE] = "what :where() yields",
     [EXPR_BOOL] = "a share or count of conditions",
 };
 
@@ -196,7 +198,8 @@ static int offset_method(lua_State *L)
     struct node *a;
 
     if (value_is(L, 1, VALUE_SELECTOR))
-        sandbox_fail(L, ":offset() goes after the window function: sel:rate(\"5m\"):offset(\"1d\")");
+        sandbox_fail(L,
+                     ":offset() goes after the window function: sel:rate(\"5m\"):offset(\"1d\")");
     a = node_arg(L, 1, ":offset()");
     return node_done(L, moved(L, a, arg_duration(L, 2, ":offset()")));
 }
@@ -282,8 +285,9 @@ static int names_apdex(lua_State *L)
     size_t n_labels;
 
     if (!s)
-        sandbox_fail(L, "apdex(m.duration_seconds, \"300ms\", \"5m\", \"service\"): the first "
-                        "argument is a selector, got %s",
+        sandbox_fail(L,
+                     "apdex(m.duration_seconds, \"300ms\", \"5m\", \"service\"): the first "
+                     "argument is a selector, got %s",
                      value_name(L, 1));
     target = arg_quantity(L, 2, "apdex target");
     window = arg_duration(L, 3, "apdex window");
@@ -314,10 +318,10 @@ static int names_apdex(lua_State *L)
 
 void expr_names(lua_State *L)
 {
-    static const luaL_Reg functions[] = {
-        {"ratio", names_ratio}, {"max_of", names_max_of}, {"min_of", names_min_of},
-        {"coalesce", names_coalesce}, {"now", names_now}, {"const", names_const},
-        {"apdex", names_apdex}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"ratio", names_ratio},   {"max_of", names_max_of},
+                                         {"min_of", names_min_of}, {"coalesce", names_coalesce},
+                                         {"now", names_now},       {"const", names_const},
+                                         {"apdex", names_apdex},   {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
 }

@@ -142,7 +142,7 @@ const char *safelib_nearest(lua_State *L, int idx, const char *word)
 }
 
 struct key {
-    int rank;      /* numbers, strings, false, true, the rest */
+    int rank; /* numbers, strings, false, true, the rest */
     double num;
     const char *s;
     size_t len;

@@ -36,9 +36,10 @@ static const struct {
 
 /* Names of plain Lua that files do not have. */
 static const char *const removed[] = {
-    "io",       "os",           "debug",    "coroutine", "package", "require", "load",
-    "loadfile", "dofile",       "pcall",    "xpcall",    "rawget",  "rawset",  "rawequal",
-    "rawlen",   "getmetatable", "setmetatable", "collectgarbage", "utf8", "loadstring", "_G"};
+    "io",     "os",         "debug",  "coroutine",    "package",      "require",
+    "load",   "loadfile",   "dofile", "pcall",        "xpcall",       "rawget",
+    "rawset", "rawequal",   "rawlen", "getmetatable", "setmetatable", "collectgarbage",
+    "utf8",   "loadstring", "_G"};
 
 void method_check_later(lua_State *L, const char *name)
 {
@@ -99,8 +100,9 @@ int method_index(lua_State *L, enum method_on on)
         sandbox_fail(L, ":%s() works on a metric or log selector, not on a computed expression",
                      key);
     if (on == ON_COND && method_find(key, ON_EXPR | ON_SELECTOR))
-        sandbox_fail(L, "a condition has no method \"%s\": use :share_by()/:count_by() to turn it "
-                        "into a number first",
+        sandbox_fail(L,
+                     "a condition has no method \"%s\": use :share_by()/:count_by() to turn it "
+                     "into a number first",
                      key);
     near = method_nearest(key, has);
     if (near)
@@ -189,10 +191,9 @@ static int negate(lua_State *L)
 
 static int refuse_compare(lua_State *L)
 {
-    sandbox_fail(L,
-                 "`<`, `>`, `<=`, `>=`, `==` cannot be used on expressions (Lua would turn the "
-                 "result into true/false at load time). Write  fire = above(x) / below(x),  or  "
-                 "expr:above(x),  or use a  when = function(i) … end");
+    sandbox_fail(L, "`<`, `>`, `<=`, `>=`, `==` cannot be used on expressions (Lua would turn the "
+                    "result into true/false at load time). Write  fire = above(x) / below(x),  or  "
+                    "expr:above(x),  or use a  when = function(i) … end");
 }
 
 static int refuse_concat(lua_State *L)
@@ -225,11 +226,11 @@ static int refuse_cond_call(lua_State *L)
 
 static const char *const arith_events[] = {"__add", "__sub", "__mul", "__div", "__mod", "__pow"};
 
-static const luaL_Reg misleading[] = {
-    {"__lt", refuse_compare},    {"__le", refuse_compare}, {"__eq", refuse_compare},
-    {"__concat", refuse_concat}, {"__idiv", refuse_idiv},  {"__newindex", refuse_write},
-    {"__band", cond_and},        {"__bor", cond_or},       {"__bnot", cond_not},
-    {NULL, NULL}};
+static const luaL_Reg misleading[] = {{"__lt", refuse_compare}, {"__le", refuse_compare},
+                                      {"__eq", refuse_compare}, {"__concat", refuse_concat},
+                                      {"__idiv", refuse_idiv},  {"__newindex", refuse_write},
+                                      {"__band", cond_and},     {"__bor", cond_or},
+                                      {"__bnot", cond_not},     {NULL, NULL}};
 
 static void number_metatable(lua_State *L, lua_CFunction index, lua_CFunction call,
                              enum value_kind kind)
@@ -307,20 +308,28 @@ static bool is_removed(const char *name)
     return false;
 }
 
-int language_unknown(lua_State *L)
+int language_unknown_name(lua_State *L)
 {
     const char *name = luaL_tolstring(L, 2, NULL), *near;
-    const struct method *m = method_find(name, ON_SELECTOR | ON_EXPR | ON_COND);
 
-    if (m)
-        sandbox_fail(L, "`%s` is a method: m.x:%s", name, m->eg);
-    method_check_later(L, name);
     if (is_removed(name))
-        sandbox_fail(L, "\"%s\" does not exist in files of Tocsin (see the list of Lua functions "
-                        "in docs/rules.md)",
+        sandbox_fail(L,
+                     "\"%s\" does not exist in files of Tocsin (see the list of Lua functions "
+                     "in docs/rules.md)",
                      name);
     near = safelib_nearest(L, 1, name);
     if (near)
         sandbox_fail(L, "unknown name \"%s\" — did you mean \"%s\"?", name, near);
     sandbox_fail(L, "unknown name \"%s\"", name);
+}
+
+int language_unknown(lua_State *L)
+{
+    const char *name = luaL_tolstring(L, 2, NULL);
+    const struct method *m = method_find(name, ON_SELECTOR | ON_EXPR | ON_COND);
+
+    if (m)
+        sandbox_fail(L, "`%s` is a method: m.x:%s", name, m->eg);
+    method_check_later(L, name);
+    return language_unknown_name(L);
 }

@@ -6,7 +6,7 @@
 
 #include "lua/rulefile_impl.h"
 
-#define MESSAGE_MAX 4096
+#define MESSAGE_MAX  4096
 #define NAME_MAX_LEN 128
 
 enum format {
@@ -23,9 +23,9 @@ enum format {
 };
 
 static const char *const format_names[FORMATS] = {
-    [FORMAT_NONE] = "",        [FORMAT_PERCENT] = "percent", [FORMAT_DURATION] = "duration",
-    [FORMAT_BYTES] = "bytes",  [FORMAT_NUMBER] = "number",   [FORMAT_ROUND] = "round",
-    [FORMAT_X] = "x",          [FORMAT_SIGMA] = "sigma",     [FORMAT_RAW] = "raw"};
+    [FORMAT_NONE] = "",       [FORMAT_PERCENT] = "percent", [FORMAT_DURATION] = "duration",
+    [FORMAT_BYTES] = "bytes", [FORMAT_NUMBER] = "number",   [FORMAT_ROUND] = "round",
+    [FORMAT_X] = "x",         [FORMAT_SIGMA] = "sigma",     [FORMAT_RAW] = "raw"};
 
 struct placeholder {
     const char *name, *format; /* in the template */
@@ -235,8 +235,8 @@ void message_fill(const char *template, const struct message_values *v, struct b
 
 static bool known(const struct rule *r, const struct placeholder *p)
 {
-    static const char *const own[] = {"value", "threshold", "priority", "level", "duration",
-                                      "alertname", "severity"};
+    static const char *const own[] = {"value",    "threshold", "priority", "level",
+                                      "duration", "alertname", "severity"};
     const struct rule_def *d = &r->def;
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
@@ -283,8 +283,10 @@ void message_check(lua_State *L, const struct rule *r, const char *key, const ch
         snprintf(format, sizeof format, "%.*s", (int)p.format_len, p.format);
         near = text_nearest(format, format_names + 1, FORMATS - 1);
         sandbox_fail(L, "%s: {%.*s:%s}: unknown formatter%s%s%s", key, (int)p.name_len, p.name,
-                     format, near ? " — did you mean \"" : " (there are percent, duration, bytes, "
-                                                           "number, round, x, sigma, raw)",
+                     format,
+                     near ? " — did you mean \""
+                          : " (there are percent, duration, bytes, "
+                            "number, round, x, sigma, raw)",
                      near ? near : "", near ? "\"?" : "");
     }
 }

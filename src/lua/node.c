@@ -19,7 +19,7 @@ struct node *node_new(lua_State *L, enum expr_kind kind)
     n->x.line = sandbox_where(L, file, sizeof file);
     /* nearly always the file itself, whose name is kept already */
     n->file = strcmp(file, script_of(L)->file) == 0 ? script_of(L)->file
-                                                     : script_dup(L, file, strlen(file));
+                                                    : script_dup(L, file, strlen(file));
     return n;
 }
 
@@ -79,8 +79,7 @@ struct node *node_limit_arg(lua_State *L, int idx, const char *what)
     if (s)
         return leaf_new(L, s, LEAF_LAST, 5 * 60 * 1000, 0);
     if (value_is(L, idx, VALUE_COND))
-        sandbox_fail(L,
-                     "%s is a condition; use :share_by()/:count_by() to turn it into a number",
+        sandbox_fail(L, "%s is a condition; use :share_by()/:count_by() to turn it into a number",
                      what);
     if (value_is(L, idx, VALUE_METRICS))
         sandbox_fail(L, "%s is `m` itself: name a metric, m.name", what);

@@ -19,8 +19,8 @@ enum dim { DIM_UNKNOWN, DIM_SECONDS, DIM_MS, DIM_BYTES, DIM_PERCENT, DIM_RATIO }
 
 struct node {
     struct expr x;
-    const char *file;     /* where it was written: x.line is a line of this file */
-    const char *method;   /* as the user called it, for errors: "above", "sum_by" */
+    const char *file;            /* where it was written: x.line is a line of this file */
+    const char *method;          /* as the user called it, for errors: "above", "sum_by" */
     struct quantity *quantities; /* EXPR_NUM, EXPR_PER: as written, for the check of units */
     size_t n_quantities;
     unsigned depth, paths;
@@ -42,7 +42,7 @@ struct selector {
         const struct match *match;
         struct matcher **built; /* match_count() of them */
         size_t n;
-    } *matches; /* sorted by label */
+    } * matches; /* sorted by label */
     size_t n;
 };
 
@@ -53,7 +53,7 @@ struct method {
     unsigned on;     /* of enum method_on */
     lua_CFunction f; /* its struct method is upvalue 1, see method_me() */
     int arg;
-    const char *eg;  /* for errors: rate("5m") */
+    const char *eg; /* for errors: rate("5m") */
 };
 extern const struct method selector_methods[], expr_methods[], cond_methods[]; /* name NULL ends */
 

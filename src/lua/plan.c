@@ -132,8 +132,8 @@ static struct node *copy_leaf(struct plan *p, struct node *from)
             return p->leaves[i];
     n = finish(p, duplicate(p, from));
     leaf_lint(p, n->x.leaf);
-    p->leaves = grown(p, p->leaves, p->n_leaves, &p->cap_leaves, sizeof *p->leaves, LEAVES_MAX,
-                      "windows");
+    p->leaves =
+        grown(p, p->leaves, p->n_leaves, &p->cap_leaves, sizeof *p->leaves, LEAVES_MAX, "windows");
     p->leaves[p->n_leaves++] = n;
     return n;
 }
@@ -156,8 +156,8 @@ static void add_dep(struct plan *p, const char *name)
     for (size_t i = 0; i < p->n_deps; i++)
         if (strcmp(p->deps[i], name) == 0)
             return;
-    p->deps = grown(p, p->deps, p->n_deps, &p->cap_deps, sizeof *p->deps, DEPS_MAX,
-                    "names in firing()");
+    p->deps =
+        grown(p, p->deps, p->n_deps, &p->cap_deps, sizeof *p->deps, DEPS_MAX, "names in firing()");
     p->deps[p->n_deps++] = name;
 }
 

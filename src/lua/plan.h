@@ -9,9 +9,9 @@ struct plan {
     struct rule *rule;
     unsigned stamp;
     unsigned slots;
-    struct node *value;    /* the copy of the rule's value, NULL before it is made */
+    struct node *value;     /* the copy of the rule's value, NULL before it is made */
     struct node *value_ref; /* the one EXPR_VALUE */
-    struct node **leaves;  /* distinct ones */
+    struct node **leaves;   /* distinct ones */
     size_t n_leaves, cap_leaves;
     const char **deps;
     size_t n_deps, cap_deps;

@@ -76,8 +76,8 @@ static int end_loading(lua_State *L)
 
         if (r->def.when < 0)
             continue;
-        snprintf(f->script.box.prefix, sizeof f->script.box.prefix, "alert \"%.100s\": ",
-                 r->def.name);
+        snprintf(f->script.box.prefix, sizeof f->script.box.prefix,
+                 "alert \"%.100s\": ", r->def.name);
         when_prepare(L, r);
     }
     f->script.box.prefix[0] = 0;

@@ -9,10 +9,10 @@
 struct when_call; /* the batch in progress (when.c) */
 
 struct rule {
-    struct rule_def def; /* first: the door hands out pointers to it */
-    int input_ref;       /* registry: the table `i`, reused for every group */
-    int state_ref;       /* registry: the table g.state */
-    int watch_ref;       /* registry: upvalues as they were, see purity.c */
+    struct rule_def def;   /* first: the door hands out pointers to it */
+    int input_ref;         /* registry: the table `i`, reused for every group */
+    int state_ref;         /* registry: the table g.state */
+    int watch_ref;         /* registry: upvalues as they were, see purity.c */
     bool *state_is_number; /* per def.state */
 };
 
@@ -21,8 +21,8 @@ struct rulefile {
     int refs;
     struct rule **rules;
     size_t n_rules, cap_rules;
-    unsigned plans;       /* stamps the copies of one rule's nodes */
-    int group_ref;        /* registry: g */
+    unsigned plans; /* stamps the copies of one rule's nodes */
+    int group_ref;  /* registry: g */
     struct when_call *call;
 };
 

@@ -12,7 +12,7 @@
 #define UNPACK_MAX 64
 #define PRINT_MAX  512
 
-static const char libs_key; /* registry: the original library tables, never seen by files */
+static const char libs_key;   /* registry: the original library tables, never seen by files */
 static const char string_key; /* registry: the safe methods of strings */
 
 /* --- functions of our own --- */
@@ -224,19 +224,21 @@ struct own_function {
     lua_CFunction f;
 };
 
-static const char *const base_names[] = {"ipairs", "select", "type", "tonumber", "assert", "error",
-                                         NULL};
-static const struct own_function base_own[] = {
-    {"next", safe_next}, {"pairs", safe_pairs}, {"tostring", safe_tostring}, {"print", safe_print},
-    {NULL, NULL}};
+static const char *const base_names[] = {"ipairs", "select", "type", "tonumber",
+                                         "assert", "error",  NULL};
+static const struct own_function base_own[] = {{"next", safe_next},
+                                               {"pairs", safe_pairs},
+                                               {"tostring", safe_tostring},
+                                               {"print", safe_print},
+                                               {NULL, NULL}};
 static const char *const math_names[] = {
-    "abs", "ceil", "floor", "fmod", "max", "min", "modf", "sqrt", "exp", "log", "sin", "cos",
-    "tan", "asin", "acos", "atan", "deg", "rad", "tointeger", "type", "ult", "huge", "pi",
-    "maxinteger", "mininteger", NULL};
+    "abs",       "ceil", "floor", "fmod", "max",  "min",        "modf",       "sqrt", "exp",
+    "log",       "sin",  "cos",   "tan",  "asin", "acos",       "atan",       "deg",  "rad",
+    "tointeger", "type", "ult",   "huge", "pi",   "maxinteger", "mininteger", NULL};
 static const struct own_function math_own[] = {
     {"clamp", math_clamp}, {"round", math_round}, {NULL, NULL}};
-static const char *const string_names[] = {"format", "lower", "upper", "sub", "len", "byte",
-                                           "char", "reverse", NULL};
+static const char *const string_names[] = {"format", "lower", "upper",   "sub", "len",
+                                           "byte",   "char",  "reverse", NULL};
 static const struct own_function string_own[] = {{"split", string_split},
                                                  {"starts_with", string_starts_with},
                                                  {"contains", string_contains},

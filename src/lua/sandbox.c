@@ -52,7 +52,8 @@ static __attribute__((noreturn)) void spent(lua_State *L, struct sandbox *s)
 {
     if (s->spent)
         lua_sethook(L, hook, LUA_MASKCOUNT, 1);
-    sandbox_fail(L, "too much work while %s: the budget of instructions is spent (an endless loop?)",
+    sandbox_fail(L,
+                 "too much work while %s: the budget of instructions is spent (an endless loop?)",
                  s->doing);
 }
 

@@ -24,23 +24,23 @@
 #define SANDBOX_CPU_MS       5000 /* twenty million instructions take about a third of a second */
 #define SANDBOX_STEP         1000 /* instructions between two looks at the budget */
 #define SANDBOX_SOURCE       ((size_t)1 << 20)
-#define SANDBOX_REGEXES      16   /* compiled patterns of match_re that are kept */
+#define SANDBOX_REGEXES      16 /* compiled patterns of match_re that are kept */
 
 struct sandbox {
     lua_State *L;
     void *owner;       /* the file that is being loaded or run */
     const char *label; /* name shown in errors without a position */
     size_t heap, max_heap, max_block;
-    bool heap_refused; /* an allocation was refused by a bound, not by the system */
-    bool out_of_memory; /* sandbox_no_memory() was called */
-    uint64_t left;     /* instructions of this run */
-    uint64_t call_left; /* of one call within it; UINT64_MAX: no bound of its own */
+    bool heap_refused;   /* an allocation was refused by a bound, not by the system */
+    bool out_of_memory;  /* sandbox_no_memory() was called */
+    uint64_t left;       /* instructions of this run */
+    uint64_t call_left;  /* of one call within it; UINT64_MAX: no bound of its own */
     uint64_t cpu_end_ns; /* on the thread's processor clock */
-    bool spent;        /* some budget of the run is gone: whatever runs on fails at once */
-    bool call_spent;   /* the budget of the call is */
-    bool deciding;     /* second phase: the functions of the rules run */
-    const char *doing; /* "loading", for the errors of budgets */
-    char prefix[128];  /* put before errors: alert "A": */
+    bool spent;          /* some budget of the run is gone: whatever runs on fails at once */
+    bool call_spent;     /* the budget of the call is */
+    bool deciding;       /* second phase: the functions of the rules run */
+    const char *doing;   /* "loading", for the errors of budgets */
+    char prefix[128];    /* put before errors: alert "A": */
     struct {
         char *pattern;
         struct matcher *m;
@@ -70,7 +70,7 @@ void sandbox_error(struct sandbox *s, int status, struct err *e);
 
 /* Inside protected calls: raise an error with the position in the file and the prefix. */
 __attribute__((noreturn, format(printf, 2, 3))) void sandbox_fail(lua_State *L, const char *fmt,
-                                                                 ...);
+                                                                  ...);
 __attribute__((noreturn)) void sandbox_no_memory(lua_State *L);
 /* Pays for work done in C; raises when the budget is spent. About one unit per 30 ns. */
 void sandbox_charge(lua_State *L, uint64_t units);

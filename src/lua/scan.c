@@ -9,8 +9,8 @@
 #include "tocsin/rulefile.h"
 
 static const char *const condition_words[] = {
-    "above", "below", "at_least", "at_most", "equals", "differs", "between",
-    "outside", "lasting", "missing", "firing", "during", NULL};
+    "above",   "below",   "at_least", "at_most", "equals", "differs", "between",
+    "outside", "lasting", "missing",  "firing",  "during", NULL};
 
 #define CONDITION_WORDS (sizeof condition_words / sizeof *condition_words)
 #define NESTING         200 /* deeper ones do not compile */
@@ -84,10 +84,10 @@ static const char *ends_in_condition(struct scan *s, size_t i)
                 return word;
             return declared(s, word) ? NULL : word;
         }
-        if (open > 0 && (is(&t[open - 1], ")") || is(&t[open - 1], "]") ||
-                         t[open - 1].kind == TOKEN_STRING))
+        if (open > 0 &&
+            (is(&t[open - 1], ")") || is(&t[open - 1], "]") || t[open - 1].kind == TOKEN_STRING))
             return NULL; /* a call of something else */
-        i--; /* plain parentheses: what is in them */
+        i--;             /* plain parentheses: what is in them */
     }
     return NULL;
 }
@@ -108,8 +108,7 @@ static size_t operand_end(const struct scan *s, size_t i)
             i = next->match;
         else if (next->kind == TOKEN_STRING)
             i++;
-        else if ((is(next, ".") || is(next, ":")) && i + 2 < s->ts.n &&
-                 t[i + 2].kind == TOKEN_NAME)
+        else if ((is(next, ".") || is(next, ":")) && i + 2 < s->ts.n && t[i + 2].kind == TOKEN_NAME)
             i += 2;
         else
             break;
@@ -171,8 +170,7 @@ static size_t next_field(const struct scan *s, size_t i, size_t close)
     for (; i < close; i++) {
         if ((is(&t[i], "(") || is(&t[i], "{") || is(&t[i], "[")) && t[i].match != SIZE_MAX)
             i = t[i].match;
-        else if (is(&t[i], "function") || is(&t[i], "if") || is(&t[i], "do") ||
-                 is(&t[i], "repeat"))
+        else if (is(&t[i], "function") || is(&t[i], "if") || is(&t[i], "do") || is(&t[i], "repeat"))
             blocks++;
         else if (is(&t[i], "end") || is(&t[i], "until"))
             blocks--;

@@ -12,7 +12,7 @@
 #include "lua/safelib.h"
 
 #define INCLUDE_DEPTH 16
-#define REGION_MAX     ((size_t)64 << 20)
+#define REGION_MAX    ((size_t)64 << 20)
 
 static const char env_key, chunks_key, included_key; /* registry */
 
@@ -88,8 +88,8 @@ struct matcher *script_keep(lua_State *L, struct matcher *m)
 {
     struct script *s = script_of(L);
 
-    if (mem_grow((void **)&s->matchers, &s->cap_matchers, s->n_matchers + 1,
-                 sizeof *s->matchers) < 0) {
+    if (mem_grow((void **)&s->matchers, &s->cap_matchers, s->n_matchers + 1, sizeof *s->matchers) <
+        0) {
         matcher_unref(m);
         sandbox_no_memory(L);
     }
@@ -174,6 +174,29 @@ out:
     return bytes;
 }
 
+char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max, size_t *len)
+{
+    struct script *s = script_of(L);
+    const struct script_reader *from = &s->reader;
+    struct err e = {0};
+    char *bytes;
+
+    if (s->n_inputs == SCRIPT_INPUTS)
+        sandbox_fail(L, "more than %d files are read", SCRIPT_INPUTS);
+    s->inputs[s->n_inputs] = script_dup(L, full, strlen(full)); /* watched, even if missing now */
+    s->n_inputs++;
+    bytes = from->read ? from->read(full, len, from->arg, &e) : read_disk(full, max, len, &e);
+    if (bytes && *len > max) {
+        mem_free(bytes);
+        sandbox_fail(L, "\"%s\" is larger than %zu KiB", shown, max >> 10);
+    }
+    if (!bytes && e.code == ERR_MEMORY)
+        sandbox_no_memory(L);
+    if (!bytes)
+        sandbox_fail(L, "\"%s\": %s", shown, e.text);
+    return bytes;
+}
+
 struct reading { /* of one file: freed also when pushing it fails */
     char *bytes;
     size_t len;
@@ -189,10 +212,8 @@ static int push_reading(lua_State *L)
 
 void script_read(lua_State *L, const char *path, size_t max)
 {
-    struct script *s = script_of(L);
-    const struct script_reader *from = &s->reader;
-    struct err e = {0};
-    struct reading r;
+    const struct script_reader *from = &script_of(L)->reader;
+    struct reading r = {0};
     char full[PATH_MAX];
     int status;
 
@@ -201,25 +222,13 @@ void script_read(lua_State *L, const char *path, size_t max)
     if (!path_is_below(path))
         sandbox_fail(L, "\"%s\": a path below %s is needed, without `..`", path,
                      *from->root ? from->root : "this folder");
-    if (s->n_inputs == SCRIPT_INPUTS)
-        sandbox_fail(L, "more than %d files are read", SCRIPT_INPUTS);
     if (snprintf(full, sizeof full, "%s%s%s", from->root, *from->root ? "/" : "", path) >=
         (int)sizeof full)
         sandbox_fail(L, "\"%s\": the path is too long", path);
-    s->inputs[s->n_inputs] = script_dup(L, full, strlen(full)); /* watched, even if missing now */
-    s->n_inputs++;
-    if (from->read)
-        r.bytes = from->read(full, &r.len, from->arg, &e);
-    else if (!really_below(from->root, full))
-        r.bytes = (err_set(&e, ERR_IO, "there is no such file below %s", from->root), NULL);
-    else
-        r.bytes = read_disk(full, max, &r.len, &e);
-    if (r.bytes && r.len > max) {
-        mem_free(r.bytes);
-        r.bytes = (err_set(&e, ERR_LIMIT, "it is larger than %zu KiB", max >> 10), NULL);
-    }
-    if (!r.bytes)
-        sandbox_fail(L, "\"%s\": %s", path, e.text);
+    if (!from->read && !really_below(from->root, full))
+        sandbox_fail(L, "\"%s\": there is no such file below %s", path,
+                     *from->root ? from->root : "this folder");
+    r.bytes = script_bytes(L, full, path, max, &r.len);
     lua_pushcfunction(L, push_reading);
     lua_pushlightuserdata(L, &r);
     status = lua_pcall(L, 1, 1, 0);

@@ -29,8 +29,7 @@ struct script {
     size_t n_inputs;
     const char *warnings[SCRIPT_WARNINGS];
     size_t n_warnings;
-    lua_CFunction unknown; /* answers for unknown names */
-    int depth;             /* of includes */
+    int depth; /* of includes */
 };
 
 int script_open(struct script *s, const char *path, const struct script_reader *reader,
@@ -41,10 +40,13 @@ struct script *script_of(lua_State *L);
 /* In protected calls; each raises when memory fails. */
 void *script_alloc(lua_State *L, size_t n); /* zeroed, of the script's region */
 const char *script_dup(lua_State *L, const char *text, size_t len);
-const char *script_string(lua_State *L, int idx); /* a copy of a Lua string */
+const char *script_string(lua_State *L, int idx);             /* a copy of a Lua string */
 struct matcher *script_keep(lua_State *L, struct matcher *m); /* takes the reference over */
 __attribute__((format(printf, 2, 3))) void script_warn(lua_State *L, const char *fmt, ...);
 
+/* The bytes of any file (mem_free() them; nothing may be raised before that); it becomes an
+ * input. `shown` is its name in errors. */
+char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max, size_t *len);
 /* The bytes of a file below the root, pushed as a string; it becomes an input. */
 void script_read(lua_State *L, const char *path, size_t max);
 /* Runs a chunk whose environment is that of the script; leaves what it returned. */

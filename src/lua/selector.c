@@ -6,10 +6,10 @@
 #include "lua/safelib.h"
 #include "lua/script.h"
 
-#define LOOKBACK_MS  (5 * 60 * 1000)
-#define WINDOW_MIN   1000 /* the shortest pane */
-#define WINDOW_MAX   (INT64_C(35) * 24 * 3600 * 1000)
-#define MATCHES_MAX  32
+#define LOOKBACK_MS (5 * 60 * 1000)
+#define WINDOW_MIN  1000 /* the shortest pane */
+#define WINDOW_MAX  (INT64_C(35) * 24 * 3600 * 1000)
+#define MATCHES_MAX 32
 
 /* --- selectors --- */
 
@@ -271,10 +271,12 @@ static int leaf_method(lua_State *L)
         window = lua_isnoneornil(L, 2) ? LOOKBACK_MS : window_arg(L, 2, me->name, "lookback");
     else if (args != ARGS_NONE && lua_isnoneornil(L, first))
         sandbox_fail(L, ":%s() needs %s, e.g. %s", me->name,
-                     first == 2 ? "window" : args == ARGS_QUANTILE ? "q and window"
-                                                                    : "limit and window",
-                     first == 2 ? "\"5m\"" : args == ARGS_QUANTILE ? "0.99, \"5m\""
-                                                                    : "\"300ms\", \"5m\"");
+                     first == 2              ? "window"
+                     : args == ARGS_QUANTILE ? "q and window"
+                                             : "limit and window",
+                     first == 2              ? "\"5m\""
+                     : args == ARGS_QUANTILE ? "0.99, \"5m\""
+                                             : "\"300ms\", \"5m\"");
     else if (args != ARGS_NONE)
         window = window_arg(L, first, me->name, "window");
     if (args == ARGS_QUANTILE)

@@ -11,7 +11,7 @@ struct token {
     int line;
     const char *s; /* in the source; of a string without its quotes */
     size_t len;
-    size_t match;  /* of a bracket: index of its partner, SIZE_MAX: none */
+    size_t match; /* of a bracket: index of its partner, SIZE_MAX: none */
 };
 
 struct tokens {

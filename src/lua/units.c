@@ -14,8 +14,8 @@ static const struct {
 };
 
 static const struct {
-    const char *noun;  /* "counts …" */
-    const char *eg;    /* a threshold of the right form */
+    const char *noun; /* "counts …" */
+    const char *eg;   /* a threshold of the right form */
 } dims[] = {
     [DIM_SECONDS] = {"seconds", "a time such as above(\"400ms\")"},
     [DIM_MS] = {"milliseconds", NULL},

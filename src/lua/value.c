@@ -6,14 +6,9 @@ static const char metatable_keys[VALUE_KINDS]; /* registry: their addresses */
 
 static const char *const kind_names[VALUE_KINDS] = {
     [VALUE_METRICS] = "m", /* the table of metrics */
-    [VALUE_SELECTOR] = "a selector",
-    [VALUE_MATCH] = "a matcher",
-    [VALUE_EXPR] = "an expression",
-    [VALUE_COND] = "a condition",
-    [VALUE_GROUP] = "the group",
-    [VALUE_SECRET] = "a secret",
-    [VALUE_BLOCK] = "a block",
-    [VALUE_TEST] = "the test",
+    [VALUE_SELECTOR] = "a selector", [VALUE_MATCH] = "a matcher", [VALUE_EXPR] = "an expression",
+    [VALUE_COND] = "a condition",    [VALUE_GROUP] = "the group", [VALUE_SECRET] = "a secret",
+    [VALUE_CHANNEL] = "a channel",   [VALUE_ROUTE] = "a route",   [VALUE_TEST] = "the test",
 };
 
 void value_push(lua_State *L, enum value_kind kind, void *p)

@@ -18,7 +18,8 @@ enum value_kind {
     VALUE_COND,     /* struct node */
     VALUE_GROUP,    /* g of a `when` function */
     VALUE_SECRET,   /* configuration: struct secret */
-    VALUE_BLOCK,    /* configuration: a channel or route waiting for its place */
+    VALUE_CHANNEL,  /* configuration: struct config_channel */
+    VALUE_ROUTE,    /* configuration: struct route_block */
     VALUE_TEST,     /* tests: t, and what t:at() returns */
     VALUE_KINDS
 };
@@ -45,7 +46,7 @@ struct match {
     const char *value;
     const char **list; /* MATCH_ONE_OF */
     size_t n_list;
-    double num;        /* MATCH_AT_LEAST, MATCH_BELOW */
+    double num;         /* MATCH_AT_LEAST, MATCH_BELOW */
     struct match **all; /* all_of{…} */
     size_t n_all;
 };
@@ -67,7 +68,7 @@ struct quantity {
     const char *text; /* as written; NULL: a plain number */
 };
 
-int64_t arg_duration(lua_State *L, int idx, const char *what); /* milliseconds, positive */
+int64_t arg_duration(lua_State *L, int idx, const char *what);  /* milliseconds, positive */
 int64_t arg_duration0(lua_State *L, int idx, const char *what); /* 0 and "0s" too */
 struct quantity arg_quantity(lua_State *L, int idx, const char *what);
 /* Label names from `idx` to the top of the stack, sorted, without doubles; `me` is the method. */

@@ -130,8 +130,8 @@ void when_prepare(lua_State *L, struct rule *r)
 
 static int deciding_unknown(lua_State *L)
 {
-    static const char *const loading[] = {"alert", "m", "logs", "above", "below", "firing",
-                                          "ratio", "per", "include", "data"};
+    static const char *const loading[] = {"alert",  "m",     "logs", "above",   "below",
+                                          "firing", "ratio", "per",  "include", "data"};
     const char *name = luaL_tolstring(L, 2, NULL), *near;
 
     for (size_t i = 0; i < sizeof loading / sizeof *loading; i++)
@@ -261,7 +261,8 @@ static int verdict_of(lua_State *L, const struct rule_def *d, int idx)
         level = priority_parse(text);
         if (level || strcmp(text, "ok") == 0)
             return level;
-        sandbox_fail(L, "`when` must return \"P1\" … \"P5\", \"ok\", true or nil, got \"%s\"", text);
+        sandbox_fail(L, "`when` must return \"P1\" … \"P5\", \"ok\", true or nil, got \"%s\"",
+                     text);
     default:
         sandbox_fail(L, "`when` must return \"P1\" … \"P5\", \"ok\", true or nil, got %s",
                      value_name(L, idx));

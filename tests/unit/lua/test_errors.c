@@ -35,7 +35,8 @@ static const struct wrong operators[] = {
        ":above()/:below()?)"},
     {"alert \"A\" { fire = m.a:above(1) | true }",
      A "both sides of `|` must be conditions such as expr:above(5), got boolean"},
-    {"alert \"A\" { fire = ~m.a }", A "`~` negates a condition, such as ~expr:above(5), got a selector"},
+    {"alert \"A\" { fire = ~m.a }",
+     A "`~` negates a condition, such as ~expr:above(5), got a selector"},
     {"alert \"A\" { fire = m.a:above(1) + 1 }",
      A "conditions are joined with `&`, `|`, `~`, not calculated with; use "
        ":share_by()/:count_by() to turn one into a number"},
@@ -59,8 +60,7 @@ static const struct wrong operators[] = {
      "web.lua:1: `and` after above(…): Lua would silently drop one side; conditions are joined "
      "with `&`"},
     {"m.x = 5", "web.lua:1: m cannot be changed"},
-    {"threshold = 5",
-     "web.lua:1: global \"threshold\": declare it with `local threshold = …`"},
+    {"threshold = 5", "web.lua:1: global \"threshold\": declare it with `local threshold = …`"},
 };
 
 static const struct wrong keys[] = {
@@ -173,12 +173,14 @@ static const struct wrong methods[] = {
      "tests of one label with all_of{ … })"},
     {"alert \"A\" { value = m.x + per(\"a\", { default = 1 }), fire = above(1) }",
      A "per(…) is a threshold: it goes into above(…), below(…) and their kin"},
-    {"alert \"A\" { value = m.x:rate(\"5m\"):by(\"a\"), fire = above(per(\"b\", { default = 1 })) }",
+    {"alert \"A\" { value = m.x:rate(\"5m\"):by(\"a\"), fire = above(per(\"b\", { default = 1 })) "
+     "}",
      A "per(\"b\", …) at web.lua:1: what is compared only has labels {a}"},
 };
 
 static const struct wrong limits[] = {
-    {"alert \"A\" { value = m.cpu:avg(\"5m\"), fire = { P1 = above(\"85%\"), P2 = above(\"95%\") } }",
+    {"alert \"A\" { value = m.cpu:avg(\"5m\"), fire = { P1 = above(\"85%\"), P2 = above(\"95%\") } "
+     "}",
      A "level P1 (above 0.85) is easier to reach than P2 (above 0.95): priorities are inverted"},
     {"alert \"A\" { value = m.cpu:avg(\"5m\"), fire = { P1 = below(5), P2 = below(2) } }",
      A "level P1 (below 5) is easier to reach than P2 (below 2): priorities are inverted"},
@@ -187,7 +189,8 @@ static const struct wrong limits[] = {
        "alert would never be stable"},
     {"alert \"A\" { value = m.cpu, fire = above(5, { claer = 2 }) }",
      A "above() has no option \"claer\" — did you mean \"clear\"?"},
-    {"alert \"A\" { value = m.x:rate(\"5m\"):by(\"service\"), fire = above(1), summary = \"{servce} "
+    {"alert \"A\" { value = m.x:rate(\"5m\"):by(\"service\"), fire = above(1), summary = "
+     "\"{servce} "
      "is bad\" }",
      A "summary uses {servce}, but the alert has only the labels {service}"},
     {"alert \"A\" { value = m.x, fire = above(1), summary = \"{value:percnt}\" }",
@@ -244,12 +247,12 @@ static void refused(const struct wrong *w)
     ck_assert_str_eq(e.at, strncmp(w->want, "web.lua: ", 9) == 0 ? "" : "web.lua");
 }
 
-#define TABLE_TEST(table)                                                                          \
-    START_TEST(table##_are_refused)                                                                \
-    {                                                                                              \
-        for (size_t i = 0; i < sizeof table / sizeof *table; i++)                                  \
-            refused(&table[i]);                                                                    \
-    }                                                                                              \
+#define TABLE_TEST(table)                                         \
+    START_TEST(table##_are_refused)                               \
+    {                                                             \
+        for (size_t i = 0; i < sizeof table / sizeof *table; i++) \
+            refused(&table[i]);                                   \
+    }                                                             \
     END_TEST
 
 TABLE_TEST(operators)

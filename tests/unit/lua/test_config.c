@@ -1,0 +1,321 @@
+#include "unit.h"
+
+#include <string.h>
+
+#include "base/mem.h"
+#include "tocsin/config.h"
+
+static char *read_file(const char *path, size_t *len, void *arg, struct err *e)
+{
+    static const struct {
+        const char *path, *text;
+    } files[] = {
+        {"etc/slack.url", "https://hooks.slack.com/services/T/B/x\n"},
+        {"/run/key", "k3y\n"},
+        {"etc/empty", "\n"},
+        {"etc/tokens", "# who may what\n\nprom ingest * t0k\nana read,respond "
+                       "team=payments,env=~\"p.*\" s3cr3t\n"},
+        {"etc/tokens.bad", "prom ingest,cook * t\n"},
+        {"etc/teams/a.lua", "receiver \"a\" { inbox {} }\nreturn route { match = { team = \"a\" }, "
+                            "receiver = \"a\" }"},
+    };
+
+    (void)arg;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+        if (strcmp(files[i].path, path) == 0) {
+            char *copy = mem_dup(files[i].text, *len = strlen(files[i].text));
+
+            if (!copy)
+                err_set(e, ERR_MEMORY, "not enough memory");
+            return copy;
+        }
+    err_set(e, ERR_IO, "there is no such file");
+    return NULL;
+}
+
+static const char *env(const char *name, void *arg)
+{
+    (void)arg;
+    return strcmp(name, "HOOK_KEY") == 0 ? "hush" : NULL;
+}
+
+static const struct config_options options = {.read = read_file, .env = env};
+
+static struct config *load(const char *source, struct err *e)
+{
+    return config_load("etc/tocsin.lua", source, strlen(source), &options, e);
+}
+
+static const char whole[] =
+    "server {\n"
+    "  listen = \"127.0.0.1:9393\", statsd = \"127.0.0.1:8125\",\n"
+    "  external_url = \"https://tocsin.example.com/\",\n"
+    "  redis = \"embedded\", data_dir = \"data\", rules = { \"rules/*.lua\", \"/opt/r.lua\" },\n"
+    "  tls = { cert = \"cert.pem\", key = \"key.pem\" },\n"
+    "  tokens = secret_file \"tokens\",\n"
+    "}\n"
+    "receiver \"everyone\" { inbox {} }\n"
+    "receiver \"payments\" {\n"
+    "  slack { webhook_url = secret_file \"slack.url\" },\n"
+    "  email { to = \"oncall@example.com\", from = \"t@example.com\", smtp = "
+    "\"smtp://127.0.0.1:2525\" },\n"
+    "  webhook { url = \"http://127.0.0.1:5001/\", sign = secret_env \"HOOK_KEY\",\n"
+    "    send_resolved = false, headers = { [\"X-Team\"] = \"pay\" }, max_alerts = 20, timeout = "
+    "\"3s\" },\n"
+    "  fallback = \"everyone\", if_undelivered = \"2m\",\n"
+    "}\n"
+    "route {\n"
+    "  receiver = \"everyone\", group_by = { \"service\", \"cluster\" },\n"
+    "  group_interval = \"2m\", repeat_interval = \"3h\",\n"
+    "  route { match = { team = \"payments\" }, receiver = { \"payments\", \"everyone\" },\n"
+    "    group_wait = \"0s\", route { match = { env = is_not\"prod\" }, group_by = {} } },\n"
+    "  route { match = { priority = re\"P[45]\" }, group_by = { \"...\" }, continue = true },\n"
+    "}\n"
+    "priorities { critical = \"P1\", page = \"P1\", info = \"P5\" }\n"
+    "deadman { url = \"https://example.com/ping/1\", every = \"30s\" }\n";
+
+START_TEST(a_whole_file_becomes_a_tree)
+{
+    struct err e = {0};
+    struct config *c = load(whole, &e);
+    const struct config_channel *ch;
+    const struct config_route *r;
+
+    ck_assert_msg(c != NULL, "%s", e.text);
+    ck_assert_str_eq(c->server.external_url, "https://tocsin.example.com");
+    ck_assert_str_eq(c->server.data_dir, "etc/data");
+    ck_assert_str_eq(c->server.rules[0], "etc/rules/*.lua");
+    ck_assert_str_eq(c->server.rules[1], "/opt/r.lua");
+    ck_assert_str_eq(c->server.tls_key, "etc/key.pem");
+    ck_assert(c->server.redis_embedded);
+    ck_assert_uint_eq(c->server.n_tokens, 2);
+    ck_assert_uint_eq(c->server.tokens[1].roles, ROLE_READ | ROLE_RESPOND);
+    ck_assert_uint_eq(c->server.tokens[1].n_scope, 2);
+    ck_assert_uint_eq(c->server.tokens[0].n_scope, 0);
+    ck_assert_str_eq(secret_text(c->server.tokens[1].token), "s3cr3t");
+
+    ck_assert_uint_eq(c->n_receivers, 2);
+    ck_assert_ptr_eq(c->receivers[1].fallback, &c->receivers[0]);
+    ck_assert_int_eq(c->receivers[1].if_undelivered_ms, 120000);
+    ck_assert_int_eq(c->receivers[0].if_undelivered_ms, 300000);
+    ch = c->receivers[1].channels;
+    ck_assert_int_eq(ch[0].type, CHANNEL_SLACK);
+    ck_assert_str_eq(secret_text(ch[0].url), "https://hooks.slack.com/services/T/B/x");
+    ck_assert_int_eq(ch[1].type, CHANNEL_EMAIL);
+    ck_assert_str_eq(ch[1].to[0], "oncall@example.com");
+    ck_assert_int_eq(ch[1].tls, CONFIG_TLS_IF_OFFERED);
+    ck_assert_int_eq(ch[1].timeout_ms, 30000);
+    ck_assert_str_eq(ch[1].template, "email");
+    ck_assert_str_eq(secret_text(ch[2].sign), "hush");
+    ck_assert(!ch[2].send_resolved && ch[1].send_resolved);
+    ck_assert_str_eq(ch[2].headers[0].name, "X-Team");
+    ck_assert_uint_eq(ch[2].max_alerts, 20);
+    ck_assert_int_eq(ch[2].timeout_ms, 3000);
+
+    r = c->root;
+    ck_assert_str_eq(r->id, "0");
+    ck_assert_int_eq(r->group_wait_ms, GROUP_WAIT_BY_PRIORITY);
+    ck_assert_uint_eq(r->n_group_by, 2);
+    ck_assert_str_eq(r->group_by[0], "cluster");
+    ck_assert_uint_eq(r->n_children, 2);
+    ck_assert_uint_eq(r->children[0]->n_receivers, 2);
+    ck_assert_int_eq(r->children[0]->group_wait_ms, 0);
+    ck_assert_int_eq(r->children[0]->group_interval_ms, 120000);
+    ck_assert_str_eq(r->children[0]->children[0]->id, "0.0.0");
+    ck_assert_uint_eq(r->children[0]->children[0]->n_receivers, 2);
+    ck_assert_uint_eq(r->children[0]->children[0]->n_group_by, 0);
+    ck_assert_int_eq(r->children[0]->children[0]->group_wait_ms, 0);
+    ck_assert(matcher_negated(r->children[0]->children[0]->match[0]));
+    ck_assert(r->children[1]->group_by_all && r->children[1]->continue_matching);
+    ck_assert_int_eq(r->children[1]->group_wait_ms, GROUP_WAIT_BY_PRIORITY);
+    ck_assert_ptr_eq(r->children[1]->parent, r);
+
+    ck_assert_int_eq(config_priority_of(c, "page"), 1);
+    ck_assert_int_eq(config_priority_of(c, "warning"), 0);
+    ck_assert_str_eq(config_severity_of(c, 1), "critical");
+    ck_assert_int_eq(c->deadman.every_ms, 30000);
+    ck_assert_uint_eq(c->n_inputs, 2);
+    ck_assert_uint_eq(c->n_warnings, 0);
+    config_unref(config_ref(c));
+    config_unref(c);
+}
+END_TEST
+
+START_TEST(without_a_file_there_is_an_inbox)
+{
+    struct config *c = config_default();
+
+    ck_assert_str_eq(c->server.listen, "127.0.0.1:9393");
+    ck_assert_ptr_null(c->server.statsd);
+    ck_assert_str_eq(c->server.data_dir, "data");
+    ck_assert_str_eq(c->server.rules[0], "rules/*.lua");
+    ck_assert_str_eq(c->receivers[0].name, "everyone");
+    ck_assert_int_eq(c->receivers[0].channels[0].type, CHANNEL_INBOX);
+    ck_assert_ptr_eq(c->root->receivers[0], &c->receivers[0]);
+    ck_assert_int_eq(c->root->group_interval_ms, 60000);
+    ck_assert_int_eq(c->root->repeat_interval_ms, 4 * 3600 * 1000);
+    ck_assert_str_eq(c->root->group_by[0], "service");
+    ck_assert_int_eq(config_priority_of(c, "error"), 2);
+    ck_assert_str_eq(config_severity_of(c, 3), "warning");
+    config_unref(c);
+}
+END_TEST
+
+START_TEST(included_files_return_routes)
+{
+    const char *source = "receiver \"x\" { inbox {} }\n"
+                         "route { receiver = \"x\", include \"teams/a.lua\" }\n";
+    struct err e = {0};
+    struct config *c = load(source, &e);
+
+    ck_assert_msg(c != NULL, "%s", e.text);
+    ck_assert_str_eq(c->root->children[0]->receivers[0]->name, "a");
+    ck_assert_str_eq(c->inputs[0], "etc/teams/a.lua");
+    config_unref(c);
+}
+END_TEST
+
+#define T "tocsin.lua:1: "
+#define R "receiver \"x\" { inbox {} } "
+static const struct {
+    const char *source, *want;
+} refused[] = {
+    {"server { listn = \"x\" }", T "server: unknown key \"listn\" — did you mean \"listen\"?"},
+    {"server { listen = \"9393\" }",
+     T "server: listen = \"9393\": an address with a port is needed, e.g. \"127.0.0.1:9393\""},
+    {"server { listen = \"a:65536\" }",
+     T "server: listen = \"a:65536\": the port must be a number from 0 to 65535"},
+    {"server { syslog = \"127.0.0.1:5514\" }",
+     T "server: `syslog` is not part of this version of Tocsin"},
+    {"server { redis = \"mysql://x\" }",
+     T "server: `redis` must be \"embedded\", redis://…, rediss://… or unix:/path"},
+    {"server { redis = \"cluster://a:1\" }",
+     T "server: redis = \"cluster://…\" is not part of this version of Tocsin"},
+    {"server {} server {}", T "server { … } is given twice"},
+    {"server { tls = { cert = \"x\" } }", T "server: tls needs both `cert` and `key`"},
+    {"server { tokens = secret_file \"tokens.bad\" }",
+     T "tokens, line 1: unknown role \"cook\" (ingest, read, respond, admin)"},
+    {"server { tokens = secret_file \"nope\" }", T "\"nope\": there is no such file"},
+    {"server { tokens = secret_file \"empty\" }", T "secret_file \"empty\": the file is empty"},
+    {"server { redis = secret_env \"NOPE\" }", T "secret_env \"NOPE\": the variable is not set"},
+    {"receiver \"x\" { webhook {} }", T "receiver \"x\": webhook needs a `url`"},
+    {"receiver \"x\" { webhook { url = \"ftp://x\" } }",
+     T "receiver \"x\": webhook: `url` must begin with http://"},
+    {"receiver \"x\" { webhook { url = \"http:///x\" } }",
+     T "receiver \"x\": webhook: `url` is no URL"},
+    {"receiver \"x\" { webhook { url = \"http://a\", headers = { [\"X-A\"] = \"a\\r\\nB: c\" } } }",
+     T "receiver \"x\": webhook: the value of a header contains a control character"},
+    {"receiver \"x\" { webhook { url = \"http://a\", timeout = \"11m\" } }",
+     T "receiver \"x\": webhook: `timeout` is at most 10m"},
+    {"receiver \"x\" { slack { bot_token = \"x\" } }",
+     T "receiver \"x\": slack: `bot_token` is not part of this version of Tocsin"},
+    {"receiver \"x\" { pagerduty { routing_key = \"x\" } }",
+     T "receiver \"x\": `pagerduty` is not part of this version of Tocsin"},
+    {"receiver \"x\" { email { to = \"nobody\", from = \"a@b\", smtp = \"smtp://h\" } }",
+     T "receiver \"x\": email: \"nobody\" is no mail address"},
+    {"receiver \"x\" { email { to = \"a@b\\r\\nBcc: c@d\", from = \"a@b\", smtp = \"smtp://h\" } }",
+     T "receiver \"x\": email: an address contains a control character"},
+    {"receiver \"x\" {}",
+     T "receiver \"x\": it has no channel (inbox {}, webhook { … }, slack { … }, email { … })"},
+    {R R, T "receiver \"x\": defined twice (first at tocsin.lua:1)"},
+    {R, T "receivers are defined, but no route leads to one: add route { receiver = \"x\" }"},
+    {R "route {}", T "the root route needs a `receiver`"},
+    {R "route { receiver = \"y\" }", T "route: receiver \"y\" is not defined"},
+    {"receiver \"payments\" { inbox {} }\nroute { receiver = \"payment\" }",
+     "tocsin.lua:2: route: receiver \"payment\" is not defined — did you mean \"payments\"?"},
+    {R "route { receiver = \"x\", match = { a = \"b\" } }",
+     T "the root route takes every alert: `match` belongs to the routes inside it"},
+    {R "route { receiver = \"x\", continue = true }",
+     T "`continue` means nothing on the root route"},
+    {R "route { receiver = \"x\" } route { receiver = \"x\" }",
+     T "a second root route (the first is at tocsin.lua:1): put it inside that one"},
+    {R "route { receiver = \"x\", group_by = { \"a\", \"a\" } }",
+     T "route: `group_by` names a label twice"},
+    {R "route { receiver = \"x\", group_by = { \"a\", \"...\" } }",
+     T "route: group_by = { \"...\" } stands alone: it means every label"},
+    {R "route { receiver = \"x\", repeat_interval = \"0s\" }",
+     T "route: `repeat_interval`: a duration must be positive"},
+    {R "route { receiver = \"x\", active = \"hours\" }",
+     T "route: `active` is not part of this version of Tocsin"},
+    {R "route { receiver = \"x\", grup_by = {} }",
+     T "route: unknown key \"grup_by\" — did you mean \"group_by\"?"},
+    {"receiver \"x\" { inbox {}, fallback = \"y\" }\nreceiver \"y\" { inbox {}, fallback = \"x\" "
+     "}\n"
+     "route { receiver = \"x\" }",
+     "tocsin.lua:1: receiver \"x\": its fallbacks lead back to it"},
+    {"inhibit \"a\" {}", T "`inhibit` is not part of this version of Tocsin"},
+    {"calendar \"a\" {}", T "`calendar` is not part of this version of Tocsin"},
+    {"priorities { critical = \"P0\" }", T "priorities: critical must be \"P1\" … \"P5\""},
+    {"deadman { every = \"1m\" }", T "deadman needs a `url`"},
+    {"recever \"x\" {}", T "unknown name \"recever\" — did you mean \"receiver\"?"},
+    {"include \"../x.lua\"", T "\"../x.lua\": a path below etc is needed, without `..`"},
+    {"local s = secret_env \"HOOK_KEY\" error(\"\" .. s)",
+     T "a secret cannot be read, joined or compared; it goes into a key as it is"},
+    {"while true do end",
+     T "too much work while loading: the budget of instructions is spent (an endless loop?)"},
+};
+
+START_TEST(mistakes_are_told)
+{
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        struct err e = {0};
+        struct config *c = load(refused[i].source, &e);
+
+        ck_assert_msg(!c, "accepted: %s", refused[i].source);
+        ck_assert_msg(strcmp(e.text, refused[i].want) == 0, "%s\n got: %s\nwant: %s",
+                      refused[i].source, e.text, refused[i].want);
+    }
+}
+END_TEST
+
+START_TEST(what_cannot_work_well_is_warned_of)
+{
+    const char *source = "receiver \"x\" { inbox {} }\nreceiver \"lonely\" { inbox {} }\n"
+                         "route { receiver = \"x\", group_interval = \"5m\", repeat_interval = "
+                         "\"1m\" }\n";
+    struct err e = {0};
+    struct config *c = load(source, &e);
+
+    ck_assert_msg(c != NULL, "%s", e.text);
+    ck_assert_uint_eq(c->n_warnings, 2);
+    ck_assert_ptr_nonnull(strstr(c->warnings[0], "`repeat_interval` is shorter"));
+    ck_assert_ptr_nonnull(strstr(c->warnings[1], "\"lonely\" at tocsin.lua:2: no route leads"));
+    config_unref(c);
+}
+END_TEST
+
+START_TEST(every_failed_allocation_is_survived)
+{
+    for (long n = 1;; n++) {
+        struct err e = {0};
+        struct config *c;
+
+        mem_fail_at(n);
+        c = load(whole, &e);
+        if (!mem_failed()) {
+            mem_fail_at(0);
+            ck_assert_ptr_nonnull(c);
+            config_unref(c);
+            return;
+        }
+        mem_fail_at(0);
+        /* Lua collects and asks again, so a single failure may pass unseen */
+        if (c)
+            config_unref(c);
+        else
+            ck_assert_msg(e.code == ERR_MEMORY || e.code == ERR_LIMIT, "%ld: %s", n, e.text);
+    }
+}
+END_TEST
+
+static void add(TCase *t)
+{
+    tcase_add_test(t, a_whole_file_becomes_a_tree);
+    tcase_add_test(t, without_a_file_there_is_an_inbox);
+    tcase_add_test(t, included_files_return_routes);
+    tcase_add_test(t, mistakes_are_told);
+    tcase_add_test(t, what_cannot_work_well_is_warned_of);
+    tcase_add_test(t, every_failed_allocation_is_survived);
+}
+
+UNIT_MAIN("config", add)
