@@ -28,6 +28,7 @@ struct rules_options {
     struct windows *windows;
     struct alert_book *book;
     struct clock *clock;        /* only to measure how long looks take */
+    bool ticks_only;            /* no looks between ticks (tests, comparisons) */
 };
 
 struct rules *rules_new(const struct rules_options *o); /* NULL: no memory */
@@ -82,6 +83,8 @@ void rule_stats(const struct rule *r, struct rule_stats *out);
 
 /* The groups of a rule whose labels contain all of `want` (sorted; n = 0: all), at most `max`. */
 size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max);
+/* What {value} is for a group at the last instant; false: missing, or no such group. */
+bool rule_value(struct rule *r, labelset group, double *v);
 /* The evaluated tree of a rule for one group, now: {"node","value"|"truth",…,"children":[]}. */
 void rule_explain(struct rule *r, labelset group, struct json *j);
 /* For each leaf: text, groups, newest sample, memory; for `check --live` and explain's why-not. */

@@ -43,6 +43,7 @@ struct rules {
     int64_t delayed_ms; /* next delayed look, INT64_MAX: none */
     int64_t decided_ms; /* instants up to here were decided by an earlier run */
     int64_t now_ms;
+    bool ticks_only;
 };
 
 struct rules *rules_new(const struct rules_options *o)
@@ -54,6 +55,7 @@ struct rules *rules_new(const struct rules_options *o)
     e->c = (struct rules_context){
         .labels = o->labels, .windows = o->windows, .book = o->book, .clock = o->clock};
     e->delayed_ms = INT64_MAX;
+    e->ticks_only = o->ticks_only;
     e->by_name = map_new();
     if (!e->by_name) {
         mem_free(e);
@@ -231,7 +233,7 @@ static void index_uses(struct rules *e)
     for (size_t i = 0; i < e->n; i++) {
         struct rule *r = e->order[i];
 
-        for (size_t s = 0; r->early && s < r->rs.n_sources; s++)
+        for (size_t s = 0; r->early && !e->ticks_only && s < r->rs.n_sources; s++)
             if (r->rs.sources[s].leaf != LEAF_NONE && r->rs.sources[s].driver)
                 note_use(e, r, s);
     }

@@ -94,17 +94,36 @@ static void load_one(const struct rule *r, labelset group, struct condition_memo
         m->since_ms[k][0] = a ? a->since_ms[k] : 0;
 }
 
+static int64_t last_instant(const struct rule *r)
+{
+    int64_t at_ms = rules_now_ms(r->engine);
+
+    return at_ms > r->last_look_ms ? at_ms : r->last_look_ms;
+}
+
+bool rule_value(struct rule *r, labelset group, double *v)
+{
+    uint32_t row = idmap_get(&r->rs.index, group);
+    struct column c;
+    struct batch b;
+
+    if (row == IDMAP_NONE || !r->shown)
+        return false;
+    b = running_batch(r, &row, 1, last_instant(r));
+    eval_number(&b, r->shown, &c);
+    *v = c.v[0];
+    return c.ok[0];
+}
+
 void rule_explain(struct rule *r, labelset group, struct json *j)
 {
     uint32_t row = idmap_get(&r->rs.index, group);
     struct condition_memory memory;
-    int64_t at_ms = rules_now_ms(r->engine);
+    int64_t at_ms = last_instant(r);
     struct batch b;
 
     json_array(j);
     if (row != IDMAP_NONE) {
-        if (at_ms < r->last_look_ms)
-            at_ms = r->last_look_ms;
         b = running_batch(r, &row, 1, at_ms);
         b.memory = &memory;
         for (size_t i = 0; i < r->d->n_levels; i++) {

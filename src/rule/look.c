@@ -28,7 +28,7 @@ struct look {
     struct column *inputs; /* of `when` rules */
     size_t n_levels;
     bool failed[BATCH]; /* `when` failed: the alert stays as it is */
-    size_t row; /* the one being stepped, for callbacks */
+    size_t row;         /* the one being stepped, for callbacks */
 };
 
 static void load_memory(struct look *l)
