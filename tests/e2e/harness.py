@@ -1,0 +1,274 @@
+"""What the end-to-end tests share: servers on free ports of loopback, ended by process id, and
+waits for a condition with a deadline (nothing sleeps and hopes)."""
+import contextlib
+import http.server
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import socketserver
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+TOCSIN = os.environ.get("TOCSIN", os.path.join(ROOT, "build", "tocsin"))
+
+
+class Failed(AssertionError):
+    pass
+
+
+def check(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def wait(condition, what, seconds=20, every=0.02):
+    """Polls until condition() is true; returns what it returned."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise Failed(f"waited {seconds} s for {what}")
+        time.sleep(every)  # the pause of a poll
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Process:
+    """A child in a session of its own; its output goes to a file."""
+
+    def __init__(self, argv, log, cwd=None, env=None):
+        self.log = log
+        self.argv = argv
+        with open(log, "ab") as out:
+            self.child = subprocess.Popen(argv, stdout=out, stderr=out, cwd=cwd, env=env, start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def alive(self):
+        return self.child.poll() is None
+
+    def kill(self):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGKILL)
+        self.child.wait()
+
+    def stop(self, seconds=30):
+        if self.alive():
+            self.child.send_signal(signal.SIGTERM)
+            try:
+                self.child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+                raise Failed(f"{self.argv[0]} did not end within {seconds} s of SIGTERM")
+        return self.child.returncode
+
+    def output(self):
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            return f.read()
+
+
+class Tocsin:
+    """The real program. `config` is the text of tocsin.lua (without server {}), `rules` a dict of
+    file name -> text."""
+
+    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin"):
+        self.folder = folder
+        self.name = name
+        self.redis = redis
+        self.args = list(args)
+        os.makedirs(os.path.join(folder, "rules"), exist_ok=True)
+        self.write("tocsin.lua", config or 'receiver "everyone" { inbox {} }\nroute { receiver = "everyone" }\n')
+        for file, text in (rules or {}).items():
+            self.write(os.path.join("rules", file), text)
+        self.process = None
+        self.url = None
+        self.port = None
+        self.starts = 0
+
+    def write(self, path, text):
+        full = os.path.join(self.folder, path)
+        with open(full + ".tmp", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.rename(full + ".tmp", full)
+
+    def spawn(self):
+        argv = [TOCSIN, "serve", "--config", "tocsin.lua", "--data-dir", "data", "--rules", "rules/*.lua",
+                "--listen", f"127.0.0.1:{self.port or 0}", *self.args]
+        if self.redis:
+            argv += ["--redis", self.redis]
+        self.starts += 1
+        self.process = Process(argv, os.path.join(self.folder, f"{self.name}-{self.starts}.log"), cwd=self.folder)
+
+    def start(self, seconds=60):
+        self.spawn()
+        return self.await_ready(seconds)
+
+    def await_ready(self, seconds=60):
+        def ready():
+            check(self.process.alive(), f"tocsin ended at the start:\n{self.process.output()[-2000:]}")
+            return re.search(r"tocsin ready http=(http\S+)(?: statsd=127\.0\.0\.1:(\d+))?", self.process.output())
+        found = wait(ready, "the ready line", seconds)
+        self.url = found.group(1)
+        self.port = int(self.url.rsplit(":", 1)[1])
+        self.statsd = int(found.group(2)) if found.group(2) else None
+        return self
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        return self.process.stop()
+
+    def redis_pid(self):
+        out = subprocess.run(["pgrep", "-f", f"redis-server.*{re.escape(self.folder)}"], capture_output=True, text=True).stdout
+        pids = [int(p) for p in out.split()]
+        if pids:
+            return pids[0]
+        for p in filter(str.isdigit, os.listdir("/proc")):  # its command line may hold no path
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{p}/cwd") == os.path.join(self.folder, "data") and \
+                        "redis-server" in open(f"/proc/{p}/comm").read():
+                    return int(p)
+        return None
+
+    # --- requests ---
+    def call(self, method, path, body=None, headers=None, timeout=20):
+        """(status, body as bytes, headers). Raises OSError when there was no answer."""
+        data = body
+        headers = dict(headers or {})
+        if body is not None and not isinstance(body, (bytes, bytearray)):
+            data = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        request = urllib.request.Request(self.url + path, data=data, method=method, headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return answer.status, answer.read(), answer.headers
+        except urllib.error.HTTPError as e:
+            return e.code, e.read(), e.headers
+
+    def get(self, path):
+        status, body, _ = self.call("GET", path)
+        check(status == 200, f"GET {path}: {status} {body[:300]}")
+        return json.loads(body)
+
+    def post(self, path, body, want=(200, 201, 204)):
+        status, answer, _ = self.call("POST", path, body)
+        check(status in want, f"POST {path}: {status} {answer[:300]}")
+        return json.loads(answer) if answer else None
+
+    def metrics(self, samples):
+        return self.call("POST", "/api/tocsin/v1/metrics", samples)
+
+    def alerts(self, **want):
+        found = self.get("/api/tocsin/v1/alerts")
+        return [a for a in found if all(a["labels"].get(k) == v for k, v in want.items())]
+
+    def inbox(self):
+        return self.get("/api/tocsin/v1/inbox?limit=1000")
+
+    def command(self, *args, code=0, stdin=None):
+        run = subprocess.run([TOCSIN, *args, ], capture_output=True, text=True, input=stdin, cwd=self.folder,
+                             env={**os.environ, "TOCSIN_URL": self.url or "http://127.0.0.1:1"}, timeout=120)
+        check(code is None or run.returncode == code,
+              f"tocsin {' '.join(args)}: exit {run.returncode}\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
+        return run.stdout
+
+
+class HttpSink:
+    """Keeps every request; `answer(request)` may return (status, body, headers) or None for 200,
+    or the string "drop": takes the request and closes without an answer."""
+
+    def __init__(self, answer=None, port=0):
+        sink = self
+        self.requests = []
+        self.lock = threading.Lock()
+        self.answer = answer
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                item = {"path": self.path, "headers": dict(self.headers), "body": body, "at": time.time(),
+                        "method": self.command}
+                with contextlib.suppress(ValueError):
+                    item["json"] = json.loads(body)
+                with sink.lock:
+                    sink.requests.append(item)
+                reply = sink.answer(item) if sink.answer else None
+                if reply == "drop":
+                    self.close_connection = True
+                    self.connection.close()
+                    return
+                status, text, headers = reply or (200, b"ok", {})
+                self.send_response(status)
+                for k, v in headers.items():
+                    self.send_header(k, v)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text)
+
+            do_GET = do_POST
+
+            def log_message(self, *args):
+                pass
+
+        class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
+            daemon_threads = True
+            allow_reuse_address = True
+            request_queue_size = 128
+
+            def handle_error(self, request, client_address):
+                pass
+
+        self.server = Server(("127.0.0.1", port), Handler)
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def all(self):
+        with self.lock:
+            return list(self.requests)
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Folder:
+    """A temporary folder that stays when the test fails."""
+
+    def __init__(self, name):
+        self.path = tempfile.mkdtemp(prefix=f"tocsin-{name}-", dir="/tmp")
+
+    def keep(self):
+        return self.path
+
+    def remove(self):
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def kill_leftovers(folder):
+    """Ends every process whose working directory is below `folder` (an embedded Redis that a
+    killed Tocsin left behind)."""
+    for p in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if os.readlink(f"/proc/{p}/cwd").startswith(folder):
+                os.kill(int(p), signal.SIGKILL)
