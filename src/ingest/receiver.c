@@ -12,7 +12,7 @@
 #include "tocsin/http.h"
 
 /* Datagrams of one wake-up; beyond, the batch is handed on at once. */
-#define DATAGRAMS_MAX ((size_t)4 * 1024 * 1024)
+#define DATAGRAMS_MAX ((size_t)512 * 1024)
 
 struct ingest {
     struct ingest_options o;

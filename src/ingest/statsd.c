@@ -214,6 +214,7 @@ static double member(struct piece text)
 
 static int add_value(struct reading *x, const struct line *l, struct piece text)
 {
+    struct err e = {0};
     double v = 0;
     float weight = 1;
 
@@ -240,10 +241,10 @@ static int add_value(struct reading *x, const struct line *l, struct piece text)
     }
     if (!isfinite(v) || !isfinite(weight))
         return wrong(x, "the value is too large");
-    if (batch_sample(x->b, x->in, l->t_ms, v, weight, false, x->e) == 0)
+    if (batch_sample(x->b, x->in, l->t_ms, v, weight, false, &e) == 0)
         return 0;
-    x->why = NULL;
-    return -1;
+    x->why = e.code == ERR_MEMORY ? NULL : "too many samples at once";
+    return x->why ? -1 : batch_no_memory(x->e);
 }
 
 static uint8_t kind_of(char type)
