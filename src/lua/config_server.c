@@ -127,6 +127,8 @@ static void scope_of(lua_State *L, struct word w, int line, struct config_token 
         if (t->n_scope == SCOPE_MAX)
             sandbox_fail(L, "tokens, line %d: more than %d matchers in a scope", line, SCOPE_MAX);
         m = matcher_parse(w.s + i, n, &e);
+        if (!m && e.code == ERR_MEMORY)
+            sandbox_no_memory(L);
         if (!m)
             sandbox_fail(L, "tokens, line %d: the scope (`*` or label=value): %s", line, e.text);
         t->scope[t->n_scope++] = script_keep(L, m);
