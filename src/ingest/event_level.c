@@ -95,10 +95,14 @@ static int time_of_number(double v, int64_t *t_ms)
 
 static bool is_number(const char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t points = 0;
+
+    for (size_t i = 0; i < n; i++) {
         if ((s[i] < '0' || s[i] > '9') && s[i] != '.')
             return false;
-    return true;
+        points += s[i] == '.';
+    }
+    return points < 2;
 }
 
 #define NEAR_MS ((int64_t)20 * 60000)

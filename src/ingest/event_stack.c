@@ -56,6 +56,14 @@ static const char *find(struct event_text t, const char *what)
     return memmem(t.s, t.n, what, strlen(what));
 }
 
+/* Without a message a type stands alone; so do Go's functions, but no "at …" follows those. */
+static bool is_followed_by_at(const char *next, const char *end)
+{
+    while (next < end && (*next == ' ' || *next == '\t'))
+        next++;
+    return end - next > 3 && memcmp(next, "at ", 3) == 0;
+}
+
 static struct event_text type_of_stack(struct event_text stack)
 {
     bool python = find(stack, "Traceback (most recent call last)") != NULL;
@@ -68,7 +76,8 @@ static struct event_text type_of_stack(struct event_text stack)
         const char *newline = memchr(p, '\n', (size_t)(end - p));
 
         next = newline ? newline + 1 : end;
-        if (found.n > 0)
+        if (found.n > 0 &&
+            (python || found.s + found.n < line.s + line.n || is_followed_by_at(next, end)))
             type = found;
         if (type.n > 0 && !python)
             break;
