@@ -110,6 +110,7 @@ struct windows_stats {
     uint64_t bytes;
     uint32_t leaves, groups;
     uint64_t samples, samples_unused, late, duplicate, future, refused_groups, nan_refused;
+    uint64_t refused_values; /* no memory for a longer distribution or set */
     uint64_t births, resets, gaps;
 };
 void windows_stats(const struct windows *w, struct windows_stats *out);

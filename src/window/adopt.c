@@ -1,0 +1,75 @@
+/* The first window of a new rule: other windows were filled from the journal with its leaf alone,
+ * and are joined with what has come in since. */
+#include "window/kind.h"
+#include "window/windows.h"
+
+static int refuse(struct err *e)
+{
+    return err_set(e, ERR_MEMORY, "no memory for the groups of an adopted leaf");
+}
+
+/* Goes on where the other windows stopped: a series that these windows had no track of, or an
+ * older one, would lose the increment in between. */
+static void adopt_track(struct windows *w, uint32_t id, const struct track *from)
+{
+    uint32_t use = use_of(w, id);
+    struct track *t;
+
+    if (use == USE_NEVER)
+        use = bind_series(w, id, true);
+    if (use < USE_TRACK)
+        return;
+    t = track_at(w, use);
+    if (track_time(t) >= track_time(from))
+        return;
+    t->v = from->v;
+    t->when = from->when;
+    t->steps = from->steps;
+}
+
+static void adopt_tracks(struct windows *w, const struct windows *from)
+{
+    uint32_t end = series_end(w->series);
+
+    for (uint32_t id = 0; id < end; id++) {
+        uint32_t use = use_of(from, id);
+
+        if (use >= USE_TRACK)
+            adopt_track(w, id, track_at(from, use));
+    }
+}
+
+static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *other, uint32_t slot)
+{
+    const struct slot *from = leaf_slot(other, slot);
+    uint32_t into;
+
+    labelset_ref(w->labels, other->labels[slot]);
+    into =
+        leaf_group_take(w, l, other->labels[slot], other->owner ? other->owner[slot] : SERIES_NONE);
+    if (into == SLOT_NONE || slot_merge(w, l, leaf_slot(l, into), other, from) != 0)
+        return -1;
+    if (leaf_slot(l, into)->flags & SLOT_HIDDEN && leaf_slot(l, into)->newest_ms > 0)
+        leaf_group_show(w, l, into);
+    return 0;
+}
+
+int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from, leaf_id leaf,
+                       struct err *e)
+{
+    struct leaf *l = w->leaves[to];
+    const struct leaf *other = from->leaves[leaf];
+
+    if (w->dirty)
+        bind_dirty(w);
+    adopt_tracks(w, from);
+    for (uint32_t slot = 0; slot < other->n_slots; slot++) {
+        if (other->labels[slot] == LABELSET_NONE || leaf_slot(other, slot)->flags & SLOT_HIDDEN)
+            continue;
+        if (adopt_group(w, l, other, slot) != 0)
+            return refuse(e);
+    }
+    if (other->since_ms < l->since_ms)
+        l->since_ms = other->since_ms;
+    return 0;
+}

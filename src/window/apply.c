@@ -1,0 +1,194 @@
+/* Samples into windows.
+ *
+ * A sample that some leaf needs costs a chain of cache misses: use, track, plan, slot. They are
+ * taken for sixteen samples at a time, step by step, so that they overlap. */
+#include <math.h>
+
+#include "window/kind.h"
+#include "window/quantile.h"
+#include "window/windows.h"
+
+#define BATCH 16
+
+int64_t windows_clamp(struct windows *w, int64_t t_ms, int64_t recv_ms)
+{
+    if (t_ms > recv_ms + AHEAD_MS) {
+        w->stats.future++;
+        t_ms = recv_ms;
+    }
+    if (t_ms <= 0 || t_ms > TIME_MAX_MS) {
+        w->stats.late++;
+        return 0;
+    }
+    return t_ms;
+}
+
+static inline struct series *series_entry(const struct windows *w, uint32_t id)
+{
+    const struct series_table *t = w->series;
+
+    if (id / SERIES_PAGE >= t->n_pages || !t->pages[id / SERIES_PAGE])
+        return NULL;
+    return series_slot(t, id);
+}
+
+static void prefetch_slot(const struct windows *w, const struct plan_entry *e)
+{
+    const struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
+
+    if (!l->dead)
+        __builtin_prefetch(leaf_slot(l, e->slot), 1);
+}
+
+static void prefetch(const struct windows *w, const struct sample *s, size_t n)
+{
+    uint32_t use[BATCH];
+
+    for (size_t i = 0; i < n; i++) {
+        const struct series *entry = series_entry(w, s[i].series);
+
+        if (entry)
+            __builtin_prefetch(entry, 1);
+        use[i] = use_of(w, s[i].series);
+        if (use[i] >= USE_TRACK)
+            __builtin_prefetch(track_at(w, use[i]), 1);
+    }
+    for (size_t i = 0; i < n; i++)
+        if (use[i] >= USE_TRACK)
+            __builtin_prefetch(plan_at(&w->plans, track_at(w, use[i])->plan));
+    for (size_t i = 0; i < n; i++) {
+        const struct plan *p;
+
+        if (use[i] < USE_TRACK)
+            continue;
+        p = plan_at(&w->plans, track_at(w, use[i])->plan);
+        for (uint32_t j = 0; j < p->n && j < 4; j++)
+            prefetch_slot(w, &p->e[j]);
+    }
+}
+
+static bool add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x,
+                        uint32_t source)
+{
+    struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
+    struct slot *s;
+
+    if (l->dead)
+        return false;
+    s = leaf_slot(l, e->slot);
+    if (x->flags & STEP_STALE && (!l->kind->wants_stale || s->flags & SLOT_HIDDEN))
+        return false;
+    if (!l->kind->add(w, l, s, x, e->leaf_row >> PLAN_ROW_SHIFT))
+        return false;
+    if (s->flags & SLOT_HIDDEN)
+        leaf_group_show(w, l, e->slot);
+    leaf_touch(w, l, e->slot, s, source);
+    return true;
+}
+
+/* What a sample that adds directly means: an increment, some observations, or a member. */
+static void step_of_delta(const struct sample *s, struct step *x)
+{
+    switch (s->kind) {
+    case SAMPLE_DELTA:
+        x->flags = STEP_VALUE | STEP_DELTA | STEP_INC;
+        x->inc = s->v;
+        break;
+    case SAMPLE_DISTRIBUTION:
+        x->flags = STEP_VALUE | STEP_DELTA | STEP_INC;
+        x->weight = s->weight > 0 ? s->weight : 1;
+        x->inc = x->weight;
+        break;
+    default:
+        x->flags = STEP_SET;
+        break;
+    }
+}
+
+static void add_sample(struct windows *w, const struct sample *s, struct track *t, bool alive,
+                       uint32_t source)
+{
+    struct step x = {.t_ms = s->t_ms, .second = second_of(s->t_ms), .v = s->v, .weight = 1};
+    const struct plan *p = plan_at(&w->plans, t->plan);
+    bool taken = false;
+
+    if (s->stale) {
+        x.flags = STEP_STALE;
+    } else if (s->kind == SAMPLE_GAUGE || s->kind == SAMPLE_CUMULATIVE) {
+        x.flags = STEP_VALUE;
+        if (!track_take(t, s, alive, &x, &w->counts))
+            return;
+    } else {
+        step_of_delta(s, &x);
+    }
+    for (uint32_t i = 0; i < p->n; i++)
+        taken |= add_to_leaf(w, &p->e[i], &x, source);
+    if (!taken && s->kind == SAMPLE_GAUGE && x.flags == STEP_VALUE)
+        w->stats.late++; /* older than all that is kept */
+}
+
+/* Notes that the source is alive; was it so before this sample? */
+static bool note_source(struct windows *w, uint32_t source, const struct sample *s)
+{
+    struct source *from = source_at(w, source);
+    bool alive;
+
+    if (!from)
+        return false;
+    alive = source_alive(from, s->t_ms);
+    source_note(from, s->t_ms, s->stale);
+    return alive;
+}
+
+static int64_t apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
+{
+    struct series *entry = series_entry(w, s.series);
+    uint32_t use, minute;
+    bool alive;
+
+    w->stats.samples++;
+    if (!entry || entry->labels == LABELSET_NONE) {
+        w->stats.samples_unused++;
+        return 0;
+    }
+    if (!s.stale && !isfinite(s.v)) {
+        w->stats.nan_refused++;
+        return 0;
+    }
+    s.t_ms = windows_clamp(w, s.t_ms, recv_ms);
+    if (s.t_ms == 0)
+        return 0;
+    minute = (uint32_t)(s.t_ms / 60000);
+    if (minute > entry->seen_min)
+        entry->seen_min = minute;
+    alive = note_source(w, entry->source, &s);
+    use = use_of(w, s.series);
+    if (use == USE_NEVER)
+        use = bind_series(w, s.series, false);
+    if (use < USE_TRACK)
+        w->stats.samples_unused++;
+    else
+        add_sample(w, &s, track_at(w, use), alive, entry->source);
+    return s.t_ms;
+}
+
+int64_t windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
+                      const struct logevent *events, size_t n_events)
+{
+    int64_t newest_ms = 0;
+
+    if (w->dirty)
+        bind_dirty(w);
+    for (size_t at = 0; at < n; at += BATCH) {
+        size_t m = n - at < BATCH ? n - at : BATCH;
+
+        prefetch(w, samples + at, m);
+        for (size_t i = 0; i < m; i++) {
+            int64_t t_ms = apply_sample(w, recv_ms, samples[at + i]);
+
+            newest_ms = t_ms > newest_ms ? t_ms : newest_ms;
+        }
+    }
+    newest_ms = events_apply(w, recv_ms, events, n_events, newest_ms);
+    return newest_ms > 0 ? newest_ms : recv_ms;
+}

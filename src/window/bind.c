@@ -1,0 +1,314 @@
+/* Which leaves look at a series, found out once: when it is born, and again when leaves of its
+ * metric name come or go. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "window/kind.h"
+#include "window/quantile.h"
+#include "window/windows.h"
+
+static struct name_leaves *leaves_of(struct windows *w, const char *name)
+{
+    struct name_leaves *n = map_gets(w->by_name, name);
+
+    if (n)
+        return n;
+    n = mem_zalloc(sizeof *n);
+    if (n && map_puts(w->by_name, name, n, NULL) != 0) {
+        mem_free(n);
+        n = NULL;
+    }
+    return n;
+}
+
+static int enter(struct windows *w, const char *name, uint32_t entry)
+{
+    struct name_leaves *n = leaves_of(w, name);
+
+    if (!n || mem_grow((void **)&n->leaves, &n->cap, n->n + 1, sizeof *n->leaves) != 0)
+        return -1;
+    n->leaves[n->n++] = entry;
+    n->dirty = true;
+    w->dirty = true;
+    return 0;
+}
+
+static void leave(struct windows *w, const char *name, uint32_t entry)
+{
+    struct name_leaves *n = map_gets(w->by_name, name);
+
+    for (size_t i = 0; n && i < n->n; i++) {
+        if (n->leaves[i] != entry)
+            continue;
+        memmove(n->leaves + i, n->leaves + i + 1, (n->n - i - 1) * sizeof *n->leaves);
+        n->n--;
+        n->dirty = true;
+        w->dirty = true;
+        return;
+    }
+}
+
+/* With -1 the index may keep a name without leaves; it looks at nothing. */
+int bind_leaf(struct windows *w, struct leaf *l)
+{
+    if (l->bucket_metric && enter(w, l->bucket_metric, l->id | AS_BUCKET) != 0)
+        return -1;
+    if (enter(w, l->spec->metric, l->id) == 0)
+        return 0;
+    if (l->bucket_metric)
+        leave(w, l->bucket_metric, l->id | AS_BUCKET);
+    return -1;
+}
+
+void unbind_leaf(struct windows *w, struct leaf *l)
+{
+    leave(w, l->spec->metric, l->id);
+    if (l->bucket_metric)
+        leave(w, l->bucket_metric, l->id | AS_BUCKET);
+}
+
+labelset bind_labels(struct windows *w, const struct leaf *l, const struct series *s,
+                     bool as_bucket)
+{
+    if (as_bucket && l->spec->grouping != LEAF_BY)
+        return labelset_project(w->labels, s->labels, &l->bucket_names);
+    if (l->spec->grouping != LEAF_PER_SERIES)
+        return labelset_project(w->labels, s->labels, &l->names);
+    labelset_ref(w->labels, s->labels);
+    return s->labels;
+}
+
+/* The upper bound of a bucket series; false: it has none. */
+static bool bound_of(const struct windows *w, labelset labels, double *bound)
+{
+    size_t len;
+    const char *le = labelset_value(w->labels, labels, "le", &len);
+    char *end;
+
+    *bound = strtod(le, &end);
+    return len > 0 && end == le + len && !isnan(*bound) && *bound > (double)-INFINITY;
+}
+
+/* The entry of one leaf for one series; false: it does not look at it, or was refused. */
+static bool entry_for(struct windows *w, struct leaf *l, bool as_bucket, uint32_t id,
+                      const struct series *s, struct plan_entry *e)
+{
+    uint32_t row = ROW_NONE, slot;
+    double bound = 0;
+    labelset labels;
+
+    if (l->dead || !matchers_test_set(l->spec->matchers, l->spec->n_matchers, w->labels, s->labels))
+        return false;
+    if (as_bucket && !bound_of(w, s->labels, &bound))
+        return false;
+    labels = bind_labels(w, l, s, as_bucket);
+    if (labels == LABELSET_NONE) {
+        w->stats.refused_groups++;
+        return false;
+    }
+    slot = leaf_group_take(w, l, labels, id);
+    if (slot == SLOT_NONE)
+        return false;
+    if (as_bucket) {
+        row = buckets_row(w, l, leaf_slot(l, slot), bound);
+        if (row == ROW_NONE) { /* an unnamed new group would stay for ever */
+            if (l->refs[slot] == 0 && leaf_slot(l, slot)->flags & SLOT_HIDDEN)
+                leaf_group_forget(w, l, slot);
+            return false;
+        }
+    }
+    e->leaf_row = l->id | row << PLAN_ROW_SHIFT;
+    e->slot = slot;
+    return true;
+}
+
+/* Groups that were created for a plan that could not be made. */
+static void drop_entries(struct windows *w, const struct plan_entry *e, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        struct leaf *l = w->leaves[e[i].leaf_row % LEAVES_MAX];
+
+        if (l->refs[e[i].slot] == 0 && l->labels[e[i].slot] != LABELSET_NONE &&
+            leaf_slot(l, e[i].slot)->flags & SLOT_HIDDEN)
+            leaf_group_forget(w, l, e[i].slot);
+    }
+}
+
+static uint32_t collect(struct windows *w, uint32_t id, const struct series *s, bool *shared)
+{
+    size_t len;
+    const char *name = series_name(w->series, s->name, &len);
+    const struct name_leaves *looks = map_get(w->by_name, name, len);
+    uint32_t n = 0;
+
+    *shared = true;
+    if (!looks || looks->n == 0)
+        return 0;
+    if (wmem_grow(&w->mem, (void **)&w->scratch, &w->cap_scratch,
+                  looks->n < PLAN_ENTRIES ? looks->n : PLAN_ENTRIES, sizeof *w->scratch) != 0) {
+        w->stats.refused_groups++;
+        return 0;
+    }
+    for (size_t i = 0; i < looks->n; i++) {
+        bool as_bucket = (looks->leaves[i] & AS_BUCKET) != 0;
+        struct leaf *l = w->leaves[looks->leaves[i] & ~AS_BUCKET];
+
+        if (n == PLAN_ENTRIES) {
+            w->stats.refused_groups++;
+            break;
+        }
+        if (!entry_for(w, l, as_bucket, id, s, &w->scratch[n]))
+            continue;
+        *shared = *shared && (as_bucket || l->spec->grouping != LEAF_PER_SERIES);
+        n++;
+    }
+    return n;
+}
+
+static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t plan,
+                          bool base_only)
+{
+    struct track *t;
+
+    if (use >= USE_TRACK) {
+        uint32_t old = track_at(w, use)->plan;
+
+        track_at(w, use)->plan = plan;
+        plan_drop(w, old);
+        return use;
+    }
+    use = track_new(w);
+    if (use == USE_NONE) {
+        plan_drop(w, plan);
+        w->stats.refused_groups++;
+        return USE_NONE;
+    }
+    t = track_at(w, use);
+    track_init(t, id, plan, base_only);
+    return use;
+}
+
+uint32_t bind_series(struct windows *w, uint32_t id, bool base_only)
+{
+    const struct series *s = series_get(w->series, id);
+    uint32_t use = use_of(w, id), n, plan = PLAN_NONE;
+    bool shared;
+
+    if (!s || use_set(w, id, use) != 0) /* makes the page, so that the last step cannot fail */
+        return USE_NEVER;
+    n = collect(w, id, s, &shared);
+    if (n > 0) {
+        plan = plan_take(w, w->scratch, n, shared);
+        if (plan == PLAN_NONE) {
+            w->stats.refused_groups++;
+            drop_entries(w, w->scratch, n);
+        }
+    }
+    if (plan != PLAN_NONE) {
+        use = put_track(w, id, use, plan, base_only);
+    } else {
+        if (use >= USE_TRACK)
+            track_free(w, use);
+        use = USE_NONE;
+    }
+    w->use[id / USE_PAGE][id % USE_PAGE] = use;
+    return use;
+}
+
+/* --- names whose leaves have changed --- */
+
+static int compare_u32(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+    return (x > y) - (x < y);
+}
+
+static bool holds(const uint32_t *sorted, size_t n, uint32_t x)
+{
+    return n > 0 && bsearch(&x, sorted, n, sizeof x, compare_u32) != NULL;
+}
+
+static void bind_names(struct windows *w, const uint32_t *names, size_t n)
+{
+    uint32_t end = series_end(w->series);
+
+    for (uint32_t id = 0; n > 0 && id < end; id++) {
+        const struct series *s;
+
+        if (id % USE_PAGE == 0 && (id / USE_PAGE >= w->n_use || !w->use[id / USE_PAGE])) {
+            id += USE_PAGE - 1;
+            continue;
+        }
+        if (use_of(w, id) == USE_NEVER)
+            continue;
+        s = series_get(w->series, id);
+        if (s && holds(names, n, s->name))
+            (void)bind_series(w, id, true);
+    }
+}
+
+/* The dirty names, as sorted symbols; (size_t)-1: no memory. */
+static size_t dirty_names(struct windows *w, uint32_t **out)
+{
+    uint32_t *names = NULL;
+    size_t n = 0, cap = 0, at = 0, len;
+    const char *key;
+    struct name_leaves *l;
+
+    while ((l = map_next(w->by_name, &at, &key, &len))) {
+        uint32_t symbol = l->dirty ? series_name_find(w->series, key, len) : UINT32_MAX;
+
+        if (symbol == UINT32_MAX)
+            continue;
+        if (mem_grow((void **)&names, &cap, n + 1, sizeof *names) != 0) {
+            mem_free(names);
+            return (size_t)-1;
+        }
+        names[n++] = symbol;
+    }
+    if (n > 0)
+        qsort(names, n, sizeof *names, compare_u32);
+    *out = names;
+    return n;
+}
+
+static void all_dirty(struct windows *w)
+{
+    struct name_leaves *l;
+    size_t at = 0;
+
+    while ((l = map_next(w->by_name, &at, NULL, NULL)))
+        l->dirty = true;
+}
+
+void bind_dirty(struct windows *w)
+{
+    uint32_t *names = NULL;
+    struct name_leaves *l;
+    size_t n, at = 0;
+    const char *key;
+    size_t len;
+
+    if (w->refused && w->mem.held + w->mem.max / 20 < w->refused_held) {
+        all_dirty(w); /* there is room again for groups that were refused */
+        w->refused = false;
+    }
+    n = dirty_names(w, &names);
+    if (n == (size_t)-1)
+        return; /* tried again before the next block; dead leaves are passed over until then */
+    bind_names(w, names, n);
+    mem_free(names);
+    while ((l = map_next(w->by_name, &at, &key, &len))) {
+        l->dirty = false;
+        if (l->n > 0)
+            continue;
+        (void)map_remove(w->by_name, key, len);
+        mem_free(l->leaves);
+        mem_free(l);
+    }
+    windows_free_dead(w);
+    w->dirty = false;
+}

@@ -1,0 +1,23 @@
+/* The form of a cut, shared by encode.c and decode.c. A cut is a run of chunks of 1 MiB at most;
+ * each stands for itself:
+ *
+ *   chunk:    'T' 'W' version kind | records to the end
+ *   sources:  (a series of the source, first, second - first, newest - first, n, n before) …
+ *   series:   (id - id before, minute - minute before, flags, [ value, time - time before,
+ *             [ number and codes of intervals ] ]) …
+ *   leaf:     text | since | (how the group is named, its name, bytes of its state) …
+ *
+ * Numbers are varints (LEB128), signed ones zigzag; differences restart in each chunk. A group is
+ * named by a series where its labels are those of one, else by its labels. */
+#ifndef TOCSIN_WINDOW_CUT_H
+#define TOCSIN_WINDOW_CUT_H
+
+#define CUT_VERSION     1
+#define CUT_CHUNK_BYTES (1u << 20)
+#define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
+
+enum cut_kind { CUT_SOURCES = 1, CUT_SERIES, CUT_LEAF };
+enum cut_name { CUT_BY_LABELS, CUT_BY_SERIES, CUT_BY_BUCKET };
+enum cut_track { CUT_TRACK = 1, CUT_BASE_ONLY = 2, CUT_INTERVALS = 4 };
+
+#endif

@@ -1,0 +1,237 @@
+/* Log events into windows. An event has no series: every log leaf looks at it through its
+ * matchers, each distinct one of which is tested once per event at most. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "window/kind.h"
+#include "window/quantile.h"
+#include "window/windows.h"
+
+#define NUMBER_LEN 64 /* of a field that is read as a number */
+
+/* --- leaves --- */
+
+static uint32_t matcher_find(const struct windows *w, const char *text)
+{
+    for (size_t i = 0; i < w->n_log_matchers; i++)
+        if (w->log_matchers[i].m && strcmp(w->log_matchers[i].text, text) == 0)
+            return (uint32_t)i;
+    return UINT32_MAX;
+}
+
+static uint32_t matcher_add(struct windows *w, struct matcher *m, struct buf *text)
+{
+    struct log_matcher *place;
+    size_t at = 0;
+
+    while (at < w->n_log_matchers && w->log_matchers[at].m)
+        at++;
+    if (mem_grow((void **)&w->log_matchers, &w->cap_log_matchers, at + 1,
+                 sizeof *w->log_matchers) != 0)
+        return UINT32_MAX;
+    place = &w->log_matchers[at];
+    *place = (struct log_matcher){.text = buf_take(text, NULL), .name = matcher_name(m)};
+    if (!place->text)
+        return UINT32_MAX;
+    place->m = matcher_ref(m);
+    place->name_len = strlen(place->name);
+    if (at == w->n_log_matchers)
+        w->n_log_matchers++;
+    return (uint32_t)at;
+}
+
+static uint32_t matcher_use(struct windows *w, struct matcher *m)
+{
+    struct buf text = BUF_INIT;
+    uint32_t at = UINT32_MAX;
+
+    matcher_text(m, &text);
+    if (buf_ok(&text)) {
+        at = matcher_find(w, buf_str(&text));
+        if (at == UINT32_MAX)
+            at = matcher_add(w, m, &text);
+    }
+    buf_free(&text);
+    if (at != UINT32_MAX)
+        w->log_matchers[at].users++;
+    return at;
+}
+
+static void matcher_release(struct windows *w, uint32_t at)
+{
+    struct log_matcher *m = &w->log_matchers[at];
+
+    if (--m->users > 0)
+        return;
+    matcher_unref(m->m);
+    mem_free(m->text);
+    *m = (struct log_matcher){0};
+}
+
+int events_bind(struct windows *w, struct leaf *l)
+{
+    size_t n = l->spec->n_matchers, at = 0;
+
+    l->log_matchers = mem_zalloc(n * sizeof *l->log_matchers);
+    if (!l->log_matchers || mem_grow((void **)&w->log_leaves, &w->cap_log_leaves,
+                                     w->n_log_leaves + 1, sizeof *w->log_leaves) != 0)
+        return -1;
+    for (; at < n; at++) {
+        l->log_matchers[at] = matcher_use(w, l->spec->matchers[at]);
+        if (l->log_matchers[at] == UINT32_MAX)
+            break;
+    }
+    if (at == n) {
+        w->log_leaves[w->n_log_leaves++] = l->id;
+        return 0;
+    }
+    while (at > 0)
+        matcher_release(w, l->log_matchers[--at]);
+    return -1;
+}
+
+void events_unbind(struct windows *w, struct leaf *l)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; i < l->spec->n_matchers; i++)
+        matcher_release(w, l->log_matchers[i]);
+    while (w->log_leaves[at] != l->id)
+        at++;
+    memmove(w->log_leaves + at, w->log_leaves + at + 1,
+            (w->n_log_leaves - at - 1) * sizeof *w->log_leaves);
+    w->n_log_leaves--;
+}
+
+/* --- events --- */
+
+static bool test(struct windows *w, uint32_t at, const struct logevent *e)
+{
+    struct log_matcher *m = &w->log_matchers[at];
+    const struct label *f;
+    bool matches;
+
+    if (m->mark / 2 == w->event_mark)
+        return m->mark & 1;
+    f = logevent_field(e, m->name, m->name_len);
+    matches = f ? matcher_test(m->m, f->value, f->value_len) : matcher_matches_empty(m->m);
+    m->mark = w->event_mark * 2 + matches;
+    return matches;
+}
+
+static bool looks_at(struct windows *w, const struct leaf *l, const struct logevent *e)
+{
+    for (size_t i = 0; i < l->spec->n_matchers; i++)
+        if (!test(w, l->log_matchers[i], e))
+            return false;
+    return true;
+}
+
+/* The field as a number, all of it. */
+static bool field_number(const struct logevent *e, const char *name, double *v)
+{
+    const struct label *f = logevent_field(e, name, strlen(name));
+    char text[NUMBER_LEN], *end;
+
+    if (!f || f->value_len == 0 || f->value_len >= sizeof text)
+        return false;
+    memcpy(text, f->value, f->value_len);
+    text[f->value_len] = 0;
+    *v = strtod(text, &end);
+    return end == text + f->value_len && isfinite(*v);
+}
+
+static bool is_grouped(const struct leaf *l, const struct label *f)
+{
+    for (size_t i = 0; i < l->spec->n_labels; i++)
+        if (strlen(l->spec->labels[i]) == f->name_len &&
+            memcmp(l->spec->labels[i], f->name, f->name_len) == 0)
+            return true;
+    return false;
+}
+
+/* The labels of the event's group, sorted as the fields are. An event has no fixed labels, so a
+ * leaf without grouping is one total. */
+static size_t group_labels(const struct leaf *l, const struct logevent *e, struct label *out)
+{
+    size_t n = 0;
+
+    if (l->spec->grouping == LEAF_PER_SERIES ||
+        (l->spec->grouping == LEAF_BY && !l->spec->n_labels))
+        return 0;
+    for (uint32_t i = 0; i < e->n_fields && n < LABELS_MAX; i++)
+        if (is_grouped(l, &e->fields[i]) == (l->spec->grouping == LEAF_BY))
+            out[n++] = e->fields[i];
+    return n;
+}
+
+static uint32_t group_of(struct windows *w, struct leaf *l, const struct logevent *e)
+{
+    struct label labels[LABELS_MAX];
+    size_t n = group_labels(l, e, labels);
+    labelset set = labelsets_find(w->labels, labels, n);
+    uint32_t slot = set == LABELSET_NONE ? SLOT_NONE : leaf_group_find(l, set);
+
+    if (slot != SLOT_NONE)
+        return slot;
+    set = labelsets_intern(w->labels, labels, n);
+    if (set != LABELSET_NONE)
+        return leaf_group_take(w, l, set, SERIES_NONE);
+    w->stats.refused_groups++;
+    return SLOT_NONE;
+}
+
+static void add_event(struct windows *w, struct leaf *l, const struct logevent *e, struct step *x)
+{
+    uint32_t slot;
+    struct slot *s;
+
+    x->v = 1;
+    if (!looks_at(w, l, e) || (l->spec->field && !field_number(e, l->spec->field, &x->v)))
+        return;
+    slot = group_of(w, l, e);
+    if (slot == SLOT_NONE)
+        return;
+    s = leaf_slot(l, slot);
+    if (!l->kind->add(w, l, s, x, ROW_NONE)) {
+        if (s->flags & SLOT_HIDDEN)
+            leaf_group_forget(w, l, slot);
+        w->stats.late++;
+        return;
+    }
+    if (s->flags & SLOT_HIDDEN)
+        leaf_group_show(w, l, slot);
+    leaf_touch(w, l, slot, s, UINT32_MAX);
+}
+
+static void next_mark(struct windows *w)
+{
+    if (++w->event_mark < INT32_MAX)
+        return;
+    w->event_mark = 1;
+    for (size_t i = 0; i < w->n_log_matchers; i++)
+        w->log_matchers[i].mark = 0;
+}
+
+int64_t events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n,
+                     int64_t newest_ms)
+{
+    for (size_t i = 0; i < n; i++) {
+        int64_t t_ms = windows_clamp(w, events[i].t_ms, recv_ms);
+        struct step x = {.t_ms = t_ms,
+                         .second = second_of(t_ms),
+                         .flags = STEP_VALUE | STEP_DELTA | STEP_INC,
+                         .inc = 1,
+                         .weight = 1};
+
+        if (t_ms == 0)
+            continue;
+        newest_ms = t_ms > newest_ms ? t_ms : newest_ms;
+        next_mark(w);
+        for (size_t j = 0; j < w->n_log_leaves; j++)
+            add_event(w, w->leaves[w->log_leaves[j]], &events[i], &x);
+    }
+    return newest_ms;
+}

@@ -1,0 +1,159 @@
+#include "window/track.h"
+
+#define INTERVAL_BITS 10
+#define INTERVAL_MASK UINT64_C(0x3ff)
+#define STEPS_BITS    60 /* six intervals */
+#define OLD_SHIFT     44
+#define INTERVALS     8u
+
+void track_init(struct track *t, uint32_t series, uint32_t plan, bool base_only)
+{
+    *t = (struct track){.when = base_only ? TRACK_BASE_ONLY : 0, .series = series, .plan = plan};
+}
+
+static uint32_t interval_code(int64_t dt_ms)
+{
+    int64_t seconds = (dt_ms + 999) / 1000;
+    uint32_t s, e, m;
+
+    if (seconds <= 64)
+        return 0;
+    s = seconds < 127 << 15 ? (uint32_t)seconds : 127u << 15;
+    e = 31 - (uint32_t)__builtin_clz(s) - 6;
+    m = ((s + (1u << e) - 1) >> e) - 64;
+    if (m == 64) {
+        m = 0;
+        e++;
+    }
+    return e << 6 | m;
+}
+
+static int64_t interval_ms(uint64_t code)
+{
+    return (int64_t)(((code & 63) + 64) << (code >> 6)) * 1000;
+}
+
+static void push_interval(struct track *t, int64_t dt_ms)
+{
+    uint64_t n = t->steps >> STEPS_BITS, six = t->steps & ((UINT64_C(1) << STEPS_BITS) - 1);
+    uint64_t oldest = six >> (STEPS_BITS - INTERVAL_BITS), old = t->when >> OLD_SHIFT;
+
+    old = (old << INTERVAL_BITS | oldest) & 0xfffff;
+    six = (six << INTERVAL_BITS | interval_code(dt_ms)) & ((UINT64_C(1) << STEPS_BITS) - 1);
+    t->when = (t->when & ((UINT64_C(1) << OLD_SHIFT) - 1)) | old << OLD_SHIFT;
+    t->steps = (n < INTERVALS ? n + 1 : n) << STEPS_BITS | six;
+}
+
+int64_t track_patience_ms(const struct track *t)
+{
+    uint32_t n = (uint32_t)(t->steps >> STEPS_BITS);
+    uint64_t sorted[INTERVALS];
+    int64_t usual_ms;
+
+    if (n > INTERVALS)
+        n = INTERVALS;
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t code = i < 6 ? t->steps >> (i * INTERVAL_BITS)
+                              : t->when >> (OLD_SHIFT + (i - 6) * INTERVAL_BITS);
+        uint32_t at = i;
+
+        code &= INTERVAL_MASK;
+        for (; at > 0 && sorted[at - 1] > code; at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = code;
+    }
+    if (n == 0)
+        return STALENESS_MS;
+    usual_ms = (interval_ms(sorted[(n - 1) / 2]) + interval_ms(sorted[n / 2])) / 2;
+    return 3 * usual_ms > STALENESS_MS ? 3 * usual_ms : STALENESS_MS;
+}
+
+static void set_newest(struct track *t, const struct sample *s)
+{
+    t->v = s->v;
+    t->when = (t->when & ~(TRACK_TIME_MASK | TRACK_BASE_ONLY)) | (uint64_t)s->t_ms;
+}
+
+/* The first sample: a counter that is born while its source is alive has grown from zero. */
+static void take_first(struct track *t, const struct sample *s, bool alive, struct step *x,
+                       struct track_counts *counts)
+{
+    x->flags |= STEP_ORDERED;
+    if (alive && !(t->when & TRACK_BASE_ONLY)) {
+        x->flags |= STEP_INC;
+        x->inc = s->v;
+        counts->births += s->kind == SAMPLE_CUMULATIVE;
+    }
+    set_newest(t, s);
+}
+
+static bool take_old(struct track *t, const struct sample *s, struct step *x,
+                     struct track_counts *counts)
+{
+    if (s->t_ms < track_time(t)) {
+        counts->late += s->kind == SAMPLE_CUMULATIVE;
+        return true;
+    }
+    if (s->v == t->v) {
+        counts->duplicate++;
+        return false;
+    }
+    x->flags |= STEP_REWRITE;
+    x->old = t->v;
+    if (s->kind == SAMPLE_CUMULATIVE)
+        counts->late++; /* its increment is known already */
+    else
+        t->v = s->v; /* of two values of one time the last written stays */
+    return true;
+}
+
+bool track_take(struct track *t, const struct sample *s, bool alive, struct step *x,
+                struct track_counts *counts)
+{
+    int64_t before = track_time(t), dt_ms = s->t_ms - before;
+
+    if (before == 0) {
+        take_first(t, s, alive, x, counts);
+        return true;
+    }
+    if (dt_ms <= 0)
+        return take_old(t, s, x, counts);
+    x->flags |= STEP_ORDERED;
+    x->dt_ms = dt_ms;
+    if (dt_ms > STALENESS_MS && dt_ms > track_patience_ms(t)) {
+        counts->gaps++; /* nobody knows when it happened: a new base */
+    } else {
+        bool dropped = s->v < t->v;
+
+        x->inc = dropped ? s->v : s->v - t->v;
+        x->flags |=
+            STEP_INC | STEP_PREV | (s->v != t->v ? STEP_CHANGED : 0) | (dropped ? STEP_DROPPED : 0);
+        counts->resets += dropped && s->kind == SAMPLE_CUMULATIVE;
+    }
+    push_interval(t, dt_ms);
+    set_newest(t, s);
+    return true;
+}
+
+static void note_earliest(struct source *s, int64_t t_ms)
+{
+    if (s->first_ms == 0 || t_ms < s->first_ms) {
+        s->second_ms = s->first_ms;
+        s->first_ms = t_ms;
+    } else if (t_ms != s->first_ms && (s->second_ms == 0 || t_ms < s->second_ms)) {
+        s->second_ms = t_ms;
+    }
+}
+
+void source_note(struct source *s, int64_t t_ms, bool marker)
+{
+    if (!marker && (s->second_ms == 0 || t_ms < s->second_ms))
+        note_earliest(s, t_ms);
+    if (t_ms == s->newest_ms) {
+        s->n_newest++;
+    } else if (t_ms > s->newest_ms) {
+        s->n_before = s->n_newest;
+        s->n_newest = 1;
+        s->newest_ms = t_ms;
+    }
+}

@@ -1,0 +1,68 @@
+/* What is remembered of each series that some leaf needs, and of each source.
+ *
+ * A series: its newest value and time, and how far apart its samples usually are. */
+#ifndef TOCSIN_WINDOW_TRACK_H
+#define TOCSIN_WINDOW_TRACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "model/sample.h"
+#include "window/kind.h"
+
+/* 24 bytes, and 8 that tie it to its series and plan.
+ *
+ *   when:   2 older intervals (20 bits) | - | base only (1) | time of the newest, ms (42)
+ *   steps:  number of intervals (4 bits) | 6 newest intervals (60 bits, the newest lowest)
+ *
+ * An interval is ten bits: 4 of exponent, 6 of mantissa, (64 + m) << e seconds, rounded up. All
+ * up to 64 s are alike: three times that is still below five minutes, where the usual interval
+ * stops to matter. Above it the error is at most 1.6 %. Kept in order of arrival, so the median of
+ * the last eight is found when a gap asks for it, and not before. */
+struct track {
+    double v;
+    uint64_t when, steps;
+    uint32_t plan;
+    uint32_t series; /* SERIES_NONE: free, `plan` is the next free one */
+};
+
+struct source {
+    int64_t first_ms, second_ms; /* its two earliest sample times: was it alive before …? */
+    int64_t newest_ms;
+    uint32_t n_newest, n_before; /* samples at the newest time, and at the one before it */
+};
+
+#define TRACK_TIME_MASK ((UINT64_C(1) << 42) - 1)
+#define TRACK_BASE_ONLY (UINT64_C(1) << 42)
+#define STALENESS_MS    300000
+
+static inline int64_t track_time(const struct track *t)
+{
+    return (int64_t)(t->when & TRACK_TIME_MASK);
+}
+
+/* No value yet; `base_only`: the series is older than this track, so its first value is none of
+ * an increment. */
+void track_init(struct track *t, uint32_t series, uint32_t plan, bool base_only);
+/* How long after its newest sample the next one still continues it: five minutes, or three times
+ * the median of its last eight intervals. */
+int64_t track_patience_ms(const struct track *t);
+
+struct track_counts {
+    uint64_t late, duplicate, births, resets, gaps;
+};
+
+/* Takes a gauge or cumulative sample and says what it means for each function. False: nothing
+ * (an exact repetition). `alive`: the source had been seen twice before. */
+bool track_take(struct track *t, const struct sample *s, bool alive, struct step *x,
+                struct track_counts *counts);
+
+static inline bool source_alive(const struct source *s, int64_t t_ms)
+{
+    return s->second_ms != 0 && s->second_ms < t_ms;
+}
+
+/* Notes one sample. A marker of staleness tells that a scrape went on, not that there was one. */
+void source_note(struct source *s, int64_t t_ms, bool marker);
+
+#endif

@@ -1,0 +1,127 @@
+/* The windows as a whole, private to this room.
+ *
+ *   series id ─> use ─> track (value, time, plan) ─> plan ─> (leaf, group) … ─> slot
+ *
+ * `use` is one number per series id: never seen, seen and unused, or the number of its track. */
+#ifndef TOCSIN_WINDOW_WINDOWS_H
+#define TOCSIN_WINDOW_WINDOWS_H
+
+#include "base/map.h"
+#include "model/series_table.h"
+#include "tocsin/window.h"
+#include "window/leaf.h"
+#include "window/plan.h"
+#include "window/track.h"
+
+#define USE_NEVER  0 /* no sample yet: its first one may be a birth */
+#define USE_NONE   1 /* seen; no leaf looks at it */
+#define USE_TRACK  2 /* and above: number of the track, plus this */
+#define USE_PAGE   4096
+#define TRACK_PAGE 1024
+
+/* The leaves that look at one metric name. Those with the bit set look at it as the `_bucket`
+ * series of a histogram. */
+#define AS_BUCKET UINT32_C(0x80000000)
+struct name_leaves {
+    uint32_t *leaves;
+    size_t n, cap;
+    bool dirty; /* leaves came or went: its series are bound anew before the next sample */
+};
+
+/* A matcher of log leaves, kept once: rules say `level = "ERROR"` a hundred times. */
+struct log_matcher {
+    struct matcher *m;
+    char *text;
+    const char *name;
+    size_t name_len;
+    uint32_t users;
+    uint32_t mark; /* number of the event that it was tested on, times two, plus the outcome */
+};
+
+struct windows {
+    struct series_table *series;
+    struct labelsets *labels;
+    struct wmem mem;
+    uint32_t max_groups;
+
+    struct leaf **leaves; /* by id; NULL: free */
+    size_t n_leaves, cap_leaves;
+    uint32_t live_leaves;
+    struct map *by_text; /* struct leaf */
+    struct map *by_name; /* struct name_leaves */
+    bool dirty;          /* some name is, or some leaf is dead */
+    bool refused;        /* a group was refused since series were bound last */
+    size_t refused_held; /* memory held then */
+
+    uint32_t **use; /* pages by series id */
+    size_t n_use, cap_use;
+    struct track **tracks; /* pages */
+    size_t n_track_pages, cap_track_pages;
+    uint32_t n_tracks, free_track;
+    struct plans plans;
+    struct source *sources;
+    size_t cap_sources;
+    struct plan_entry *scratch; /* of binding */
+    size_t cap_scratch;
+
+    uint32_t *log_leaves; /* ids */
+    size_t n_log_leaves, cap_log_leaves;
+    struct log_matcher *log_matchers;
+    size_t n_log_matchers, cap_log_matchers;
+    uint32_t event_mark;
+
+    leaf_id *touched; /* leaves with touched groups */
+    size_t n_touched, cap_touched;
+
+    uint32_t expire_series; /* where the next windows_expire() goes on */
+    size_t expire_leaf;
+    uint32_t expire_slot;
+    bool expire_in_series;
+
+    struct windows_stats stats;
+    struct track_counts counts;
+};
+
+/* --- windows.c --- */
+static inline uint32_t use_of(const struct windows *w, uint32_t series)
+{
+    size_t page = series / USE_PAGE;
+
+    return page < w->n_use && w->use[page] ? w->use[page][series % USE_PAGE] : USE_NEVER;
+}
+
+static inline struct track *track_at(const struct windows *w, uint32_t use)
+{
+    uint32_t n = use - USE_TRACK;
+
+    return &w->tracks[n / TRACK_PAGE][n % TRACK_PAGE];
+}
+
+void windows_free_dead(struct windows *w); /* when no plan names them any more */
+int use_set(struct windows *w, uint32_t series, uint32_t use) MUST_USE; /* -1: no memory */
+uint32_t track_new(struct windows *w); /* USE_TRACK + number; USE_NONE: no memory */
+void track_free(struct windows *w, uint32_t use);
+struct source *source_at(struct windows *w, uint32_t source); /* NULL: no memory */
+
+/* --- bind.c --- */
+int bind_leaf(struct windows *w, struct leaf *l) MUST_USE; /* into the index of names */
+void unbind_leaf(struct windows *w, struct leaf *l);
+/* Finds out where the samples of a series go; returns its use. A series that was seen before it
+ * had a track begins with its next value as a base. */
+uint32_t bind_series(struct windows *w, uint32_t id, bool base_only);
+void bind_dirty(struct windows *w); /* all series of names whose leaves have changed */
+/* The labels of the series' group in a leaf, with a reference; LABELSET_NONE: no memory. */
+labelset bind_labels(struct windows *w, const struct leaf *l, const struct series *s,
+                     bool as_bucket);
+
+/* --- events.c --- */
+int events_bind(struct windows *w, struct leaf *l) MUST_USE;
+void events_unbind(struct windows *w, struct leaf *l);
+int64_t events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n,
+                     int64_t newest_ms);
+
+/* Brings a time from outside into what windows can hold: at most a minute ahead of `recv_ms`.
+ * 0: it is before 1970. */
+int64_t windows_clamp(struct windows *w, int64_t t_ms, int64_t recv_ms);
+
+#endif
