@@ -30,9 +30,10 @@ static int unescape(struct text_pool *pool, const char *s, size_t n, struct even
     for (size_t i = 0; i < n; i++) {
         bool escape = s[i] == '%' && i + 2 < n && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0;
 
-        raw[raw_len++] = escape        ? (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]))
-                         : s[i] == '+' ? ' '
-                                       : s[i];
+        if (escape)
+            raw[raw_len++] = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+        else
+            raw[raw_len++] = s[i] == '+' ? ' ' : s[i];
         i += escape ? 2 : 0;
     }
     if (batch_is_text(raw, raw_len)) {

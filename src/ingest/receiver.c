@@ -369,6 +369,8 @@ void ingest_drained(void *ingest)
     if (e.code != ERR_NONE || (g->o.accepts && !g->o.accepts(&e, g->o.arg)) ||
         decode_statsd(g->batch, &in, &e) != 0 ||
         ingest_resolve(g->batch, &in, g->o.series, "", &g->budget, &e) != 0) {
+        if (e.code == ERR_LIMIT)
+            e.code = ERR_BUSY; /* the sink's bound, not the datagrams' */
         count_refusal(g, INGEST_STATSD, e.code);
     } else {
         count(g, INGEST_STATSD);

@@ -8,6 +8,7 @@
 #define TOCSIN_TESTS_INGEST_DECODING_H
 
 #include <check.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -25,6 +26,7 @@ struct decoding {
     struct ingest_input in;
     struct err e;
     struct buf out;
+    char *body; /* of the last run: events are views into it */
 };
 
 static inline void decoding_open(struct decoding *d)
@@ -45,6 +47,7 @@ static inline void decoding_close(struct decoding *d)
     series_table_free(d->t);
     labelsets_free(d->ls);
     buf_free(&d->out);
+    free(d->body);
 }
 
 static inline void decoding_show(struct decoding *d)
@@ -81,6 +84,8 @@ static inline const char *decoding_run(struct decoding *d, ingest_decode decode,
     char *copy = malloc(len ? len : 1);
 
     memcpy(copy, body, len);
+    free(d->body);
+    d->body = copy;
     buf_clear(&d->out);
     buf_adds(&d->out, "");
     d->e = (struct err){0};
@@ -91,7 +96,6 @@ static inline const char *decoding_run(struct decoding *d, ingest_decode decode,
         buf_addf(&d->out, "error %d [%s] %s", d->e.line, d->e.at, d->e.text);
     else
         decoding_show(d);
-    free(copy);
     return buf_str(&d->out);
 }
 
