@@ -88,7 +88,7 @@ static void write_state(struct json *j, const struct alert_entry *e)
         json_kstr(j, "sticky", hex);
     }
     for (int i = 0; i < ALERT_SINCE_MAX; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "since_%d", i);
         ktime(j, name, e->a.since_ms[i]);
     }
@@ -327,7 +327,7 @@ static void read_state(const cJSON *o, struct alert_entry *e)
         s->level[s->firing - 1].on = true;
     e->a.sticky = hex_of(o, "sticky");
     for (int i = 0; i < ALERT_SINCE_MAX; i++) {
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "since_%d", i);
         e->a.since_ms[i] = time_of(o, name);
     }
