@@ -144,6 +144,10 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIBS)
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_ALL) -Wno-conversion -o $@ $< $(LD_ALL) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
 
+build/load: tests/bench/load.c
+	@mkdir -p build
+	@$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -o $@ $< -lsnappy
+
 .PHONY: $(addprefix fuzz-,$(FUZZ_NAMES)) fuzz-seeds
 $(addprefix fuzz-,$(FUZZ_NAMES)): fuzz-%: ## fuzz one decoder or parser (FUZZ_SECONDS=60)
 	@$(MAKE) --no-print-directory MODE=fuzz CC=clang build/fuzz/fuzz_$*
@@ -189,7 +193,7 @@ format: ## format all sources
 check-asan: ## unit tests and simulations under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory MODE=asan -j$(shell nproc) unit-build sim-build
 	@$(MAKE) --no-print-directory MODE=asan unit sim
-bench: build/tocsin ## print the benchmark table, beside Prometheus where it is installed
+bench: build/tocsin build/load ## print the benchmark table, beside Prometheus where it is installed
 	@python3 tests/bench/run.py
 bench-parts: $(BENCH_BIN) ## print the figures of single parts
 	@for b in $(BENCH_BIN); do echo "== $$b"; $$b; done
