@@ -3,9 +3,9 @@
  * measured.
  *
  *   load --port P --series N --scrapes K [--per-request 2000] [--connections 4] [--interval-ms 15000]
- *        [--end-ms T] [--metric-prefix X] [--kind mixed|gauge]
+ *        [--end-ms T] [--metric-prefix X] [--only METRIC]
  *
- * Sample times end at T (default: now). Prints one JSON line with the samples sent, refused and
+ * --only sends one metric under that name, instead of the mixture. Sample times end at T (default: now). Prints one JSON line with the samples sent, refused and
  * the seconds it took. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,12 +33,12 @@ static struct {
     int port, per_request, connections;
     long n_series, scrapes;
     int64_t interval_ms, end_ms;
-    const char *prefix, *kind, *path;
+    const char *prefix, *only, *path;
 } o = {.per_request = 2000,
        .connections = 4,
        .interval_ms = 15000,
        .prefix = "",
-       .kind = "mixed",
+       .only = NULL,
        .path = "/api/v1/write"};
 
 static uint64_t seed = 88172645463325252ull;
@@ -108,8 +108,8 @@ static struct series *make_series(long i)
     char name[96], pod[48], instance[32], route[32], service[24];
     struct series *s;
     size_t n = 0;
-    const char *base = names[i % 20];
-    long target = i / 20;
+    const char *base = o.only ? o.only : names[i % 20];
+    long target = o.only ? i : i / 20;
     static const char *const codes[] = {"200", "404", "500"};
     static const char *const modes[] = {"idle", "user", "system"};
 
@@ -139,7 +139,7 @@ static struct series *make_series(long i)
     if (!s)
         abort();
     s->len = (uint16_t)n;
-    s->counter = strstr(base, "_total") != NULL && strcmp(o.kind, "gauge") != 0;
+    s->counter = strstr(base, "_total") != NULL;
     s->v = s->counter ? (double)(rnd() % 100000) : (double)(rnd() % 100000) / 100;
     memcpy(s->labels, bytes, n);
     return s;
@@ -302,8 +302,8 @@ static void parse(int argc, char **argv)
             o.end_ms = atoll(v);
         else if (!strcmp(k, "--metric-prefix"))
             o.prefix = v;
-        else if (!strcmp(k, "--kind"))
-            o.kind = v;
+        else if (!strcmp(k, "--only"))
+            o.only = v;
     }
     if (!o.port || !o.n_series || !o.scrapes || o.connections < 1 || o.connections > 64) {
         fprintf(stderr, "load: --port, --series and --scrapes are needed\n");
