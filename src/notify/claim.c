@@ -46,16 +46,16 @@ static struct notice *claim(struct notify *n, struct entry *e, const struct plan
     e->reason = p->reason;
     e->state = ENTRY_CLAIMED;
     e->claimed_ms = at_ms;
-    entry_set_due(n, e, false);
+    ledger_set_due(n, e, false);
     x->degraded = n->degraded;
-    entry_store(n, e);
+    ledger_store(n, e);
     return x;
 }
 
 struct notice *notify_claim(struct notify *n, const char *lane)
 {
     struct lane *l = map_gets(n->lanes, lane);
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
     struct notice *x = NULL;
     struct entry *e;
 
@@ -65,9 +65,9 @@ struct notice *notify_claim(struct notify *n, const char *lane)
         struct plan p;
         if (!items)
             return NULL;
-        desired(e, at_ms, items, &p);
+        plan_desired(e, at_ms, items, &p);
         if (p.due_ms == 0 || p.due_ms > at_ms) { /* nothing is to be said any more */
-            entry_set_due(n, e, false);
+            ledger_set_due(n, e, false);
             incident_mark(n, e->incident);
         } else if (!(x = claim(n, e, &p, at_ms))) {
             mem_free(items);
@@ -104,7 +104,7 @@ static void delivered(struct notify *n, struct entry *e, const struct claim *c, 
     e->attempts = 0;
     e->uncertain = e->fell_back = false;
     e->state = ENTRY_IDLE;
-    text_set(&e->error, NULL, 0);
+    member_text(&e->error, NULL, 0);
     n->stats.delivered++;
 }
 
@@ -112,13 +112,13 @@ static void dead(struct notify *n, struct entry *e, const char *why, int64_t at_
 {
     struct buf text = BUF_INIT;
 
-    entry_fall_back(n, e, at_ms);
+    ledger_fall_back(n, e, at_ms);
     e->state = ENTRY_DEAD;
     e->dead_ms = at_ms;
     e->dead_digest = e->digest;
     e->not_before_ms = 0;
     buf_addf(&text, "%s: %s: %s", e->lane->name, why, e->error ? e->error : "");
-    audit(n, at_ms, "tocsin", "dead letter", e->incident->number, buf_str(&text));
+    notify_audit(n, at_ms, "tocsin", "dead letter", e->incident->number, buf_str(&text));
     log_error("a message could not be delivered", "lane", e->lane->name, "error", buf_str(&text),
               NULL);
     buf_free(&text);
@@ -131,7 +131,7 @@ static void failed(struct notify *n, struct entry *e, const struct outcome *o, i
     if (o->kind == OUTCOME_RETURNED)
         return;
     e->attempts++;
-    text_set(&e->error, o->error, ERROR_MAX);
+    member_text(&e->error, o->error, ERROR_MAX);
     n->stats.failed++;
     if (o->kind == OUTCOME_UNKNOWN) {
         e->uncertain = true;
@@ -147,17 +147,17 @@ void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
 {
     struct claim *c = x->memory;
     struct entry *e = c->entry;
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     assert(e && e->state == ENTRY_CLAIMED && c->notify == n);
     if (o->data)
-        text_set(&e->data, o->data, DATA_MAX);
+        member_text(&e->data, o->data, DATA_MAX);
     if (o->kind == OUTCOME_DELIVERED)
         delivered(n, e, c, at_ms);
     else
         failed(n, e, o, at_ms);
     e->dirty = true;
-    entry_store(n, e);
+    ledger_store(n, e);
     incident_mark(n, e->incident);
     notify_notice_free(x);
     notify_run_soon(n);

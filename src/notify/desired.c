@@ -44,7 +44,7 @@ static const struct config_route *route_to(const struct member *m, const struct 
 }
 
 /* A fallback gets what others fail to deliver, and the rest of what it was told in their place. */
-const struct config_route *entry_route(const struct entry *e, const struct member *m)
+const struct config_route *ledger_route(const struct entry *e, const struct member *m)
 {
     const struct config_route *r = route_to(m, e->lane);
     bool known;
@@ -62,9 +62,9 @@ const struct config_route *entry_route(const struct entry *e, const struct membe
     return r;
 }
 
-bool entry_routes(const struct entry *e, const struct member *m)
+bool ledger_routes(const struct entry *e, const struct member *m)
 {
-    return entry_route(e, m) != NULL;
+    return ledger_route(e, m) != NULL;
 }
 
 /* The state of one computation. */
@@ -79,6 +79,7 @@ struct view {
     int top_new;          /* of those that are not told */
     int64_t first_new_ms; /* the earliest of them */
     const struct config_route *new_route;
+    int64_t visible_ms; /* since then something it was told of is on and not held */
     bool first, any_told, any_visible_told;
     unsigned kinds; /* bit per item_kind, of what is a reason to send */
 };
@@ -149,6 +150,8 @@ static void look_told(struct view *v, struct member *m, const struct told *t,
                       const struct config_route *r)
 {
     v->any_visible_told = true;
+    if (v->visible_ms == 0 || m->visible_ms < v->visible_ms)
+        v->visible_ms = m->visible_ms;
     if (m->priority < t->priority) {
         add_item(v, m, ITEM_RAISED, t->priority);
         if (m->priority < v->top_told)
@@ -184,7 +187,7 @@ static void look(struct view *v, struct member *m)
 {
     const struct entry *e = v->e;
     const struct told *t = told_find(e, m->n);
-    const struct config_route *r = entry_route(e, m);
+    const struct config_route *r = ledger_route(e, m);
 
     if (r && (v->interval_ms == 0 || r->group_interval_ms < v->interval_ms))
         v->interval_ms = r->group_interval_ms;
@@ -257,7 +260,8 @@ static void look_at_time(struct view *v)
     }
     if (!v->any_visible_told || v->acked || e->sent_ms == 0)
         return;
-    p->repeat_ms = e->sent_ms + v->repeat_ms;
+    /* one that was held back or acknowledged when it was due comes when that ends */
+    p->repeat_ms = later(e->sent_ms + v->repeat_ms, later(v->visible_ms, inc->unacked_ms));
     if (p->reason != REASON_NONE && p->due_ms <= p->repeat_ms)
         return;
     if (p->reason == REASON_NONE)
@@ -277,7 +281,7 @@ static void stay_dead(const struct view *v)
     p->repeat_ms = p->due_ms;
 }
 
-void desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out)
+void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out)
 {
     struct incident *inc = e->incident;
     struct view v = {.e = e, .at_ms = at_ms, .items = items, .p = out, .first = e->sent_ms == 0};
@@ -291,7 +295,7 @@ void desired(const struct entry *e, int64_t at_ms, struct item *items, struct pl
             v.top_told = e->told[i].priority;
     }
     for (size_t i = 0; i < inc->n_members; i++) {
-        const struct config_route *r = entry_route(e, inc->members[i]);
+        const struct config_route *r = ledger_route(e, inc->members[i]);
         if (r && (v.interval_ms == 0 || r->group_interval_ms < v.interval_ms))
             v.interval_ms = r->group_interval_ms;
     }

@@ -45,11 +45,11 @@ static void write_holds(struct json *j, const struct entry *e, const struct plan
     json_array_end(j);
 }
 
-void write_delivery(struct json *j, const struct entry *e, int64_t at_ms)
+void explain_delivery(struct json *j, const struct entry *e, int64_t at_ms)
 {
     struct plan p;
 
-    desired(e, at_ms, NULL, &p);
+    plan_desired(e, at_ms, NULL, &p);
     json_object(j);
     json_kstr(j, "lane", e->lane->name);
     json_kstr(j, "receiver", e->lane->receiver);
@@ -61,22 +61,22 @@ void write_delivery(struct json *j, const struct entry *e, int64_t at_ms)
     json_kint(j, "seq", (int64_t)e->seq);
     json_kint(j, "told_firing", (int64_t)e->n_told);
     json_kint(j, "owed", (int64_t)e->n_owed);
-    write_time(j, "first_sent", e->first_ms);
-    write_time(j, "last_sent", e->last_ms);
+    record_time(j, "first_sent", e->first_ms);
+    record_time(j, "last_sent", e->last_ms);
     if (e->last_ms || e->state == ENTRY_CLAIMED)
         json_kstr(j, "last_reason", notice_reason_names[e->reason]);
     if (p.due_ms) {
         json_kstr(j, "next_reason", notice_reason_names[p.reason]);
-        write_time(j, "next", p.due_ms > e->not_before_ms ? p.due_ms : e->not_before_ms);
+        record_time(j, "next", p.due_ms > e->not_before_ms ? p.due_ms : e->not_before_ms);
     }
-    write_time(j, "next_reminder", p.repeat_ms);
-    write_time(j, "waiting_since", e->since_ms);
+    record_time(j, "next_reminder", p.repeat_ms);
+    record_time(j, "waiting_since", e->since_ms);
     json_kint(j, "attempts", e->attempts);
     write_text(j, "error", e->error);
     write_text(j, "fallback_for", e->fallback_for);
     if (e->uncertain)
         json_kbool(j, "uncertain", true);
-    write_time(j, "dead_since", e->dead_ms);
+    record_time(j, "dead_since", e->dead_ms);
     write_holds(j, e, &p, at_ms);
     json_object_end(j);
 }
@@ -89,11 +89,11 @@ int notify_explain_incident(const struct notify *n, uint64_t number, struct buf 
     if (!inc)
         return -1;
     json_object(&j);
-    write_incident_head(&j, inc);
+    view_incident(&j, inc);
     json_key(&j, "lanes");
     json_array(&j);
     for (size_t i = 0; i < inc->n_entries; i++)
-        write_delivery(&j, inc->entries[i], now_of(n));
+        explain_delivery(&j, inc->entries[i], notify_now(n));
     json_array_end(&j);
     json_object_end(&j);
     return 0;
@@ -196,18 +196,18 @@ void notify_explain_alert(const struct notify *n, const struct alert *a, struct 
         json_kstr(&j, "nowhere", "it does not fire");
     if (a->labels) {
         write_routes(&j, n, a->labels, a->n_labels, a->state.firing);
-        write_silences(&j, n, a->labels, a->n_labels, a->state.firing, now_of(n));
+        write_silences(&j, n, a->labels, a->n_labels, a->state.firing, notify_now(n));
     }
     json_kbool(&j, "suppressed", a->suppressed);
     json_key(&j, "incidents");
     json_array(&j);
     for (; m; m = m->next_same) {
         json_object(&j);
-        write_incident_head(&j, m->incident);
+        view_incident(&j, m->incident);
         json_key(&j, "lanes");
         json_array(&j);
         for (size_t i = 0; i < m->incident->n_entries; i++)
-            write_delivery(&j, m->incident->entries[i], now_of(n));
+            explain_delivery(&j, m->incident->entries[i], notify_now(n));
         json_array_end(&j);
         json_object_end(&j);
     }
@@ -250,7 +250,7 @@ void notify_deliveries_json(const struct notify *n, bool all, size_t limit, stru
             const struct entry *e = list[i]->entries[k];
             if (!notable(e) && !(all && list[i]->settled_ms == 0))
                 continue;
-            write_delivery(&j, e, now_of(n));
+            explain_delivery(&j, e, notify_now(n));
             limit--;
         }
     json_array_end(&j);
@@ -262,11 +262,11 @@ int notify_delivery_json(const struct notify *n, uint64_t incident, const char *
 {
     const struct incident *inc = incident_by_number(n, incident);
     const struct lane *l = map_gets(n->lanes, lane);
-    const struct entry *e = inc && l ? entry_find(inc, l) : NULL;
+    const struct entry *e = inc && l ? ledger_find(inc, l) : NULL;
     struct json j = json_into(out);
 
     if (!e)
         return -1;
-    write_delivery(&j, e, now_of(n));
+    explain_delivery(&j, e, notify_now(n));
     return 0;
 }

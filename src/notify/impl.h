@@ -139,6 +139,7 @@ struct incident {
     int priority;
     char *ack_who, *ack_note, *ack_origin;
     int64_t ack_ms, ack_until_ms; /* ack_ms 0: nobody has it */
+    int64_t unacked_ms; /* nobody has it any more since then */
     int64_t ack_ended_ms;         /* the last one ran out then */
     struct member **members;
     size_t n_members, cap_members;
@@ -200,7 +201,7 @@ struct silence_record {
     bool dirty;
 };
 
-int64_t now_of(const struct notify *n);
+int64_t notify_now(const struct notify *n);
 void notify_run_soon(struct notify *n); /* at the end of the turn, when there is a loop */
 
 /* --- route.c: pure ------------------------------------------------------------------------------- */
@@ -222,12 +223,12 @@ struct member *member_new(struct incident *inc,
 void member_free(struct member *m);
 int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
 void member_values(struct member *m, const struct alert *a);
-struct label *labels_dup(const struct label *l, size_t n); /* one block, mem_free() */
-struct rule_pair *pairs_dup(const struct rule_pair *p, size_t n);
+struct label *member_labels(const struct label *l, size_t n); /* one block, mem_free() */
+struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
 uint64_t member_fingerprint(const struct member *m);
 void alert_key(const char *origin, const struct label *l, size_t n, struct buf *out);
-void text_set(char **to, const char *text,
-              size_t max); /* NULL: none; keeps the old without memory */
+void member_text(char **to, const char *text,
+                 size_t max); /* NULL: none; keeps the old without memory */
 
 /* --- incident.c ----------------------------------------------------------------------------------- */
 struct incident *incident_new(struct notify *n, uint64_t number);
@@ -288,34 +289,34 @@ struct plan {
     const char *freed_by;
 };
 /* What the lane should be told, and when. `items` has room for all members, or is NULL. */
-void desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out);
-bool entry_routes(const struct entry *e, const struct member *m);
-const struct config_route *entry_route(const struct entry *e, const struct member *m);
+void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out);
+bool ledger_routes(const struct entry *e, const struct member *m);
+const struct config_route *ledger_route(const struct entry *e, const struct member *m);
 
 /* --- ledger.c ------------------------------------------------------------------------------------- */
 struct lane *lane_get(struct notify *n, const char *name);
 int lanes_configure(struct notify *n);
 void lane_free(struct lane *l);
-struct entry *entry_find(const struct incident *inc, const struct lane *lane);
-struct entry *entry_get(struct notify *n, struct incident *inc, struct lane *lane);
-void entry_drop(struct notify *n, struct entry *e); /* out of its incident and the store */
-void entry_release(struct entry *e);
+struct entry *ledger_find(const struct incident *inc, const struct lane *lane);
+struct entry *ledger_get(struct notify *n, struct incident *inc, struct lane *lane);
+void ledger_drop(struct notify *n, struct entry *e); /* out of its incident and the store */
+void ledger_release(struct entry *e);
 struct told *told_find(const struct entry *e, uint32_t n);
 struct owed *owed_find(const struct entry *e, uint32_t n);
 int told_put(struct entry *e, const struct told *t);
 void told_remove(struct entry *e, uint32_t n);
 int owed_put(struct entry *e, uint32_t n, int64_t due_ms);
 void owed_remove(struct entry *e, uint32_t n);
-bool entry_settled(const struct entry *e);
-bool entry_failing(const struct entry *e);
-void entry_set_due(struct notify *n, struct entry *e, bool due);
-void entry_mirror(struct notify *n, struct entry *e);
-void entry_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
-                  int64_t at_ms);
+bool ledger_settled(const struct entry *e);
+bool ledger_failing(const struct entry *e);
+void ledger_set_due(struct notify *n, struct entry *e, bool due);
+void ledger_mirror(struct notify *n, struct entry *e);
+void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
+                   int64_t at_ms);
 
 /* --- review.c ------------------------------------------------------------------------------------- */
-void review(struct notify *n, struct incident *inc, int64_t at_ms);
-void entry_fall_back(struct notify *n, struct entry *e, int64_t at_ms);
+void incident_review(struct notify *n, struct incident *inc, int64_t at_ms);
+void ledger_fall_back(struct notify *n, struct entry *e, int64_t at_ms);
 
 /* --- notice.c ------------------------------------------------------------------------------------- */
 struct claim {     /* behind notice.memory */
@@ -347,27 +348,27 @@ void silence_free(struct silence_record *r);
 int silence_add(struct notify *n, struct silence_record *r);
 void silence_store(struct notify *n, struct silence_record *r);
 struct silence_record *silence_by_id(const struct notify *n, const char *id);
-bool matchers_allow(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
-                    int priority);
+bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
+                  int priority);
 
 /* --- record.c, restore.c: what stands in Redis ---------------------------------------------------- */
 void incident_store(struct notify *n, struct incident *inc);
-void entry_store(struct notify *n, struct entry *e);
+void ledger_store(struct notify *n, struct entry *e);
 void numbers_store(struct notify *n);
 void silence_write(const struct silence *s, struct json *j);
 int restore_incident(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
 int restore_entry(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
 int restore_silence(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
-void audit(struct notify *n, int64_t at_ms, const char *who, const char *what, uint64_t incident,
-           const char *detail);
-void write_labels(struct json *j, const char *key, const struct label *l, size_t n);
-void write_time(struct json *j, const char *key, int64_t at_ms); /* nothing when 0 */
+void notify_audit(struct notify *n, int64_t at_ms, const char *who, const char *what,
+                  uint64_t incident, const char *detail);
+void record_labels(struct json *j, const char *key, const struct label *l, size_t n);
+void record_time(struct json *j, const char *key, int64_t at_ms); /* nothing when 0 */
 
 /* --- view.c, explain.c: answers ------------------------------------------------------------------ */
-void write_incident_head(struct json *j, const struct incident *inc);
-void write_delivery(struct json *j, const struct entry *e, int64_t at_ms);
+void view_incident(struct json *j, const struct incident *inc);
+void explain_delivery(struct json *j, const struct entry *e, int64_t at_ms);
 
 /* --- people.c -------------------------------------------------------------------------------------- */
-bool in_scope(const struct actor *a, const struct incident *inc);
+bool actor_covers(const struct actor *a, const struct incident *inc);
 
 #endif

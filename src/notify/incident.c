@@ -49,7 +49,7 @@ struct incident *incident_open(struct notify *n, const char *key, const struct l
         return NULL;
     inc->opened_ms = at_ms;
     inc->key = mem_strdup(key);
-    inc->labels = labels_dup(l, n_labels);
+    inc->labels = member_labels(l, n_labels);
     inc->n_labels = n_labels;
     if (!inc->key || !inc->labels || incident_list(n, inc)) {
         incident_free(n, inc);
@@ -202,7 +202,7 @@ void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
         map_removes(n->by_key, inc->key);
     for (size_t i = 0; i < inc->n_members; i++) {
         forget_member(n, inc->members[i]);
-        text_set(&inc->members[i]->why, NULL, 0);
+        member_text(&inc->members[i]->why, NULL, 0);
     }
     inc->settled_ms = at_ms;
     inc->dirty = true;
@@ -222,8 +222,8 @@ void incident_free(struct notify *n, struct incident *inc)
         if (n->marked[i] == inc)
             n->marked[i] = n->marked[--n->n_marked];
     for (size_t i = 0; i < inc->n_entries; i++) {
-        entry_set_due(n, inc->entries[i], false);
-        entry_release(inc->entries[i]);
+        ledger_set_due(n, inc->entries[i], false);
+        ledger_release(inc->entries[i]);
     }
     for (size_t i = 0; i < inc->n_members; i++) {
         if (!inc->settled_ms)
@@ -254,8 +254,8 @@ static void drop(struct notify *n, struct incident *inc, int64_t at_ms)
     while (inc->n_entries > 0) {
         struct entry *e = inc->entries[inc->n_entries - 1];
         while (e->n_owed > 0)
-            entry_expire(n, e, e->owed[0].n, "its incident is too old", at_ms);
-        entry_drop(n, e);
+            ledger_expire(n, e, e->owed[0].n, "its incident is too old", at_ms);
+        ledger_drop(n, e);
     }
     snprintf(field, sizeof field, "%llu", (unsigned long long)inc->number);
     if (n->groups)

@@ -22,7 +22,7 @@ void starts_add(struct notify *n, const struct member *m)
     else
         n->n_starts++;
     mem_free(s->labels);
-    s->labels = labels_dup(m->labels, m->n_labels);
+    s->labels = member_labels(m->labels, m->n_labels);
     s->n_labels = s->labels ? m->n_labels : 0;
     s->at_ms = m->starts_ms;
 }
@@ -138,7 +138,7 @@ static void leave(struct notify *n, struct member *m, int64_t at_ms)
     m->firing = false;
     m->moved = true;
     m->ends_ms = at_ms;
-    text_set(&m->end_reason, "routed elsewhere", 64);
+    member_text(&m->end_reason, "routed elsewhere", 64);
     m->incident->dirty = true;
     incident_mark(n, m->incident);
 }
@@ -149,7 +149,7 @@ static void start_member(struct member *m, const struct alert *a, int64_t at_ms)
     m->moved = false;
     m->starts_ms = a->started_ms ? a->started_ms : at_ms;
     m->ends_ms = 0;
-    text_set(&m->end_reason, NULL, 0);
+    member_text(&m->end_reason, NULL, 0);
     m->hold = HOLD_NONE;
     m->held_by[0] = '\0';
     m->visible_ms = m->freed_ms = m->raised_ms = 0;
@@ -160,20 +160,20 @@ static int copy_member(struct member *to, const struct member *from)
 {
     mem_free(to->labels);
     mem_free(to->annotations);
-    to->labels = labels_dup(from->labels, from->n_labels);
+    to->labels = member_labels(from->labels, from->n_labels);
     to->n_labels = to->labels ? from->n_labels : 0;
-    to->annotations = pairs_dup(from->annotations, from->n_annotations);
+    to->annotations = member_pairs(from->annotations, from->n_annotations);
     to->n_annotations = to->annotations ? from->n_annotations : 0;
-    text_set(&to->origin, from->origin, 256);
-    text_set(&to->why, from->why, WHY_MAX);
-    text_set(&to->unit_name, from->unit_name, 32);
+    member_text(&to->origin, from->origin, 256);
+    member_text(&to->why, from->why, WHY_MAX);
+    member_text(&to->unit_name, from->unit_name, 32);
     to->fingerprint = from->fingerprint;
     to->firing = true;
     to->moved = false;
     to->ends_ms = to->visible_ms = to->freed_ms = to->raised_ms = 0;
     to->hold = HOLD_NONE;
     to->epoch = 0;
-    text_set(&to->end_reason, NULL, 0);
+    member_text(&to->end_reason, NULL, 0);
     to->suppressed = from->suppressed;
     to->has_value = from->has_value;
     to->has_threshold = from->has_threshold;
@@ -277,7 +277,7 @@ static void follow_values(struct member *m, const struct alert *a)
         if (!m->firing)
             continue;
         member_values(m, a);
-        pairs = pairs_dup(a->annotations, a->n_annotations);
+        pairs = member_pairs(a->annotations, a->n_annotations);
         if (!pairs)
             continue;
         mem_free(m->annotations);
@@ -292,7 +292,7 @@ void intake_end(struct notify *n, struct member *m, const char *reason, int64_t 
         return;
     m->firing = false;
     m->ends_ms = at_ms;
-    text_set(&m->end_reason, reason, 128);
+    member_text(&m->end_reason, reason, 128);
     m->incident->dirty = true;
     incident_mark(n, m->incident);
 }

@@ -86,7 +86,7 @@ int lanes_configure(struct notify *n)
 
 /* --- entries -------------------------------------------------------------------------------------- */
 
-struct entry *entry_find(const struct incident *inc, const struct lane *lane)
+struct entry *ledger_find(const struct incident *inc, const struct lane *lane)
 {
     for (size_t i = 0; i < inc->n_entries; i++)
         if (inc->entries[i]->lane == lane)
@@ -94,9 +94,9 @@ struct entry *entry_find(const struct incident *inc, const struct lane *lane)
     return NULL;
 }
 
-struct entry *entry_get(struct notify *n, struct incident *inc, struct lane *lane)
+struct entry *ledger_get(struct notify *n, struct incident *inc, struct lane *lane)
 {
-    struct entry *e = entry_find(inc, lane);
+    struct entry *e = ledger_find(inc, lane);
     struct buf field = BUF_INIT;
 
     if (e)
@@ -120,7 +120,7 @@ struct entry *entry_get(struct notify *n, struct incident *inc, struct lane *lan
     return e;
 }
 
-void entry_release(struct entry *e)
+void ledger_release(struct entry *e)
 {
     mem_free(e->field);
     mem_free(e->told);
@@ -131,13 +131,13 @@ void entry_release(struct entry *e)
     mem_free(e);
 }
 
-void entry_drop(struct notify *n, struct entry *e)
+void ledger_drop(struct notify *n, struct entry *e)
 {
     struct incident *inc = e->incident;
 
-    entry_set_due(n, e, false);
+    ledger_set_due(n, e, false);
     e->due_ms = 0;
-    entry_mirror(n, e);
+    ledger_mirror(n, e);
     for (size_t i = 0; i < inc->n_entries; i++)
         if (inc->entries[i] == e) {
             inc->entries[i] = inc->entries[--inc->n_entries];
@@ -145,7 +145,7 @@ void entry_drop(struct notify *n, struct entry *e)
         }
     if (n->ledger)
         store_del(n->ledger, e->field);
-    entry_release(e);
+    ledger_release(e);
 }
 
 /* Both lists are sorted by the member's number, so that a storm of thousands stays quick. */
@@ -233,25 +233,25 @@ void owed_remove(struct entry *e, uint32_t n)
     memmove(o, o + 1, (size_t)(e->owed + e->n_owed - o) * sizeof *o);
 }
 
-bool entry_settled(const struct entry *e)
+bool ledger_settled(const struct entry *e)
 {
     return e->n_told == 0 && e->n_owed == 0 && e->state != ENTRY_CLAIMED;
 }
 
 /* Its fallback stands in for it. */
-bool entry_failing(const struct entry *e)
+bool ledger_failing(const struct entry *e)
 {
     return e->fell_back;
 }
 
-void entry_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
-                  int64_t at_ms)
+void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
+                   int64_t at_ms)
 {
     const struct member *m = incident_member(e->incident, member);
     struct buf text = BUF_INIT;
 
     buf_addf(&text, "%s: not told of %s: %s", e->lane->name, m ? m->key : "an alert", why);
-    audit(n, at_ms, "tocsin", "expired", e->incident->number, buf_str(&text));
+    notify_audit(n, at_ms, "tocsin", "expired", e->incident->number, buf_str(&text));
     buf_free(&text);
     n->stats.expired++;
     owed_remove(e, member);
@@ -260,7 +260,7 @@ void entry_expire(struct notify *n, struct entry *e, uint32_t member, const char
 
 /* --- what is due ----------------------------------------------------------------------------------- */
 
-void entry_set_due(struct notify *n, struct entry *e, bool due)
+void ledger_set_due(struct notify *n, struct entry *e, bool due)
 {
     struct lane *l = e->lane;
 
@@ -284,7 +284,7 @@ void entry_set_due(struct notify *n, struct entry *e, bool due)
 }
 
 /* The sorted set in Redis is for people and other workers: it follows, it decides nothing. */
-void entry_mirror(struct notify *n, struct entry *e)
+void ledger_mirror(struct notify *n, struct entry *e)
 {
     if (!n->o.store || e->mirrored_ms == e->due_ms)
         return;

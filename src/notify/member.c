@@ -5,7 +5,7 @@
 
 #include "base/mem.h"
 
-void text_set(char **to, const char *text, size_t max)
+void member_text(char **to, const char *text, size_t max)
 {
     char *copy = NULL;
 
@@ -19,7 +19,7 @@ void text_set(char **to, const char *text, size_t max)
     *to = copy;
 }
 
-struct label *labels_dup(const struct label *l, size_t n)
+struct label *member_labels(const struct label *l, size_t n)
 {
     size_t bytes = n * sizeof *l + 1;
     struct label *out;
@@ -43,7 +43,7 @@ struct label *labels_dup(const struct label *l, size_t n)
     return out;
 }
 
-struct rule_pair *pairs_dup(const struct rule_pair *pairs, size_t n)
+struct rule_pair *member_pairs(const struct rule_pair *pairs, size_t n)
 {
     size_t bytes = n * sizeof *pairs + 1;
     struct rule_pair *out;
@@ -137,8 +137,8 @@ void member_values(struct member *m, const struct alert *a)
 
 int member_copy(struct member *m, const struct alert *a)
 {
-    struct label *labels = labels_dup(a->labels, a->n_labels);
-    struct rule_pair *annotations = pairs_dup(a->annotations, a->n_annotations);
+    struct label *labels = member_labels(a->labels, a->n_labels);
+    struct rule_pair *annotations = member_pairs(a->annotations, a->n_annotations);
     const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
 
     if (!labels || !annotations) {
@@ -153,10 +153,10 @@ int member_copy(struct member *m, const struct alert *a)
     m->annotations = annotations;
     m->n_annotations = a->n_annotations;
     m->fingerprint = a->fingerprint;
-    text_set(&m->origin, a->origin, 256);
-    text_set(&m->why, a->why, WHY_MAX);
+    member_text(&m->origin, a->origin, 256);
+    member_text(&m->why, a->why, WHY_MAX);
     if (d)
-        text_set(&m->unit_name, d->unit, 32);
+        member_text(&m->unit_name, d->unit, 32);
     member_values(m, a);
     m->epoch = 0;
     return 0;

@@ -194,7 +194,7 @@ static void common(struct maker *k, struct notice *x)
 /* --- the rest ----------------------------------------------------------------------------------------- */
 
 static const char *reason_text(struct maker *k, const struct notify *n, const struct entry *e,
-                               const struct plan *p, int64_t late_ms, int64_t at_ms)
+                               const struct plan *p, int64_t late_ms)
 {
     struct buf b = BUF_INIT;
 
@@ -209,10 +209,9 @@ static const char *reason_text(struct maker *k, const struct notify *n, const st
     if (late_ms > 0) {
         buf_adds(&b, "; late by ");
         text_duration(&b, late_ms);
-        if (e->attempts == 0)
+        if (e->since_ms < n->born_ms)
             buf_adds(&b, " after an outage");
     }
-    (void)n, (void)at_ms;
     return copy_buf(k, &b);
 }
 
@@ -343,7 +342,7 @@ struct notice *notice_build(struct notify *n, struct entry *e, const struct plan
     x->uncertain = e->uncertain;
     x->reason = p->reason;
     x->late_ms = late_ms > n->o.late_ms ? late_ms : 0;
-    x->reason_text = reason_text(&k, n, e, p, x->late_ms, at_ms);
+    x->reason_text = reason_text(&k, n, e, p, x->late_ms);
     x->priority = p->priority;
     x->at_ms = at_ms;
     x->next_repeat_ms = p->repeat_ms;
@@ -370,7 +369,7 @@ struct notice *notify_test_notice(struct notify *n, const char *receiver, size_t
     if (!l || !(x = notice_new(&k)))
         return NULL;
     fill_lane(&k, x, l);
-    x->at_ms = x->since_ms = now_of(n);
+    x->at_ms = x->since_ms = notify_now(n);
     x->firing = x->first = true;
     x->reason = REASON_TEST;
     x->reason_text = notice_reason_names[REASON_TEST];

@@ -9,7 +9,7 @@
 
 #define SWEEP_EVERY_MS (10 * 60 * 1000)
 
-int64_t now_of(const struct notify *n)
+int64_t notify_now(const struct notify *n)
 {
     return clock_wall_ms(n->o.clock);
 }
@@ -28,9 +28,9 @@ static void store_entries(struct notify *n, struct incident *inc)
 {
     for (size_t i = 0; i < inc->n_entries; i++) {
         struct entry *e = inc->entries[i];
-        entry_store(n, e);
+        ledger_store(n, e);
         e->mirrored_ms = 0; /* the sorted set was cleared as well */
-        entry_mirror(n, e);
+        ledger_mirror(n, e);
     }
 }
 
@@ -107,7 +107,7 @@ struct notify *notify_new(const struct notify_options *o)
     defaults(&n->o);
     n->config = o->config;
     n->next_number = n->next_silence = n->epoch = 1;
-    n->born_ms = now_of(n);
+    n->born_ms = notify_now(n);
     if (make_parts(n) && lanes_configure(n) == 0)
         return n;
     notify_free(n);
@@ -173,7 +173,7 @@ static void review_marked(struct notify *n, int64_t at_ms)
     while (n->n_marked > 0) {
         struct incident *inc = n->marked[--n->n_marked];
         inc->marked = false;
-        review(n, inc, at_ms);
+        incident_review(n, inc, at_ms);
     }
 }
 
@@ -194,7 +194,7 @@ static void tell_lanes(struct notify *n)
 
 void notify_run(struct notify *n)
 {
-    int64_t at_ms = now_of(n), next_ms;
+    int64_t at_ms = notify_now(n), next_ms;
 
     if (n->running)
         return; /* deliver claims from within `due` */
@@ -228,7 +228,7 @@ int64_t notify_next_ms(const struct notify *n)
 
     if (n->silence_next_ms != 0 && (next_ms == 0 || n->silence_next_ms < next_ms))
         next_ms = n->silence_next_ms;
-    return n->n_marked > 0 ? now_of(n) : next_ms;
+    return n->n_marked > 0 ? notify_now(n) : next_ms;
 }
 
 /* --- what comes in ---------------------------------------------------------------------------------------- */
@@ -267,7 +267,7 @@ void notify_reroute(struct notify *n, int64_t at_ms)
 
 void notify_configure(struct notify *n, const struct config *c)
 {
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     n->config = c;
     if (lanes_configure(n))

@@ -5,13 +5,13 @@
 
 #define ACK_MAX_MS (30 * DAY_MS)
 
-bool in_scope(const struct actor *a, const struct incident *inc)
+bool actor_covers(const struct actor *a, const struct incident *inc)
 {
     if (!a || a->n_scope == 0)
         return true;
     for (size_t i = 0; i < inc->n_members; i++)
-        if (matchers_allow(a->scope, a->n_scope, inc->members[i]->labels, inc->members[i]->n_labels,
-                           inc->members[i]->priority))
+        if (route_allows(a->scope, a->n_scope, inc->members[i]->labels, inc->members[i]->n_labels,
+                         inc->members[i]->priority))
             return true;
     return false;
 }
@@ -21,7 +21,7 @@ static struct incident *incident_of(const struct notify *n, uint64_t number, con
 {
     struct incident *inc = incident_by_number(n, number);
 
-    if (inc && in_scope(a, inc))
+    if (inc && actor_covers(a, inc))
         return inc;
     err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)number);
     return NULL;
@@ -40,7 +40,7 @@ int notify_ack(struct notify *n, uint64_t incident, int64_t for_ms, const char *
                const struct actor *a, struct err *e)
 {
     struct incident *inc = incident_of(n, incident, a, e);
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
     struct buf text = BUF_INIT;
 
     if (!inc)
@@ -51,16 +51,16 @@ int notify_ack(struct notify *n, uint64_t incident, int64_t for_ms, const char *
         return err_set(e, ERR_INPUT, "an acknowledgement lasts at most 30 days");
     inc->ack_ms = at_ms;
     inc->ack_until_ms = for_ms ? at_ms + for_ms : 0;
-    text_set(&inc->ack_who, a->who, 128);
-    text_set(&inc->ack_note, note, 1024);
-    text_set(&inc->ack_origin, a->origin, 64);
+    member_text(&inc->ack_who, a->who, 128);
+    member_text(&inc->ack_note, note, 1024);
+    member_text(&inc->ack_origin, a->origin, 64);
     if (for_ms) {
         buf_adds(&text, "for ");
         text_duration(&text, for_ms);
     }
     if (note && note[0])
         buf_addf(&text, "%s%.200s", text.len ? ": " : "", note);
-    audit(n, at_ms, a->who, "acknowledged", incident, buf_str(&text));
+    notify_audit(n, at_ms, a->who, "acknowledged", incident, buf_str(&text));
     buf_free(&text);
     touched(n, inc);
     return 0;
@@ -76,7 +76,8 @@ int notify_release(struct notify *n, uint64_t incident, const struct actor *a, s
         return err_set(e, ERR_REFUSED, "nobody has acknowledged incident #%llu",
                        (unsigned long long)incident);
     inc->ack_ms = inc->ack_until_ms = 0;
-    audit(n, now_of(n), a ? a->who : "", "released", incident, "");
+    inc->unacked_ms = notify_now(n);
+    notify_audit(n, notify_now(n), a ? a->who : "", "released", incident, "");
     touched(n, inc);
     return 0;
 }
@@ -86,7 +87,7 @@ static struct entry *entry_of(const struct notify *n, uint64_t incident, const c
 {
     struct incident *inc = incident_of(n, incident, a, e);
     const struct lane *l = map_gets(n->lanes, lane);
-    struct entry *x = inc && l ? entry_find(inc, l) : NULL;
+    struct entry *x = inc && l ? ledger_find(inc, l) : NULL;
 
     if (inc && !x)
         err_set(e, ERR_INPUT, "#%llu has nothing for %s", (unsigned long long)incident, lane);
@@ -112,7 +113,7 @@ int notify_retry(struct notify *n, uint64_t incident, const char *lane, const st
     x->attempts = 0;
     x->since_ms = 0;
     x->dirty = true;
-    audit(n, now_of(n), a ? a->who : "", "delivery retried", incident, lane);
+    notify_audit(n, notify_now(n), a ? a->who : "", "delivery retried", incident, lane);
     incident_mark(n, x->incident);
     notify_run_soon(n);
     return 0;
@@ -122,27 +123,27 @@ int notify_drop(struct notify *n, uint64_t incident, const char *lane, const str
                 struct err *e)
 {
     struct entry *x = entry_of(n, incident, lane, a, e);
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
     struct plan p;
 
     if (!x)
         return -1;
     while (x->n_owed > 0)
-        entry_expire(n, x, x->owed[0].n, "dropped by hand", at_ms);
+        ledger_expire(n, x, x->owed[0].n, "dropped by hand", at_ms);
     for (size_t i = x->n_told; i-- > 0;) { /* ends that are owed go as well */
         const struct member *m = incident_member(x->incident, x->told[i].n);
         if (!m || !m->firing)
-            entry_expire(n, x, x->told[i].n, "dropped by hand", at_ms);
+            ledger_expire(n, x, x->told[i].n, "dropped by hand", at_ms);
     }
     /* what still fires is told again only when it changes, or with the next reminder */
-    desired(x, at_ms, NULL, &p);
+    plan_desired(x, at_ms, NULL, &p);
     x->dead_digest = p.digest;
     x->dead_ms = at_ms;
     x->state = x->incident->ended_ms == 0 ? ENTRY_DEAD : ENTRY_IDLE;
     x->since_ms = x->not_before_ms = 0;
     x->attempts = 0;
     x->dirty = true;
-    audit(n, at_ms, a ? a->who : "", "delivery dropped", incident, lane);
+    notify_audit(n, at_ms, a ? a->who : "", "delivery dropped", incident, lane);
     incident_mark(n, x->incident);
     notify_run_soon(n);
     return 0;

@@ -8,13 +8,13 @@
 
 #define AUDIT_MAX 100000
 
-void write_time(struct json *j, const char *key, int64_t at_ms)
+void record_time(struct json *j, const char *key, int64_t at_ms)
 {
     if (at_ms != 0)
         json_ktime(j, key, at_ms);
 }
 
-void write_labels(struct json *j, const char *key, const struct label *l, size_t n)
+void record_labels(struct json *j, const char *key, const struct label *l, size_t n)
 {
     json_key(j, key);
     json_object(j);
@@ -31,8 +31,8 @@ static void write_text(struct json *j, const char *key, const char *text)
         json_kstr(j, key, text);
 }
 
-void audit(struct notify *n, int64_t at_ms, const char *who, const char *what, uint64_t incident,
-           const char *detail)
+void notify_audit(struct notify *n, int64_t at_ms, const char *who, const char *what,
+                  uint64_t incident, const char *detail)
 {
     char at[TEXT_TIME_LEN], number[24] = "";
 
@@ -69,8 +69,8 @@ static void write_member(struct json *j, const struct member *m, bool history)
     json_kstr(j, "origin", m->origin ? m->origin : "");
     json_kstr(j, "status", m->firing ? "firing" : "resolved");
     json_kstr(j, "priority", priority_name(m->priority));
-    write_time(j, "starts", m->starts_ms);
-    write_time(j, "ends", m->ends_ms);
+    record_time(j, "starts", m->starts_ms);
+    record_time(j, "ends", m->ends_ms);
     if (m->has_value)
         json_knum(j, "value", m->value);
     if (m->has_value)
@@ -79,7 +79,7 @@ static void write_member(struct json *j, const struct member *m, bool history)
         json_knum(j, "threshold", m->threshold);
     json_kint(j, "unit", m->unit);
     write_text(j, "unit_name", m->unit_name);
-    write_labels(j, "labels", m->labels, m->n_labels);
+    record_labels(j, "labels", m->labels, m->n_labels);
     json_key(j, "annotations");
     json_object(j);
     for (size_t i = 0; i < m->n_annotations; i++)
@@ -91,13 +91,13 @@ static void write_member(struct json *j, const struct member *m, bool history)
         json_kbool(j, "moved", m->moved);
         write_text(j, "held", hold_names[m->hold]);
         write_text(j, "held_by", m->held_by);
-        write_time(j, "held_since", m->held_ms);
-        write_time(j, "visible", m->visible_ms);
-        write_time(j, "changed", m->raised_ms);
-        write_time(j, "routed", m->routed_ms);
-        write_time(j, "freed", m->freed_ms);
+        record_time(j, "held_since", m->held_ms);
+        record_time(j, "visible", m->visible_ms);
+        record_time(j, "changed", m->raised_ms);
+        record_time(j, "routed", m->routed_ms);
+        record_time(j, "freed", m->freed_ms);
         write_text(j, "freed_by", m->freed_by);
-        write_time(j, "nodata", m->nodata_ms);
+        record_time(j, "nodata", m->nodata_ms);
         write_text(j, "why", m->why);
     }
     json_object_end(j);
@@ -109,14 +109,14 @@ static void write_incident(struct json *j, const struct incident *inc)
     json_kint(j, "v", 1);
     json_kint(j, "number", (int64_t)inc->number);
     json_kstr(j, "key", inc->key);
-    write_labels(j, "group", inc->labels, inc->n_labels);
-    write_time(j, "opened", inc->opened_ms);
-    write_time(j, "ended", inc->ended_ms);
-    write_time(j, "settled", inc->settled_ms);
+    record_labels(j, "group", inc->labels, inc->n_labels);
+    record_time(j, "opened", inc->opened_ms);
+    record_time(j, "ended", inc->ended_ms);
+    record_time(j, "settled", inc->settled_ms);
     json_kint(j, "priority", inc->priority);
     if (inc->previous)
         json_kint(j, "previous", (int64_t)inc->previous);
-    write_time(j, "previous_at", inc->previous_ms);
+    record_time(j, "previous_at", inc->previous_ms);
     if (inc->previous_for_ms)
         json_kint(j, "previous_for_ms", inc->previous_for_ms);
     if (inc->ack_ms) {
@@ -125,11 +125,12 @@ static void write_incident(struct json *j, const struct incident *inc)
         json_kstr(j, "who", inc->ack_who ? inc->ack_who : "");
         write_text(j, "note", inc->ack_note);
         write_text(j, "origin", inc->ack_origin);
-        write_time(j, "at", inc->ack_ms);
-        write_time(j, "until", inc->ack_until_ms);
+        record_time(j, "at", inc->ack_ms);
+        record_time(j, "until", inc->ack_until_ms);
         json_object_end(j);
     }
-    write_time(j, "ack_ended", inc->ack_ended_ms);
+    record_time(j, "ack_ended", inc->ack_ended_ms);
+    record_time(j, "unacked", inc->unacked_ms);
     json_kint(j, "next_n", inc->next_n);
     json_key(j, "receivers");
     json_array(j);
@@ -172,8 +173,8 @@ static void write_told(struct json *j, const struct entry *e)
         json_object(j);
         json_kint(j, "n", e->told[i].n);
         json_kstr(j, "priority", priority_name(e->told[i].priority));
-        write_time(j, "starts", e->told[i].starts_ms);
-        write_time(j, "told", e->told[i].told_ms);
+        record_time(j, "starts", e->told[i].starts_ms);
+        record_time(j, "told", e->told[i].told_ms);
         json_object_end(j);
     }
     json_array_end(j);
@@ -182,7 +183,7 @@ static void write_told(struct json *j, const struct entry *e)
     for (size_t i = 0; i < e->n_owed; i++) {
         json_object(j);
         json_kint(j, "n", e->owed[i].n);
-        write_time(j, "due", e->owed[i].due_ms);
+        record_time(j, "due", e->owed[i].due_ms);
         json_object_end(j);
     }
     json_array_end(j);
@@ -208,14 +209,14 @@ static void write_entry(struct json *j, const struct entry *e)
     json_kstr(j, "reason", notice_reason_names[e->reason]);
     json_kint(j, "seq", (int64_t)e->seq);
     write_told(j, e);
-    write_time(j, "first", e->first_ms);
-    write_time(j, "last", e->last_ms);
-    write_time(j, "sent", e->sent_ms);
-    write_time(j, "since", e->since_ms);
-    write_time(j, "not_before", e->not_before_ms);
-    write_time(j, "claimed", e->claimed_ms);
-    write_time(j, "dead", e->dead_ms);
-    write_time(j, "told_ack", e->told_ack_ms);
+    record_time(j, "first", e->first_ms);
+    record_time(j, "last", e->last_ms);
+    record_time(j, "sent", e->sent_ms);
+    record_time(j, "since", e->since_ms);
+    record_time(j, "not_before", e->not_before_ms);
+    record_time(j, "claimed", e->claimed_ms);
+    record_time(j, "dead", e->dead_ms);
+    record_time(j, "told_ack", e->told_ack_ms);
     write_hex(j, "digest", e->digest);
     write_hex(j, "dead_digest", e->dead_digest);
     json_kint(j, "attempts", e->attempts);
@@ -229,7 +230,7 @@ static void write_entry(struct json *j, const struct entry *e)
     json_object_end(j);
 }
 
-void entry_store(struct notify *n, struct entry *e)
+void ledger_store(struct notify *n, struct entry *e)
 {
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);

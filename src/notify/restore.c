@@ -111,7 +111,7 @@ static void read_annotations(struct member *m, const cJSON *o)
         if (cJSON_IsString(v))
             pairs[n++] = (struct rule_pair){v->string, v->valuestring};
     }
-    m->annotations = pairs_dup(pairs, n);
+    m->annotations = member_pairs(pairs, n);
     m->n_annotations = m->annotations ? n : 0;
     mem_free(pairs);
 }
@@ -143,9 +143,9 @@ static int read_member(struct incident *inc, const cJSON *o)
     if (!m)
         return -1;
     m->n = inc->next_n = (uint32_t)n;
-    m->labels = labels_dup(l, (size_t)n_labels);
+    m->labels = member_labels(l, (size_t)n_labels);
     m->n_labels = m->labels ? (size_t)n_labels : 0;
-    text_set(&m->origin, text_of(o, "origin"), 256);
+    member_text(&m->origin, text_of(o, "origin"), 256);
     m->firing = strcmp(text_of(o, "status"), "firing") == 0;
     m->priority = priority_parse(text_of(o, "priority"));
     m->starts_ms = time_of(o, "starts");
@@ -155,9 +155,9 @@ static int read_member(struct incident *inc, const cJSON *o)
     number_of(o, "peak", &m->peak);
     m->has_threshold = number_of(o, "threshold", &m->threshold);
     m->unit = (enum unit)whole_of(o, "unit");
-    text_set(&m->unit_name, text_of(o, "unit_name"), 32);
-    text_set(&m->end_reason, text_of(o, "end_reason"), 128);
-    text_set(&m->why, text_of(o, "why"), WHY_MAX);
+    member_text(&m->unit_name, text_of(o, "unit_name"), 32);
+    member_text(&m->end_reason, text_of(o, "end_reason"), 128);
+    member_text(&m->why, text_of(o, "why"), WHY_MAX);
     read_annotations(m, o);
     read_hold(m, o);
     m->fingerprint = member_fingerprint(m);
@@ -169,11 +169,12 @@ static void read_ack(struct incident *inc, const cJSON *o)
     const cJSON *ack = item_of(o, "ack");
 
     inc->ack_ended_ms = time_of(o, "ack_ended");
+    inc->unacked_ms = time_of(o, "unacked");
     if (!cJSON_IsObject(ack))
         return;
-    text_set(&inc->ack_who, text_of(ack, "who"), 128);
-    text_set(&inc->ack_note, text_of(ack, "note"), 1024);
-    text_set(&inc->ack_origin, text_of(ack, "origin"), 64);
+    member_text(&inc->ack_who, text_of(ack, "who"), 128);
+    member_text(&inc->ack_note, text_of(ack, "note"), 1024);
+    member_text(&inc->ack_origin, text_of(ack, "origin"), 64);
     inc->ack_ms = time_of(ack, "at");
     inc->ack_until_ms = time_of(ack, "until");
 }
@@ -216,7 +217,7 @@ static int read_incident(struct incident *inc, const cJSON *o, struct err *e)
     if (n_labels < 0 || !text_of(o, "key")[0])
         return err_set(e, ERR_INPUT, "\"key\" or \"group\" is missing");
     inc->key = mem_strdup(text_of(o, "key"));
-    inc->labels = labels_dup(l, (size_t)n_labels);
+    inc->labels = member_labels(l, (size_t)n_labels);
     inc->n_labels = (size_t)n_labels;
     if (!inc->key || !inc->labels)
         return err_set(e, ERR_MEMORY, "no memory");
@@ -302,9 +303,9 @@ static void read_entry(struct entry *e, const cJSON *o)
     e->attempts = (int)whole_of(o, "attempts");
     e->uncertain = bool_of(o, "uncertain");
     e->fell_back = bool_of(o, "fell_back");
-    text_set(&e->fallback_for, text_of(o, "fallback_for"), 256);
-    text_set(&e->error, text_of(o, "error"), ERROR_MAX);
-    text_set(&e->data, text_of(o, "data"), DATA_MAX);
+    member_text(&e->fallback_for, text_of(o, "fallback_for"), 256);
+    member_text(&e->error, text_of(o, "error"), ERROR_MAX);
+    member_text(&e->data, text_of(o, "data"), DATA_MAX);
     if (e->state == ENTRY_CLAIMED) { /* nobody knows whether it arrived */
         e->state = ENTRY_DUE;
         e->uncertain = true;
@@ -326,7 +327,7 @@ int restore_entry(struct notify *n, const char *json, size_t len, struct err *er
     lane = lane_get(n, text_of(o, "lane"));
     if (!inc || !lane) {
         err_set(err, ERR_INPUT, inc ? "\"lane\" cannot be read" : "its incident is not there");
-    } else if (entry_find(inc, lane) || !(e = entry_get(n, inc, lane))) {
+    } else if (ledger_find(inc, lane) || !(e = ledger_get(n, inc, lane))) {
         err_set(err, ERR_INPUT, "it is there twice, or there are too many");
     } else {
         read_entry(e, o);
@@ -399,9 +400,9 @@ static int read_silence(struct silence *s, const cJSON *o, struct err *e)
     s->incident = (uint64_t)whole_of(o, "incident");
     s->until_resolved = bool_of(o, "untilResolved");
     s->muted = (uint64_t)whole_of(o, "muted");
-    text_set(&s->by, text_of(o, "createdBy"), 128);
-    text_set(&s->comment, text_of(o, "comment"), 1024);
-    text_set(&s->origin, text_of(o, "origin"), 64);
+    member_text(&s->by, text_of(o, "createdBy"), 128);
+    member_text(&s->comment, text_of(o, "comment"), 1024);
+    member_text(&s->origin, text_of(o, "origin"), 64);
     return 0;
 }
 
@@ -555,7 +556,7 @@ static void index_incidents(struct notify *n)
 
 void notify_start(struct notify *n, struct alert_book *book)
 {
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     restore_ledger(n);
     index_incidents(n);

@@ -16,10 +16,10 @@ static void lanes_of_receiver(struct notify *n, struct incident *inc,
         struct entry *e;
         if (l->config != r)
             continue;
-        e = entry_get(n, inc, l);
+        e = ledger_get(n, inc, l);
         if (!e || !fallback_for || e->fallback_for)
             continue;
-        text_set(&e->fallback_for, fallback_for, 256);
+        member_text(&e->fallback_for, fallback_for, 256);
         e->dirty = true;
     }
 }
@@ -52,7 +52,7 @@ static void forget_quietly(struct notify *n, struct entry *e, int64_t at_ms)
 
     for (size_t i = e->n_told; !resolves && i-- > 0;) {
         const struct member *m = incident_member(e->incident, e->told[i].n);
-        if (!m || !m->firing || !entry_routes(e, m))
+        if (!m || !m->firing || !ledger_routes(e, m))
             told_remove(e, e->told[i].n);
     }
     for (size_t i = e->n_owed; i-- > 0;) {
@@ -61,13 +61,13 @@ static void forget_quietly(struct notify *n, struct entry *e, int64_t at_ms)
         if (told_find(e, number))
             owed_remove(e, number);
         else if (!m)
-            entry_expire(n, e, number, "nothing is known of it any more", at_ms);
+            ledger_expire(n, e, number, "nothing is known of it any more", at_ms);
         else if (!m->firing && m->moved)
-            entry_expire(n, e, number, "it is routed elsewhere", at_ms);
+            ledger_expire(n, e, number, "it is routed elsewhere", at_ms);
         else if (!m->firing && m->hold != HOLD_NONE)
-            entry_expire(n, e, number, "it ended while it was silenced", at_ms);
-        else if (m->firing && !entry_routes(e, m))
-            entry_expire(n, e, number, "it is routed elsewhere", at_ms);
+            ledger_expire(n, e, number, "it ended while it was silenced", at_ms);
+        else if (m->firing && !ledger_routes(e, m))
+            ledger_expire(n, e, number, "it is routed elsewhere", at_ms);
     }
 }
 
@@ -79,14 +79,14 @@ static void record_owed(struct entry *e, const struct incident *inc, int64_t at_
 
     if (!items)
         return;
-    desired(e, at_ms, items, &p);
+    plan_desired(e, at_ms, items, &p);
     for (size_t i = 0; i < p.n_items; i++)
         if (items[i].kind == ITEM_NEW && owed_put(e, items[i].m->n, p.due_ms))
             break;
     mem_free(items);
 }
 
-void entry_fall_back(struct notify *n, struct entry *e, int64_t at_ms)
+void ledger_fall_back(struct notify *n, struct entry *e, int64_t at_ms)
 {
     const struct config_receiver *f = e->lane->config ? e->lane->config->fallback : NULL;
 
@@ -103,7 +103,7 @@ void entry_fall_back(struct notify *n, struct entry *e, int64_t at_ms)
             if (!told_find(to, e->owed[k].n) && owed_put(to, e->owed[k].n, at_ms))
                 return;
     }
-    audit(n, at_ms, "tocsin", "fallback", e->incident->number, e->lane->name);
+    notify_audit(n, at_ms, "tocsin", "fallback", e->incident->number, e->lane->name);
 }
 
 static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
@@ -114,7 +114,7 @@ static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
     forget_quietly(n, e, at_ms);
     if (e->state == ENTRY_CLAIMED)
         return;
-    desired(e, at_ms, NULL, &p);
+    plan_desired(e, at_ms, NULL, &p);
     e->due_ms = p.due_ms;
     if (p.due_ms != 0 && e->not_before_ms > p.due_ms)
         e->due_ms = e->not_before_ms;
@@ -126,8 +126,8 @@ static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
             e->attempts = 0;
             e->dirty = true;
         }
-        entry_set_due(n, e, false);
-        entry_mirror(n, e);
+        ledger_set_due(n, e, false);
+        ledger_mirror(n, e);
         return;
     }
     if (e->state == ENTRY_DEAD)
@@ -140,8 +140,8 @@ static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
     record_owed(e, inc, at_ms);
     e->reason = p.reason;
     e->state = e->attempts ? ENTRY_RETRYING : ENTRY_DUE;
-    entry_set_due(n, e, e->due_ms <= at_ms);
-    entry_mirror(n, e);
+    ledger_set_due(n, e, e->due_ms <= at_ms);
+    ledger_mirror(n, e);
 }
 
 /* A lane whose receiver is gone from the configuration can be told nothing any more. */
@@ -150,10 +150,10 @@ static void expire_lane(struct notify *n, struct entry *e, int64_t at_ms)
     if (e->state == ENTRY_CLAIMED)
         return; /* its commit comes here again */
     while (e->n_owed > 0)
-        entry_expire(n, e, e->owed[0].n, "its receiver is gone from the configuration", at_ms);
+        ledger_expire(n, e, e->owed[0].n, "its receiver is gone from the configuration", at_ms);
     while (e->n_told > 0)
-        entry_expire(n, e, e->told[0].n, "its receiver is gone from the configuration", at_ms);
-    entry_drop(n, e);
+        ledger_expire(n, e, e->told[0].n, "its receiver is gone from the configuration", at_ms);
+    ledger_drop(n, e);
 }
 
 /* --- the whole -------------------------------------------------------------------------------------- */
@@ -189,7 +189,8 @@ static void ack_check(struct notify *n, struct incident *inc, int64_t at_ms)
         return;
     if (inc->ended_ms == 0)
         inc->ack_ended_ms = inc->ack_until_ms;
-    audit(n, at_ms, inc->ack_who, "acknowledgement ran out", inc->number, "");
+    notify_audit(n, at_ms, inc->ack_who, "acknowledgement ran out", inc->number, "");
+    inc->unacked_ms = inc->ack_until_ms;
     inc->ack_ms = inc->ack_until_ms = 0;
     inc->dirty = true;
 }
@@ -218,7 +219,7 @@ static bool all_settled(const struct incident *inc)
 {
     for (size_t i = 0; i < inc->n_entries; i++) {
         const struct entry *e = inc->entries[i];
-        if (e->state == ENTRY_CLAIMED || (!entry_settled(e) && e->state != ENTRY_DEAD))
+        if (e->state == ENTRY_CLAIMED || (!ledger_settled(e) && e->state != ENTRY_DEAD))
             return false;
     }
     return true;
@@ -234,12 +235,12 @@ static void plan_entries(struct notify *n, struct incident *inc, int64_t at_ms)
         plan_entry(n, e, at_ms);
         if (e->since_ms != 0 && e->state != ENTRY_DEAD && e->lane->config->fallback &&
             at_ms >= e->since_ms + e->lane->config->if_undelivered_ms)
-            entry_fall_back(n, e,
-                            at_ms); /* may add entries: they are planned as the loop goes on */
+            ledger_fall_back(n, e,
+                             at_ms); /* may add entries: they are planned as the loop goes on */
     }
 }
 
-void review(struct notify *n, struct incident *inc, int64_t at_ms)
+void incident_review(struct notify *n, struct incident *inc, int64_t at_ms)
 {
     int64_t next_ms = 0;
 
@@ -253,7 +254,7 @@ void review(struct notify *n, struct incident *inc, int64_t at_ms)
         struct entry *e = inc->entries[i];
         sooner(&next_ms, entry_next(e, at_ms));
         if (e->dirty)
-            entry_store(n, e);
+            ledger_store(n, e);
     }
     if (inc->ack_ms != 0)
         sooner(&next_ms, inc->ack_until_ms);

@@ -25,8 +25,8 @@ static void subject_of(struct subject *s, const struct label *l, size_t n, int p
         assert(!"labels of an alert are distinct");
 }
 
-bool matchers_allow(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
-                    int priority)
+bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
+                  int priority)
 {
     struct subject s;
 

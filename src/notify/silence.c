@@ -18,8 +18,8 @@ enum silence_state silence_state(const struct silence *s, int64_t at_ms)
 
 bool silence_matches(const struct silence *s, const struct label *l, size_t n, int priority)
 {
-    return matchers_allow(s->matchers, s->n_matchers, l, n, priority) &&
-           matchers_allow(s->scope, s->n_scope, l, n, priority);
+    return route_allows(s->matchers, s->n_matchers, l, n, priority) &&
+           route_allows(s->scope, s->n_scope, l, n, priority);
 }
 
 bool silence_holds(const struct silence *s, const struct member *m, int64_t at_ms)
@@ -98,7 +98,7 @@ static int in_order(const void *pa, const void *pb, void *arg)
 void notify_silences(const struct notify *n, void (*each)(const struct silence *s, void *arg),
                      void *arg)
 {
-    struct walk w = {now_of(n)};
+    struct walk w = {notify_now(n)};
     const struct silence **list = mem_alloc((n->n_silences + 1) * sizeof *list);
 
     if (!list)

@@ -109,7 +109,7 @@ static int matchers_of_incident(struct silence *s, const struct incident *inc, s
 static int set_times(const struct notify *n, struct silence *s, const struct silence_request *r,
                      struct err *e)
 {
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     s->starts_ms = r->starts_ms > at_ms ? r->starts_ms : at_ms;
     s->ends_ms = r->ends_ms;
@@ -140,7 +140,7 @@ static struct silence_record *draft(struct notify *n, const struct silence_reque
         err_set(e, ERR_MEMORY, "no memory");
         return NULL;
     }
-    if (r->incident && (!inc || !in_scope(a, inc)))
+    if (r->incident && (!inc || !actor_covers(a, inc)))
         rc = err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)r->incident);
     else if (inc && r->n_matchers == 0)
         rc = matchers_of_incident(&d->s, inc, e);
@@ -156,9 +156,9 @@ static struct silence_record *draft(struct notify *n, const struct silence_reque
         rc = set_times(n, &d->s, r, e);
     if (rc == 0) {
         d->s.incident = r->incident;
-        text_set(&d->s.comment, r->comment, 1024);
-        text_set(&d->s.by, a ? a->who : "", 128);
-        text_set(&d->s.origin, a ? a->origin : "", 64);
+        member_text(&d->s.comment, r->comment, 1024);
+        member_text(&d->s.by, a ? a->who : "", 128);
+        member_text(&d->s.origin, a ? a->origin : "", 64);
         return d;
     }
     silence_free(d);
@@ -236,7 +236,7 @@ static void preview(const struct notify *n, const struct silence *s, struct sile
 {
     *p = (struct silence_preview){0};
     count_now(n, s, p);
-    count_week(n, s, now_of(n), p);
+    count_week(n, s, notify_now(n), p);
     p->own = p->own || aims_at_own(s);
     p->wide =
         p->now > WIDE_ALERTS || (p->now > WIDE_FROM && p->now * 100 > p->active * WIDE_PERCENT);
@@ -257,7 +257,8 @@ static int refuse_or_warn(struct notify *n, const struct silence_request *r, con
         return -1;
     log_warn("a silence was made that a guard rail would refuse", "by", a ? a->who : "", "rail",
              e->text, NULL);
-    audit(n, now_of(n), a ? a->who : "", "silence over a guard rail", r->incident, e->text);
+    notify_audit(n, notify_now(n), a ? a->who : "", "silence over a guard rail", r->incident,
+                 e->text);
     if (e)
         *e = (struct err){0};
     return 0;
@@ -341,7 +342,7 @@ static void silences_changed(struct notify *n)
     n->silence_next_ms = 0; /* looked for again */
     for (size_t i = 0; i < n->n_open; i++)
         incident_mark(n, n->open[i]);
-    silences_tick(n, now_of(n));
+    silences_tick(n, notify_now(n));
     notify_run_soon(n);
 }
 
@@ -357,13 +358,13 @@ static void audit_silence(struct notify *n, const struct silence *s, const char 
     }
     if (s->comment)
         buf_addf(&text, " (%s)", s->comment);
-    audit(n, now_of(n), who, what, s->incident, buf_str(&text));
+    notify_audit(n, notify_now(n), who, what, s->incident, buf_str(&text));
     buf_free(&text);
 }
 
 static void end_now(struct notify *n, struct silence_record *r, const char *who)
 {
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     if (r->s.starts_ms > at_ms)
         r->s.starts_ms = at_ms;
@@ -386,7 +387,7 @@ static bool may_change(const struct silence *s, const struct actor *a)
 static bool update(struct notify *n, struct silence_record *old, struct silence_record *d,
                    const struct silence_request *r)
 {
-    enum silence_state state = silence_state(&old->s, now_of(n));
+    enum silence_state state = silence_state(&old->s, notify_now(n));
 
     if (state == SILENCE_EXPIRED)
         return false;
@@ -401,7 +402,7 @@ static bool update(struct notify *n, struct silence_record *old, struct silence_
     old->s.until_resolved = d->s.until_resolved;
     if (r->any_priority)
         old->s.priority = 0;
-    text_set(&old->s.comment, d->s.comment, 1024);
+    member_text(&old->s.comment, d->s.comment, 1024);
     return true;
 }
 
@@ -446,7 +447,7 @@ const struct silence *notify_silence(struct notify *n, const struct silence_requ
         d->s.priority = r->any_priority ? 0 : seen.priority;
         if (number_silence(n, d, e))
             goto refused;
-        if (old && silence_state(&old->s, now_of(n)) != SILENCE_EXPIRED)
+        if (old && silence_state(&old->s, notify_now(n)) != SILENCE_EXPIRED)
             end_now(n, old, a ? a->who : "");
     }
     audit_silence(n, &d->s, a ? a->who : "", old == d ? "silence updated" : "silence made");
@@ -464,7 +465,7 @@ int notify_silence_expire(struct notify *n, const char *id, const struct actor *
 
     if (!r || !may_change(&r->s, a))
         return err_set(e, ERR_INPUT, "there is no silence %s", id);
-    if (silence_state(&r->s, now_of(n)) == SILENCE_EXPIRED)
+    if (silence_state(&r->s, notify_now(n)) == SILENCE_EXPIRED)
         return 0;
     end_now(n, r, a ? a->who : "");
     silences_changed(n);
@@ -474,7 +475,7 @@ int notify_silence_expire(struct notify *n, const char *id, const struct actor *
 /* Silences that last until their incident is resolved end with it. */
 void silences_end_with(struct notify *n, uint64_t incident)
 {
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     for (size_t i = 0; i < n->n_silences; i++) {
         struct silence_record *r = n->silences[i];

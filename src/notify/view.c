@@ -90,7 +90,7 @@ void notify_incidents(const struct notify *n, uint64_t before, size_t limit, boo
 
     for (size_t i = 0; i < count && limit > 0; i++) {
         struct incident_view v;
-        if ((before && list[i]->number >= before) || !in_scope(a, list[i]))
+        if ((before && list[i]->number >= before) || !actor_covers(a, list[i]))
             continue;
         v = view_of(list[i]);
         each(&v, arg);
@@ -108,14 +108,14 @@ static void write_alert(struct json *j, const struct member *m)
     json_kstr(j, "fingerprint", hex);
     json_kstr(j, "status", m->firing ? "firing" : "resolved");
     json_kstr(j, "priority", priority_name(m->priority));
-    write_labels(j, "labels", m->labels, m->n_labels);
+    record_labels(j, "labels", m->labels, m->n_labels);
     json_key(j, "annotations");
     json_object(j);
     for (size_t i = 0; i < m->n_annotations; i++)
         json_kstr(j, m->annotations[i].name, m->annotations[i].value);
     json_object_end(j);
-    write_time(j, "startsAt", m->starts_ms);
-    write_time(j, "endsAt", m->ends_ms);
+    record_time(j, "startsAt", m->starts_ms);
+    record_time(j, "endsAt", m->ends_ms);
     if (m->has_value) {
         json_knum(j, "value", m->value);
         json_knum(j, "peak", m->peak);
@@ -123,7 +123,7 @@ static void write_alert(struct json *j, const struct member *m)
     if (m->has_threshold)
         json_knum(j, "threshold", m->threshold);
     json_kint(j, "unit", m->unit);
-    write_time(j, "noDataSince", m->nodata_ms);
+    record_time(j, "noDataSince", m->nodata_ms);
     json_kstr(j, "endReason", m->end_reason ? m->end_reason : "");
     json_kstr(j, "heldBy", m->hold == HOLD_SILENCE ? m->held_by : hold_names[m->hold]);
     json_kstr(j, "origin", m->origin ? m->origin : "");
@@ -134,7 +134,7 @@ static void write_alert(struct json *j, const struct member *m)
     json_object_end(j);
 }
 
-void write_incident_head(struct json *j, const struct incident *inc)
+void view_incident(struct json *j, const struct incident *inc)
 {
     struct incident_view v = view_of(inc);
 
@@ -142,9 +142,9 @@ void write_incident_head(struct json *j, const struct incident *inc)
     json_kstr(j, "state", inc->ended_ms == 0 ? "firing" : "resolved");
     json_kstr(j, "priority", priority_name(inc->priority));
     json_kstr(j, "summary", v.summary);
-    write_labels(j, "groupLabels", inc->labels, inc->n_labels);
-    write_time(j, "openedAt", inc->opened_ms);
-    write_time(j, "endedAt", inc->ended_ms);
+    record_labels(j, "groupLabels", inc->labels, inc->n_labels);
+    record_time(j, "openedAt", inc->opened_ms);
+    record_time(j, "endedAt", inc->ended_ms);
     json_kint(j, "firing", (int64_t)v.firing);
     json_kint(j, "resolved", (int64_t)v.resolved);
     json_kint(j, "held", (int64_t)v.held);
@@ -155,15 +155,15 @@ void write_incident_head(struct json *j, const struct incident *inc)
         json_object(j);
         json_kstr(j, "who", v.ack.who);
         json_kstr(j, "note", v.ack.note);
-        write_time(j, "at", v.ack.at_ms);
-        write_time(j, "until", v.ack.until_ms);
+        record_time(j, "at", v.ack.at_ms);
+        record_time(j, "until", v.ack.until_ms);
         json_object_end(j);
     }
     if (inc->previous) {
         json_key(j, "previous");
         json_object(j);
         json_kint(j, "number", (int64_t)inc->previous);
-        write_time(j, "at", inc->previous_ms);
+        record_time(j, "at", inc->previous_ms);
         json_kint(j, "for_ms", inc->previous_for_ms);
         json_object_end(j);
     }
@@ -175,10 +175,10 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
     const struct incident *inc = incident_by_number(n, number);
     struct json j = json_into(out);
 
-    if (!inc || !in_scope(a, inc))
+    if (!inc || !actor_covers(a, inc))
         return -1;
     json_object(&j);
-    write_incident_head(&j, inc);
+    view_incident(&j, inc);
     json_key(&j, "alerts");
     json_array(&j);
     for (size_t i = 0; i < inc->n_members; i++)
@@ -187,7 +187,7 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
     json_key(&j, "deliveries");
     json_array(&j);
     for (size_t i = 0; i < inc->n_entries; i++)
-        write_delivery(&j, inc->entries[i], now_of(n));
+        explain_delivery(&j, inc->entries[i], notify_now(n));
     json_array_end(&j);
     json_object_end(&j);
     return 0;
@@ -232,7 +232,7 @@ static void add_receivers(struct notify *n, const struct member *m, struct alert
 void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out)
 {
     const struct member *m = member_of(n, a);
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     *out = (struct alert_standing){.suppressed = a->suppressed};
     if (!n->answer_receivers)
@@ -344,7 +344,7 @@ static void count_entries(const struct incident *inc, struct notify_stats *s)
 
 void notify_stats(const struct notify *n, struct notify_stats *out)
 {
-    int64_t at_ms = now_of(n);
+    int64_t at_ms = notify_now(n);
 
     *out = n->stats;
     out->incidents_kept = n->n_kept;
