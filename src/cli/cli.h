@@ -7,8 +7,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
+
+struct cJSON;
 
 enum { EXIT_YES = 0, EXIT_NO = 1, EXIT_USAGE = 2, EXIT_UNREACHED = 3 };
 
@@ -59,10 +62,28 @@ const char *server_url(void);
 /* Prints why it did not work: the server's own words, or that it was not reached and what to do.
  * Returns the exit code: 0 when the status is 2xx (prints nothing), EXIT_NO, or EXIT_UNREACHED. */
 int answer_check(const struct answer *a);
-/* The same and, with --json, prints the body. `*done` tells that there is nothing left to print. */
-int answer_or_json(const struct answer *a, bool *done);
 /* Appends text as part of a query: everything but letters, digits, -._~ is escaped. */
 void url_escape(struct buf *out, const char *text);
+
+/* --- asking and telling (ask.c) --- */
+
+#define API "/api/tocsin/v1/"
+
+/* One request below API. With --json the body is printed here, and the caller prints nothing more.
+ * NULL: it failed, which has been told. `*code` is the exit code. Free with cJSON_Delete(). */
+struct cJSON *ask(const char *method, const char *path, const char *body, int *code);
+/* The same, printed by `show`; returns the exit code. */
+int ask_and_show(const char *method, const char *path, const char *body,
+                 void (*show)(const struct cJSON *answer, int64_t now_ms, struct buf *out));
+/* "412" and "#412" */
+bool incident_number(const char *word, uint64_t *number);
+/* Who acts: the login name; "local" where there is none. */
+const char *person(void);
+int64_t wall_ms(void);
+/* " · not yet in Redis …" when the answer to a write says so. */
+void add_durable(const struct cJSON *answer, struct buf *out);
+/* A question on the terminal; the answer without its newline, "" at the end of input. */
+void ask_person(const char *question, char *answer, size_t size);
 
 /* --- printing --- */
 bool is_terminal(void); /* standard output is one */

@@ -29,8 +29,8 @@ static void answered(const struct outbound_result *r, void *arg)
     loop_stop(w->loop);
 }
 
-static int ask(struct loop *l, const char *method, const char *path, const char *body,
-               int timeout_ms, struct answer *out)
+static int call(struct loop *l, const char *method, const char *path, const char *body,
+                int timeout_ms, struct answer *out)
 {
     struct outbound_options options = {.max_answer = 64u << 20};
     struct waiting w = {.loop = l, .out = out};
@@ -69,7 +69,7 @@ void server_call(const char *method, const char *path, const char *body, int tim
 
     *out = (struct answer){0};
     if (l)
-        (void)ask(l, method, path, body, timeout_ms, out); /* told in out->error */
+        (void)call(l, method, path, body, timeout_ms, out); /* told in out->error */
     else
         snprintf(out->error, sizeof out->error, "%.500s", e.text);
     if (l)
@@ -103,16 +103,6 @@ int answer_check(const struct answer *a)
         fprintf(stderr, "tocsin: the server answered %d %.200s\n", a->status, buf_str(&a->body));
     cJSON_Delete(j);
     return EXIT_NO;
-}
-
-int answer_or_json(const struct answer *a, bool *done)
-{
-    int code = answer_check(a);
-
-    *done = code != EXIT_YES || args_json;
-    if (code == EXIT_YES && args_json)
-        printf("%s\n", buf_str(&a->body));
-    return code;
 }
 
 void url_escape(struct buf *out, const char *text)

@@ -1,0 +1,301 @@
+/* An explanation in words: what is true, for how long, who was told, what holds it back. */
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/show.h"
+
+/* --- the tree --- */
+
+static void add_node_value(struct buf *out, const cJSON *node)
+{
+    const cJSON *value = field(node, "value");
+
+    if (field_text(node, "truth")[0])
+        buf_adds(out, field_text(node, "truth"));
+    else if (field_text(node, "shown")[0])
+        buf_adds(out, field_text(node, "shown"));
+    else if (cJSON_IsNumber(value))
+        text_number(out, value->valuedouble);
+    else
+        buf_adds(out, "no data");
+}
+
+static void add_rows(struct table *t, const cJSON *node, int depth)
+{
+    struct buf cell = BUF_INIT;
+    const cJSON *child;
+
+    buf_addf(&cell, "%*s%s", 2 * depth, "", field_text(node, "node"));
+    table_take(t, &cell);
+    add_node_value(&cell, node);
+    table_take(t, &cell);
+    cJSON_ArrayForEach(child, field(node, "children")) add_rows(t, child, depth + 1);
+}
+
+void show_tree(const cJSON *node, int depth, struct buf *out)
+{
+    struct table t = {.columns = 2};
+
+    add_rows(&t, node, depth);
+    table_print(&t, out);
+}
+
+static void show_levels(const cJSON *levels, struct buf *out)
+{
+    const cJSON *l;
+
+    cJSON_ArrayForEach(l, levels)
+    {
+        const char *name = field_text(l, "level");
+
+        buf_addf(out, "  %s\n", name[0] ? name : field_text(l, "input"));
+        show_tree(field(l, "tree"), 2, out);
+    }
+}
+
+/* --- who was told --- */
+
+struct told {
+    struct buf sent, trouble, silences;
+    int64_t reminder_ms;
+};
+
+/* "silenced by s31: …" -> s31, once. */
+static void note_silence(struct buf *out, const char *held)
+{
+    static const char start[] = "silenced by ";
+    const char *id = held + sizeof start - 1;
+    size_t len = strcspn(id, ":");
+
+    for (const char *p = buf_str(out); (p = strstr(p, "s")) != NULL; p++)
+        if (strncmp(p, id, len) == 0 && (p[len] == 0 || p[len] == ' '))
+            return;
+    if (out->len)
+        buf_addc(out, ' ');
+    buf_add(out, id, len);
+}
+
+static void note_trouble(struct buf *out, const char *channel, const char *what)
+{
+    if (strstr(buf_str(out), what))
+        return;
+    buf_addf(out, "  %s: %s\n", channel, what);
+}
+
+static void note_lane(const cJSON *lane, int64_t now_ms, struct told *t)
+{
+    const char *channel = field_text(lane, "channel"), *error = field_text(lane, "error");
+    int64_t sent_ms = field_ms(lane, "last_sent"), reminder_ms = field_ms(lane, "next_reminder");
+    const cJSON *held;
+
+    buf_addf(&t->sent, "%s%s ", t->sent.len ? ", " : "", channel);
+    if (sent_ms)
+        show_clock(&t->sent, sent_ms, now_ms);
+    else
+        buf_adds(&t->sent, "not yet");
+    if (reminder_ms && (t->reminder_ms == 0 || reminder_ms < t->reminder_ms))
+        t->reminder_ms = reminder_ms;
+    cJSON_ArrayForEach(held, field(lane, "held"))
+    {
+        if (!cJSON_IsString(held))
+            continue;
+        if (strncmp(held->valuestring, "silenced by ", 12) == 0)
+            note_silence(&t->silences, held->valuestring);
+        else
+            note_trouble(&t->trouble, channel, held->valuestring);
+    }
+    if (error[0])
+        note_trouble(&t->trouble, channel, error);
+}
+
+static void note_lanes(const cJSON *lanes, int64_t now_ms, struct told *t)
+{
+    const cJSON *lane;
+
+    cJSON_ArrayForEach(lane, lanes) note_lane(lane, now_ms, t);
+}
+
+static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
+{
+    struct told t = {0};
+    const cJSON *x;
+
+    note_lanes(field(n, "lanes"), now_ms, &t);
+    cJSON_ArrayForEach(x, field(n, "incidents")) note_lanes(field(x, "lanes"), now_ms, &t);
+    cJSON_ArrayForEach(x, field(n, "silenced_by"))
+    {
+        if (cJSON_IsString(x))
+            buf_addf(&t.silences, "%s%s", t.silences.len ? " " : "", x->valuestring);
+    }
+    if (t.sent.len)
+        buf_addf(out, "  sent %s", buf_str(&t.sent));
+    else
+        buf_addf(out, "  sent nowhere%s%s", field_text(n, "nowhere")[0] ? ": " : "",
+                 field_text(n, "nowhere"));
+    buf_addf(out, " · silences %s", t.silences.len ? buf_str(&t.silences) : "none");
+    if (t.reminder_ms) {
+        buf_adds(out, " · next reminder ");
+        show_until(out, t.reminder_ms, now_ms);
+    }
+    buf_addc(out, '\n');
+    buf_adds(out, buf_str(&t.trouble));
+    buf_free(&t.sent);
+    buf_free(&t.trouble);
+    buf_free(&t.silences);
+}
+
+/* --- one alert --- */
+
+/* The texts of one alert on one line: "ratio 23.1% > 2%   true for 5s (lasting 5s)". The level in
+ * front ("P1: ") is left out where there is only one. */
+static void show_texts(const cJSON *texts, size_t n_levels, struct buf *out)
+{
+    const cJSON *t;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(t, texts)
+    {
+        const char *s = cJSON_IsString(t) ? t->valuestring : "";
+        bool has_level = s[0] == 'P' && s[1] >= '1' && s[1] <= '5' && s[2] == ':';
+
+        if (!s[0])
+            continue;
+        if (n_levels <= 1 && has_level)
+            s += s[3] == ' ' ? 4 : 3;
+        buf_adds(out, n == 0 ? "  " : has_level && n_levels > 1 ? "\n  " : "   ");
+        buf_adds(out, s);
+        n++;
+    }
+    if (n)
+        buf_addc(out, '\n');
+}
+
+static void show_head(const char *rule, const cJSON *a, int64_t since_ms, int64_t now_ms,
+                      struct buf *out)
+{
+    const char *priority = field_text(a, "priority"), *state = field_text(a, "state");
+    bool fires = strcmp(state, "firing") == 0 || strcmp(state, "clearing") == 0;
+
+    buf_addf(out, "%s ", rule);
+    show_labels(out, field(a, "labels"));
+    if (list_size(field(a, "labels")) > 0)
+        buf_addc(out, ' ');
+    buf_addf(out, " %s", fires && priority[0] ? priority : state);
+    if (strcmp(state, "clearing") == 0)
+        buf_adds(out, " (clearing)");
+    if (since_ms && strcmp(state, "ok") != 0) {
+        buf_adds(out, " since ");
+        show_clock(out, since_ms, now_ms);
+    }
+    buf_addc(out, '\n');
+}
+
+static const cJSON *with_fingerprint(const cJSON *list, const char *fingerprint)
+{
+    const cJSON *a;
+
+    cJSON_ArrayForEach(a, list)
+    {
+        if (strcmp(field_text(a, "fingerprint"), fingerprint) == 0)
+            return a;
+    }
+    return NULL;
+}
+
+static void show_history_tail(const cJSON *history, int64_t now_ms, struct buf *out)
+{
+    const cJSON *h;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(h, history)
+    {
+        if (++n > 10)
+            break;
+        buf_adds(out, "  ");
+        show_clock(out, field_ms(h, "at"), now_ms);
+        buf_addf(out, " %s", field_text(h, "change"));
+        if (field_text(h, "to")[0])
+            buf_addf(out, " → %s", field_text(h, "to"));
+        if (field_text(h, "reason")[0])
+            buf_addf(out, ": %s", field_text(h, "reason"));
+        buf_addc(out, '\n');
+    }
+}
+
+void show_explained_incident(const cJSON *answer, bool tree, int64_t now_ms, struct buf *out)
+{
+    const cJSON *incident = field(answer, "incident"), *a;
+
+    cJSON_ArrayForEach(a, field(answer, "alerts"))
+    {
+        const cJSON *full =
+            with_fingerprint(field(incident, "alerts"), field_text(a, "fingerprint"));
+
+        show_head(field_text(a, "rule"), a, field_ms(full, "startsAt"), now_ms, out);
+        show_texts(field(a, "text"), list_size(field(a, "levels")), out);
+        if (tree)
+            show_levels(field(a, "levels"), out);
+        if (field_text(full, "endReason")[0])
+            buf_addf(out, "  ended: %s\n", field_text(full, "endReason"));
+    }
+    show_told(field(answer, "notifications"), now_ms, out);
+    if (tree)
+        show_history_tail(field(answer, "history"), now_ms, out);
+}
+
+/* --- a rule --- */
+
+void show_matched(const cJSON *rule, int64_t now_ms, struct buf *out)
+{
+    struct table t = {.columns = 3};
+    const cJSON *l;
+
+    cJSON_ArrayForEach(l, field(rule, "leaves"))
+    {
+        struct buf newest = BUF_INIT;
+
+        table_addf(&t, "    %s", field_text(l, "leaf"));
+        if (field_number(l, "groups") > 0)
+            table_addf(&t, "%.0f groups", field_number(l, "groups"));
+        else
+            table_add(&t, "matches nothing");
+        if (field_ms(l, "newest")) {
+            buf_adds(&newest, "newest ");
+            show_clock(&newest, field_ms(l, "newest"), now_ms);
+        }
+        table_take(&t, &newest);
+    }
+    table_print(&t, out);
+}
+
+void show_explained_rule(const cJSON *answer, bool tree, int64_t now_ms, struct buf *out)
+{
+    const cJSON *rule = field(answer, "rule"), *g;
+    const char *name = field_text(rule, "name");
+
+    if (strcmp(field_text(rule, "state"), "broken") == 0)
+        buf_addf(out, "%s is quarantined, its alerts are frozen: %s\n", name,
+                 field_text(rule, "error"));
+    cJSON_ArrayForEach(g, field(answer, "groups"))
+    {
+        show_head(name, g, field_ms(g, "since"), now_ms, out);
+        show_texts(field(g, "text"), list_size(field(g, "levels")), out);
+        if (tree)
+            show_levels(field(g, "levels"), out);
+        if (strcmp(field_text(g, "state"), "ok") != 0)
+            show_told(field(g, "notifications"), now_ms, out);
+    }
+    if (list_size(field(answer, "groups")) == 0)
+        buf_addf(out, "%s  no group\n", name);
+    if (field_number(answer, "more") > 0)
+        buf_addf(out, "… and %.0f more: add labels to choose\n", field_number(answer, "more"));
+    cJSON_ArrayForEach(g, field(answer, "whyNot"))
+    {
+        if (cJSON_IsString(g))
+            buf_addf(out, "  %s\n", g->valuestring);
+    }
+    if (tree || list_size(field(answer, "groups")) == 0)
+        show_matched(answer, now_ms, out);
+    if (tree)
+        show_history_tail(field(answer, "history"), now_ms, out);
+}

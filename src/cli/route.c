@@ -1,0 +1,101 @@
+#include "cli/commands.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "cli/show.h"
+
+static void add_names(struct buf *out, const cJSON *list)
+{
+    const cJSON *v;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(v, list)
+    {
+        if (cJSON_IsString(v))
+            buf_addf(out, "%s%s", n++ ? ", " : "", v->valuestring);
+    }
+    if (n == 0)
+        buf_adds(out, "-");
+}
+
+static void add_duration(struct buf *out, const char *what, const cJSON *r, const char *key)
+{
+    if (!cJSON_IsNumber(field(r, key)))
+        return;
+    buf_addf(out, " · %s ", what);
+    if (field_number(r, key) > 0)
+        text_duration(out, (int64_t)field_number(r, key));
+    else
+        buf_adds(out, "0s");
+}
+
+void show_routes(const cJSON *answer, struct buf *out)
+{
+    const cJSON *r, *silenced = field(answer, "silenced_by");
+
+    if (list_size(field(answer, "routes")) == 0)
+        buf_adds(out, "no route takes it: nobody would be told\n");
+    cJSON_ArrayForEach(r, field(answer, "routes"))
+    {
+        buf_adds(out, "→ ");
+        add_names(out, field(r, "receivers"));
+        buf_addf(out, "  (%s, route %s", field_text(answer, "priority"), field_text(r, "path"));
+        if (field_number(r, "line") > 0)
+            buf_addf(out, " in line %.0f", field_number(r, "line"));
+        buf_adds(out, ")\n  group by ");
+        add_names(out, field(r, "group_by"));
+        add_duration(out, "first after", r, "group_wait_ms");
+        add_duration(out, "changes every", r, "group_interval_ms");
+        add_duration(out, "reminder every", r, "repeat_interval_ms");
+        if (field_true(r, "continue"))
+            buf_adds(out, " · then goes on to the next route");
+        buf_addc(out, '\n');
+    }
+    if (list_size(silenced) > 0) {
+        buf_adds(out, "silenced by ");
+        add_names(out, silenced);
+        buf_addc(out, '\n');
+    }
+}
+
+static void show(const cJSON *answer, int64_t now_ms, struct buf *out)
+{
+    (void)now_ms;
+    show_routes(answer, out);
+}
+
+int command_route(int argc, char **argv)
+{
+    const char *at = NULL, *priority = NULL;
+    const struct option_row rows[] = {{.name = "--at", .value = &at},
+                                      {.name = "--priority", .value = &priority}};
+    int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
+    struct buf path = BUF_INIT;
+
+    if (n < 0)
+        return EXIT_USAGE;
+    if (n < 2)
+        return usage("route", "takes labels: tocsin route team=payments severity=critical");
+    buf_adds(&path, "route?");
+    for (int i = 1; i < n; i++) {
+        if (!strchr(argv[i], '=')) {
+            buf_free(&path);
+            return usage("route", "a label is name=value");
+        }
+        buf_adds(&path, i > 1 ? "&label=" : "label=");
+        url_escape(&path, argv[i]);
+    }
+    if (priority) {
+        buf_adds(&path, "&priority=");
+        url_escape(&path, priority);
+    }
+    if (at) {
+        buf_adds(&path, "&at=");
+        url_escape(&path, at);
+    }
+    code = ask_and_show("GET", buf_str(&path), NULL, show);
+    buf_free(&path);
+    return code;
+}

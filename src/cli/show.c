@@ -1,0 +1,188 @@
+#include "cli/show.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+/* --- members --- */
+
+const cJSON *field(const cJSON *o, const char *key)
+{
+    return cJSON_GetObjectItemCaseSensitive(o, key);
+}
+
+const char *field_text(const cJSON *o, const char *key)
+{
+    const cJSON *v = field(o, key);
+
+    return cJSON_IsString(v) ? v->valuestring : "";
+}
+
+double field_number(const cJSON *o, const char *key)
+{
+    const cJSON *v = field(o, key);
+
+    return cJSON_IsNumber(v) ? v->valuedouble : 0;
+}
+
+int64_t field_ms(const cJSON *o, const char *key)
+{
+    const char *text = field_text(o, key);
+    int64_t at_ms;
+
+    return text[0] && text_parse_time(text, strlen(text), &at_ms) == 0 ? at_ms : 0;
+}
+
+bool field_true(const cJSON *o, const char *key)
+{
+    return cJSON_IsTrue(field(o, key));
+}
+
+size_t list_size(const cJSON *list)
+{
+    return cJSON_IsArray(list) || cJSON_IsObject(list) ? (size_t)cJSON_GetArraySize(list) : 0;
+}
+
+/* --- words --- */
+
+static struct tm local(int64_t at_ms)
+{
+    time_t seconds = (time_t)(at_ms / 1000);
+    struct tm tm;
+
+    localtime_r(&seconds, &tm);
+    return tm;
+}
+
+static void add_date(struct buf *out, const struct tm *tm)
+{
+    char text[40];
+
+    if (strftime(text, sizeof text, "%e %b ", tm) > 0)
+        buf_adds(out, text[0] == ' ' ? text + 1 : text); /* %e pads the day */
+}
+
+void show_clock(struct buf *out, int64_t at_ms, int64_t now_ms)
+{
+    struct tm at = local(at_ms), now = local(now_ms);
+
+    if (at_ms == 0) {
+        buf_addc(out, '-');
+        return;
+    }
+    if (at.tm_yday == now.tm_yday && at.tm_year == now.tm_year) {
+        buf_addf(out, "%02d:%02d:%02d", at.tm_hour, at.tm_min, at.tm_sec);
+        return;
+    }
+    add_date(out, &at);
+    buf_addf(out, "%02d:%02d", at.tm_hour, at.tm_min);
+}
+
+void show_until(struct buf *out, int64_t at_ms, int64_t now_ms)
+{
+    struct tm at = local(at_ms);
+
+    if (at_ms - now_ms >= INT64_C(86400000))
+        add_date(out, &at);
+    buf_addf(out, "%02d:%02d", at.tm_hour, at.tm_min);
+}
+
+void show_count(struct buf *out, size_t n, const char *one)
+{
+    buf_addf(out, "%zu %s%s", n, one, n == 1 ? "" : "s");
+}
+
+static bool is_told_apart(const char *name)
+{
+    return strcmp(name, "alertname") == 0 || strcmp(name, "severity") == 0;
+}
+
+void show_labels(struct buf *out, const cJSON *labels)
+{
+    const cJSON *l;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(l, labels)
+    {
+        if (is_told_apart(l->string) || !cJSON_IsString(l))
+            continue;
+        buf_addf(out, "%s%s=%s", n++ ? ", " : "{", l->string, l->valuestring);
+    }
+    if (n)
+        buf_addc(out, '}');
+}
+
+void show_group(struct buf *out, const cJSON *labels)
+{
+    const cJSON *l;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(l, labels)
+    {
+        if (cJSON_IsString(l))
+            buf_addf(out, "%s%s", n++ ? " " : "", l->valuestring);
+    }
+    if (n == 0)
+        buf_adds(out, "everything");
+}
+
+/* --- tables --- */
+
+void table_add(struct table *t, const char *cell)
+{
+    buf_add(&t->text, cell, strlen(cell) + 1);
+    t->n_cells++;
+}
+
+void table_addf(struct table *t, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_addv(&t->text, fmt, ap);
+    va_end(ap);
+    buf_addc(&t->text, '\0');
+    t->n_cells++;
+}
+
+void table_take(struct table *t, struct buf *cell)
+{
+    table_add(t, buf_str(cell));
+    buf_free(cell);
+}
+
+static size_t columns_of(const char *s)
+{
+    size_t n = 0;
+
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+void table_print(struct table *t, struct buf *out)
+{
+    const char *cells[TABLE_COLUMNS], *p = buf_str(&t->text);
+    int widths[TABLE_COLUMNS] = {0};
+
+    if (!buf_ok(&t->text)) {
+        buf_free(&t->text);
+        return;
+    }
+    for (size_t i = 0; i < t->n_cells; i++, p += strlen(p) + 1) {
+        int *width = &widths[i % t->columns], n = (int)columns_of(p);
+
+        *width = n > *width ? n : *width;
+    }
+    p = buf_str(&t->text);
+    for (size_t i = 0; i < t->n_cells; i++, p += strlen(p) + 1) {
+        cells[i % t->columns] = p;
+        if ((i + 1) % t->columns == 0)
+            print_table_row(out, cells, widths, t->columns);
+    }
+    buf_free(&t->text);
+    t->n_cells = 0;
+}
