@@ -200,8 +200,9 @@ void sandbox_error(struct sandbox *s, int status, struct err *e)
     if (text && strcmp(text, "not enough memory") == 0)
         status = LUA_ERRMEM;
     if (status == LUA_ERRMEM && s->heap_refused)
-        err_set(e, ERR_LIMIT, "%s: not enough memory: more than %zu MiB while %s", s->label,
-                s->max_heap >> 20, s->doing);
+        err_set(e, ERR_LIMIT,
+                "%s: not enough memory: more than %zu MiB, or %zu KiB in one piece, while %s",
+                s->label, s->max_heap >> 20, s->max_block >> 10, s->doing);
     else if (status == LUA_ERRMEM)
         err_set(e, ERR_MEMORY, "%s: not enough memory", s->label);
     else if (!text)

@@ -20,7 +20,9 @@ enum value_kind {
     VALUE_SECRET,   /* configuration: struct secret */
     VALUE_CHANNEL,  /* configuration: struct config_channel */
     VALUE_ROUTE,    /* configuration: struct route_block */
-    VALUE_TEST,     /* tests: t, and what t:at() returns */
+    VALUE_TEST,     /* tests: t */
+    VALUE_MOMENT,   /* tests: what t:at() returns */
+    VALUE_EXPECTED, /* tests: near(…), has"…" */
     VALUE_KINDS
 };
 
