@@ -64,16 +64,11 @@ int batch_no_memory(struct err *e)
     return err_set(e, ERR_MEMORY, "no memory for the request");
 }
 
-int batch_label(struct ingest_batch *b, const char *name, size_t name_len, const char *value,
-                size_t value_len)
+int batch_grow_labels(struct ingest_batch *b)
 {
     struct batch_build *w = b->build;
 
-    if (w->n_labels == w->cap_labels &&
-        mem_grow((void **)&w->labels, &w->cap_labels, w->n_labels + 1, sizeof *w->labels) != 0)
-        return -1;
-    w->labels[w->n_labels++] = (struct label){name, value, (uint32_t)name_len, (uint32_t)value_len};
-    return 0;
+    return mem_grow((void **)&w->labels, &w->cap_labels, w->n_labels + 1, sizeof *w->labels);
 }
 
 void batch_abandon(struct ingest_batch *b)
@@ -81,24 +76,40 @@ void batch_abandon(struct ingest_batch *b)
     b->build->n_labels = b->build->open;
 }
 
-/* Eight bytes at a time: ASCII without NUL is what nearly every label is. */
-bool batch_is_text(const char *s, size_t n)
+static bool is_utf8(const char *s, size_t n)
 {
-    const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-    uint64_t x;
-
-    for (; n >= 8; s += 8, n -= 8) {
-        memcpy(&x, s, 8);
-        if (((x | (x - ones)) & tops) != 0)
-            break;
-    }
-    while (n > 0) {
-        size_t step = *s ? text_utf8(s, n) : 0;
-
+    for (size_t step; n > 0; s += step, n -= step) {
+        step = *s ? text_utf8(s, n) : 0;
         if (step == 0)
             return false;
-        s += step;
-        n -= step;
+    }
+    return true;
+}
+
+/* ASCII without NUL in all bytes; may be false also where it is so. */
+static bool is_plain8(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+
+    return ((x | (x - ones)) & ones << 7) == 0;
+}
+
+/* Nearly every label is plain: looked at eight bytes at a time, the last eight once more. */
+bool batch_is_text(const char *s, size_t n)
+{
+    uint64_t x;
+
+    if (n < 8) {
+        size_t i = 0;
+
+        while (i < n && s[i] > 0)
+            i++;
+        return i == n || is_utf8(s, n);
+    }
+    for (size_t i = 0; i < n; i += 8) {
+        memcpy(&x, s + (i + 8 <= n ? i : n - 8), 8);
+        if (!is_plain8(x))
+            return is_utf8(s, n);
     }
     return true;
 }
@@ -187,10 +198,10 @@ static int check_labels(const struct label *l, size_t n, const struct ingest_lim
 int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t kind, struct err *e)
 {
     struct batch_build *w = b->build;
-    struct label *l = w->labels + w->open;
     size_t n = w->n_labels - w->open;
+    struct label *l = n > 0 ? w->labels + w->open : NULL;
 
-    if (!is_tidy(l, n)) {
+    if (n > 0 && !is_tidy(l, n)) {
         int sorted = labels_sort(l, n);
 
         if (sorted < 0)

@@ -36,9 +36,20 @@ struct batch_type {
     uint8_t kind;
 };
 
+int batch_grow_labels(struct ingest_batch *b) MUST_USE;
+
 /* One more label or field of what is being filled. Views: not copied. -1: no memory. */
-int batch_label(struct ingest_batch *b, const char *name, size_t name_len, const char *value,
-                size_t value_len) MUST_USE;
+MUST_USE static inline int batch_label(struct ingest_batch *b, const char *name, size_t name_len,
+                                       const char *value, size_t value_len)
+{
+    struct batch_build *w = b->build;
+
+    if (w->n_labels == w->cap_labels && batch_grow_labels(b) != 0)
+        return -1;
+    w->labels[w->n_labels++] = (struct label){name, value, (uint32_t)name_len, (uint32_t)value_len};
+    return 0;
+}
+
 /* Makes the labels pushed since the last close a series; they are sorted and checked.
  * Its samples are those added until the next. */
 int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t kind,

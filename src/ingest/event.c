@@ -273,12 +273,15 @@ static void keep_known(struct ingest_batch *b, const struct ingest_limits *limit
 int event_finish(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
 {
     struct batch_build *w = b->build;
-    struct roles x = {.l = w->labels + w->open, .n = w->n_labels - w->open};
+    struct roles x = {.n = w->n_labels - w->open};
     struct label said = {0};
     struct fault fault;
     bool fingerprinted;
     int64_t t_ms;
 
+    if (x.n == 0)
+        return err_set(e, ERR_INPUT, "an event needs at least one field");
+    x.l = w->labels + w->open;
     assign_roles(&x);
     t_ms = read_time(&x, in->now_ms);
     read_level(&x);

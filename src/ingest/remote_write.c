@@ -30,7 +30,7 @@ struct wire_field {
     struct wire message; /* type 2 */
 };
 
-static bool read_varint(struct wire *w, uint64_t *v)
+static bool read_long_varint(struct wire *w, uint64_t *v)
 {
     *v = 0;
     for (unsigned shift = 0; shift < 64 && w->p < w->end; shift += 7) {
@@ -43,7 +43,15 @@ static bool read_varint(struct wire *w, uint64_t *v)
     return false;
 }
 
-static bool read_fixed(struct wire *w, size_t n, uint64_t *v)
+static inline bool read_varint(struct wire *w, uint64_t *v)
+{
+    if (w->p == w->end || *w->p >= 0x80)
+        return read_long_varint(w, v);
+    *v = *w->p++;
+    return true;
+}
+
+static inline bool read_fixed(struct wire *w, size_t n, uint64_t *v)
 {
     *v = 0;
     if ((size_t)(w->end - w->p) < n)
@@ -53,7 +61,7 @@ static bool read_fixed(struct wire *w, size_t n, uint64_t *v)
     return true;
 }
 
-static bool read_bytes(struct wire *w, struct wire *out)
+static inline bool read_bytes(struct wire *w, struct wire *out)
 {
     uint64_t n;
 
@@ -64,7 +72,7 @@ static bool read_bytes(struct wire *w, struct wire *out)
     return true;
 }
 
-static bool read_field(struct wire *w, struct wire_field *f)
+static inline bool read_field(struct wire *w, struct wire_field *f)
 {
     uint64_t key;
 
@@ -106,11 +114,29 @@ static int torn(const struct walk *k)
     return err_at(k->e, ERR_INPUT, 0, at, "not a protobuf WriteRequest: a field is torn");
 }
 
+/* What every sender sends: name, value, both shorter than 128 bytes. */
+static bool read_usual_label(struct wire w, struct wire *name, struct wire *value)
+{
+    size_t n = (size_t)(w.end - w.p), name_len, value_len;
+
+    if (n < 4 || w.p[0] != (1 << 3 | 2) || (name_len = w.p[1]) >= 0x80 || n < name_len + 4 ||
+        w.p[name_len + 2] != (2 << 3 | 2))
+        return false;
+    value_len = w.p[name_len + 3];
+    if (value_len >= 0x80 || n != name_len + value_len + 4)
+        return false;
+    *name = (struct wire){w.p + 2, w.p + 2 + name_len};
+    *value = (struct wire){w.p + name_len + 4, w.end};
+    return true;
+}
+
 static int walk_label(struct walk *k, struct wire w)
 {
     struct wire_field f;
     struct wire name = {0}, value = {0};
 
+    if (read_usual_label(w, &name, &value))
+        w.p = w.end;
     while (w.p < w.end) {
         if (!read_field(&w, &f))
             return torn(k);
@@ -170,19 +196,23 @@ static int walk_samples(struct walk *k, struct wire w)
     return 0;
 }
 
-/* Labels come first in what every sender sends, but protobuf allows any order: so two passes. */
+/* Labels come first in what every sender sends, but protobuf allows any order: samples are walked
+ * when all labels have been seen. */
 static int walk_series(struct walk *k, struct wire w)
 {
-    const struct wire all = w;
+    struct wire samples = {w.end, w.end};
     struct wire_field f;
     size_t n_samples = 0;
 
     while (w.p < w.end) {
+        const uint8_t *begin = w.p;
+
         if (!read_field(&w, &f))
             return torn(k);
         if (is(&f, 1, 2) && walk_label(k, f.message) != 0)
             return -1;
-        n_samples += is(&f, 2, 2);
+        if (is(&f, 2, 2) && n_samples++ == 0)
+            samples.p = begin;
         k->batch->counts.exemplars += is(&f, 3, 2);
         k->batch->counts.histograms += is(&f, 4, 2);
     }
@@ -194,7 +224,7 @@ static int walk_series(struct walk *k, struct wire w)
         return k->e && k->e->code == ERR_INPUT ? err_prefix(k->e, "time series %zu", k->series)
                                                : -1;
     n_samples = k->batch->n_samples;
-    if (walk_samples(k, all) != 0)
+    if (walk_samples(k, samples) != 0)
         return -1;
     if (k->batch->n_samples == n_samples) /* none was a number */
         batch_series_drop(k->batch);
