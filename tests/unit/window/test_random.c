@@ -1,0 +1,456 @@
+/* Random traffic (resets, gaps, late, repeated and stale samples, births) against a model that
+ * keeps every sample and looks at all of them again each time. Now and then the windows are
+ * replaced by what their cut says. */
+#include "fixture.h"
+
+#define SERIES  10
+#define ENTRIES 6000
+#define GROUPS  3 /* g = a, b; and all of them */
+
+struct entry {
+    int64_t t_ms;
+    double v, inc, dt_s;
+    bool ordered, known, has_before, changed, dropped, replaced, stale;
+    bool newest; /* in its series, when it came */
+};
+
+struct modelled {
+    char name[64], labels[64];
+    enum sample_kind kind;
+    int group, source;
+    struct entry *e;
+    size_t n;
+    int64_t last_ms; /* of the ordered ones */
+    double last_v;
+    double intervals[ENTRIES];
+    size_t n_intervals;
+};
+
+struct model {
+    struct modelled s[SERIES];
+    int64_t times[2][8 * ENTRIES]; /* of each source */
+    size_t n_times[2];
+    uint64_t seed;
+};
+
+static uint32_t rnd(struct model *m, uint32_t below)
+{
+    m->seed = m->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    return (uint32_t)(m->seed >> 33) % below;
+}
+
+static void model_init(struct model *m, uint64_t seed)
+{
+    static const enum sample_kind kinds[SERIES] = {
+        SAMPLE_CUMULATIVE, SAMPLE_CUMULATIVE, SAMPLE_GAUGE, SAMPLE_CUMULATIVE,   SAMPLE_GAUGE,
+        SAMPLE_DELTA,      SAMPLE_CUMULATIVE, SAMPLE_GAUGE, SAMPLE_DISTRIBUTION, SAMPLE_CUMULATIVE};
+
+    memset(m, 0, sizeof *m);
+    m->seed = seed;
+    for (int i = 0; i < SERIES; i++) {
+        struct modelled *s = &m->s[i];
+
+        s->kind = kinds[i];
+        s->group = i % 2;
+        s->source = i % 3 == 0;
+        snprintf(s->labels, sizeof s->labels, "g=%c i=%d job=%d", 'a' + s->group, i, s->source);
+        snprintf(s->name, sizeof s->name, "m %s", s->labels);
+        s->e = calloc(ENTRIES, sizeof *s->e);
+    }
+}
+
+static void model_free(struct model *m)
+{
+    for (int i = 0; i < SERIES; i++)
+        free(m->s[i].e);
+}
+
+static bool source_is_alive(const struct model *m, int source, int64_t before_ms)
+{
+    int64_t one = 0;
+
+    for (size_t i = 0; i < m->n_times[source]; i++) {
+        if (m->times[source][i] >= before_ms || m->times[source][i] == one)
+            continue;
+        if (one)
+            return true;
+        one = m->times[source][i];
+    }
+    return false;
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double patience(const struct modelled *s)
+{
+    double last[8], usual;
+    size_t n = s->n_intervals < 8 ? s->n_intervals : 8;
+
+    if (n == 0)
+        return 300;
+    memcpy(last, s->intervals + s->n_intervals - n, n * sizeof *last);
+    qsort(last, n, sizeof *last, ascending);
+    usual = (last[(n - 1) / 2] + last[n / 2]) / 2;
+    return fmax(300, 3 * usual);
+}
+
+static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
+{
+    e->ordered = e->newest = true;
+    if (s->last_ms == 0) {
+        e->known = source_is_alive(m, s->source, e->t_ms);
+        e->inc = e->known ? e->v : 0;
+    } else {
+        e->dt_s = (double)(e->t_ms - s->last_ms) / 1000;
+        e->known = e->has_before = e->dt_s <= patience(s);
+        if (e->known) {
+            e->inc = e->v >= s->last_v ? e->v - s->last_v : e->v;
+            e->changed = e->v != s->last_v;
+            e->dropped = e->v < s->last_v;
+        }
+        s->intervals[s->n_intervals++] = e->dt_s;
+    }
+    s->last_ms = e->t_ms;
+    s->last_v = e->v;
+}
+
+static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double v, bool stale)
+{
+    struct entry e = {.t_ms = t_ms, .v = v, .stale = stale};
+    bool direct = s->kind == SAMPLE_DELTA || s->kind == SAMPLE_DISTRIBUTION;
+
+    if (!stale && direct) {
+        e.known = true;
+        e.inc = s->kind == SAMPLE_DELTA ? v : 1;
+        e.newest = t_ms >= s->last_ms;
+        e.has_before = s->last_ms != 0 && t_ms > s->last_ms;
+        e.dt_s = (double)(t_ms - s->last_ms) / 1000;
+        s->last_ms = e.newest ? t_ms : s->last_ms;
+    } else if (!stale && t_ms > s->last_ms) {
+        model_ordered(m, s, &e);
+    } else if (!stale && t_ms == s->last_ms) {
+        for (size_t i = 0; i < s->n; i++) {
+            if (s->e[i].t_ms != t_ms || s->e[i].stale)
+                continue;
+            if (v == s->last_v) {
+                m->times[s->source][m->n_times[s->source]++] = t_ms;
+                return;
+            }
+            s->e[i].replaced = true;
+        }
+        if (s->kind == SAMPLE_GAUGE)
+            s->last_v = v;
+    }
+    ck_assert_uint_lt(s->n, ENTRIES);
+    s->e[s->n++] = e;
+    if (!stale)
+        m->times[s->source][m->n_times[s->source]++] = t_ms;
+}
+
+/* --- what a leaf should say --- */
+
+struct wanted {
+    enum leaf_fn fn;
+    int64_t window_ms;
+    double param;
+    bool grouped;
+};
+
+struct answer {
+    double sum, n, min, max, mean, m2, inc, changes, drops;
+    bool any_step, any_delta;
+    const struct entry *first, *last, *newest, *newest_step;
+    double values[ENTRIES];
+    size_t n_values;
+};
+
+static void see(struct answer *a, const struct modelled *s, const struct entry *e, bool inside)
+{
+    bool direct = s->kind == SAMPLE_DELTA || s->kind == SAMPLE_DISTRIBUTION;
+
+    a->any_delta = a->any_delta || direct;
+    if (!a->newest || e->t_ms >= a->newest->t_ms)
+        a->newest = e;
+    if (e->newest && (!a->newest_step || e->t_ms >= a->newest_step->t_ms))
+        a->newest_step = e;
+    if (!inside || e->stale)
+        return;
+    if (e->ordered || direct) {
+        a->any_step = a->any_step || e->ordered;
+        a->inc += e->inc;
+        a->changes += e->changed;
+        a->drops += e->dropped;
+    }
+    a->min = fmin(a->min, e->v);
+    a->max = fmax(a->max, e->v);
+    if (e->replaced)
+        return;
+    a->n++;
+    a->sum += e->v;
+    a->values[a->n_values++] = e->v;
+    if (!a->first || e->t_ms < a->first->t_ms)
+        a->first = e;
+    if (!a->last || e->t_ms > a->last->t_ms)
+        a->last = e;
+}
+
+static double rank_value(struct answer *a, double q)
+{
+    double rank, low;
+
+    qsort(a->values, a->n_values, sizeof *a->values, ascending);
+    rank = q * (double)(a->n_values - 1);
+    low = floor(rank);
+    if ((size_t)low + 1 >= a->n_values)
+        return a->values[(size_t)low];
+    return a->values[(size_t)low] +
+           (a->values[(size_t)low + 1] - a->values[(size_t)low]) * (rank - low);
+}
+
+static double spread(const struct answer *a)
+{
+    double mean = a->sum / a->n, m2 = 0;
+
+    for (size_t i = 0; i < a->n_values; i++)
+        m2 += (a->values[i] - mean) * (a->values[i] - mean);
+    return sqrt(m2 / a->n);
+}
+
+static double below(const struct answer *a, double limit)
+{
+    double n = 0;
+
+    for (size_t i = 0; i < a->n_values; i++)
+        n += a->values[i] <= limit;
+    return n / a->n;
+}
+
+static double irate_of(const struct answer *a, int64_t from_ms)
+{
+    const struct entry *e = a->newest_step;
+
+    return e && e->t_ms > from_ms && e->has_before ? e->inc / e->dt_s : MISSING;
+}
+
+static double answer_of(struct answer *a, const struct wanted *q, int64_t at_ms)
+{
+    bool some = a->n > 0;
+
+    switch (q->fn) {
+    case LEAF_RATE:
+        return a->any_step || a->any_delta ? a->inc / ((double)q->window_ms / 1000) : MISSING;
+    case LEAF_INCREASE:
+        return a->any_step || a->any_delta ? a->inc : MISSING;
+    case LEAF_COUNT:
+        return a->n;
+    case LEAF_SUM:
+        return a->sum;
+    case LEAF_AVG:
+        return some ? a->sum / a->n : MISSING;
+    case LEAF_MIN:
+        return some ? a->min : MISSING;
+    case LEAF_MAX:
+        return some ? a->max : MISSING;
+    case LEAF_STDDEV:
+        return some ? spread(a) : MISSING;
+    case LEAF_FIRST:
+        return some ? a->first->v : MISSING;
+    case LEAF_DELTA:
+        return some && a->first != a->last ? a->last->v - a->first->v : MISSING;
+    case LEAF_CHANGES:
+        return a->any_step ? a->changes : MISSING;
+    case LEAF_RESETS:
+        return a->any_step ? a->drops : MISSING;
+    case LEAF_IRATE:
+        return irate_of(a, at_ms - q->window_ms);
+    case LEAF_LAST:
+        return a->newest->stale || a->newest->t_ms <= at_ms - q->window_ms ? MISSING : a->newest->v;
+    case LEAF_QUANTILE:
+        return some ? rank_value(a, q->param) : MISSING;
+    case LEAF_FRACTION_BELOW:
+        return some ? below(a, q->param) : MISSING;
+    default:
+        return MISSING;
+    }
+}
+
+static double expected(const struct model *m, const struct wanted *q, int group, int series,
+                       int64_t at_ms)
+{
+    static struct answer a;
+
+    a = (struct answer){.min = (double)INFINITY, .max = (double)-INFINITY};
+    for (int i = 0; i < SERIES; i++) {
+        if (q->grouped ? m->s[i].group != group : i != series)
+            continue;
+        for (size_t j = 0; j < m->s[i].n; j++)
+            see(&a, &m->s[i], &m->s[i].e[j],
+                m->s[i].e[j].t_ms > at_ms - q->window_ms && m->s[i].e[j].t_ms <= at_ms);
+    }
+    return answer_of(&a, q, at_ms);
+}
+
+/* --- the run --- */
+
+static const struct wanted wanted[] = {
+    {LEAF_RATE, 5 * MIN, 0, true},
+    {LEAF_INCREASE, 5 * MIN, 0, false},
+    {LEAF_INCREASE, HOUR, 0, true},
+    {LEAF_RATE, MIN, 0, true},
+    {LEAF_COUNT, 5 * MIN, 0, true},
+    {LEAF_SUM, 30 * MIN, 0, true},
+    {LEAF_AVG, 5 * MIN, 0, true},
+    {LEAF_AVG, 5 * MIN, 0, false},
+    {LEAF_MIN, HOUR, 0, true},
+    {LEAF_MAX, 5 * MIN, 0, false},
+    {LEAF_MAX, HOUR, 0, false},
+    {LEAF_STDDEV, 5 * MIN, 0, true},
+    {LEAF_STDDEV, 30 * MIN, 0, false},
+    {LEAF_FIRST, 5 * MIN, 0, false},
+    {LEAF_DELTA, 30 * MIN, 0, false},
+    {LEAF_CHANGES, 5 * MIN, 0, false},
+    {LEAF_CHANGES, 5 * MIN, 0, true},
+    {LEAF_RESETS, HOUR, 0, true},
+    {LEAF_IRATE, 5 * MIN, 0, false},
+    {LEAF_LAST, 5 * MIN, 0, false},
+    {LEAF_QUANTILE, 5 * MIN, 0.9, true},
+    {LEAF_QUANTILE, 30 * MIN, 0.5, false},
+    {LEAF_QUANTILE, 5 * MIN, 0.25, false},
+    {LEAF_FRACTION_BELOW, 5 * MIN, 40, true},
+};
+#define WANTED (sizeof wanted / sizeof *wanted)
+
+static void register_leaves(struct windows *w, leaf_id leaves[WANTED])
+{
+    static const char *by[] = {"g"};
+
+    for (size_t i = 0; i < WANTED; i++) {
+        struct leaf_spec s = spec_of("m", wanted[i].fn, wanted[i].window_ms);
+
+        s.param = wanted[i].param;
+        if (wanted[i].grouped) {
+            s.grouping = LEAF_BY;
+            s.labels = by;
+            s.n_labels = 1;
+        }
+        leaves[i] = leaf_of(w, &s);
+    }
+}
+
+static void compare(struct fixture *f, const struct model *m, const leaf_id leaves[WANTED],
+                    int64_t at_ms, int step)
+{
+    for (size_t i = 0; i < WANTED; i++) {
+        int n = wanted[i].grouped ? 2 : SERIES;
+
+        for (int k = 0; k < n; k++) {
+            char group[64];
+            double got, want;
+            uint32_t slot;
+
+            if (!wanted[i].grouped && m->s[k].n == 0)
+                continue;
+            snprintf(group, sizeof group, "g=%c", 'a' + k);
+            slot = slot_in(f, f->w, leaves[i], wanted[i].grouped ? group : m->s[k].labels);
+            if (slot == SLOT_NONE)
+                continue;
+            got = value_in(f->w, leaves[i], slot, at_ms);
+            want = expected(m, &wanted[i], k, k, at_ms);
+            ck_assert_msg(isnan(got) == isnan(want) &&
+                              (isnan(got) || fabs(got - want) <= 1e-6 * fmax(1, fabs(want))),
+                          "step %d: %s(%lld s)%s group %d kind %d: %.12g, not %.12g", step,
+                          leaf_fn_names[wanted[i].fn], (long long)wanted[i].window_ms / 1000,
+                          wanted[i].grouped ? " by" : "", k, (int)m->s[k].kind, got, want);
+        }
+    }
+}
+
+static void send(struct fixture *f, struct model *m, int i, int64_t recv_ms, int64_t t_ms, double v,
+                 bool stale)
+{
+    struct modelled *s = &m->s[i];
+
+    model_take(m, s, t_ms, v, stale);
+    fixture_apply(f, recv_ms,
+                  (struct sample){.t_ms = t_ms,
+                                  .v = v,
+                                  .series = fixture_series(f, s->name, s->kind),
+                                  .weight = 1,
+                                  .kind = (uint8_t)s->kind,
+                                  .stale = stale});
+}
+
+static void traffic(struct fixture *f, struct model *m, int64_t now_ms)
+{
+    for (int i = 0; i < SERIES; i++) {
+        struct modelled *s = &m->s[i];
+        uint32_t luck = rnd(m, 100);
+        double v = s->kind == SAMPLE_CUMULATIVE ? s->last_v + rnd(m, 20) : rnd(m, 100);
+
+        if ((i > 5 && now_ms < BASE + i * 3 * MIN) || luck < 5)
+            continue; /* born later; or nothing this time */
+        if (s->kind == SAMPLE_CUMULATIVE && luck < 10)
+            v = rnd(m, 10);
+        send(f, m, i, now_ms, now_ms, v, false);
+        if (luck >= 90 && luck < 95 && s->kind != SAMPLE_DELTA && s->kind != SAMPLE_DISTRIBUTION)
+            send(f, m, i, now_ms, now_ms, luck & 1 ? v : rnd(m, 100), false);
+        if (luck >= 95 && luck < 98)
+            send(f, m, i, now_ms, now_ms - 1 - rnd(m, 59000), rnd(m, 100), false);
+        if (luck >= 98 && s->kind == SAMPLE_GAUGE)
+            send(f, m, i, now_ms, now_ms + 1, 0, true);
+    }
+}
+
+static void swap_by_cut(struct fixture *f, leaf_id leaves[WANTED])
+{
+    static struct chunks c;
+    struct windows *next = fixture_windows(f, 0, 0);
+
+    c = (struct chunks){0};
+    register_leaves(next, leaves);
+    ck_assert_int_eq(windows_encode(f->w, chunks_take, &c), 0);
+    chunks_give(&c, next);
+    windows_free(f->w);
+    f->w = next;
+    buf_free(&c.bytes);
+}
+
+START_TEST(against_the_model)
+{
+    static const int64_t strides[] = {15, 15, 15, 15, 15, 60, 60, 200, 650, 2100};
+    static struct model m;
+    struct fixture f = fixture_new();
+    leaf_id leaves[WANTED];
+    int64_t now_ms = BASE;
+
+    model_init(&m, (uint64_t)_i * 7919 + 1);
+    register_leaves(f.w, leaves);
+    for (int step = 0; step < 400; step++) {
+        /* mostly regular, with a stretch of long intervals that makes them usual */
+        int64_t stride = step % 100 > 80 ? 200 : strides[rnd(&m, step % 10 == 0 ? 10 : 5)];
+
+        now_ms += stride * S;
+        traffic(&f, &m, now_ms);
+        compare(&f, &m, leaves, (now_ms + MIN - 1) / MIN * MIN, step);
+        if (rnd(&m, 40) == 0) {
+            swap_by_cut(&f, leaves);
+            compare(&f, &m, leaves, (now_ms + MIN - 1) / MIN * MIN, step);
+        }
+    }
+    ck_assert_uint_gt(stats_of(&f).resets, 0);
+    model_free(&m);
+    fixture_free(&f);
+}
+END_TEST
+
+static void add(TCase *t)
+{
+    tcase_add_loop_test(t, against_the_model, 0, 8);
+}
+
+UNIT_MAIN("windows against a model", add)
