@@ -101,6 +101,8 @@ int windows_encode(const struct windows *w, int (*emit)(const void *chunk, size_
 /* Takes chunks back, in order, into windows whose leaves are registered and whose series table is
  * restored. Leaves that nobody asks for any more are skipped; leaves that are new stay empty. */
 int windows_decode(struct windows *w, const void *chunk, size_t len, struct err *e) MUST_USE;
+/* Forgets all data and keeps the leaves: what a cut that could not be read has left behind. */
+void windows_reset(struct windows *w);
 /* Merges the groups of a leaf of other windows (same spec, same series table, filled from the
  * journal) into an empty leaf of these. */
 int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from, leaf_id leaf,

@@ -1,5 +1,7 @@
 /* Forgetting: groups without data, series without samples. A few at a time, in the order of their
  * numbers, going on where the last call stopped, so that the loop never waits for it. */
+#include <string.h>
+
 #include "window/kind.h"
 #include "window/windows.h"
 
@@ -117,4 +119,25 @@ void windows_expire(struct windows *w, int64_t now_ms, size_t budget,
     }
     if (w->refused)
         w->dirty = true; /* looks before the next block whether there is room again */
+}
+
+void windows_reset(struct windows *w)
+{
+    for (size_t page = 0; page < w->n_use; page++) {
+        for (size_t i = 0; w->use[page] && i < USE_PAGE; i++) {
+            if (w->use[page][i] >= USE_TRACK)
+                track_free(w, w->use[page][i]);
+            w->use[page][i] = USE_NEVER;
+        }
+    }
+    for (size_t i = 0; i < w->n_leaves; i++) {
+        struct leaf *l = w->leaves[i];
+
+        for (uint32_t slot = 0; l && !l->dead && slot < l->n_slots; slot++)
+            if (l->labels[slot] != LABELSET_NONE)
+                leaf_group_forget(w, l, slot);
+    }
+    if (w->cap_sources)
+        memset(w->sources, 0, w->cap_sources * sizeof *w->sources);
+    windows_clear_touched(w);
 }
