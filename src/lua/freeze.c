@@ -123,6 +123,11 @@ static void push_contents(lua_State *L, int idx)
     }
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 const char *safelib_nearest(lua_State *L, int idx, const char *word)
 {
     const char *names[NEAREST_NAMES];
@@ -138,6 +143,7 @@ const char *safelib_nearest(lua_State *L, int idx, const char *word)
     if (n == NEAREST_NAMES)
         lua_pop(L, 1); /* the key of an unfinished walk */
     lua_pop(L, 1);
+    qsort(names, n, sizeof *names, by_text); /* where two are as near, always the same one */
     return text_nearest(word, names, n);
 }
 

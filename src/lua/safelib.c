@@ -264,11 +264,23 @@ static void fill(lua_State *L, int from, const char *const *names, const struct 
     }
 }
 
+static const char *const left_out[] = {"find",     "match", "gmatch", "gsub",
+                                       "rep",      "dump",  "pack",   "unpack",
+                                       "packsize", "move",  "random", "randomseed"};
+
+static bool is_left_out(const char *key)
+{
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        if (strcmp(left_out[i], key) == 0)
+            return true;
+    return false;
+}
+
 static int unknown_member(lua_State *L)
 {
     const char *lib = lua_tostring(L, lua_upvalueindex(1));
     const char *key = luaL_tolstring(L, 2, NULL);
-    const char *near = safelib_nearest(L, 1, key);
+    const char *near = is_left_out(key) ? NULL : safelib_nearest(L, 1, key);
 
     if (near)
         sandbox_fail(L, "%s.%s does not exist here — did you mean \"%s\"?", lib, key, near);

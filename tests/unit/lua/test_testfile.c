@@ -144,7 +144,7 @@ static const struct {
     {F("test(\"y\", function() end)"), X "a test inside a test"},
     {F("t:gen(\"a\", {}, \"30d\", function() return 1 end, { every = \"1s\" })"), NULL},
     {"test(\"x\")", T "test(\"what is promised\", function(t) … end) is the form"},
-    {"alert \"A\" {}", T "unknown name \"alert\" — did you mean \"data\"?"},
+    {"alert \"A\" {}", T "unknown name \"alert\" — did you mean \"assert\"?"},
 };
 
 START_TEST(mistakes_are_told)
