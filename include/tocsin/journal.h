@@ -46,6 +46,9 @@ struct journal_options {
     struct loop *loop;
     struct db *db;
     struct series_table *series;
+    const char *url;             /* of the same Redis, for the child that writes a cut: it has a
+                                    connection of its own; rediss: it hands its bytes to the parent.
+                                    NULL: no child, cuts are encoded in the loop (simulations) */
     int64_t retention_ms;        /* 0: 30 min */
     double memory_share;         /* of Redis' maxmemory that blocks may take; 0: 0.25 */
     size_t max_bytes;            /* bound of blocks where Redis has no maxmemory; 0: 1 GiB */
@@ -98,15 +101,19 @@ void journal_append(struct journal *j, const struct journal_request *r, journal_
  * which. Asked before a body is decoded. */
 bool journal_accepts(const struct journal *j, struct err *e);
 
-/* The receive time up to which everything received has been applied: instants up to it may be
- * evaluated. With nothing in flight it is now. */
+/* The receive time up to which everything received has been applied: every block still to come has
+ * a later one, so instants up to it may be evaluated. With nothing in flight it is the millisecond
+ * before now. */
 int64_t journal_applied_ms(const struct journal *j);
 struct journal_id journal_applied_id(const struct journal *j);
 
 /* Is it time for a cut (about two minutes of load journalled since the last, and none running)? */
 bool journal_wants_cut(const struct journal *j);
-/* Forks a child that writes `encode`'s chunks to Redis, then publishes them and trims behind.
- * `done` hears the outcome. Returns -1 when it cannot be started (the reason is in `e`). */
+/* Forks a child that writes `encode`'s chunks to Redis, then publishes them and trims behind. The
+ * fork waits, some turns, until what is in flight has been applied, so that the windows stand at
+ * one journal id; `encode` runs in the child (it may touch neither loop nor connections). `done`
+ * hears the outcome. Returns -1 when it cannot be started (the reason is in `e`): one is running,
+ * or Redis is away. */
 struct journal_cut {
     int (*encode)(int (*emit)(const void *chunk, size_t len, void *arg), void *emit_arg, void *arg);
     void (*done)(bool ok, const char *why, int64_t took_ms, void *arg);
@@ -114,7 +121,8 @@ struct journal_cut {
 };
 int journal_cut(struct journal *j, const struct journal_cut *c, struct err *e) MUST_USE;
 
-/* Series the windows have forgotten: their dictionary entries go when no block needs them. */
+/* Series the windows have forgotten (once each): their dictionary entries go when no block needs
+ * them. */
 void journal_forget_series(struct journal *j, uint32_t series);
 
 /* Reads blocks of [from, to] back, oldest first, in pages; `block` gets each, `done` the end.
@@ -132,9 +140,5 @@ struct journal_stats {
     uint64_t replayed_blocks;
 };
 void journal_stats(const struct journal *j, struct journal_stats *out);
-
-/* --- the block format, pure (src/journal/block.c draws it) --- */
-struct block_codec; /* the last value of each series, so that a block holds differences; reset at
-                       the start of each run (see block.c) */
 
 #endif

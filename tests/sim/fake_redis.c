@@ -245,6 +245,15 @@ static struct reply run_hset(struct fake_redis *r, const struct args *a)
     return number(added);
 }
 
+static struct reply run_hsetnx(struct fake_redis *r, const struct args *a)
+{
+    struct value *v = value_at(r, a);
+
+    if (v && v->kind == VALUE_HASH && value_pair(v, a->v[2], len_of(a, 2)))
+        return number(0);
+    return run_hset(r, a);
+}
+
 static struct reply run_hdel(struct fake_redis *r, const struct args *a)
 {
     struct value *v = value_at(r, a);
@@ -702,19 +711,33 @@ static const struct {
     bool grows; /* refused when memory is out */
     struct reply (*run)(struct fake_redis *r, const struct args *a);
 } commands[] = {
-    {"GET", 2, false, run_get},         {"SET", 3, true, run_set},
-    {"DEL", 2, false, run_del},         {"UNLINK", 2, false, run_del},
-    {"EXISTS", 2, false, run_exists},   {"FLUSHALL", 1, false, run_flushall},
-    {"HSET", 4, true, run_hset},        {"HDEL", 3, false, run_hdel},
-    {"HGET", 3, false, run_hget},       {"HMGET", 3, false, run_hmget},
-    {"HGETALL", 2, false, run_hgetall}, {"HSCAN", 3, false, run_hscan},
-    {"HLEN", 2, false, run_hlen},       {"ZADD", 4, true, run_zadd},
-    {"ZREM", 3, false, run_zrem},       {"ZRANGE", 4, false, run_zrange},
-    {"ZCARD", 2, false, run_hlen},      {"XADD", 5, true, run_xadd},
-    {"XTRIM", 4, false, run_xtrim},     {"XLEN", 2, false, run_xlen},
-    {"XRANGE", 4, false, run_xrange},   {"XREVRANGE", 4, false, run_xrevrange},
-    {"XINFO", 3, false, run_xinfo},     {"PING", 1, false, run_ping},
-    {"TIME", 1, false, run_time},       {"INFO", 1, false, run_info},
+    {"GET", 2, false, run_get},
+    {"SET", 3, true, run_set},
+    {"DEL", 2, false, run_del},
+    {"UNLINK", 2, false, run_del},
+    {"EXISTS", 2, false, run_exists},
+    {"FLUSHALL", 1, false, run_flushall},
+    {"HSET", 4, true, run_hset},
+    {"HDEL", 3, false, run_hdel},
+    {"HSETNX", 4, true, run_hsetnx},
+    {"HGET", 3, false, run_hget},
+    {"HMGET", 3, false, run_hmget},
+    {"HGETALL", 2, false, run_hgetall},
+    {"HSCAN", 3, false, run_hscan},
+    {"HLEN", 2, false, run_hlen},
+    {"ZADD", 4, true, run_zadd},
+    {"ZREM", 3, false, run_zrem},
+    {"ZRANGE", 4, false, run_zrange},
+    {"ZCARD", 2, false, run_hlen},
+    {"XADD", 5, true, run_xadd},
+    {"XTRIM", 4, false, run_xtrim},
+    {"XLEN", 2, false, run_xlen},
+    {"XRANGE", 4, false, run_xrange},
+    {"XREVRANGE", 4, false, run_xrevrange},
+    {"XINFO", 3, false, run_xinfo},
+    {"PING", 1, false, run_ping},
+    {"TIME", 1, false, run_time},
+    {"INFO", 1, false, run_info},
     {"MEMORY", 3, false, run_memory},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

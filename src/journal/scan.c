@@ -1,0 +1,102 @@
+#include "base/mem.h"
+#include "journal/pages.h"
+
+/* A span of blocks for later use. A block can only be read after those of its run before it, so
+ * the reading begins one run's length earlier. */
+
+struct scan {
+    struct scan *next;
+    struct journal *journal;
+    int64_t from_ms;
+    void (*block)(const struct journal_block *b, void *arg);
+    void (*done)(const struct err *e, void *arg);
+    void *arg;
+    struct pages *pages;
+    struct block_codec *codec;
+    struct block_view view;
+};
+
+static void scan_free(struct scan *s)
+{
+    struct scan **at = &s->journal->scans;
+
+    while (*at && *at != s)
+        at = &(*at)->next;
+    if (*at)
+        *at = s->next;
+    pages_free(s->pages);
+    block_codec_free(s->codec);
+    block_view_free(&s->view);
+    mem_free(s);
+}
+
+void journal_scans_free(struct journal *j)
+{
+    while (j->scans)
+        scan_free(j->scans);
+}
+
+static int on_block(struct journal_id id, const char *bytes, size_t len, void *arg, struct err *e)
+{
+    struct scan *s = arg;
+    struct block_view *v = &s->view;
+    struct journal_block b = {.id = id, .replayed = true};
+
+    if (block_decode(s->codec, bytes, len, v, e) != 0)
+        return e->code == ERR_MEMORY ? -1 : 0;
+    b.recv_ms = v->head.recv_ms;
+    b.samples = v->samples;
+    b.n_samples = v->n_samples;
+    b.events = v->events;
+    b.n_events = v->n_events;
+    if (b.recv_ms >= s->from_ms)
+        s->block(&b, s->arg);
+    return 0;
+}
+
+static void on_done(const struct err *e, void *arg)
+{
+    struct scan *s = arg;
+    void (*done)(const struct err *e, void *arg) = s->done;
+    void *done_arg = s->arg;
+
+    scan_free(s);
+    done(e, done_arg);
+}
+
+static void refuse(struct scan *s, void (*done)(const struct err *e, void *arg), void *arg)
+{
+    struct err e = {0};
+
+    if (s)
+        scan_free(s);
+    err_set(&e, ERR_MEMORY, "no memory to read the journal");
+    done(&e, arg);
+}
+
+void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
+                  void (*block)(const struct journal_block *b, void *arg),
+                  void (*done)(const struct err *e, void *arg), void *arg)
+{
+    struct scan *s = mem_zalloc(sizeof *s);
+    int64_t after_ms = from_ms > RUN_MAX_MS ? from_ms - RUN_MAX_MS - 1 : 0;
+    struct pages_options o = {.after = {.ms = (uint64_t)after_ms},
+                              .to_ms = to_ms,
+                              .block = on_block,
+                              .done = on_done,
+                              .arg = s};
+
+    if (!s) {
+        refuse(NULL, done, arg);
+        return;
+    }
+    *s = (struct scan){.journal = j, .from_ms = from_ms, .block = block, .done = done, .arg = arg};
+    s->codec = block_codec_new(series_end(j->o.series));
+    s->pages = s->codec ? pages_new(j, &o) : NULL;
+    if (!s->pages) {
+        refuse(s, done, arg);
+        return;
+    }
+    s->next = j->scans;
+    j->scans = s;
+}

@@ -1,0 +1,189 @@
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "journal/journal_impl.h"
+
+/* The bounds. Retention: blocks older than it go, and the oldest go when they take more than
+ * their share of Redis' memory; but never past the published cut, behind which every block is
+ * needed for a start. One small XTRIM at a time, since a large one holds Redis up (1.1 us for a
+ * block of 4 KB). Ingest stops at 75 % of Redis' memory, so that control state can always be
+ * written. */
+
+#define INSPECT_MS  1000
+#define WEIGH_MS    30000
+#define TRIM_BLOCKS 1000ull /* in one step: about a millisecond of Redis' time */
+
+static bool is_due(const struct journal *j, int64_t *at_ms, int64_t every_ms)
+{
+    int64_t now_ms = journal_mono_ms(j);
+
+    if (now_ms < *at_ms)
+        return false;
+    *at_ms = now_ms + every_ms;
+    return true;
+}
+
+/* --- how much there is -------------------------------------------------------------------------------- */
+
+static void on_inspected(bool ok, void *arg)
+{
+    struct journal *j = arg;
+    const struct db_health *h;
+    double used;
+
+    if (!journal_returned(j))
+        return;
+    j->inspecting = false;
+    h = db_health(j->o.db);
+    if (!ok || h->max_memory == 0) {
+        j->memory_full = false;
+        return;
+    }
+    used = (double)h->used_memory / (double)h->max_memory;
+    if (used >= MEMORY_FULL && !j->memory_full)
+        log_error("Redis' memory is nearly full: ingest is refused until there is room", NULL);
+    j->memory_full = used >= (j->memory_full ? MEMORY_FREE : MEMORY_FULL);
+}
+
+static void on_length(enum db_fate fate, const struct reply *reply, void *arg)
+{
+    struct journal *j = arg;
+
+    if (!journal_returned(j))
+        return;
+    j->counting = false;
+    if (fate != DB_DONE || reply->kind != REPLY_INT || j->must_ask)
+        return;
+    if ((uint64_t)reply->number < j->stats.stored_blocks && !j->count_unsure)
+        journal_missing(j);
+    else
+        j->stats.stored_blocks = (uint64_t)reply->number;
+    j->count_unsure = false;
+}
+
+static void on_weight(enum db_fate fate, const struct reply *reply, void *arg)
+{
+    struct journal *j = arg;
+
+    if (journal_returned(j) && fate == DB_DONE)
+        j->stats.stored_bytes = reply->kind == REPLY_INT ? (uint64_t)reply->number : 0;
+}
+
+void journal_watch_memory(struct journal *j)
+{
+    if (!db_is_up(j->o.db) || j->inspecting || !is_due(j, &j->inspect_at_ms, INSPECT_MS))
+        return;
+    j->inspecting = true;
+    journal_call(j);
+    db_inspect(j->o.db, on_inspected, j);
+    if (!j->counting) { /* answers keep their order: blocks and trims sent before are counted */
+        j->counting = true;
+        journal_call(j);
+        db_sendf(j->o.db, on_length, j, "XLEN %s", KEY_JOURNAL);
+    }
+    if (is_due(j, &j->weigh_at_ms, WEIGH_MS)) {
+        journal_call(j);
+        db_sendf(j->o.db, on_weight, j, "MEMORY USAGE %s", KEY_JOURNAL);
+    }
+}
+
+/* --- trimming ------------------------------------------------------------------------------------------- */
+
+static uint64_t bytes_bound(const struct journal *j)
+{
+    uint64_t max_memory = db_health(j->o.db)->max_memory;
+
+    return max_memory ? (uint64_t)((double)max_memory * j->o.memory_share) : j->o.max_bytes;
+}
+
+/* How many of the oldest blocks are over the bound in bytes, and may go. */
+static uint64_t too_many(const struct journal *j)
+{
+    const struct journal_stats *st = &j->stats;
+    uint64_t bound = bytes_bound(j), each, n, may;
+
+    if (st->stored_bytes <= bound || st->stored_blocks == 0)
+        return 0;
+    each = st->stored_bytes / st->stored_blocks + 1;
+    n = (st->stored_bytes - bound) / each + 1;
+    may = st->stored_blocks > j->blocks_since_cut ? st->stored_blocks - j->blocks_since_cut : 0;
+    return n < may ? n : may;
+}
+
+/* The first block that stays for its age, at most the first behind the cut. */
+static struct journal_id keep_from(const struct journal *j)
+{
+    int64_t from_ms = journal_now_ms(j) - j->o.retention_ms;
+    struct journal_id from = {.ms = from_ms > 0 ? (uint64_t)from_ms : 0};
+    struct journal_id behind = {.ms = j->cut_id.ms, .seq = j->cut_id.seq + 1};
+
+    return journal_id_compare(from, behind) < 0 ? from : behind;
+}
+
+static void on_dropped(enum db_fate fate, const struct reply *reply, void *arg)
+{
+    (void)fate, (void)reply;
+    journal_returned(arg); /* a chunk that stays is found and dropped after the next start */
+}
+
+static void drop_series(struct journal *j, struct journal_id oldest)
+{
+    struct db_tx *tx = db_tx_new(j->o.db);
+
+    if (!tx)
+        return;
+    dictionary_drop(&j->dictionary, oldest, tx);
+    journal_call(j);
+    db_tx_commit(tx, on_dropped, j);
+}
+
+static void on_trimmed(enum db_fate fate, const struct reply *reply, void *arg)
+{
+    struct journal *j = arg;
+    uint64_t n, each;
+
+    if (!journal_returned(j))
+        return;
+    j->trimming = false;
+    if (fate == DB_UNKNOWN)
+        j->count_unsure = true;
+    if (fate != DB_DONE || reply->kind != REPLY_INT)
+        return;
+    n = (uint64_t)reply->number;
+    each = j->stats.stored_blocks ? j->stats.stored_bytes / j->stats.stored_blocks : 0;
+    if (n > j->stats.stored_blocks)
+        n = j->stats.stored_blocks;
+    j->stats.trimmed_blocks += n;
+    j->stats.stored_blocks -= n;
+    j->stats.stored_bytes -= n * each;
+    if (n > 0) {
+        journal_trim(j);            /* the next step */
+    } else if (j->trim_to.ms > 0) { /* all that is older is gone */
+        j->stats.oldest_ms = (int64_t)j->trim_to.ms;
+        if (j->dictionary.n_gone > 0)
+            drop_series(j, j->trim_to);
+    }
+}
+
+void journal_trim(struct journal *j)
+{
+    char id[JOURNAL_ID_LEN];
+    uint64_t over;
+
+    if (j->trimming || !j->has_cut || j->must_ask || journal_is_away(j))
+        return;
+    j->trimming = true;
+    journal_call(j);
+    over = too_many(j);
+    if (over > 0) {
+        j->trim_to = (struct journal_id){0};
+        db_sendf(j->o.db, on_trimmed, j, "XTRIM %s MAXLEN ~ %llu LIMIT %llu", KEY_JOURNAL,
+                 (unsigned long long)(j->stats.stored_blocks - over), TRIM_BLOCKS);
+        return;
+    }
+    j->trim_to = keep_from(j);
+    journal_id_text(id, j->trim_to);
+    db_sendf(j->o.db, on_trimmed, j, "XTRIM %s MINID ~ %s LIMIT %llu", KEY_JOURNAL, id,
+             TRIM_BLOCKS);
+}
