@@ -1,6 +1,5 @@
 #include "app/rulebook.h"
 
-#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,47 +104,17 @@ void rulebook_rewrite(struct rulebook *b, struct store_table *t)
 
 /* --- finding files --- */
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static bool is_test(const char *path)
+/* Tests stand beside the rules and are never loaded as such. */
+static bool is_rule_file(const char *path)
 {
     size_t len = strlen(path);
 
-    return len >= 9 && strcmp(path + len - 9, "_test.lua") == 0;
+    return len < 9 || strcmp(path + len - 9, "_test.lua") != 0;
 }
 
 long rule_paths(const char *const *patterns, size_t n, char ***out, struct err *e)
 {
-    char **paths = NULL;
-    size_t n_paths = 0, cap = 0, kept = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        glob_t g = {0};
-
-        if (glob(patterns[i], GLOB_BRACE | GLOB_TILDE, NULL, &g) == GLOB_NOSPACE)
-            return err_set(e, ERR_MEMORY, "no memory to list %s", patterns[i]);
-        for (size_t k = 0; k < g.gl_pathc; k++) {
-            if (is_test(g.gl_pathv[k]) ||
-                mem_grow((void **)&paths, &cap, n_paths + 1, sizeof *paths) < 0)
-                continue;
-            if ((paths[n_paths] = mem_strdup(g.gl_pathv[k])))
-                n_paths++;
-        }
-        globfree(&g);
-    }
-    if (n_paths > 0)
-        qsort(paths, n_paths, sizeof *paths, by_text);
-    for (size_t i = 0; i < n_paths; i++) {
-        if (kept > 0 && strcmp(paths[kept - 1], paths[i]) == 0)
-            mem_free(paths[i]);
-        else
-            paths[kept++] = paths[i];
-    }
-    *out = paths;
-    return (long)kept;
+    return file_paths(patterns, n, is_rule_file, out, e);
 }
 
 /* --- loading --- */

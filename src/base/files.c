@@ -2,7 +2,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -82,4 +84,65 @@ int file_write(const char *path, const void *bytes, size_t len, struct err *e)
     }
     close(fd);
     return 0;
+}
+
+/* --- lists --- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+struct path_list {
+    char **paths;
+    size_t n, cap;
+};
+
+static int add_matches(struct path_list *l, const char *pattern, bool (*take)(const char *path))
+{
+    glob_t g = {0};
+    int rc = glob(pattern, GLOB_BRACE | GLOB_TILDE, NULL, &g) == GLOB_NOSPACE ? -1 : 0;
+
+    for (size_t i = 0; rc == 0 && i < g.gl_pathc; i++) {
+        if (take && !take(g.gl_pathv[i]))
+            continue;
+        if (mem_grow((void **)&l->paths, &l->cap, l->n + 1, sizeof *l->paths) < 0 ||
+            !(l->paths[l->n] = mem_strdup(g.gl_pathv[i])))
+            rc = -1;
+        else
+            l->n++;
+    }
+    globfree(&g);
+    return rc;
+}
+
+long file_paths(const char *const *patterns, size_t n, bool (*take)(const char *path), char ***out,
+                struct err *e)
+{
+    struct path_list l = {0};
+    size_t kept = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (add_matches(&l, patterns[i], take) < 0) {
+            file_paths_free(l.paths, (long)l.n);
+            return err_set(e, ERR_MEMORY, "no memory to list %s", patterns[i]);
+        }
+    }
+    if (l.n > 0)
+        qsort(l.paths, l.n, sizeof *l.paths, by_text);
+    for (size_t i = 0; i < l.n; i++) {
+        if (kept > 0 && strcmp(l.paths[kept - 1], l.paths[i]) == 0)
+            mem_free(l.paths[i]);
+        else
+            l.paths[kept++] = l.paths[i];
+    }
+    *out = l.paths;
+    return (long)kept;
+}
+
+void file_paths_free(char **paths, long n)
+{
+    for (long i = 0; i < n; i++)
+        mem_free(paths[i]);
+    mem_free(paths);
 }
