@@ -26,7 +26,7 @@ struct cJSON *ask(const char *method, const char *path, const char *body, int *c
             printf("%s\n", buf_str(&a.body));
         }
     }
-    answer_free(&a);
+    answer_clear(&a);
     buf_free(&full);
     return j;
 }

@@ -57,7 +57,7 @@ struct answer {
  * JSON. Blocks, at most `timeout_ms` (0: 30 s). */
 void server_call(const char *method, const char *path, const char *body, int timeout_ms,
                  struct answer *out);
-void answer_free(struct answer *a);
+void answer_clear(struct answer *a);
 const char *server_url(void);
 /* Prints why it did not work: the server's own words, or that it was not reached and what to do.
  * Returns the exit code: 0 when the status is 2xx (prints nothing), EXIT_NO, or EXIT_UNREACHED. */

@@ -77,7 +77,7 @@ void server_call(const char *method, const char *path, const char *body, int tim
     clock_free(clock);
 }
 
-void answer_free(struct answer *a)
+void answer_clear(struct answer *a)
 {
     buf_free(&a->body);
 }

@@ -106,7 +106,7 @@ static int post(const struct send_options *o, struct buf *body, size_t *sent)
         return EXIT_YES;
     server_call("POST", o->events ? API "events" : API "metrics", buf_str(body), 0, &a);
     code = answer_check(&a);
-    answer_free(&a);
+    answer_clear(&a);
     if (code == EXIT_YES)
         for (size_t i = 0; i < body->len; i++)
             *sent += body->data[i] == '\n';
