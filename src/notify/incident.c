@@ -202,6 +202,7 @@ void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
         map_removes(n->by_key, inc->key);
     for (size_t i = 0; i < inc->n_members; i++) {
         forget_member(n, inc->members[i]);
+        inc->members[i]->n_routes = 0; /* a reload does not come here any more */
         member_text(&inc->members[i]->why, NULL, 0);
     }
     inc->settled_ms = at_ms;

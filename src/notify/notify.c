@@ -241,28 +241,16 @@ void notify_alert(struct notify *n, const struct alert *a, enum alert_change cha
         notify_run_soon(n);
 }
 
-/* Rerouting opens incidents and moves members: the alerts are listed first. */
+/* Rerouting may open incidents and add members: those that are met again have their routes. */
 void notify_reroute(struct notify *n, int64_t at_ms)
 {
-    struct member *m, **list = mem_alloc((map_count(n->members) + 1) * sizeof *list);
-    size_t count = 0;
-
-    if (!list) {
-        log_error("no memory to route the alerts again: they keep their routes", NULL);
-        return;
-    }
-    for (size_t at = 0; (m = map_next(n->members, &at, NULL, NULL));)
-        list[count++] = m;
-    for (size_t i = 0; i < count; i++) {
-        struct member *on = list[i];
-        while (on && !on->firing)
-            on = on->next_same;
-        for (struct member *x = list[i]; x; x = x->next_same)
-            x->n_routes = 0;
-        if (on)
-            intake_reroute(n, on, at_ms);
-    }
-    mem_free(list);
+    for (size_t i = 0; i < n->n_open; i++)
+        for (size_t k = 0; k < n->open[i]->n_members; k++)
+            n->open[i]->members[k]->n_routes = 0;
+    for (size_t i = 0; i < n->n_open; i++)
+        for (size_t k = 0; k < n->open[i]->n_members; k++)
+            if (n->open[i]->members[k]->n_routes == 0)
+                intake_reroute(n, n->open[i]->members[k], at_ms);
 }
 
 void notify_configure(struct notify *n, const struct config *c)
