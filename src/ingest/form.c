@@ -7,7 +7,6 @@
  * the text of the tuple args are put together here, as far as that can be done from text. */
 #include <string.h>
 
-#include "base/text.h"
 #include "ingest/decoders.h"
 #include "ingest/event.h"
 
@@ -19,11 +18,10 @@ static int hex(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Decodes into the pool; what is not UTF-8, and NUL, becomes U+FFFD (three bytes for one). */
 static int unescape(struct text_pool *pool, const char *s, size_t n, struct event_text *out)
 {
-    char *raw = text_pool_take(pool, n), *text;
-    size_t raw_len = 0, len = 0, step;
+    char *raw = text_pool_take(pool, n);
+    size_t len = 0;
 
     if (!raw)
         return -1;
@@ -31,25 +29,13 @@ static int unescape(struct text_pool *pool, const char *s, size_t n, struct even
         bool escape = s[i] == '%' && i + 2 < n && hex(s[i + 1]) >= 0 && hex(s[i + 2]) >= 0;
 
         if (escape)
-            raw[raw_len++] = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
+            raw[len++] = (char)(hex(s[i + 1]) << 4 | hex(s[i + 2]));
         else
-            raw[raw_len++] = s[i] == '+' ? ' ' : s[i];
+            raw[len++] = s[i] == '+' ? ' ' : s[i];
         i += escape ? 2 : 0;
     }
-    if (batch_is_text(raw, raw_len)) {
-        *out = (struct event_text){raw, raw_len};
-        return 0;
-    }
-    text = text_pool_take(pool, 3 * raw_len);
-    if (!text)
-        return -1;
-    for (size_t i = 0; i < raw_len; i += step ? step : 1) {
-        step = raw[i] ? text_utf8(raw + i, raw_len - i) : 0;
-        memcpy(text + len, step ? raw + i : "\xef\xbf\xbd", step ? step : 3);
-        len += step ? step : 3;
-    }
-    *out = (struct event_text){text, len};
-    return 0;
+    *out = (struct event_text){raw, len};
+    return batch_is_text(raw, len) ? 0 : text_pool_mend(pool, &out->s, &out->n);
 }
 
 static bool is(struct event_text t, const char *word)
@@ -94,7 +80,8 @@ static void add_item(struct buf *out, struct event_text item, char conversion)
 {
     size_t i = 1;
 
-    if (conversion == 'r' || item.n < 2 || (item.s[0] != '\'' && item.s[0] != '"')) {
+    if (conversion == 'r' || item.n < 2 || (item.s[0] != '\'' && item.s[0] != '"') ||
+        item.s[item.n - 1] != item.s[0]) {
         buf_add(out, item.s, item.n);
         return;
     }

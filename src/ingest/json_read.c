@@ -352,6 +352,15 @@ enum json_token json_read(struct json_reader *r)
     return read_value(r);
 }
 
+static bool is_utf8(const char *s, size_t n)
+{
+    size_t step;
+
+    for (; n > 0 && (step = text_utf8(s, n)) > 0; n -= step)
+        s += step;
+    return n == 0;
+}
+
 int json_read_whole(struct json_reader *r)
 {
     const char *begin = r->token;
@@ -362,7 +371,10 @@ int json_read_whole(struct json_reader *r)
             return -1;
     r->token = r->s = begin;
     r->len = (size_t)(r->at - begin);
-    return 0;
+    if (is_utf8(begin, r->len))
+        return 0;
+    r->why = NULL;
+    return text_pool_mend(r->pool, &r->s, &r->len);
 }
 
 /* Up to 15 digits and a small power of ten are exact in a double; the rest is strtod()'s work. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #define CHUNK_MIN ((size_t)64 * 1024)
 #define KEPT_MAX  ((size_t)1024 * 1024) /* a larger chunk is not kept for the next request */
@@ -58,6 +59,26 @@ char *text_pool_copy(struct text_pool *p, const char *s, size_t n)
     if (copy && n > 0)
         memcpy(copy, s, n);
     return copy;
+}
+
+int text_pool_mend(struct text_pool *p, const char **s, size_t *n)
+{
+    const char *from = *s, *end = *s + *n;
+    char *copy = text_pool_take(p, 3 * *n), *to = copy;
+
+    if (!copy)
+        return -1;
+    while (from < end) {
+        size_t step = *from ? text_utf8(from, (size_t)(end - from)) : 0;
+
+        memcpy(to, step ? from : "\xef\xbf\xbd", step ? step : 3);
+        to += step ? step : 3;
+        from += step ? step : 1;
+    }
+    text_pool_give_back(p, 3 * *n - (size_t)(to - copy));
+    *s = copy;
+    *n = (size_t)(to - copy);
+    return 0;
 }
 
 static void free_from(struct pool_chunk *c)

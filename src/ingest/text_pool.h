@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/err.h"
+
 struct pool_chunk;
 
 struct text_pool {
@@ -18,6 +20,8 @@ char *text_pool_take(struct text_pool *p, size_t n); /* NULL: no memory; not ali
 /* Gives back the last `n` bytes of the piece taken last. */
 void text_pool_give_back(struct text_pool *p, size_t n);
 char *text_pool_copy(struct text_pool *p, const char *s, size_t n);
+/* Makes text of bytes: a copy in which NULs and what is not UTF-8 stand as U+FFFD. -1: no memory. */
+int text_pool_mend(struct text_pool *p, const char **s, size_t *n) MUST_USE;
 void text_pool_clear(struct text_pool *p); /* keeps one chunk */
 void text_pool_free(struct text_pool *p);
 

@@ -88,6 +88,7 @@ static const struct {
     {"%q", "('a',)", "%q"},
     {"%s", "('a", "%s"},
     {"plain", "()", "plain"},
+    {"%s", "('bob'\xc3\xbc,)", "'bob'\xc3\xbc"},
 };
 
 START_TEST(messages_are_formatted_from_text)

@@ -112,6 +112,8 @@ static const struct {
     {"names that meet: the first stays",
      "{\"a.b\":\"1\",\"a\":{\"b\":\"2\",\"c\":[1, 2]},\"x\":\"1\",\"x\":\"2\"}",
      AT "{a.b=\"1\",a.c=\"[1, 2]\",x=\"1\"}\n"},
+    {"arrays that are no text", "{\"message\":\"m\",\"tags\":[\"a\xff\"]}",
+     AT "{message=\"m\",tags=\"[\\\"a\xef\xbf\xbd\\\"]\"}\n"},
     {"message and msg", "{\"msg\":\"second\",\"message\":\"first\"}",
      AT "{message=\"first\",msg=\"second\"}\n"},
     {"an unreadable time stays to be seen", "{\"message\":\"m\",\"time\":\"yesterday\"}",
