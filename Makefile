@@ -26,6 +26,8 @@ links_alert   := alert store redis net model base
 links_rule    := rule window alert lua store redis net model base
 links_notify  := notify alert store redis net model base
 links_deliver := deliver notify alert store net redis lua model base
+links_web     := web base
+links_api     := api web deliver notify rule alert store window journal lua net redis model base
 links_all     := cli app api web deliver notify rule alert store window journal ingest lua net redis model base
 
 # --- flags ------------------------------------------------------------------------------------

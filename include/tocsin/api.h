@@ -51,10 +51,17 @@ struct api_options {
     bool (*started)(struct json *out, void *arg);
     /* Own metrics in the exposition format. */
     void (*metrics)(struct buf *out, void *arg);
+    /* For status; each may be NULL. Rule files that are refused now, as an array of
+     * {"file","error"}; what the start is doing, in a few words. */
+    void (*rejected)(struct json *out, void *arg);
+    const char *(*phase)(void *arg);
+    bool shadow; /* everything but sending: told by status and the page */
     void *arg;
 };
 
 struct api *api_new(const struct api_options *o); /* NULL: no memory */
+/* Answers what still waits. To be freed after deliver, notify, store and db, which may call back
+ * until they are gone; nothing of them is touched here. */
 void api_free(struct api *a);
 /* Answers the request (now or later); anything that is no ingest path: unknown ones get 404. */
 void api_handle(struct api *a, struct http_request *r);

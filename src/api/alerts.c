@@ -1,0 +1,288 @@
+/* Alerts: listed, one, ended by hand. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/later.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "model/expr.h"
+
+static const char *const phase_names[] = {"ok", "pending", "firing", "clearing"};
+
+static enum alert_phase phase_of(const struct alert *a)
+{
+    const struct rule_def *d = alert_rule_def(a->rule);
+    struct alert_policy p;
+
+    if (!d)
+        return a->state.firing ? ALERT_FIRING : a->state.pending_ms ? ALERT_PENDING : ALERT_OK;
+    alert_policy_of(d, &p);
+    return alert_phase(&p, &a->state);
+}
+
+const char *alert_phase_name(const struct alert *a)
+{
+    return phase_names[phase_of(a)];
+}
+
+const char *alert_rule_name(const struct alert *a)
+{
+    const struct rule_def *d = alert_rule_def(a->rule);
+
+    return d ? d->name : "";
+}
+
+static void number_json(struct json *j, const char *key, const char *text_key, double v,
+                        enum unit unit)
+{
+    struct buf text = BUF_INIT;
+
+    json_knum(j, key, v);
+    expr_number(&text, v, unit);
+    json_kstr(j, text_key, buf_str(&text));
+    buf_free(&text);
+}
+
+static void standing_json(struct json *j, const struct alert *a, const struct alert_standing *s)
+{
+    json_key(j, "receivers");
+    json_array(j);
+    for (size_t i = 0; i < s->n_receivers; i++) {
+        json_object(j);
+        json_kstr(j, "name", s->receivers[i]);
+        json_object_end(j);
+    }
+    json_array_end(j);
+    json_key(j, "status");
+    json_object(j);
+    json_kstr(j, "state",
+              !a->state.firing ? "unprocessed"
+              : s->suppressed  ? "suppressed"
+                               : "active");
+    json_key(j, "silencedBy");
+    json_array(j);
+    for (size_t i = 0; i < s->n_silenced_by; i++)
+        json_str(j, s->silenced_by[i]);
+    json_array_end(j);
+    json_key(j, "inhibitedBy");
+    json_array(j);
+    json_array_end(j);
+    json_key(j, "mutedBy");
+    json_array(j);
+    json_array_end(j);
+    json_object_end(j);
+}
+
+static void url_json(struct api *a, struct json *j, const struct alert *alert, uint64_t incident)
+{
+    const char *base = a->o.config(a->o.arg)->server.external_url;
+    struct buf url = BUF_INIT;
+
+    if (incident)
+        buf_addf(&url, "%s/i/%llu#%016llx", base ? base : "", (unsigned long long)incident,
+                 (unsigned long long)alert->fingerprint);
+    else
+        buf_addf(&url, "%s/rules", base ? base : "");
+    json_kstr(j, "generatorURL", buf_str(&url));
+    buf_free(&url);
+}
+
+static void times_json(struct json *j, const struct alert *a)
+{
+    int64_t starts_ms = a->state.firing       ? a->state.active_ms
+                        : a->state.pending_ms ? a->state.pending_ms
+                                              : a->started_ms;
+
+    if (starts_ms)
+        json_ktime(j, "startsAt", starts_ms);
+    if (a->ended_ms && !a->state.firing && !a->state.pending_ms)
+        json_ktime(j, "endsAt", a->ended_ms);
+    if (a->state.last_look_ms)
+        json_ktime(j, "updatedAt", a->state.last_look_ms);
+    if (a->state.nodata_ms)
+        json_ktime(j, "noDataSince", a->state.nodata_ms);
+}
+
+static void values_json(struct json *j, const struct alert *a)
+{
+    json_kstr(j, "state", alert_phase_name(a));
+    if (a->state.firing)
+        json_kstr(j, "priority", priority_name(a->state.firing));
+    if (a->has_value) {
+        number_json(j, "value", "valueText", a->value, a->unit);
+        if (a->state.firing)
+            json_knum(j, "peak", a->peak);
+    }
+    if (a->has_threshold)
+        number_json(j, "threshold", "thresholdText", a->threshold, a->unit);
+}
+
+void alert_json(struct api *api, struct json *j, const struct alert *a, bool with_why)
+{
+    struct alert_standing s = {0};
+    char fingerprint[20];
+
+    notify_standing(api->o.notify, a, &s);
+    snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)a->fingerprint);
+    json_object(j);
+    json_kstr(j, "fingerprint", fingerprint);
+    labels_json(j, "labels", a->labels, a->n_labels);
+    json_key(j, "annotations");
+    json_object(j);
+    for (size_t i = 0; i < a->n_annotations; i++)
+        json_kstr(j, a->annotations[i].name, a->annotations[i].value);
+    json_object_end(j);
+    times_json(j, a);
+    url_json(api, j, a, s.incident);
+    standing_json(j, a, &s);
+    values_json(j, a);
+    if (s.incident)
+        json_kint(j, "incident", (int64_t)s.incident);
+    json_kstr(j, "rule", alert_rule_name(a));
+    json_kstr(j, "origin", a->origin);
+    if (a->end_reason)
+        json_kstr(j, "endReason", a->end_reason);
+    if (with_why) {
+        json_key(j, "why");
+        if (a->why && *a->why)
+            json_raw(j, a->why, strlen(a->why));
+        else
+            json_null(j);
+    }
+    json_object_end(j);
+}
+
+/* --- the list --------------------------------------------------------------------------------------- */
+
+struct alert_search {
+    const struct call *c;
+    const struct matcher_list *filters;
+    bool firing, pending, rest;
+    uint64_t after;
+    const struct alert **found;
+    size_t n, cap;
+    bool failed;
+};
+
+static void search_one(const struct alert *a, void *arg)
+{
+    struct alert_search *s = arg;
+    bool wanted = a->state.firing ? s->firing : a->state.pending_ms ? s->pending : s->rest;
+
+    if (!wanted || a->fingerprint <= s->after ||
+        !matchers_test_labels(s->filters->m, s->filters->n, a->labels, a->n_labels) ||
+        !scope_allows_labels(&s->c->access, a->labels, a->n_labels))
+        return;
+    if (mem_grow((void **)&s->found, &s->cap, s->n + 1, sizeof *s->found) != 0)
+        s->failed = true;
+    else
+        s->found[s->n++] = a;
+}
+
+static int by_fingerprint(const void *pa, const void *pb)
+{
+    const struct alert *a = *(const struct alert *const *)pa, *b = *(const struct alert *const *)pb;
+
+    return a->fingerprint < b->fingerprint ? -1 : a->fingerprint > b->fingerprint;
+}
+
+/* Sixteen hexadecimal digits; -1: it is none. */
+static int fingerprint_read(const char *s, uint64_t *out)
+{
+    if (strlen(s) != 16 || s[strspn(s, "0123456789abcdefABCDEF")])
+        return -1;
+    *out = strtoull(s, NULL, 16);
+    return 0;
+}
+
+static int read_search(struct call *c, struct alert_search *s)
+{
+    const char *state = http_query(c->r, "state", 0), *after = http_query(c->r, "after", 0);
+
+    state = state && *state ? state : "firing";
+    s->firing = strcmp(state, "pending") != 0;
+    s->pending = strcmp(state, "firing") != 0;
+    s->rest = strcmp(state, "all") == 0;
+    if (!s->rest && s->firing && s->pending) {
+        reply_error(c->r, 400, "bad_request", "state: expected firing, pending or all");
+        return -1;
+    }
+    if (after && *after && fingerprint_read(after, &s->after) != 0) {
+        reply_error(c->r, 400, "bad_request", "after: expected a fingerprint");
+        return -1;
+    }
+    return 0;
+}
+
+void get_alerts(struct call *c)
+{
+    struct matcher_list filters;
+    struct alert_search s = {.c = c, .filters = &filters};
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+    size_t limit;
+
+    if (read_search(c, &s) || call_limit(c, ALERTS_DEFAULT, ALERTS_MAX, &limit) ||
+        call_filters(c, &filters))
+        return;
+    alert_each(c->api->o.book, search_one, &s);
+    if (s.n > 0)
+        qsort(s.found, s.n, sizeof *s.found, by_fingerprint);
+    json_array(&j);
+    for (size_t i = 0; i < s.n && i < limit; i++)
+        alert_json(c->api, &j, s.found[i], false);
+    json_array_end(&j);
+    out.failed |= s.failed;
+    reply_json(c->r, 200, &out);
+    mem_free(s.found);
+    matcher_list_free(&filters);
+}
+
+/* --- one --------------------------------------------------------------------------------------------- */
+
+static struct alert *find_alert(struct call *c)
+{
+    uint64_t fingerprint;
+    struct alert *a = NULL;
+
+    if (fingerprint_read(c->arg[0], &fingerprint) == 0)
+        a = alert_by_fingerprint(c->api->o.book, fingerprint);
+    if (a && scope_allows_labels(&c->access, a->labels, a->n_labels))
+        return a;
+    reply_error(c->r, 404, "not_found", "there is no alert %s", c->arg[0]);
+    return NULL;
+}
+
+void get_alert(struct call *c)
+{
+    struct alert *a = find_alert(c);
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    if (!a)
+        return;
+    alert_json(c->api, &j, a, true);
+    reply_json(c->r, 200, &out);
+}
+
+void post_retire(struct call *c)
+{
+    struct alert *a = find_alert(c);
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    if (!a)
+        return;
+    if (!a->state.firing && !a->state.pending_ms) {
+        reply_error(c->r, 409, "refused", "the alert is not on");
+        return;
+    }
+    alert_end(a, "retired", call_now_ms(c));
+    json_object(&j);
+    json_kbool(&j, "retired", true);
+    json_kstr(&j, "fingerprint", c->arg[0]);
+    json_object_end(&j);
+    reply_durable(c, 200, &out);
+}

@@ -1,0 +1,323 @@
+#include "api/call.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+#include "base/text.h"
+
+int64_t call_now_ms(const struct call *c)
+{
+    return clock_wall_ms(loop_clock(c->api->o.loop));
+}
+
+/* --- answers ------------------------------------------------------------------------------------- */
+
+void reply_json(struct http_request *r, int status, struct buf *body)
+{
+    http_reply_buf(r, status, "application/json", body);
+}
+
+void reply_error(struct http_request *r, int status, const char *code, const char *fmt, ...)
+{
+    struct buf text = BUF_INIT, out = BUF_INIT;
+    struct json j = json_into(&out);
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_addv(&text, fmt, ap);
+    va_end(ap);
+    json_object(&j);
+    json_key(&j, "error");
+    json_object(&j);
+    json_kstr(&j, "code", code);
+    json_kstr(&j, "message", buf_str(&text));
+    json_object_end(&j);
+    json_object_end(&j);
+    buf_free(&text);
+    if (status == 503)
+        http_reply_header(r, "Retry-After", "1");
+    reply_json(r, status, &out);
+}
+
+void reply_err(struct http_request *r, const struct err *e)
+{
+    http_reply_err(r, 0, e);
+}
+
+/* --- parameters ---------------------------------------------------------------------------------- */
+
+int number_read(const char *s, uint64_t *out)
+{
+    char *end;
+
+    if (*s < '0' || *s > '9' || strlen(s) > 19)
+        return -1;
+    *out = strtoull(s, &end, 10);
+    return *end ? -1 : 0;
+}
+
+int call_number(struct call *c, const char *name, uint64_t *out)
+{
+    const char *s = http_query(c->r, name, 0);
+
+    if (!s || !*s || number_read(s, out) == 0)
+        return 0;
+    reply_error(c->r, 400, "bad_request", "%s is no number", name);
+    return -1;
+}
+
+int call_limit(struct call *c, size_t normal, size_t max, size_t *out)
+{
+    uint64_t n = normal;
+
+    if (call_number(c, "limit", &n))
+        return -1;
+    *out = n < 1 ? 1 : n > max ? max : (size_t)n;
+    return 0;
+}
+
+bool call_flag(const struct call *c, const char *name)
+{
+    const char *s = http_query(c->r, name, 0);
+
+    return s && (strcmp(s, "1") == 0 || strcmp(s, "true") == 0);
+}
+
+bool call_sees_incident(const struct call *c, uint64_t number)
+{
+    struct buf b = BUF_INIT;
+    bool sees = notify_incident_json(c->api->o.notify, number, &c->actor, &b) == 0;
+
+    buf_free(&b);
+    return sees;
+}
+
+int call_incident(struct call *c, uint64_t *number)
+{
+    if (number_read(c->arg[0], number) == 0 && call_sees_incident(c, *number))
+        return 0;
+    reply_error(c->r, 404, "not_found", "there is no incident #%s", c->arg[0]);
+    return -1;
+}
+
+/* --- filters and labels --------------------------------------------------------------------------- */
+
+void matcher_list_free(struct matcher_list *l)
+{
+    for (size_t i = 0; i < l->n; i++)
+        matcher_unref(l->m[i]);
+    mem_free(l->m);
+    *l = (struct matcher_list){0};
+}
+
+int matcher_list_add(struct matcher_list *l, struct matcher *m)
+{
+    struct matcher **more;
+
+    if (!m)
+        return -1;
+    more = mem_realloc(l->m, (l->n + 1) * sizeof *more);
+    if (!more) {
+        matcher_unref(m);
+        return -1;
+    }
+    l->m = more;
+    l->m[l->n++] = m;
+    return 0;
+}
+
+int call_filters(struct call *c, struct matcher_list *out)
+{
+    const char *s;
+
+    *out = (struct matcher_list){0};
+    for (int i = 0; (s = http_query(c->r, "filter", i)); i++) {
+        struct err e = {.code = ERR_MEMORY, .text = "no memory"};
+
+        if (i < LABELS_MAX && matcher_list_add(out, matcher_parse(s, strlen(s), &e)) == 0)
+            continue;
+        if (i == LABELS_MAX)
+            err_set(&e, ERR_INPUT, "more than %d filters", LABELS_MAX);
+        matcher_list_free(out);
+        reply_err(c->r, &e);
+        return -1;
+    }
+    return 0;
+}
+
+void label_list_free(struct label_list *l)
+{
+    mem_free(l->text);
+    *l = (struct label_list){0};
+}
+
+/* Copies all texts into one block, each followed by a NUL. */
+static int gather_labels(struct call *c, struct label_list *out, struct err *e)
+{
+    const char *s;
+    size_t bytes = 0;
+    char *p;
+    int n;
+
+    for (int i = 0; (s = http_query(c->r, "label", i)); i++) {
+        if (i == LABELS_MAX)
+            return err_set(e, ERR_INPUT, "more than %d labels", LABELS_MAX);
+        bytes += strlen(s) + 1;
+    }
+    p = out->text = mem_alloc(bytes + 1);
+    if (!p)
+        return err_set(e, ERR_MEMORY, "no memory");
+    for (int i = 0; (s = http_query(c->r, "label", i)); i++) {
+        const char *equals = strchr(s, '=');
+
+        if (!equals || !text_is_label(s, (size_t)(equals - s)))
+            return err_set(e, ERR_INPUT, "label: expected name=value, got \"%.80s\"", s);
+        memcpy(p, s, strlen(s) + 1);
+        p[equals - s] = '\0';
+        out->l[out->n++] = label_of(p, p + (equals - s) + 1);
+        p += strlen(s) + 1;
+    }
+    n = labels_sort(out->l, out->n);
+    if (n < 0)
+        return err_set(e, ERR_INPUT, "a label is given twice");
+    out->n = (size_t)n;
+    return 0;
+}
+
+int call_labels(struct call *c, struct label_list *out)
+{
+    struct err e;
+
+    *out = (struct label_list){0};
+    if (gather_labels(c, out, &e) == 0)
+        return 0;
+    label_list_free(out);
+    reply_err(c->r, &e);
+    return -1;
+}
+
+/* --- the body -------------------------------------------------------------------------------------- */
+
+static const cJSON *member(const struct call *c, const char *key)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(c->body, key);
+
+    return cJSON_IsNull(v) ? NULL : v;
+}
+
+static int wrong(struct call *c, const char *key, const char *expected)
+{
+    struct err e;
+
+    err_at(&e, ERR_INPUT, 0, key, "%s: expected %s", key, expected);
+    reply_err(c->r, &e);
+    return -1;
+}
+
+int body_text(struct call *c, const char *key, const char **out)
+{
+    const cJSON *v = member(c, key);
+
+    *out = v ? cJSON_GetStringValue(v) : "";
+    return *out ? 0 : wrong(c, key, "a text");
+}
+
+int body_number(struct call *c, const char *key, uint64_t *out)
+{
+    const cJSON *v = member(c, key);
+    const char *s = cJSON_GetStringValue(v);
+
+    *out = 0;
+    if (!v || (s && number_read(*s == '#' ? s + 1 : s, out) == 0))
+        return 0;
+    if (!cJSON_IsNumber(v) || v->valuedouble < 0 || v->valuedouble > 1e15 ||
+        v->valuedouble != (double)(uint64_t)v->valuedouble)
+        return wrong(c, key, "a whole number");
+    *out = (uint64_t)v->valuedouble;
+    return 0;
+}
+
+int body_flag(struct call *c, const char *key, bool *out)
+{
+    const cJSON *v = member(c, key);
+
+    *out = cJSON_IsTrue(v);
+    return !v || cJSON_IsBool(v) ? 0 : wrong(c, key, "true or false");
+}
+
+int body_time(struct call *c, const char *key, int64_t *at_ms)
+{
+    const cJSON *v = member(c, key);
+    const char *s = cJSON_GetStringValue(v);
+
+    *at_ms = 0;
+    if (!v || (s && text_parse_time(s, strlen(s), at_ms) == 0))
+        return 0;
+    return wrong(c, key, "a time such as 2026-01-05T08:00:00Z");
+}
+
+int body_duration(struct call *c, const char *key, int64_t *ms)
+{
+    const cJSON *v = member(c, key);
+    const char *s = cJSON_GetStringValue(v);
+
+    *ms = 0;
+    if (!v || (s && (!*s || text_parse_duration(s, strlen(s), ms) == 0)))
+        return 0;
+    return wrong(c, key, "a duration such as \"2h\"");
+}
+
+/* --- documents ------------------------------------------------------------------------------------- */
+
+void labels_json(struct json *j, const char *key, const struct label *l, size_t n)
+{
+    json_key(j, key);
+    json_object(j);
+    for (size_t i = 0; i < n; i++) {
+        json_key_n(j, l[i].name, l[i].name_len);
+        json_str_n(j, l[i].value, l[i].value_len);
+    }
+    json_object_end(j);
+}
+
+/* --- scope: what is shown ------------------------------------------------------------------------ */
+
+bool scope_allows_labels(const struct access *a, const struct label *l, size_t n)
+{
+    return matchers_test_labels(a->scope, a->n_scope, l, n);
+}
+
+/* Refused only by a label that is known to be another one: what a rule or a silence leaves open
+ * may concern the caller. */
+static bool may_have(const struct matcher *wanted, const char *name, const char *value)
+{
+    return strcmp(matcher_name(wanted), name) != 0 || matcher_test(wanted, value, strlen(value));
+}
+
+bool scope_allows(const struct access *a, struct matcher *const *known, size_t n)
+{
+    for (size_t i = 0; i < a->n_scope; i++)
+        for (size_t k = 0; k < n; k++)
+            if (matcher_op(known[k]) == MATCH_EQUAL && !matcher_negated(known[k]) &&
+                !may_have(a->scope[i], matcher_name(known[k]), matcher_value(known[k])))
+                return false;
+    return true;
+}
+
+bool scope_allows_rule(const struct access *a, const struct rule_def *d)
+{
+    for (size_t i = 0; i < a->n_scope; i++) {
+        const struct matcher *m = a->scope[i];
+
+        if (!may_have(m, "alertname", d->name) || (d->team && !may_have(m, "team", d->team)))
+            return false;
+        for (size_t k = 0; k < d->n_labels; k++)
+            if (!may_have(m, d->labels[k].name, d->labels[k].value))
+                return false;
+    }
+    return true;
+}

@@ -1,0 +1,136 @@
+/* Inside the API: one request being handled, and what all handlers use.
+ *
+ *   api_handle -> route (routes.c) -> may he? (access.c, guard.c) -> handler -> answer
+ *                                                                     '-> later.c, when durable
+ *
+ * A handler answers its request exactly once, at once or through later.c. */
+#ifndef API_CALL_H
+#define API_CALL_H
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/access.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "tocsin/alert.h"
+#include "tocsin/api.h"
+#include "tocsin/config.h"
+#include "tocsin/db.h"
+#include "tocsin/deliver.h"
+#include "tocsin/journal.h"
+#include "tocsin/notify.h"
+#include "tocsin/rule.h"
+#include "tocsin/store.h"
+#include "tocsin/web.h"
+#include "tocsin/window.h"
+
+#define BODY_MAX       (1 << 20)
+#define ARG_MAX        512 /* of a part of the path: names of receivers and lanes are shorter */
+#define WHO_MAX        128
+#define LIMIT          100
+#define LIMIT_MAX      1000
+#define ALERTS_DEFAULT 1000
+#define ALERTS_MAX     10000
+#define CSRF_LEN       32
+
+struct form;
+struct later;
+struct history_search;
+
+struct api {
+    struct api_options o;
+    bool open;
+    int64_t started_ms;
+    char csrf[CSRF_LEN + 1];
+    struct later *later; /* requests that are answered when something has happened */
+    struct history_search *searches;
+};
+
+struct call {
+    struct api *api;
+    struct http_request *r;
+    const struct config *config;
+    struct access access;
+    struct actor actor;
+    char arg[2][ARG_MAX];    /* parts of the path */
+    const cJSON *body;       /* of writes: an object */
+    const struct form *form; /* of a page's form */
+};
+
+/* --- call.c: reading the request, answering it --- */
+int64_t call_now_ms(const struct call *c);
+/* Unsigned number in all of `s`; -1: it is none. */
+int number_read(const char *s, uint64_t *out) MUST_USE;
+/* A query parameter that is a number; `*out` stays where it is not given. -1: answered with 400. */
+int call_number(struct call *c, const char *name, uint64_t *out) MUST_USE;
+/* ?limit, between 1 and `max`. -1: answered. */
+int call_limit(struct call *c, size_t normal, size_t max, size_t *out) MUST_USE;
+bool call_flag(const struct call *c, const char *name); /* "1" or "true" */
+/* Incident number in arg[0]. -1: answered with 404. */
+int call_incident(struct call *c, uint64_t *number) MUST_USE;
+/* May the caller see this incident? */
+bool call_sees_incident(const struct call *c, uint64_t number);
+
+struct matcher_list {
+    struct matcher **m;
+    size_t n;
+};
+void matcher_list_free(struct matcher_list *l);
+int matcher_list_add(struct matcher_list *l, struct matcher *m) MUST_USE; /* takes `m` (NULL: -1) */
+/* ?filter=…, repeated. -1: answered with 400. */
+int call_filters(struct call *c, struct matcher_list *out) MUST_USE;
+
+/* Labels with their text. */
+struct label_list {
+    struct label l[LABELS_MAX];
+    size_t n;
+    char *text;
+};
+void label_list_free(struct label_list *l);
+/* ?label=service=checkout, repeated; sorted. -1: answered with 400. */
+int call_labels(struct call *c, struct label_list *out) MUST_USE;
+
+/* Of the body: text, "" when missing; -1: is there and is no text (answered). */
+int body_text(struct call *c, const char *key, const char **out) MUST_USE;
+int body_number(struct call *c, const char *key, uint64_t *out) MUST_USE; /* also "#412" */
+int body_flag(struct call *c, const char *key, bool *out) MUST_USE;
+int body_time(struct call *c, const char *key, int64_t *at_ms) MUST_USE;
+int body_duration(struct call *c, const char *key, int64_t *ms) MUST_USE;
+
+void reply_json(struct http_request *r, int status, struct buf *body); /* frees it */
+void reply_error(struct http_request *r, int status, const char *code, const char *fmt, ...)
+    PRINTF_LIKE(4, 5);
+/* Of an expected failure: status by its code. */
+void reply_err(struct http_request *r, const struct err *e);
+
+/* --- documents: parts of answers, also used by the pages --- */
+void labels_json(struct json *j, const char *key, const struct label *l, size_t n);
+void alert_json(struct api *a, struct json *j, const struct alert *alert, bool with_why);
+const char *alert_phase_name(const struct alert *a);
+const char *alert_rule_name(const struct alert *a); /* "" where its rule is not known */
+/* Array of incidents, newest first, those the caller may see. */
+struct incident_filter {
+    uint64_t before;
+    size_t limit;
+    bool open, ended; /* only those */
+};
+void incidents_json(const struct call *c, struct json *j, const struct incident_filter *f);
+/* One, with its alerts; -1: there is none that the caller may see. */
+int incident_json(const struct call *c, uint64_t number, struct buf *out) MUST_USE;
+void silences_json(const struct call *c, struct json *j, const struct matcher_list *filters,
+                   const char *state, const char *after, size_t limit);
+void rules_json(const struct call *c, struct json *j, bool only_broken);
+void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_leaves);
+void lane_members_json(struct json *j, const struct lane_stats *s);
+void status_json(const struct call *c, struct json *j);
+void inbox_json_of(const struct call *c, struct json *j, uint64_t after, uint64_t before,
+                   size_t limit);
+/* May the caller see what has (at least) these labels? A label that is not known may be anything. */
+bool scope_allows(const struct access *a, struct matcher *const *equal, size_t n);
+bool scope_allows_rule(const struct access *a, const struct rule_def *d);
+bool scope_allows_labels(const struct access *a, const struct label *l, size_t n);
+
+#endif

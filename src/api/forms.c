@@ -1,0 +1,316 @@
+/* POST of pages: acknowledge, release, silence with a preview first, end a silence. Origin, Host
+ * and the CSRF token have been checked. */
+#include "api/form.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/later.h"
+#include "api/silence_wish.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+static const char *field(const struct call *c, const char *name)
+{
+    const char *s = form_value(c->form, name, 0);
+
+    return s ? s : "";
+}
+
+/* The incident of the path; -1: answered. */
+static int incident_of(struct call *c, uint64_t *number)
+{
+    if (number_read(c->arg[0], number) == 0 && call_sees_incident(c, *number))
+        return 0;
+    page_error(c, 404, "Not found", "There is no such incident.");
+    return -1;
+}
+
+/* A duration that may be empty; -1: answered. */
+static int duration_of(struct call *c, int64_t *ms)
+{
+    const char *s = field(c, "for");
+
+    *ms = 0;
+    if (!*s || text_parse_duration(s, strlen(s), ms) == 0)
+        return 0;
+    page_error(c, 400, "That did not work", "How long? Write a duration such as 2h or 30m.");
+    return -1;
+}
+
+static void back_to_incident(struct call *c, uint64_t number, const char *done)
+{
+    char where[64];
+
+    snprintf(where, sizeof where, "/i/%llu?done=%s", (unsigned long long)number, done);
+    redirect_durable(c, where);
+}
+
+void form_ack(struct call *c)
+{
+    uint64_t number;
+    int64_t for_ms;
+    struct err e;
+
+    if (incident_of(c, &number) || duration_of(c, &for_ms))
+        return;
+    if (notify_ack(c->api->o.notify, number, for_ms, field(c, "note"), &c->actor, &e) != 0)
+        page_err(c, &e);
+    else
+        back_to_incident(c, number, "ack");
+}
+
+void form_release(struct call *c)
+{
+    uint64_t number;
+    struct err e;
+
+    if (incident_of(c, &number))
+        return;
+    if (notify_release(c->api->o.notify, number, &c->actor, &e) != 0)
+        page_err(c, &e);
+    else
+        back_to_incident(c, number, "release");
+}
+
+void form_expire(struct call *c)
+{
+    struct err e;
+
+    if (notify_silence_expire(c->api->o.notify, c->arg[0], &c->actor, &e) != 0)
+        page_err(c, &e);
+    else
+        redirect_durable(c, "/silences?done=expire");
+}
+
+/* --- silences: first shown, then confirmed --------------------------------------------------------- */
+
+struct draft {
+    struct call *c;
+    uint64_t incident; /* 0: none */
+    struct {
+        char *text;
+        bool on;
+    } row[LABELS_MAX]; /* matchers offered */
+    size_t n;
+};
+
+static void draft_add(struct draft *d, const char *text, bool on)
+{
+    char *copy = d->n < LABELS_MAX ? mem_strdup(text) : NULL;
+
+    if (copy) {
+        d->row[d->n].text = copy;
+        d->row[d->n++].on = on;
+    }
+}
+
+static void draft_free(struct draft *d)
+{
+    for (size_t i = 0; i < d->n; i++)
+        mem_free(d->row[i].text);
+}
+
+static bool is_ticked(const struct form *f, const char *text)
+{
+    const char *s;
+
+    for (int i = 0; (s = form_value(f, "m", i)); i++)
+        if (strcmp(s, text) == 0)
+            return true;
+    return false;
+}
+
+static void draft_label(struct draft *d, const char *name, const char *value)
+{
+    struct matcher *m = matcher_new(name, MATCH_EQUAL, false, value, NULL);
+    struct buf text = BUF_INIT;
+
+    if (m) {
+        matcher_am_text(m, &text);
+        draft_add(d, buf_str(&text), true);
+    }
+    matcher_unref(m);
+    buf_free(&text);
+}
+
+/* The exact alertname, where there is one, and the group labels; never the priority. */
+static void draft_of_incident(struct draft *d)
+{
+    struct buf text = BUF_INIT;
+    cJSON *i = NULL;
+    const cJSON *v;
+    const char *name = NULL;
+    bool several = false;
+
+    if (incident_json(d->c, d->incident, &text) == 0)
+        i = cJSON_ParseWithLength(buf_str(&text), text.len);
+    cJSON_ArrayForEach(v, cJSON_GetObjectItem(i, "alerts"))
+    {
+        const char *other = cJSON_GetStringValue(
+            cJSON_GetObjectItem(cJSON_GetObjectItem(v, "labels"), "alertname"));
+        const char *state = cJSON_GetStringValue(cJSON_GetObjectItem(v, "state"));
+
+        if (!other || !state || strcmp(state, "firing") != 0)
+            continue;
+        several |= name && strcmp(name, other) != 0;
+        name = other;
+    }
+    if (name && !several &&
+        !cJSON_HasObjectItem(cJSON_GetObjectItem(i, "groupLabels"), "alertname"))
+        draft_label(d, "alertname", name);
+    cJSON_ArrayForEach(v, cJSON_GetObjectItem(i, "groupLabels"))
+    {
+        if (strcmp(v->string, "severity") != 0 && strcmp(v->string, "priority") != 0 &&
+            cJSON_IsString(v))
+            draft_label(d, v->string, v->valuestring);
+    }
+    cJSON_Delete(i);
+    buf_free(&text);
+}
+
+/* One matcher a line. */
+static void draft_of_lines(struct draft *d, const char *lines)
+{
+    while (*lines) {
+        size_t n = strcspn(lines, "\r\n");
+        char *line = mem_dup(lines, n);
+
+        if (line && line[strspn(line, " \t")])
+            draft_add(d, line + strspn(line, " \t"), true);
+        mem_free(line);
+        lines += n + strspn(lines + n, "\r\n");
+    }
+}
+
+static void draft_read(struct draft *d)
+{
+    const char *s;
+
+    for (int i = 0; (s = form_value(d->c->form, "all", i)); i++)
+        draft_add(d, s, is_ticked(d->c->form, s));
+    if (d->n > 0)
+        return;
+    if (d->incident)
+        draft_of_incident(d);
+    else
+        draft_of_lines(d, field(d->c, "matchers"));
+}
+
+static int wish_of(const struct draft *d, int64_t for_ms, struct silence_wish *w, struct err *e)
+{
+    uint64_t wide = 0;
+
+    for (size_t i = 0; i < d->n; i++)
+        if (d->row[i].on &&
+            matcher_list_add(&w->matchers,
+                             matcher_parse(d->row[i].text, strlen(d->row[i].text), e)) != 0)
+            return -1;
+    if (w->matchers.n == 0)
+        return err_set(e, ERR_INPUT, "a silence needs at least one matcher");
+    if (*field(d->c, "wide") && number_read(field(d->c, "wide"), &wide) != 0)
+        return err_set(e, ERR_INPUT, "type the number of alerts to confirm");
+    w->r = (struct silence_request){.matchers = w->matchers.m,
+                                    .n_matchers = w->matchers.n,
+                                    .incident = d->incident,
+                                    .ends_ms = call_now_ms(d->c) + for_ms,
+                                    .comment = field(d->c, "comment"),
+                                    .wide = (int64_t)wide};
+    return 0;
+}
+
+/* The preview with its form; `p` NULL: there is none, the error says why. */
+static void show_draft(const struct draft *d, const struct silence_wish *w,
+                       const struct silence_preview *p, const char *error)
+{
+    struct call *c = d->c;
+    struct web_frame f = page_frame(c, "/silences");
+    struct buf out = BUF_INIT, preview = BUF_INIT, html = BUF_INIT;
+    struct json j = json_into(&out);
+    char action[64] = "/silences", back[64] = "/silences";
+    cJSON *data;
+
+    if (d->incident) {
+        snprintf(action, sizeof action, "/i/%llu/silence", (unsigned long long)d->incident);
+        snprintf(back, sizeof back, "/i/%llu", (unsigned long long)d->incident);
+    }
+    json_object(&j);
+    json_kstr(&j, "action", action);
+    json_kstr(&j, "back", back);
+    json_key(&j, "matchers");
+    json_array(&j);
+    for (size_t i = 0; i < d->n; i++) {
+        json_object(&j);
+        json_kstr(&j, "text", d->row[i].text);
+        json_kbool(&j, "on", d->row[i].on);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    json_kstr(&j, "for", field(c, "for"));
+    json_kstr(&j, "comment", field(c, "comment"));
+    json_kstr(&j, "by", field(c, "by"));
+    json_kstr(&j, "error", error);
+    if (p) {
+        silence_preview_json(&w->r, p, call_now_ms(c), &preview);
+        json_key(&j, "preview");
+        json_raw(&j, buf_str(&preview), preview.len);
+    }
+    json_object_end(&j);
+    data = buf_ok(&out) ? cJSON_ParseWithLength(buf_str(&out), out.len) : NULL;
+    web_preview(&html, &f, data);
+    html.failed |= !data;
+    cJSON_Delete(data);
+    buf_free(&out);
+    buf_free(&preview);
+    page_reply(c->r, error && *error ? 409 : 200, &html);
+}
+
+static void confirm(const struct draft *d, const struct silence_wish *w)
+{
+    struct silence_preview p = {0};
+    struct err e;
+
+    if (!notify_silence(d->c->api->o.notify, &w->r, &d->c->actor, &p, &e))
+        show_draft(d, w, &p, e.text);
+    else if (d->incident)
+        back_to_incident(d->c, d->incident, "silence");
+    else
+        redirect_durable(d->c, "/silences?done=silence");
+}
+
+static void handle_draft(struct call *c, uint64_t incident)
+{
+    struct draft d = {.c = c, .incident = incident};
+    struct silence_wish w = {.dry_run = true};
+    struct silence_preview p;
+    struct err e = {.code = ERR_MEMORY, .text = "no memory"};
+    int64_t for_ms;
+
+    if (duration_of(c, &for_ms) != 0)
+        return;
+    draft_read(&d);
+    if (wish_of(&d, for_ms, &w, &e) != 0)
+        show_draft(&d, &w, NULL, e.text);
+    else if (strcmp(field(c, "step"), "confirm") == 0)
+        confirm(&d, &w);
+    else if (notify_silence_preview(c->api->o.notify, &w.r, &c->actor, &p, &e) != 0)
+        show_draft(&d, &w, NULL, e.text);
+    else
+        show_draft(&d, &w, &p, "");
+    silence_wish_free(&w);
+    draft_free(&d);
+}
+
+void form_silence_incident(struct call *c)
+{
+    uint64_t number;
+
+    if (incident_of(c, &number) == 0)
+        handle_draft(c, number);
+}
+
+void form_silence(struct call *c)
+{
+    handle_draft(c, 0);
+}

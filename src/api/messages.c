@@ -1,0 +1,289 @@
+/* Receivers and what was sent to them: tests, deliveries, inbox. */
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/later.h"
+#include "base/mem.h"
+
+/* --- receivers ---------------------------------------------------------------------------------- */
+
+struct lane_search {
+    const char *lane;
+    struct json *j;
+};
+
+void lane_members_json(struct json *j, const struct lane_stats *s)
+{
+    json_kint(j, "delivered", (int64_t)s->delivered);
+    json_kint(j, "failed", (int64_t)s->failed);
+    json_kint(j, "retried", (int64_t)s->retried);
+    json_kint(j, "in_flight", s->in_flight);
+    if (s->last_ok_ms)
+        json_ktime(j, "lastOk", s->last_ok_ms);
+    if (s->failing_since_ms)
+        json_ktime(j, "failingSince", s->failing_since_ms);
+    json_kstr(j, "lastError", s->last_error ? s->last_error : "");
+}
+
+static void find_lane(const struct lane_stats *s, void *arg)
+{
+    struct lane_search *f = arg;
+
+    if (strcmp(s->lane, f->lane) == 0)
+        lane_members_json(f->j, s);
+}
+
+struct channel_search {
+    const char *receiver;
+    size_t index;
+    char lane[ARG_MAX];
+};
+
+static void find_channel(const char *lane, const char *receiver, const char *channel, size_t index,
+                         void *arg)
+{
+    struct channel_search *f = arg;
+
+    (void)channel;
+    if (index == f->index && strcmp(receiver, f->receiver) == 0 && strlen(lane) < ARG_MAX)
+        strcpy(f->lane, lane);
+}
+
+static void channel_json(const struct call *c, struct json *j, const struct config_receiver *r,
+                         size_t i)
+{
+    struct channel_search lane = {.receiver = r->name, .index = i};
+    int64_t since_ms = 0;
+    size_t waiting;
+
+    notify_lanes(c->api->o.notify, find_channel, &lane);
+    json_object(j);
+    json_kstr(j, "type", channel_type_names[r->channels[i].type]);
+    json_kint(j, "index", (int64_t)i);
+    json_kbool(j, "send_resolved", r->channels[i].send_resolved);
+    if (*lane.lane) {
+        struct lane_search f = {lane.lane, j};
+
+        waiting = notify_waiting(c->api->o.notify, lane.lane, &since_ms);
+        json_kstr(j, "lane", lane.lane);
+        json_kint(j, "waiting", (int64_t)waiting);
+        if (since_ms)
+            json_ktime(j, "waitingSince", since_ms);
+        deliver_lanes(c->api->o.deliver, find_lane, &f);
+    }
+    json_object_end(j);
+}
+
+void get_receivers(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    json_array(&j);
+    for (size_t i = 0; i < c->config->n_receivers; i++) {
+        const struct config_receiver *r = &c->config->receivers[i];
+
+        json_object(&j);
+        json_kstr(&j, "name", r->name);
+        if (r->fallback) {
+            json_kstr(&j, "fallback", r->fallback->name);
+            json_kint(&j, "if_undelivered_ms", r->if_undelivered_ms);
+        }
+        json_key(&j, "channels");
+        json_array(&j);
+        for (size_t k = 0; k < r->n_channels; k++)
+            channel_json(c, &j, r, k);
+        json_array_end(&j);
+        json_object_end(&j);
+    }
+    json_array_end(&j);
+    reply_json(c->r, 200, &out);
+}
+
+/* --- a test ---------------------------------------------------------------------------------------- */
+
+/* l->body holds the answers, with commas; l->flag: one of them failed; l->extra: the name. */
+static void test_answer(const struct deliver_answer *a, void *arg)
+{
+    struct later *l = arg;
+    struct json j = json_into(&l->body);
+
+    if (l->body.len > 0)
+        buf_addc(&l->body, ',');
+    json_object(&j);
+    json_kstr(&j, "channel", a->channel);
+    json_kint(&j, "index", (int64_t)a->channel_index);
+    json_kbool(&j, "ok", a->ok);
+    if (a->status)
+        json_kint(&j, "status", a->status);
+    json_kint(&j, "took_ms", a->took_ms);
+    json_kstr(&j, "text", a->text ? a->text : "");
+    json_object_end(&j);
+    l->flag |= !a->ok;
+}
+
+static void test_done(void *arg)
+{
+    struct later *l = arg;
+    struct buf answers = l->body;
+    struct json j = json_into(&l->body);
+
+    l->body = BUF_INIT;
+    json_object(&j);
+    json_kstr(&j, "receiver", l->extra);
+    json_kbool(&j, "ok", !l->flag);
+    json_key(&j, "answers");
+    json_array(&j);
+    if (answers.len > 0)
+        json_raw(&j, buf_str(&answers), answers.len);
+    json_array_end(&j);
+    json_object_end(&j);
+    l->body.failed |= answers.failed;
+    buf_free(&answers);
+    later_end(l);
+}
+
+void post_test(struct call *c)
+{
+    struct later *l;
+    struct err e;
+
+    if (!config_receiver_find(c->config, c->arg[0])) {
+        reply_error(c->r, 404, "not_found", "there is no receiver %s", c->arg[0]);
+        return;
+    }
+    l = later_new(c);
+    if (!l)
+        return;
+    l->extra = mem_strdup(c->arg[0]);
+    if (!l->extra)
+        err_set(&e, ERR_MEMORY, "no memory");
+    else if (deliver_test(c->api->o.deliver, c->arg[0], test_answer, test_done, l, &e) == 0)
+        return;
+    later_fail(l, &e);
+}
+
+/* --- deliveries -------------------------------------------------------------------------------------- */
+
+/* Without those of incidents that the caller may not see. */
+static void filter_deliveries(const struct call *c, struct buf *list)
+{
+    cJSON *all = buf_ok(list) ? cJSON_ParseWithLength(buf_str(list), list->len) : NULL;
+    cJSON *d = all ? all->child : NULL;
+    char *text;
+
+    while (d) {
+        const cJSON *n = cJSON_GetObjectItemCaseSensitive(d, "incident");
+        cJSON *next = d->next;
+
+        if (!cJSON_IsNumber(n) || !call_sees_incident(c, (uint64_t)n->valuedouble))
+            cJSON_Delete(cJSON_DetachItemViaPointer(all, d));
+        d = next;
+    }
+    text = all ? cJSON_PrintUnformatted(all) : NULL;
+    buf_clear(list);
+    if (text)
+        buf_adds(list, text);
+    else
+        list->failed = true;
+    cJSON_free(text);
+    cJSON_Delete(all);
+}
+
+void get_deliveries(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    size_t limit;
+
+    if (call_limit(c, LIMIT, LIMIT_MAX, &limit))
+        return;
+    notify_deliveries_json(c->api->o.notify, call_flag(c, "all"), limit, &out);
+    if (c->access.n_scope > 0)
+        filter_deliveries(c, &out);
+    reply_json(c->r, 200, &out);
+}
+
+/* arg[0]: incident, arg[1]: lane. 0 and the ledger entry; -1: answered. */
+static int find_delivery(struct call *c, uint64_t *incident, struct buf *out)
+{
+    if (call_incident(c, incident))
+        return -1;
+    if (notify_delivery_json(c->api->o.notify, *incident, c->arg[1], out) == 0)
+        return 0;
+    reply_error(c->r, 404, "not_found", "#%s has nothing for %s", c->arg[0], c->arg[1]);
+    return -1;
+}
+
+void get_delivery(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    uint64_t incident;
+
+    if (find_delivery(c, &incident, &out) == 0)
+        reply_json(c->r, 200, &out);
+}
+
+static void act_on_delivery(struct call *c, const char *done,
+                            int (*act)(struct notify *n, uint64_t incident, const char *lane,
+                                       const struct actor *a, struct err *e))
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+    struct err e;
+    uint64_t incident;
+
+    if (find_delivery(c, &incident, &out) != 0)
+        return;
+    buf_clear(&out);
+    if (act(c->api->o.notify, incident, c->arg[1], &c->actor, &e) != 0) {
+        buf_free(&out);
+        reply_err(c->r, &e);
+        return;
+    }
+    json_object(&j);
+    json_kint(&j, "incident", (int64_t)incident);
+    json_kstr(&j, "lane", c->arg[1]);
+    json_kbool(&j, done, true);
+    json_object_end(&j);
+    reply_durable(c, 200, &out);
+}
+
+void post_retry(struct call *c)
+{
+    act_on_delivery(c, "retried", notify_retry);
+}
+
+void post_drop(struct call *c)
+{
+    act_on_delivery(c, "dropped", notify_drop);
+}
+
+/* --- inbox -------------------------------------------------------------------------------------------- */
+
+void inbox_json_of(const struct call *c, struct json *j, uint64_t after, uint64_t before,
+                   size_t limit)
+{
+    struct buf list = BUF_INIT;
+    struct json lj = json_into(&list);
+
+    deliver_inbox(c->api->o.deliver, after, before, limit, &lj);
+    if (c->access.n_scope > 0)
+        filter_deliveries(c, &list);
+    j->out->failed |= list.failed;
+    json_raw(j, buf_str(&list), list.len);
+    buf_free(&list);
+}
+
+void get_inbox(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+    uint64_t after = 0, before = 0;
+    size_t limit;
+
+    if (call_limit(c, LIMIT, LIMIT_MAX, &limit) || call_number(c, "after", &after) ||
+        call_number(c, "before", &before))
+        return;
+    inbox_json_of(c, &j, after, before, limit);
+    reply_json(c->r, 200, &out);
+}

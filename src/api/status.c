@@ -1,0 +1,464 @@
+/* Rules, status, reload, who am I. */
+#include <string.h>
+
+#include "api/handlers.h"
+#include "api/later.h"
+#include "model/leaf.h"
+
+/* --- rules --------------------------------------------------------------------------------------- */
+
+struct alert_count {
+    int64_t firing, pending, all;
+};
+
+static void count_alert(struct alert *a, void *arg)
+{
+    struct alert_count *n = arg;
+
+    n->all++;
+    n->firing += a->state.firing != 0;
+    n->pending += !a->state.firing && a->state.pending_ms != 0;
+}
+
+static void leaf_texts(struct json *j, const struct rule_def *d)
+{
+    json_array(j);
+    for (size_t i = 0; i < d->n_leaves; i++) {
+        struct buf text = BUF_INIT;
+
+        leaf_text(d->leaves[i]->leaf, &text);
+        json_str(j, buf_str(&text));
+        buf_free(&text);
+    }
+    json_array_end(j);
+}
+
+static void definition_json(struct json *j, const struct rule_def *d)
+{
+    json_kstr(j, "name", d->name);
+    json_kstr(j, "file", d->file);
+    json_kint(j, "line", d->line);
+    json_key(j, "priorities");
+    json_array(j);
+    for (size_t i = 0; i < d->n_levels; i++)
+        json_str(j, priority_name(d->levels[i].priority));
+    if (d->n_levels == 0 && d->priority)
+        json_str(j, priority_name(d->priority));
+    json_array_end(j);
+    if (d->team)
+        json_kstr(j, "team", d->team);
+    json_kint(j, "every_ms", d->every_ms);
+    json_kint(j, "lasting_ms", d->lasting_ms);
+    json_kint(j, "limit", d->limit);
+}
+
+void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_leaves)
+{
+    const struct rule_def *d = rule_definition(r);
+    struct alert_rule *alerts = alert_rule_find(c->api->o.book, d->name);
+    struct alert_count n = {0};
+    struct rule_stats s;
+
+    rule_stats(r, &s);
+    if (alerts)
+        alert_each_of(alerts, count_alert, &n);
+    json_object(j);
+    definition_json(j, d);
+    json_kstr(j, "state",
+              s.broken     ? "broken"
+              : n.firing   ? "firing"
+              : n.pending  ? "pending"
+              : !s.matched ? "unmatched"
+                           : "ok");
+    json_kint(j, "groups", s.groups);
+    json_kint(j, "overflow", s.overflow);
+    json_key(j, "alerts");
+    json_object(j);
+    json_kint(j, "firing", n.firing);
+    json_kint(j, "pending", n.pending);
+    json_kint(j, "remembered", n.all);
+    json_object_end(j);
+    json_kint(j, "looks", (int64_t)s.looks);
+    json_kint(j, "errors", (int64_t)s.errors);
+    json_kstr(j, "error", s.error ? s.error : "");
+    if (s.broken && s.retry_ms)
+        json_ktime(j, "retryAt", s.retry_ms);
+    if (s.last_tick_ms)
+        json_ktime(j, "lastLook", s.last_tick_ms);
+    json_kint(j, "took_us", s.last_took_us);
+    json_kbool(j, "matched", s.matched);
+    if (s.since_ms)
+        json_ktime(j, "since", s.since_ms);
+    json_key(j, "leaves");
+    if (with_leaves)
+        rule_explain_leaves(r, j);
+    else
+        leaf_texts(j, d);
+    json_object_end(j);
+}
+
+void rules_json(const struct call *c, struct json *j, bool only_broken)
+{
+    const struct rules *e = c->api->o.rules;
+
+    json_array(j);
+    for (size_t i = 0; i < rules_count(e); i++) {
+        const struct rule *r = rules_at(e, i);
+        struct rule_stats s;
+
+        rule_stats(r, &s);
+        if ((only_broken && !s.broken) || !scope_allows_rule(&c->access, rule_definition(r)))
+            continue;
+        rule_json(c, j, rules_find(c->api->o.rules, rule_definition(r)->name), false);
+    }
+    json_array_end(j);
+}
+
+void get_rules(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    rules_json(c, &j, false);
+    reply_json(c->r, 200, &out);
+}
+
+void get_rule(struct call *c)
+{
+    struct rule *r = rules_find(c->api->o.rules, c->arg[0]);
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    if (!r || !scope_allows_rule(&c->access, rule_definition(r))) {
+        reply_error(c->r, 404, "not_found", "there is no rule %s", c->arg[0]);
+        return;
+    }
+    rule_json(c, &j, r, true);
+    reply_json(c->r, 200, &out);
+}
+
+/* --- status ---------------------------------------------------------------------------------------- */
+
+static void rule_counts(const struct api *a, struct json *j)
+{
+    int64_t broken = 0, unmatched = 0;
+
+    for (size_t i = 0; i < rules_count(a->o.rules); i++) {
+        struct rule_stats s;
+
+        rule_stats(rules_at(a->o.rules, i), &s);
+        broken += s.broken;
+        unmatched += !s.broken && !s.matched;
+    }
+    json_key(j, "rules");
+    json_object(j);
+    json_kint(j, "count", (int64_t)rules_count(a->o.rules));
+    json_kint(j, "broken", broken);
+    json_kint(j, "unmatched", unmatched);
+    json_object_end(j);
+    json_key(j, "rejected");
+    if (a->o.rejected) {
+        a->o.rejected(j, a->o.arg);
+    } else {
+        json_array(j);
+        json_array_end(j);
+    }
+}
+
+static void alert_counts(const struct api *a, struct json *j)
+{
+    struct alert_stats s;
+
+    alert_stats(a->o.book, &s);
+    json_key(j, "alerts");
+    json_object(j);
+    json_kint(j, "remembered", s.alerts);
+    json_kint(j, "pending", s.pending);
+    json_kint(j, "firing", s.firing);
+    json_kint(j, "nodata", s.nodata);
+    json_object_end(j);
+}
+
+static void notify_counts(const struct api *a, struct json *j)
+{
+    struct notify_stats s;
+
+    notify_stats(a->o.notify, &s);
+    json_key(j, "incidents");
+    json_object(j);
+    json_kint(j, "open", (int64_t)s.incidents_open);
+    json_kint(j, "kept", (int64_t)s.incidents_kept);
+    json_kint(j, "held", (int64_t)s.held);
+    json_object_end(j);
+    json_key(j, "silences");
+    json_object(j);
+    json_kint(j, "active", (int64_t)s.silences_active);
+    json_kint(j, "pending", (int64_t)s.silences_pending);
+    json_kint(j, "expired", (int64_t)s.silences_expired);
+    json_object_end(j);
+    json_key(j, "deliveries");
+    json_object(j);
+    json_kint(j, "entries", (int64_t)s.entries);
+    json_kint(j, "due", (int64_t)s.due);
+    json_kint(j, "claimed", (int64_t)s.claimed);
+    json_kint(j, "retrying", (int64_t)s.retrying);
+    json_kint(j, "fallback", (int64_t)s.fallback);
+    json_kint(j, "dead", (int64_t)s.dead);
+    if (s.oldest_due_ms)
+        json_ktime(j, "oldestDue", s.oldest_due_ms);
+    json_kint(j, "delivered", (int64_t)s.delivered);
+    json_kint(j, "failed", (int64_t)s.failed);
+    json_kint(j, "unknown", (int64_t)s.unknown);
+    json_kint(j, "expired", (int64_t)s.expired);
+    json_kint(j, "missed", (int64_t)s.missed);
+    json_object_end(j);
+}
+
+static void lane_json(const struct lane_stats *s, void *arg)
+{
+    struct json *j = arg;
+
+    json_object(j);
+    json_kstr(j, "lane", s->lane);
+    lane_members_json(j, s);
+    json_object_end(j);
+}
+
+static void deliver_counts(const struct api *a, struct json *j)
+{
+    struct deliver_stats s;
+
+    deliver_stats(a->o.deliver, &s);
+    json_key(j, "deliver");
+    json_object(j);
+    json_kint(j, "sent", (int64_t)s.sent);
+    json_kint(j, "in_flight", s.in_flight);
+    json_kint(j, "template_errors", (int64_t)s.template_errors);
+    json_kint(j, "truncated", (int64_t)s.truncated);
+    json_kint(j, "last_ms", s.last_ms);
+    json_kint(j, "worst_ms", s.worst_ms);
+    json_object_end(j);
+    json_key(j, "lanes");
+    json_array(j);
+    deliver_lanes(a->o.deliver, lane_json, j);
+    json_array_end(j);
+}
+
+static void redis_json(const struct api *a, struct json *j)
+{
+    const struct db_health *h = db_health(a->o.db);
+
+    json_key(j, "redis");
+    json_object(j);
+    json_kbool(j, "up", db_is_up(a->o.db));
+    json_kstr(j, "why", db_why_down(a->o.db));
+    if (h && h->known) {
+        json_kstr(j, "version", h->version);
+        json_kbool(j, "evicting", h->evicting);
+        json_kbool(j, "appendonly", h->aof);
+        json_kbool(j, "always", h->aof_always);
+        json_kbool(j, "replica", h->is_replica);
+        json_kint(j, "max_memory", (int64_t)h->max_memory);
+        json_kint(j, "used_memory", (int64_t)h->used_memory);
+        json_kint(j, "clock_offset_ms", h->clock_offset_ms);
+    }
+    json_object_end(j);
+}
+
+static void journal_json(const struct api *a, struct json *j)
+{
+    struct journal_stats s;
+
+    journal_stats(a->o.journal, &s);
+    json_key(j, "journal");
+    json_object(j);
+    json_kbool(j, "ready", journal_is_ready(a->o.journal));
+    json_ktime(j, "applied", journal_applied_ms(a->o.journal));
+    json_kint(j, "blocks", (int64_t)s.blocks);
+    json_kint(j, "samples", (int64_t)s.samples);
+    json_kint(j, "events", (int64_t)s.events);
+    json_kint(j, "stored_blocks", (int64_t)s.stored_blocks);
+    json_kint(j, "stored_bytes", (int64_t)s.stored_bytes);
+    json_kint(j, "pending_blocks", (int64_t)s.pending_blocks);
+    json_kint(j, "pending_bytes", (int64_t)s.pending_bytes);
+    json_kint(j, "refused", (int64_t)s.refused);
+    if (s.oldest_ms)
+        json_ktime(j, "oldest", s.oldest_ms);
+    json_kint(j, "cuts", (int64_t)s.cuts);
+    json_kint(j, "cut_failures", (int64_t)s.cut_failures);
+    if (s.last_cut_ms)
+        json_ktime(j, "lastCut", s.last_cut_ms);
+    json_kint(j, "last_cut_took_ms", s.last_cut_took_ms);
+    json_object_end(j);
+}
+
+static void window_counts(const struct api *a, struct json *j)
+{
+    struct windows_stats w;
+    struct store_stats s;
+
+    windows_stats(a->o.windows, &w);
+    json_key(j, "windows");
+    json_object(j);
+    json_kint(j, "bytes", (int64_t)w.bytes);
+    json_kint(j, "leaves", w.leaves);
+    json_kint(j, "groups", w.groups);
+    json_kint(j, "samples", (int64_t)w.samples);
+    json_kint(j, "unused", (int64_t)w.samples_unused);
+    json_kint(j, "late", (int64_t)w.late);
+    json_kint(j, "duplicate", (int64_t)w.duplicate);
+    json_kint(j, "future", (int64_t)w.future);
+    json_kint(j, "refused_groups", (int64_t)w.refused_groups);
+    json_object_end(j);
+    store_stats(a->o.store, &s);
+    json_key(j, "store");
+    json_object(j);
+    json_kbool(j, "clean", store_is_clean(a->o.store));
+    json_kint(j, "commits", (int64_t)s.commits);
+    json_kint(j, "failures", (int64_t)s.failures);
+    json_kint(j, "waiting", (int64_t)s.waiting_fields);
+    json_kint(j, "dropped", (int64_t)s.dropped_entries);
+    json_object_end(j);
+}
+
+/* "ready" and "reasons", as the probe writes them. */
+static void readiness(const struct api *a, struct json *j)
+{
+    struct buf b = BUF_INIT;
+    struct json rj = json_into(&b);
+
+    a->o.ready(&rj, a->o.arg);
+    if (buf_ok(&b) && b.len > 2) {
+        buf_addc(j->out, ',');
+        buf_add(j->out, b.data + 1, b.len - 2);
+    }
+    buf_free(&b);
+}
+
+static void head_json(const struct call *c, struct json *j)
+{
+    const struct api *a = c->api;
+    int64_t now_ms = call_now_ms(c);
+
+    json_kstr(j, "version", TOCSIN_VERSION);
+    json_ktime(j, "now", now_ms);
+    json_ktime(j, "startedAt", a->started_ms);
+    json_kint(j, "uptime_ms", now_ms - a->started_ms);
+    readiness(a, j);
+    json_kstr(j, "phase", a->o.phase ? a->o.phase(a->o.arg) : a->open ? "live" : "starting");
+    json_kbool(j, "shadow", a->o.shadow);
+    if (c->config->server.external_url)
+        json_kstr(j, "external_url", c->config->server.external_url);
+    json_kstr(j, "config", c->config->path);
+    json_key(j, "warnings");
+    json_array(j);
+    for (size_t i = 0; i < c->config->n_warnings; i++)
+        json_str(j, c->config->warnings[i]);
+    json_array_end(j);
+}
+
+void status_json(const struct call *c, struct json *j)
+{
+    const struct api *a = c->api;
+
+    json_object(j);
+    head_json(c, j);
+    rule_counts(a, j);
+    alert_counts(a, j);
+    notify_counts(a, j);
+    deliver_counts(a, j);
+    redis_json(a, j);
+    journal_json(a, j);
+    window_counts(a, j);
+    json_object_end(j);
+}
+
+void get_status(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    status_json(c, &j);
+    reply_json(c->r, 200, &out);
+}
+
+/* --- reload ---------------------------------------------------------------------------------------- */
+
+void post_reload(struct call *c)
+{
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+    bool dry_run = call_flag(c, "dry_run");
+
+    c->api->o.reload(dry_run, &j, c->api->o.arg);
+    if (dry_run || !buf_ok(&out) || out.len <= 2)
+        reply_json(c->r, 200, &out);
+    else
+        reply_durable(c, 200, &out);
+}
+
+static void refused_files(const cJSON *answer, struct buf *text)
+{
+    const cJSON *f;
+
+    cJSON_ArrayForEach(f, cJSON_GetObjectItemCaseSensitive(answer, "files"))
+    {
+        const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(f, "error"));
+
+        if (error && *error)
+            buf_addf(text, "%s\n", error);
+    }
+}
+
+void post_plain_reload(struct call *c)
+{
+    struct buf out = BUF_INIT, text = BUF_INIT;
+    struct json j = json_into(&out);
+    cJSON *answer;
+    bool ok;
+
+    c->api->o.reload(false, &j, c->api->o.arg);
+    answer = cJSON_ParseWithLength(buf_str(&out), out.len);
+    ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"));
+    if (!ok) {
+        buf_adds(&text, "failed to reload:\n");
+        refused_files(answer, &text);
+    }
+    cJSON_Delete(answer);
+    buf_free(&out);
+    http_reply_buf(c->r, ok ? 200 : 500, "text/plain; charset=utf-8", &text);
+}
+
+/* --- who am I ----------------------------------------------------------------------------------------- */
+
+void get_whoami(struct call *c)
+{
+    static const struct {
+        enum config_role role;
+        const char *name;
+    } roles[] = {{ROLE_READ, "read"}, {ROLE_RESPOND, "respond"}, {ROLE_ADMIN, "admin"}};
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    json_object(&j);
+    json_kstr(&j, "name", c->access.tokens ? c->access.name : "local");
+    json_key(&j, "roles");
+    json_array(&j);
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (access_has(&c->access, roles[i].role))
+            json_str(&j, roles[i].name);
+    json_array_end(&j);
+    json_key(&j, "scope");
+    json_array(&j);
+    for (size_t i = 0; i < c->access.n_scope; i++) {
+        struct buf text = BUF_INIT;
+
+        matcher_am_text(c->access.scope[i], &text);
+        json_str(&j, buf_str(&text));
+        buf_free(&text);
+    }
+    json_array_end(&j);
+    json_kbool(&j, "tokens", c->access.tokens);
+    json_object_end(&j);
+    reply_json(c->r, 200, &out);
+}

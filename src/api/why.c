@@ -1,0 +1,252 @@
+#include "api/why.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "model/expr.h"
+
+#define STALE_MS  (5 * 60 * 1000) /* a leaf without a window: its newest sample is older */
+#define DEPTH_MAX 40
+
+/* --- comparisons ---------------------------------------------------------------------------------- */
+
+static const char *text_of(const cJSON *o, const char *key)
+{
+    const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
+
+    return s ? s : "";
+}
+
+/* "above 2% (clear 1%)" reads better as "> 2% (clear 1%)". */
+static void comparison(struct buf *b, const char *node)
+{
+    for (int i = CMP_ABOVE; i <= CMP_DIFFERS; i++) {
+        size_t n = strlen(expr_cmp_names[i]);
+
+        if (strncmp(node, expr_cmp_names[i], n) == 0 && node[n] == ' ') {
+            buf_adds(b, expr_cmp_signs[i]);
+            node += n;
+            break;
+        }
+    }
+    buf_adds(b, node);
+}
+
+static bool is_comparison(const cJSON *node)
+{
+    const cJSON *children = cJSON_GetObjectItemCaseSensitive(node, "children");
+    const cJSON *first = cJSON_IsArray(children) ? children->child : NULL;
+
+    return *text_of(node, "truth") && first && cJSON_GetObjectItemCaseSensitive(first, "value");
+}
+
+static void node_lines(struct json *j, const char *level, const cJSON *node, int depth)
+{
+    const cJSON *children = cJSON_GetObjectItemCaseSensitive(node, "children"), *child;
+    struct buf b = BUF_INIT;
+
+    if (depth > DEPTH_MAX)
+        return;
+    if (!is_comparison(node)) {
+        cJSON_ArrayForEach(child, children) node_lines(j, level, child, depth + 1);
+        return;
+    }
+    child = children->child;
+    buf_addf(&b, "%s: %s ", level, text_of(child, "node"));
+    buf_adds(&b, *text_of(child, "shown") ? text_of(child, "shown") : "(no data)");
+    buf_addc(&b, ' ');
+    comparison(&b, text_of(node, "node"));
+    buf_addf(&b, ": %s", text_of(node, "truth"));
+    json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
+static void input_line(struct json *j, const cJSON *input)
+{
+    const cJSON *tree = cJSON_GetObjectItemCaseSensitive(input, "tree");
+    struct buf b = BUF_INIT;
+
+    buf_addf(&b, "%s = %s", text_of(input, "input"),
+             *text_of(tree, "shown") ? text_of(tree, "shown") : "(no data)");
+    json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
+void why_lines(struct json *j, const char *levels, size_t len)
+{
+    cJSON *list = cJSON_ParseWithLength(levels, len), *v;
+
+    cJSON_ArrayForEach(v, list)
+    {
+        if (*text_of(v, "input"))
+            input_line(j, v);
+        else
+            node_lines(j, text_of(v, "level"), cJSON_GetObjectItemCaseSensitive(v, "tree"), 0);
+    }
+    cJSON_Delete(list);
+}
+
+/* --- timers ------------------------------------------------------------------------------------------ */
+
+static void add_duration(struct buf *b, const char *before, int64_t ms)
+{
+    buf_adds(b, before);
+    text_duration(b, ms);
+}
+
+/* How long the level's condition has held, with what was counted before a pause. */
+static int64_t held_ms(const struct alert_level *l, int64_t at_ms)
+{
+    return l->held_ms + (l->true_ms && at_ms > l->true_ms ? at_ms - l->true_ms : 0);
+}
+
+/* "true for 5s (lasting 5s)", "true for 20s (lasting 1m), fires in 40s",
+ * "false for 10s, clears in 20s (clear_after 30s)"; "" when there is nothing to tell. */
+static void timer_text(struct buf *b, const struct alert_policy *p, const struct alert *a, int i,
+                       int64_t at_ms)
+{
+    const struct alert_level *l = &a->state.level[i];
+    int64_t held = held_ms(l, at_ms), since = l->false_ms ? at_ms - l->false_ms : 0;
+
+    if (l->true_ms || (l->held_ms && !l->on)) {
+        add_duration(b, "true for ", held);
+        if (p->lasting_ms[i])
+            add_duration(b, " (lasting ", p->lasting_ms[i]);
+        buf_adds(b, p->lasting_ms[i] ? ")" : "");
+        if (!l->on && l->true_ms && p->lasting_ms[i] > held)
+            add_duration(b, ", fires in ", p->lasting_ms[i] - held);
+        if (!l->true_ms)
+            buf_adds(b, ", no data: the time stands still");
+    } else if (l->on && l->false_ms) {
+        add_duration(b, "false for ", since);
+        if (p->clear_after_ms > since)
+            add_duration(b, ", clears in ", p->clear_after_ms - since);
+        add_duration(b, " (clear_after ", p->clear_after_ms);
+        buf_addc(b, ')');
+    }
+}
+
+static void one_timer(struct json *j, const struct alert_policy *p, const struct alert *a, int i,
+                      int64_t at_ms)
+{
+    const struct alert_level *l = &a->state.level[i];
+    struct buf text = BUF_INIT;
+
+    timer_text(&text, p, a, i, at_ms);
+    if (text.len > 0) {
+        json_object(j);
+        json_kstr(j, "level", priority_name(p->priority[i]));
+        json_kstr(j, "truth", l->true_ms ? "true" : l->false_ms ? "false" : "unknown");
+        json_kbool(j, "on", l->on);
+        json_kint(j, "for_ms", l->false_ms ? at_ms - l->false_ms : held_ms(l, at_ms));
+        json_kint(j, "lasting_ms", p->lasting_ms[i]);
+        if (!l->on && l->true_ms)
+            json_ktime(j, "firesAt", at_ms + p->lasting_ms[i] - held_ms(l, at_ms));
+        if (l->on && l->false_ms)
+            json_ktime(j, "clearsAt", l->false_ms + p->clear_after_ms);
+        json_kstr(j, "text", buf_str(&text));
+        json_object_end(j);
+    }
+    buf_free(&text);
+}
+
+void why_timers(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms)
+{
+    struct alert_policy p;
+
+    alert_policy_of(d, &p);
+    json_array(j);
+    for (int i = 0; a && i < p.n_levels; i++)
+        one_timer(j, &p, a, i, at_ms);
+    json_array_end(j);
+}
+
+void why_timer_lines(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms)
+{
+    struct alert_policy p;
+
+    alert_policy_of(d, &p);
+    for (int i = 0; a && i < p.n_levels; i++) {
+        struct buf text = BUF_INIT;
+
+        timer_text(&text, &p, a, i, at_ms);
+        if (text.len > 0) {
+            struct buf line = BUF_INIT;
+
+            buf_addf(&line, "%s: %s", priority_name(p.priority[i]), buf_str(&text));
+            json_str(j, buf_str(&line));
+            buf_free(&line);
+        }
+        buf_free(&text);
+    }
+    if (a && a->suppressed)
+        json_str(j, "`unless` holds: messages are held back");
+}
+
+/* --- why not ------------------------------------------------------------------------------------------- */
+
+static void leaf_why(struct json *j, const struct rule_def *d, size_t i, const cJSON *leaf,
+                     int64_t at_ms)
+{
+    const char *newest = text_of(leaf, "newest");
+    const cJSON *groups = cJSON_GetObjectItemCaseSensitive(leaf, "groups");
+    int64_t newest_ms = 0, window_ms = i < d->n_leaves ? d->leaves[i]->leaf->window_ms : 0;
+    bool has = *newest && text_parse_time(newest, strlen(newest), &newest_ms) == 0;
+    struct buf b = BUF_INIT;
+
+    if (!has && !(cJSON_IsNumber(groups) && groups->valuedouble > 0))
+        buf_addf(&b, "no series for %s", text_of(leaf, "leaf"));
+    else if (has && at_ms - newest_ms > (window_ms ? window_ms : STALE_MS)) {
+        buf_addf(&b, "no data for %s: last sample ", text_of(leaf, "leaf"));
+        text_duration(&b, at_ms - newest_ms);
+        buf_adds(&b, " ago");
+    }
+    if (b.len > 0)
+        json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
+static void no_group(struct json *j, const struct label_list *want)
+{
+    struct buf b = BUF_INIT;
+
+    buf_adds(&b, "it has no group");
+    if (want->n > 0) {
+        buf_adds(&b, " with ");
+        labels_text(want->l, want->n, &b);
+    }
+    json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
+void why_not(struct api *a, struct json *j, struct rule *r, const struct label_list *want,
+             size_t n_groups)
+{
+    const struct rule_def *d = rule_definition(r);
+    struct buf leaves = BUF_INIT;
+    struct json lj = json_into(&leaves);
+    struct rule_stats s;
+    cJSON *list, *leaf;
+    size_t i = 0;
+
+    rule_stats(r, &s);
+    rule_explain_leaves(r, &lj);
+    list = cJSON_ParseWithLength(buf_str(&leaves), leaves.len);
+    json_key(j, "whyNot");
+    json_array(j);
+    if (s.broken) {
+        struct buf b = BUF_INIT;
+
+        buf_addf(&b, "the rule is broken and its alerts stand still: %s", s.error);
+        json_str(j, buf_str(&b));
+        buf_free(&b);
+    }
+    if (!s.matched)
+        json_str(j, "its selectors have never matched a series or event");
+    if (n_groups == 0)
+        no_group(j, want);
+    cJSON_ArrayForEach(leaf, list) leaf_why(j, d, i++, leaf, rules_now_ms(a->o.rules));
+    json_array_end(j);
+    cJSON_Delete(list);
+    buf_free(&leaves);
+}

@@ -1,0 +1,18 @@
+/* The words of an explanation: what is compared with what, how long it has held, and why nothing
+ * fires. */
+#ifndef API_WHY_H
+#define API_WHY_H
+
+#include "api/call.h"
+
+/* Lines of what rule_explain() wrote, one for each comparison: "P1: ratio 23.1% > 2%: true". */
+void why_lines(struct json *j, const char *levels, size_t len);
+/* [{"level","truth","for_ms","lasting_ms","firesAt","text"}]; `a` NULL: nothing is remembered. */
+void why_timers(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms);
+void why_timer_lines(struct json *j, const struct rule_def *d, const struct alert *a,
+                     int64_t at_ms);
+/* Member "whyNot"; `n_groups` match `want`. */
+void why_not(struct api *a, struct json *j, struct rule *r, const struct label_list *want,
+             size_t n_groups);
+
+#endif

@@ -1,0 +1,275 @@
+/* One incident: its alerts, why, where it went, what happened; acknowledge, release, silence. */
+#include <stdio.h>
+#include <string.h>
+
+#include "web/html.h"
+
+#define TREE_DEPTH_MAX 30
+
+/* --- the tree of a condition ------------------------------------------------------------------ */
+
+static void tree_node(struct buf *b, const cJSON *node, int depth)
+{
+    const cJSON *child, *children = data_get(node, "children");
+    const char *truth = data_text(node, "truth");
+
+    buf_adds(b, "<li><code>");
+    html_text(b, data_text(node, "node"));
+    buf_adds(b, "</code> ");
+    if (*truth) {
+        buf_addf(b, "<b class=\"%s\">", strcmp(truth, "true") == 0 ? "bad" : "soft");
+        html_text(b, truth);
+        buf_adds(b, "</b>");
+    } else if (cJSON_IsNumber(data_get(node, "value"))) {
+        buf_adds(b, "<b>");
+        html_text(b, data_text(node, "shown"));
+        buf_adds(b, "</b>");
+    } else {
+        buf_adds(b, "<span class=\"soft\">no data</span>");
+    }
+    if (cJSON_GetArraySize(children) > 0 && depth < TREE_DEPTH_MAX) {
+        buf_adds(b, "<ul>");
+        cJSON_ArrayForEach(child, children) tree_node(b, child, depth + 1);
+        buf_adds(b, "</ul>");
+    }
+    buf_adds(b, "</li>");
+}
+
+/* A list of {"level" or "input", "tree"}, as explain has it. */
+static void trees(struct buf *b, const cJSON *levels)
+{
+    const cJSON *v;
+
+    buf_adds(b, "<ul>");
+    cJSON_ArrayForEach(v, levels)
+    {
+        buf_adds(b, "<li><b>");
+        html_text(b, data_text(v, "level"));
+        html_text(b, data_text(v, "input"));
+        buf_adds(b, "</b><ul>");
+        tree_node(b, data_get(v, "tree"), 0);
+        buf_adds(b, "</ul></li>");
+    }
+    buf_adds(b, "</ul>");
+}
+
+/* --- alerts -------------------------------------------------------------------------------------- */
+
+static const cJSON *explained(const cJSON *data, const char *fingerprint)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, data_get(data, "alerts"))
+    {
+        if (strcmp(data_text(v, "fingerprint"), fingerprint) == 0)
+            return v;
+    }
+    return NULL;
+}
+
+static void annotations(struct buf *b, const cJSON *object)
+{
+    const cJSON *v;
+
+    cJSON_ArrayForEach(v, object)
+    {
+        const char *text = cJSON_GetStringValue(v);
+
+        if (!text || !*text || strcmp(v->string, "summary") == 0)
+            continue;
+        buf_adds(b, "<div><span class=\"soft\">");
+        html_text(b, v->string);
+        buf_adds(b, "</span> ");
+        html_link(b, text);
+        buf_adds(b, "</div>");
+    }
+}
+
+static void alert_why(struct buf *b, const cJSON *alert, const cJSON *now)
+{
+    const cJSON *line, *levels = data_get(now, "levels"), *why = data_get(alert, "why");
+
+    cJSON_ArrayForEach(line, data_get(now, "text"))
+    {
+        buf_adds(b, "<div>");
+        html_text(b, cJSON_GetStringValue(line));
+        buf_adds(b, "</div>");
+    }
+    if (cJSON_GetArraySize(levels) > 0) {
+        buf_adds(b, "<details><summary>Why: what its rule sees now</summary>");
+        trees(b, levels);
+        buf_adds(b, "</details>");
+    }
+    if (cJSON_GetArraySize(why) > 0) {
+        buf_adds(b, "<details><summary>Why: when it last changed</summary>");
+        if (cJSON_IsArray(why))
+            trees(b, why);
+        else
+            html_json(b, why);
+        buf_adds(b, "</details>");
+    }
+}
+
+static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *data,
+                        const cJSON *alert)
+{
+    const cJSON *labels = data_get(alert, "labels");
+    bool firing = strcmp(data_text(alert, "state"), "resolved") != 0;
+    const char *summary = data_text(data_get(alert, "annotations"), "summary");
+
+    buf_adds(b, "<article id=\"");
+    html_text(b, data_text(alert, "fingerprint"));
+    buf_adds(b, "\" class=\"");
+    html_text(b, firing ? data_text(alert, "priority") : "ended");
+    buf_adds(b, "\"><h3>");
+    html_text(b, firing ? data_text(alert, "priority") : "resolved");
+    buf_addc(b, ' ');
+    html_text(b, data_text(labels, "alertname"));
+    buf_adds(b, "</h3><div>");
+    html_text(b, summary);
+    buf_adds(b, "</div>");
+    html_labels(b, labels);
+    buf_adds(b, "<div>since ");
+    html_time(b, f, data_time(alert, "startsAt"));
+    if (!firing) {
+        buf_adds(b, " · ended ");
+        html_time(b, f, data_time(alert, "endsAt"));
+        buf_adds(b, " · ");
+        html_text(b, data_text(alert, "endReason"));
+    }
+    if (*data_text(alert, "heldBy")) {
+        buf_adds(b, " · held back by ");
+        html_text(b, data_text(alert, "heldBy"));
+    }
+    if (data_time(alert, "noDataSince")) {
+        buf_adds(b, " · no data since ");
+        html_time(b, f, data_time(alert, "noDataSince"));
+    }
+    buf_adds(b, "</div>");
+    annotations(b, data_get(alert, "annotations"));
+    alert_why(b, alert, explained(data, data_text(alert, "fingerprint")));
+    buf_adds(b, "</article>\n");
+}
+
+/* --- what a person can do ------------------------------------------------------------------------- */
+
+static void forms(struct buf *b, const struct web_frame *f, const cJSON *i)
+{
+    bool taken = cJSON_IsObject(data_get(i, "acknowledged"));
+    double number = data_num(i, "number");
+    char action[64];
+
+    if (!f->may_respond || !data_flag(i, "open"))
+        return;
+    snprintf(action, sizeof action, "/i/%.0f/ack", number);
+    form_begin(b, f, action);
+    form_who(b, f, "");
+    buf_adds(b, "<label>For <select name=\"for\"><option value=\"\">until resolved</option>"
+                "<option>30m</option><option>2h</option><option>8h</option></select></label>"
+                "<label>Note <input name=\"note\" maxlength=\"500\"></label>"
+                "<button>Acknowledge</button></form>");
+    if (taken) {
+        snprintf(action, sizeof action, "/i/%.0f/release", number);
+        form_begin(b, f, action);
+        form_who(b, f, "");
+        buf_adds(b, "<button>Release</button></form>");
+    }
+    snprintf(action, sizeof action, "/i/%.0f/silence", number);
+    form_begin(b, f, action);
+    buf_adds(b, "<label>For <select name=\"for\"><option>1h</option><option>4h</option>"
+                "<option>24h</option></select></label><button>Silence…</button>"
+                "<small>shows first what it would hold back</small></form>");
+}
+
+static void ack_line(struct buf *b, const struct web_frame *f, const cJSON *ack)
+{
+    if (!cJSON_IsObject(ack)) {
+        buf_adds(b, "<b>nobody has it</b>");
+        return;
+    }
+    html_text(b, data_text(ack, "by"));
+    buf_adds(b, " has it since ");
+    html_time(b, f, data_time(ack, "at"));
+    if (data_time(ack, "until")) {
+        buf_adds(b, " until ");
+        html_time(b, f, data_time(ack, "until"));
+    }
+    if (*data_text(ack, "note")) {
+        buf_adds(b, ": ");
+        html_text(b, data_text(ack, "note"));
+    }
+}
+
+static void head(struct buf *b, const struct web_frame *f, const cJSON *i)
+{
+    bool open = data_flag(i, "open");
+
+    buf_adds(b, "<h1>");
+    html_text(b, open ? data_text(i, "priority") : "Resolved");
+    buf_addf(b, " · #%.0f · ", data_num(i, "number"));
+    html_text(b, data_text(i, "summary"));
+    buf_adds(b, "</h1>");
+    html_labels(b, data_get(i, "groupLabels"));
+    buf_adds(b, "<p>");
+    html_count(b, data_num(i, "firing"), "alert fires", "alerts fire");
+    if (data_num(i, "held") > 0)
+        buf_addf(b, ", %.0f held back", data_num(i, "held"));
+    buf_adds(b, " · since ");
+    html_time(b, f, data_time(i, "openedAt"));
+    buf_adds(b, " · ");
+    if (open) {
+        ack_line(b, f, data_get(i, "acknowledged"));
+    } else {
+        buf_adds(b, "ended ");
+        html_time(b, f, data_time(i, "endedAt"));
+    }
+    buf_adds(b, "</p>");
+}
+
+static void history(struct buf *b, const struct web_frame *f, const cJSON *list)
+{
+    const cJSON *v;
+
+    buf_adds(b, "<h2>History</h2>");
+    if (!cJSON_IsArray(list)) {
+        buf_adds(b, "<p class=\"soft\">Redis is away: not known now.</p>");
+        return;
+    }
+    buf_adds(b, "<table><tr><th>When</th><th>Alert</th><th>What</th><th></th></tr>");
+    cJSON_ArrayForEach(v, list)
+    {
+        buf_adds(b, "<tr><td>");
+        html_time(b, f, data_time(v, "at"));
+        buf_adds(b, "</td><td>");
+        html_text(b, data_text(v, "rule"));
+        buf_addc(b, ' ');
+        html_labels(b, data_get(v, "labels"));
+        buf_adds(b, "</td><td>");
+        html_text(b, data_text(v, "change"));
+        buf_adds(b, ": ");
+        html_text(b, data_text(v, "from"));
+        buf_adds(b, " → ");
+        html_text(b, data_text(v, "to"));
+        buf_adds(b, "</td><td>");
+        html_text(b, data_text(v, "reason"));
+        buf_adds(b, "</td></tr>");
+    }
+    buf_adds(b, "</table>");
+}
+
+void web_incident(struct buf *out, const struct web_frame *f, const cJSON *data)
+{
+    const cJSON *i = data_get(data, "incident"), *v;
+    char title[48];
+
+    snprintf(title, sizeof title, "#%.0f", data_num(i, "number"));
+    page_begin(out, f, title, 0);
+    head(out, f, i);
+    forms(out, f, i);
+    buf_adds(out, "<h2>Alerts</h2>");
+    cJSON_ArrayForEach(v, data_get(i, "alerts")) alert_block(out, f, data, v);
+    buf_adds(out, "<h2>Where it went</h2>");
+    html_json(out, data_get(data, "notifications"));
+    history(out, f, data_get(data, "history"));
+    page_end(out);
+}
