@@ -85,7 +85,7 @@ void deliver_lanes(const struct deliver *d, void (*each)(const struct lane_stats
 struct deliver_stats {
     uint64_t sent, delivered, temporary, permanent, unknown, template_errors, truncated;
     unsigned in_flight;
-    int64_t worst_ms, last_ms; /* due -> delivered */
+    int64_t worst_ms, last_ms; /* from the claim to the answer */
 };
 void deliver_stats(const struct deliver *d, struct deliver_stats *out);
 

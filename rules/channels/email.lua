@@ -2,40 +2,52 @@
 -- follow links, so nothing acts on a GET).
 local function state(msg)
   local worst = msg.alerts[1]
-  if not msg.firing then return "RESOLVED " .. (worst and worst.text or msg.group) .. (worst and ", " .. worst.when or "") end
-  return msg.priority .. " FIRING " .. (worst and worst.text or msg.group) .. (worst and ", " .. worst.when or "")
+  local what = worst and worst.text .. ", " .. worst.when or msg.group
+  if msg.test then return "TEST " .. what end
+  return (msg.firing and msg.priority .. " FIRING " or "RESOLVED ") .. what
 end
 
 local function facts(msg)
-  local t = { pluralise(msg.n_alerts, "alert") .. "." }
-  if msg.firing then
+  local t = { pluralise(msg.firing and msg.n_firing or msg.n_alerts, "alert") .. "." }
+  if msg.firing and not msg.test then
     t[#t + 1] = msg.ack and msg.ack.who .. " has it." or "Nobody has acknowledged."
   end
-  if msg.reason_text ~= "" and not msg.first then t[#t + 1] = msg.reason_text .. "." end
-  if msg.fallback_for ~= "" then t[#t + 1] = "You get this because " .. msg.fallback_for .. " did not take it." end
+  if msg.n_held > 0 then t[#t + 1] = round(msg.n_held) .. " more firing, held back." end
   return join(t, " ")
 end
 
 local function row(a)
-  return a.priority .. " " .. a.name .. (a.where ~= "" and " " .. a.where or "") .. " · " .. a.text .. " · " .. a.when
+  local t = { a.priority .. " " .. a.name .. (a.where ~= "" and " " .. a.where or "") }
+  if a.detail ~= "" then t[#t + 1] = a.detail end
+  t[#t + 1] = a.when
+  if a.freed_by ~= "" then t[#t + 1] = "held back until now by " .. a.freed_by end
+  if a.nodata then t[#t + 1] = "its data has stopped" end
+  return t
+end
+
+local function events(msg)
+  local t, worst = {}, msg.alerts[1]
+  for _, e in ipairs(worst and worst.events or {}) do
+    t[#t + 1] = truncate(e.exception or e.message or "", 300) .. (e.trace_id and " (trace " .. e.trace_id .. ")" or "")
+  end
+  return t
 end
 
 local function links(msg)
-  local t = {}
+  local t, worst = {}, msg.alerts[1]
   if msg.incident_url ~= "" then t[#t + 1] = { "Acknowledge · Silence · Why", msg.incident_url } end
-  local worst = msg.alerts[1]
-  if worst and worst.annotations.runbook_url then t[#t + 1] = { "Runbook", worst.annotations.runbook_url } end
+  local runbook = worst and worst.annotations.runbook_url
+  if runbook and runbook:find("^https?://") then t[#t + 1] = { "Runbook", runbook } end
   return t
 end
 
 local function text(msg)
-  local t = { state(msg), facts(msg), "" }
-  for _, a in ipairs(msg.alerts) do t[#t + 1] = row(a) end
+  local t = { state(msg), facts(msg) }
+  for _, note in ipairs(msg.notes) do t[#t + 1] = note end
+  t[#t + 1] = ""
+  for _, a in ipairs(msg.alerts) do t[#t + 1] = join(row(a), " · ") end
   if msg.truncated > 0 then t[#t + 1] = "and " .. round(msg.truncated) .. " more" end
-  local worst = msg.alerts[1]
-  for _, e in ipairs(worst and worst.events or {}) do
-    t[#t + 1] = "  " .. truncate(e.exception or e.message or "", 300) .. (e.trace_id and " (trace " .. e.trace_id .. ")" or "")
-  end
+  for _, e in ipairs(events(msg)) do t[#t + 1] = "  " .. e end
   t[#t + 1] = ""
   for _, l in ipairs(links(msg)) do t[#t + 1] = l[1] .. ": " .. l[2] end
   t[#t + 1] = "You get this because: receiver " .. msg.receiver
@@ -45,18 +57,17 @@ end
 local function html(msg)
   local h = html_escape
   local t = { "<div style=\"font-family:sans-serif;font-size:15px\">",
-    "<p style=\"font-size:17px\"><b>" .. h(state(msg)) .. "</b></p><p>" .. h(facts(msg)) .. "</p>",
-    "<table cellpadding=\"4\" style=\"border-collapse:collapse\">" }
+    "<p style=\"font-size:17px\"><b>" .. h(state(msg)) .. "</b></p><p>" .. h(facts(msg)) .. "</p>" }
+  for _, note in ipairs(msg.notes) do t[#t + 1] = "<p><i>" .. h(note) .. "</i></p>" end
+  t[#t + 1] = "<table cellpadding=\"4\" style=\"border-collapse:collapse\">"
   for _, a in ipairs(msg.alerts) do
-    t[#t + 1] = "<tr><td><b>" .. h(a.priority) .. "</b></td><td>" .. h(a.name) .. " " .. h(a.where) .. "</td><td>"
-        .. h(a.text) .. "</td><td>" .. h(a.when) .. "</td></tr>"
+    local cells = {}
+    for i, cell in ipairs(row(a)) do cells[i] = "<td>" .. h(cell) .. "</td>" end
+    t[#t + 1] = "<tr>" .. join(cells, "") .. "</tr>"
   end
   t[#t + 1] = "</table>"
   if msg.truncated > 0 then t[#t + 1] = "<p>and " .. round(msg.truncated) .. " more</p>" end
-  local worst = msg.alerts[1]
-  for _, e in ipairs(worst and worst.events or {}) do
-    t[#t + 1] = "<pre>" .. h(truncate(e.exception or e.message or "", 300)) .. (e.trace_id and " (trace " .. h(e.trace_id) .. ")" or "") .. "</pre>"
-  end
+  for _, e in ipairs(events(msg)) do t[#t + 1] = "<pre>" .. h(e) .. "</pre>" end
   for _, l in ipairs(links(msg)) do
     t[#t + 1] = "<p><a href=\"" .. h(l[2]) .. "\">" .. h(l[1]) .. "</a></p>"
   end

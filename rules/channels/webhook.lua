@@ -1,4 +1,6 @@
 -- Alertmanager's webhook body, version 4, with Tocsin's own facts beside it under "tocsin".
+local reasons = { ["new alerts"] = "new alerts added", ["repeat"] = "repeat interval elapsed" } -- Alertmanager's words
+
 local function alert(a)
   return {
     status = a.status,
@@ -20,7 +22,7 @@ return function(msg)
     version = "4",
     receiver = msg.receiver_quoted,
     status = msg.status,
-    notification_reason = msg.reason,
+    notification_reason = reasons[msg.reason] or msg.reason,
     alerts = alerts,
     groupLabels = msg.groupLabels,
     commonLabels = msg.commonLabels,

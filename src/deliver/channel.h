@@ -15,31 +15,39 @@
 
 enum transport { TRANSPORT_HTTP, TRANSPORT_MAIL, TRANSPORT_INBOX };
 
+#define MESSAGE_HEADERS_MAX 48 /* 32 of the configuration and our own */
+
 /* A message ready to go. Strings in `headers` are owned. */
 struct message {
-    struct buf body;   /* HTTP body, whole mail, or the inbox's payload (JSON) */
-    struct buf text;   /* inbox: what a person reads */
-    char *headers[16]; /* HTTP; "Name: value", NULL-terminated */
+    struct buf body; /* HTTP body, whole mail, or the inbox's payload (JSON) */
+    struct buf text; /* inbox: what a person reads */
+    struct buf keep; /* JSON that the lane keeps for later messages of the incident; may be empty */
+    char *headers[MESSAGE_HEADERS_MAX + 1]; /* HTTP; "Name: value", NULL-terminated */
     size_t n_headers;
-    bool template_failed;
-    char error[256]; /* of the template */
+    bool template_failed; /* or gave nothing that this channel can send */
+    bool shortened;       /* alerts were left out to keep within the channel's size */
+    char error[256];      /* of the template */
 };
 
 struct channel {
     const char *name;
     enum transport transport;
     size_t max_bytes; /* longer messages are made again with fewer alerts */
-    /* Fills `m` from the template's result (NULL: it failed; plain text is to be sent). -1: no
-     * memory. */
+    /* Fills `m` from the template's result (NULL: it failed; plain text is to be sent, and is never
+     * longer than the channel takes). -1: no memory. */
     int (*compose)(const struct config_channel *c, const struct notice *x,
                    const struct template_value *result, struct message *m);
-    /* What an answer means. `retry` = -1: back off. */
+    /* What the template must return, as bits 1 << TEMPLATE_…; anything else is a failure. */
+    unsigned results;
+    /* What an answer means. */
     enum outcome_kind (*judge)(const struct outbound_result *r);
 };
 
 extern const struct channel *const channels[CHANNEL_TYPES]; /* by enum channel_type */
 
 void message_clear(struct message *m);
+/* Adds "name: value" unless a header of that name is there; line ends in the value become spaces.
+ * -1: no memory, or too many. */
 int message_header(struct message *m, const char *name, const char *value);
 /* Runs the template over the notice and composes; falls back to plain text; keeps within the
  * channel's size by leaving alerts out and counting them. -1: no memory. */

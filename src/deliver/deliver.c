@@ -38,6 +38,7 @@ struct lane {
     const struct config_channel *config; /* NULL: no longer configured */
     struct timer *rest;
     bool resting;
+    int64_t rest_ms;   /* length of the rest */
     unsigned failures; /* in a row */
     struct lane_stats stats;
     char last_error[256];
@@ -55,6 +56,7 @@ struct send {
     struct outbound_call *call;
     int64_t started_ms;
     struct test *test;
+    bool deferred;     /* transmit() has been ordered and has not run */
     struct send *next; /* of deliver.sends */
 };
 
@@ -204,14 +206,15 @@ static void note_lane(const char *name, const char *receiver, const char *channe
         return;
     l->channel_index = index;
     l->config = r && index < r->n_channels ? &r->channels[index] : NULL;
+    if (l->config) /* now, so that a mistake in it is told before a page needs it */
+        (void)load_template(d, l->config->template);
 }
 
 static void find_lanes(struct deliver *d)
 {
-    const char *key;
     struct lane *l;
 
-    for (size_t at = 0; (l = map_next(d->lanes, &at, &key, NULL));)
+    for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));)
         l->config = NULL;
     notify_lanes(d->o.notify, note_lane, d);
 }
@@ -228,7 +231,10 @@ static void send_free(struct send *s)
         *at = s->next;
     message_clear(&s->m);
     config_unref(s->held);
-    mem_free(s);
+    if (s->deferred)
+        s->d = NULL; /* transmit() frees it */
+    else
+        mem_free(s);
 }
 
 static void check_drained(struct deliver *d)
@@ -257,13 +263,14 @@ static void note_success(struct lane *l, const struct send *s)
 }
 
 /* How long the lane rests after a failure: half a second doubling up to a minute, a quarter more
- * or less so that many receivers behind one proxy do not come back together. */
+ * or less so that many receivers behind one proxy do not come back together. A provider that says
+ * when is believed, but "at once" would be a busy loop. */
 static int64_t rest_ms(const struct lane *l, int64_t retry_after_ms)
 {
     unsigned doublings = l->failures < 8 ? l->failures : 8;
     int64_t ms = REST_MIN_MS << doublings;
 
-    if (retry_after_ms >= 0)
+    if (retry_after_ms >= REST_MIN_MS)
         return retry_after_ms < RETRY_AFTER_MAX ? retry_after_ms : RETRY_AFTER_MAX;
     if (ms > REST_MAX_MS)
         ms = REST_MAX_MS;
@@ -281,10 +288,14 @@ static void note_failure(struct lane *l, const struct outcome *o, int64_t ms)
              "lane", l->name, "error", l->last_error, NULL);
     if (o->kind == OUTCOME_PERMANENT)
         return;
-    l->failures++;
     l->stats.retried++;
+    if (!l->resting) /* messages that were side by side failed of the same cause: one failure */
+        l->failures++;
+    if (!l->resting || ms > l->rest_ms) {
+        l->rest_ms = ms;
+        timer_in(l->rest, ms);
+    }
     l->resting = true;
-    timer_in(l->rest, ms);
 }
 
 static void count(struct deliver *d, enum outcome_kind kind)
@@ -314,6 +325,9 @@ static void finish(struct send *s, enum outcome_kind kind, const char *error,
     struct lane *l = s->lane;
     struct outcome o = {.kind = kind, .error = kind == OUTCOME_DELIVERED ? NULL : error};
 
+    if (s->m.keep.len > 0 && (kind == OUTCOME_DELIVERED || kind == OUTCOME_UNKNOWN))
+        o.data = buf_str(&s->m.keep);
+
     count(d, kind);
     d->stats.in_flight--;
     l->stats.in_flight--;
@@ -342,6 +356,14 @@ static void explain_answer(const struct outbound_result *r, char *out, size_t si
         snprintf(out, size, "%d %.*s", r->status, shown, r->body ? r->body : "");
 }
 
+static void end_test(struct test *t)
+{
+    if (--t->open > 0)
+        return;
+    t->done(t->arg);
+    mem_free(t);
+}
+
 static void finish_test(struct send *s, bool ok, int status, int64_t took_ms, const char *text)
 {
     struct deliver_answer a = {.receiver = s->x->receiver,
@@ -351,15 +373,14 @@ static void finish_test(struct send *s, bool ok, int status, int64_t took_ms, co
                                .status = status,
                                .took_ms = took_ms,
                                .text = text};
+    struct deliver *d = s->d;
     struct test *t = s->test;
 
     t->each(&a, t->arg);
     notify_notice_free(s->x);
     send_free(s);
-    if (--t->open > 0)
-        return;
-    t->done(t->arg);
-    mem_free(t);
+    end_test(t);
+    check_drained(d);
 }
 
 static void answered(const struct outbound_result *r, void *arg)
@@ -439,6 +460,11 @@ static void transmit(bool durable, void *arg)
     struct err e;
 
     (void)durable;
+    s->deferred = false;
+    if (!s->d) { /* delivery ended while it waited */
+        mem_free(s);
+        return;
+    }
     s->d->stats.sent++;
     if (s->d->o.shadow && !s->test) {
         finish(s, OUTCOME_DELIVERED, NULL, -1);
@@ -463,6 +489,7 @@ static int compose_send(struct send *s)
 
     if (!nt || message_make(s->channel, s->config, nt->t, nt->error, s->x, &s->m) < 0)
         return -1;
+    s->d->stats.truncated += s->m.shortened;
     if (s->m.template_failed) {
         s->d->stats.template_errors++;
         log_error("a channel template failed; plain text is sent", "channel", s->config->template,
@@ -504,6 +531,8 @@ static void pump(struct lane *l)
 
         if (!s) {
             give_back(d, x, "no memory");
+            l->resting = true;
+            timer_in(l->rest, REST_MIN_MS);
             return;
         }
         d->stats.in_flight++;
@@ -512,6 +541,7 @@ static void pump(struct lane *l)
             finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
             return;
         }
+        s->deferred = true;
         notify_after(d->o.notify, transmit, s);
     }
 }
@@ -566,10 +596,7 @@ int deliver_test(struct deliver *d, const char *receiver,
         else
             transmit(true, s);
     }
-    if (--t->open == 0) {
-        t->done(t->arg);
-        mem_free(t);
-    }
+    end_test(t);
     return 0;
 }
 
@@ -650,14 +677,16 @@ void deliver_free(struct deliver *d)
 
 void deliver_configure(struct deliver *d, const struct config *c)
 {
+    struct named_template *nt;
     const char *key;
+    size_t len;
     struct lane *l;
 
     d->config = c; /* messages in flight hold the old one */
-    map_free(d->templates, template_drop);
-    d->templates = map_new();
+    for (size_t at = 0; (nt = map_next(d->templates, &at, &key, &len));)
+        template_drop(map_remove(d->templates, key, len));
     find_lanes(d);
-    for (size_t at = 0; (l = map_next(d->lanes, &at, &key, NULL));) {
+    for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
         l->resting = false; /* the mistake may just have been mended */
         l->failures = 0;
         pump(l);

@@ -1,26 +1,48 @@
 /* Email: one thread an incident. The subject never changes (else some readers split the thread);
  * References name a first message that is made up from the incident, so that every later one
  * belongs to it whichever arrived. */
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/json.h"
+#include "base/text.h"
 #include "deliver/channel.h"
 #include "deliver/mime.h"
 #include "deliver/wording.h"
 
-#define MAIL_MAX (2u << 20)
+#define MAIL_MAX    (2u << 20)
+#define SUBJECT_MAX 400 /* bytes; what the lane keeps is at most 2 KiB of JSON */
 
-static void add_subject(const struct notice *x, struct buf *out)
+/* "[#412] checkout · payments". The team is common to the alerts of the first message and need not
+ * be to those of a later one, so the lane keeps the subject that went out first. */
+static void add_subject(const struct notice *x, struct message *m)
 {
     struct buf b = BUF_INIT;
     const char *team = notice_label(x->common_labels, x->n_common_labels, "team");
+    cJSON *kept = *x->data ? cJSON_Parse(x->data) : NULL;
+    const char *subject = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(kept, "subject"));
+    struct json j = json_into(&m->keep);
 
-    buf_addf(&b, "[#%llu] ", (unsigned long long)x->incident);
+    if (x->reason == REASON_TEST)
+        buf_adds(&b, "[test] ");
+    else
+        buf_addf(&b, "[#%llu] ", (unsigned long long)x->incident);
     wording_group(x, &b);
     if (*team && !*notice_label(x->group_labels, x->n_group_labels, "team"))
         buf_addf(&b, " · %s", team);
-    mime_header(out, "Subject", buf_str(&b));
+    if (b.len > SUBJECT_MAX)
+        b.data[text_utf8_cut(b.data, b.len, SUBJECT_MAX)] = '\0';
+    if (!subject) {
+        subject = buf_str(&b);
+        json_object(&j);
+        json_kstr(&j, "subject", subject);
+        json_object_end(&j);
+    }
+    mime_header(&m->body, "Subject", subject);
+    m->body.failed = m->body.failed || !buf_ok(&b) || !buf_ok(&m->keep);
+    cJSON_Delete(kept);
     buf_free(&b);
 }
 
@@ -60,29 +82,28 @@ static int compose(const struct config_channel *c, const struct notice *x,
 {
     const char *text = result ? template_text(result, "text") : NULL;
     const char *html = result ? template_text(result, "html") : NULL;
-    struct buf plain = BUF_INIT, to = BUF_INIT;
+    struct buf plain = BUF_INIT;
     char boundary[40];
 
+    if (result && result->kind == TEMPLATE_STRING)
+        text = result->str;
     if (!text) {
         wording_plain(x, m->template_failed ? m->error : NULL, &plain);
         text = buf_str(&plain);
-        html = NULL;
     }
-    for (size_t i = 0; i < c->n_to; i++)
-        buf_addf(&to, "%s%s", i ? ", " : "", c->to[i]);
     snprintf(boundary, sizeof boundary, "tocsin-%016llx",
              (unsigned long long)hash_fnv1a(FNV_START, x->key, strlen(x->key)));
-    mime_header(&m->body, "From", c->from);
-    mime_header(&m->body, "To", buf_str(&to));
-    add_subject(x, &m->body);
+    mime_addresses(&m->body, "From", &c->from, 1);
+    mime_addresses(&m->body, "To", c->to, c->n_to);
+    add_subject(x, m);
     mime_date(&m->body, x->at_ms);
     add_thread(c, x, &m->body);
     mime_header(&m->body, "Auto-Submitted", "auto-generated");
     mime_header(&m->body, "X-Tocsin-Key", x->key);
     buf_adds(&m->body, "MIME-Version: 1.0\r\n");
     mime_alternative(&m->body, boundary, text, html);
+    m->body.failed = m->body.failed || !buf_ok(&plain);
     buf_free(&plain);
-    buf_free(&to);
     return 0;
 }
 
@@ -102,6 +123,7 @@ const struct channel channel_email = {
     .name = "email",
     .transport = TRANSPORT_MAIL,
     .max_bytes = MAIL_MAX,
+    .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_STRING,
     .compose = compose,
     .judge = judge,
 };

@@ -12,6 +12,8 @@
 
 #define KEPT_MAX   1000
 #define STORED_MAX 10000
+/* Bounds the inbox as a whole: 32 MiB here, 320 MiB in Redis when every message is as long. */
+#define MESSAGE_MAX (32u << 10)
 
 struct entry {
     uint64_t n;
@@ -168,11 +170,13 @@ static int compose(const struct config_channel *c, const struct notice *x,
     const char *text = result ? template_text(result, "text") : NULL;
 
     (void)c;
+    if (result && result->kind == TEMPLATE_STRING)
+        text = result->str;
     if (text)
         buf_adds(&m->text, text);
     else
         wording_plain(x, m->template_failed ? m->error : NULL, &m->text);
-    if (result)
+    if (result && result->kind != TEMPLATE_STRING)
         template_json(result, &m->body);
     return 0;
 }
@@ -180,7 +184,8 @@ static int compose(const struct config_channel *c, const struct notice *x,
 const struct channel channel_inbox = {
     .name = "inbox",
     .transport = TRANSPORT_INBOX,
-    .max_bytes = 256u << 10,
+    .max_bytes = MESSAGE_MAX,
+    .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_LIST | 1u << TEMPLATE_STRING,
     .compose = compose,
     .judge = judge_http,
 };

@@ -5,15 +5,22 @@
 
 #include "base/text.h"
 
-#define WORD_BYTES  42 /* of UTF-8 in one encoded word: 56 characters of base64, below 75 in all */
-#define LINE_MAX_QP 73
+#define WORD_BYTES  42  /* of UTF-8 in one encoded word: 56 characters of base64, below 75 in all */
+#define LINE_MAX_QP 73  /* 72 and an escape are 75, and the = of a soft line end makes 76 */
+#define PLAIN_MAX   900 /* longer values are encoded in words, which can be folded anywhere */
 
-static int is_plain(const char *s)
+static int is_control(char c)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s >= 0x7f || (unsigned char)*s < 0x20)
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* What may stand in a header as it is. "=?" would be read as the start of an encoded word. */
+static int is_plain(const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if ((unsigned char)s[i] >= 0x80 || (s[i] == '=' && i + 1 < n && s[i + 1] == '?'))
             return 0;
-    return 1;
+    return n <= PLAIN_MAX;
 }
 
 static void base64(struct buf *out, const unsigned char *p, size_t n)
@@ -31,29 +38,72 @@ static void base64(struct buf *out, const unsigned char *p, size_t n)
     }
 }
 
+static void add_clean(struct buf *out, const char *s, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        buf_addc(out, is_control(s[i]) ? ' ' : s[i]);
+}
+
+/* "=?utf-8?B?…?=" as often as needed, folded. Bytes that are not UTF-8 go in as they are: whoever
+ * reads them shows a replacement character. */
+static void add_words(struct buf *out, const char *s, size_t n)
+{
+    char word[WORD_BYTES];
+
+    for (size_t i = 0; i < n;) {
+        size_t len = text_utf8_cut(s + i, n - i, WORD_BYTES);
+
+        if (len == 0)
+            len = n - i < WORD_BYTES ? n - i : WORD_BYTES;
+        for (size_t k = 0; k < len; k++)
+            word[k] = is_control(s[i + k]) ? ' ' : s[i + k];
+        buf_adds(out, i ? "\r\n =?utf-8?B?" : "=?utf-8?B?");
+        base64(out, (const unsigned char *)word, len);
+        buf_adds(out, "?=");
+        i += len;
+    }
+}
+
 void mime_header(struct buf *out, const char *name, const char *value)
 {
-    struct buf clean = BUF_INIT;
+    size_t n = strlen(value);
 
-    for (const char *p = value; *p; p++)
-        buf_addc(&clean, *p == '\r' || *p == '\n' || *p == '\t' ? ' ' : *p);
-    buf_addf(out, "%s:", name);
-    if (is_plain(buf_str(&clean))) {
-        buf_addf(out, " %s\r\n", buf_str(&clean));
-    } else {
-        for (size_t i = 0; i < clean.len;) {
-            size_t n = text_utf8_cut(clean.data + i, clean.len - i, WORD_BYTES);
+    buf_addf(out, "%s: ", name);
+    if (is_plain(value, n))
+        add_clean(out, value, n);
+    else
+        add_words(out, value, n);
+    buf_adds(out, "\r\n");
+}
 
-            if (n == 0)
-                n = 1;
-            buf_adds(out, i ? "\r\n =?utf-8?B?" : " =?utf-8?B?");
-            base64(out, (const unsigned char *)clean.data + i, n);
-            buf_adds(out, "?=");
-            i += n;
-        }
-        buf_adds(out, "\r\n");
+static void add_address(struct buf *out, const char *s)
+{
+    const char *open = strrchr(s, '<');
+    size_t name = open ? (size_t)(open - s) : 0;
+
+    while (name > 0 && s[name - 1] == ' ')
+        name--;
+    if (name == 0 || is_plain(s, name)) {
+        add_clean(out, s, strlen(s));
+        return;
     }
-    buf_free(&clean);
+    if (name > 1 && s[0] == '"' && s[name - 1] == '"')
+        add_words(out, s + 1, name - 2);
+    else
+        add_words(out, s, name);
+    buf_addc(out, ' ');
+    add_clean(out, open, strlen(open));
+}
+
+void mime_addresses(struct buf *out, const char *name, const char *const *list, size_t n)
+{
+    buf_addf(out, "%s: ", name);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0)
+            buf_adds(out, ",\r\n ");
+        add_address(out, list[i]);
+    }
+    buf_adds(out, "\r\n");
 }
 
 void mime_date(struct buf *out, int64_t at_ms)
@@ -75,9 +125,10 @@ void mime_quoted_printable(struct buf *out, const char *s, size_t n)
 
     for (size_t i = 0; i < n; i++) {
         unsigned char c = (unsigned char)s[i];
-        int end_of_line = i + 1 == n || s[i + 1] == '\n';
+        int line_end = i + 1 == n || s[i + 1] == '\n' || s[i + 1] == '\r';
 
-        if (c == '\n') {
+        if (c == '\n' || (c == '\r' && i + 1 < n && s[i + 1] == '\n')) {
+            i += c == '\r';
             buf_adds(out, "\r\n");
             line = 0;
             continue;
@@ -86,9 +137,9 @@ void mime_quoted_printable(struct buf *out, const char *s, size_t n)
             buf_adds(out, "=\r\n");
             line = 0;
         }
-        /* a space at the end of a line would be lost, a point at its start is SMTP's */
-        if (c < 0x20 || c >= 0x7f || c == '=' || (c == ' ' && end_of_line) ||
-            (c == '.' && line == 0)) {
+        /* a space at the end of a line would be lost */
+        if (c < 0x20 || c >= 0x7f || c == '=' || (c == ' ' && line_end) ||
+            ((c == '.' || c == '-') && line == 0)) {
             buf_addf(out, "=%02X", c);
             line += 3;
         } else {

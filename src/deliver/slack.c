@@ -1,11 +1,14 @@
 /* Slack, incoming webhook: first message, worse, resolved. It cannot edit what it has posted. */
+#include <cjson/cJSON.h>
 #include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "deliver/channel.h"
 #include "deliver/wording.h"
 
-#define BODY_MAX 35000 /* Slack cuts a text at 40,000 characters; blocks have smaller bounds */
+#define BODY_MAX  35000 /* Slack cuts a text at 40,000 characters; blocks have smaller bounds */
+#define PLAIN_MAX 6000  /* escaped it is at most five times as long */
 
 /* &, < and > are the only characters with a meaning in Slack's text (its formatting rules). */
 static void slack_escape(const char *s, struct buf *out)
@@ -22,48 +25,74 @@ static void slack_escape(const char *s, struct buf *out)
     }
 }
 
-static void plain_body(const struct config_channel *c, const struct notice *x, const char *error,
-                       struct buf *out)
+static void text_body(const char *text, size_t n, struct buf *out)
 {
     struct json j = json_into(out);
+
+    json_object(&j);
+    json_key(&j, "text");
+    json_str_n(&j, text, n);
+    json_object_end(&j);
+}
+
+static void plain_body(const struct notice *x, const char *error, struct buf *out)
+{
     struct buf text = BUF_INIT, safe = BUF_INIT;
 
     wording_plain(x, error, &text);
+    if (text.len > PLAIN_MAX)
+        text.data[text_utf8_cut(text.data, text.len, PLAIN_MAX)] = '\0';
     slack_escape(buf_str(&text), &safe);
-    json_object(&j);
-    json_kstr(&j, "text", buf_str(&safe));
-    if (c->slack_channel)
-        json_kstr(&j, "channel", c->slack_channel);
-    json_object_end(&j);
+    text_body(buf_str(&safe), safe.len, out);
     buf_free(&text);
     buf_free(&safe);
+}
+
+/* The channel that was configured, unless the template says another: one member more. */
+static void add_channel(const struct template_value *result, const char *channel, struct buf *body)
+{
+    if (body->len < 2 || body->data[body->len - 1] != '}' || template_get(result, "channel"))
+        return;
+    body->len--;
+    buf_adds(body, body->len > 1 ? ",\"channel\":" : "\"channel\":");
+    json_quote(body, channel, strlen(channel));
+    buf_addc(body, '}');
 }
 
 static int compose(const struct config_channel *c, const struct notice *x,
                    const struct template_value *result, struct message *m)
 {
-    if (result && result->kind == TEMPLATE_OBJECT) {
+    if (!result)
+        plain_body(x, m->error, &m->body);
+    else if (result->kind == TEMPLATE_STRING)
+        text_body(result->str, result->len, &m->body);
+    else
         template_json(result, &m->body);
-        if (c->slack_channel && m->body.len > 2) {
-            m->body.len--; /* the closing brace: one member more */
-            buf_adds(&m->body, ",\"channel\":");
-            json_quote(&m->body, c->slack_channel, strlen(c->slack_channel));
-            buf_addc(&m->body, '}');
-        }
-    } else {
-        plain_body(c, x, m->error, &m->body);
-    }
+    if (c->slack_channel)
+        add_channel(result, c->slack_channel, &m->body);
     return message_header(m, "Content-Type", "application/json");
 }
 
-/* Slack answers 200 with "ok"; 200 with anything else is a refusal in disguise. */
+/* Slack answers 200 with "ok"; {"ok":false} with 200 is a refusal in disguise. */
 static enum outcome_kind judge(const struct outbound_result *r)
 {
+    static const char *const passing[] = {"ratelimited", "rate_limited",        "internal_error",
+                                          "fatal_error", "service_unavailable", "request_timeout"};
     enum outcome_kind kind = judge_http(r);
+    const char *error;
+    cJSON *answer;
 
-    if (kind == OUTCOME_DELIVERED && r->len >= 2 && r->body[0] == '{' &&
-        memmem(r->body, r->len, "\"ok\":false", 10))
-        return OUTCOME_PERMANENT;
+    if (kind != OUTCOME_DELIVERED || r->len == 0 || r->body[0] != '{')
+        return kind;
+    answer = cJSON_ParseWithLength(r->body, r->len);
+    if (cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(answer, "ok"))) {
+        kind = OUTCOME_PERMANENT;
+        error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(answer, "error"));
+        for (size_t i = 0; error && i < sizeof passing / sizeof *passing; i++)
+            if (strcmp(error, passing[i]) == 0)
+                kind = OUTCOME_TEMPORARY;
+    }
+    cJSON_Delete(answer);
     return kind;
 }
 
@@ -71,6 +100,7 @@ const struct channel channel_slack = {
     .name = "slack",
     .transport = TRANSPORT_HTTP,
     .max_bytes = BODY_MAX,
+    .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_STRING,
     .compose = compose,
     .judge = judge,
 };

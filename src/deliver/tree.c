@@ -123,24 +123,10 @@ static void add_alert(struct template_tree *t, struct template_value *list, cons
     template_string(t, o, "freed_by", a->freed_by);
     template_bool(t, o, "nodata", a->nodata_ms != 0);
     add_alert_words(t, o, "text", x, a, wording_alert);
+    add_alert_words(t, o, "detail", x, a, wording_detail);
     add_alert_words(t, o, "where", x, a, wording_where);
     add_alert_words(t, o, "when", x, a, wording_when);
     add_events(t, o, a);
-}
-
-/* The receiver's name as Alertmanager sends it: as a regular expression that matches itself. */
-static void add_receiver(struct template_tree *t, struct template_value *root, const char *name)
-{
-    struct buf quoted = BUF_INIT;
-
-    for (const char *p = name; *p; p++) {
-        if (strchr("\\.+*?()|[]{}^$", *p))
-            buf_addc(&quoted, '\\');
-        buf_addc(&quoted, *p);
-    }
-    template_string(t, root, "receiver", name);
-    template_string_n(t, root, "receiver_quoted", buf_str(&quoted), quoted.len);
-    buf_free(&quoted);
 }
 
 static void plain(const struct notice *x, struct buf *out)
@@ -148,12 +134,26 @@ static void plain(const struct notice *x, struct buf *out)
     wording_plain(x, NULL, out);
 }
 
+static void add_notes(struct template_tree *t, struct template_value *root, const struct notice *x)
+{
+    struct template_value *list = template_list(t, root, "notes");
+    struct buf b = BUF_INIT;
+    char *rest = NULL, *line;
+
+    wording_notes(x, &b);
+    for (line = b.data ? strtok_r(b.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest))
+        template_string(t, list, NULL, line);
+    buf_free(&b);
+}
+
 static void add_facts(struct template_tree *t, struct template_value *root, const struct notice *x)
 {
     struct template_value *ack;
 
     template_string(t, root, "lane", x->lane);
-    add_receiver(t, root, x->receiver);
+    template_string(t, root, "receiver", x->receiver);
+    add_words(t, root, "receiver_quoted", x, wording_receiver);
     template_string(t, root, "channel", x->channel);
     template_number(t, root, "incident", (double)x->incident);
     template_number(t, root, "seq", (double)x->seq);
@@ -170,6 +170,7 @@ static void add_facts(struct template_tree *t, struct template_value *root, cons
     template_number(t, root, "n_firing", (double)x->n_firing);
     template_number(t, root, "n_silenced", (double)x->n_silenced);
     template_number(t, root, "n_suppressed", (double)x->n_suppressed);
+    template_number(t, root, "n_held", (double)(x->n_silenced + x->n_suppressed));
     template_string(t, root, "groupKey", x->group_key);
     template_string(t, root, "externalURL", x->external_url);
     template_string(t, root, "incident_url", x->incident_url);
@@ -205,6 +206,7 @@ struct template_tree *notice_tree(const struct notice *x, size_t max_alerts)
     add_words(t, root, "title", x, wording_title);
     add_words(t, root, "group", x, wording_group);
     add_words(t, root, "plain", x, plain);
+    add_notes(t, root, x);
     template_number(t, root, "truncated", (double)(x->truncated + x->n_alerts - shown));
     template_number(t, root, "n_alerts", (double)(x->n_alerts + x->truncated));
     add_labels(t, root, "groupLabels", x->group_labels, x->n_group_labels);

@@ -8,7 +8,8 @@
 #include "deliver/channel.h"
 #include "deliver/wording.h"
 
-#define BODY_MAX (4u << 20)
+#define BODY_MAX     (4u << 20)
+#define PLAIN_ALERTS 1000
 
 /* X-Tocsin-Signature: sha256=HEX of HMAC-SHA256(key, body). */
 static int add_signature(struct message *m, const struct secret *key)
@@ -25,23 +26,84 @@ static int add_signature(struct message *m, const struct secret *key)
     return message_header(m, "X-Tocsin-Signature", text);
 }
 
-static void plain_body(const struct notice *x, const char *error, struct buf *out)
+static void add_labels(struct json *j, const char *key, const struct label *l, size_t n)
+{
+    json_key(j, key);
+    json_object(j);
+    for (size_t i = 0; i < n; i++) {
+        json_key_n(j, l[i].name, l[i].name_len);
+        json_str_n(j, l[i].value, l[i].value_len);
+    }
+    json_object_end(j);
+}
+
+static void add_pairs(struct json *j, const char *key, const struct rule_pair *p, size_t n)
+{
+    json_key(j, key);
+    json_object(j);
+    for (size_t i = 0; i < n; i++)
+        if (*p[i].value)
+            json_kstr(j, p[i].name, p[i].value);
+    json_object_end(j);
+}
+
+static void add_time(struct json *j, const char *key, int64_t at_ms)
+{
+    if (at_ms)
+        json_ktime(j, key, at_ms);
+    else
+        json_kstr(j, key, "0001-01-01T00:00:00Z");
+}
+
+static void add_alert(struct json *j, const struct notice_alert *a)
+{
+    char fingerprint[17];
+
+    snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)a->fingerprint);
+    json_object(j);
+    json_kstr(j, "status", a->firing ? "firing" : "resolved");
+    add_labels(j, "labels", a->labels, a->n_labels);
+    add_pairs(j, "annotations", a->annotations, a->n_annotations);
+    add_time(j, "startsAt", a->starts_ms);
+    add_time(j, "endsAt", a->ends_ms);
+    json_kstr(j, "generatorURL", a->generator_url);
+    json_kstr(j, "fingerprint", fingerprint);
+    json_object_end(j);
+}
+
+/* The same body without a template: who reads it acts on `alerts`, so a template that is broken
+ * must not empty them. What went wrong stands in `text`. */
+static void plain_body(const struct config_channel *c, const struct notice *x, const char *error,
+                       struct buf *out)
 {
     struct json j = json_into(out);
-    struct buf text = BUF_INIT;
+    struct buf text = BUF_INIT, receiver = BUF_INIT;
+    size_t shown = c->max_alerts && c->max_alerts < x->n_alerts ? c->max_alerts : x->n_alerts;
 
+    shown = shown < PLAIN_ALERTS ? shown : PLAIN_ALERTS;
     wording_plain(x, error, &text);
+    wording_receiver(x, &receiver);
     json_object(&j);
-    json_kstr(&j, "version", "4");
-    json_kstr(&j, "receiver", x->receiver);
+    json_kstr(&j, "receiver", buf_str(&receiver));
     json_kstr(&j, "status", x->firing ? "firing" : "resolved");
-    json_kstr(&j, "groupKey", x->group_key);
-    json_kstr(&j, "text", buf_str(&text));
     json_key(&j, "alerts");
     json_array(&j);
+    for (size_t i = 0; i < shown; i++)
+        add_alert(&j, &x->alerts[i]);
     json_array_end(&j);
+    json_kstr(&j, "notification_reason", notice_reason_names[x->reason]);
+    add_labels(&j, "groupLabels", x->group_labels, x->n_group_labels);
+    add_labels(&j, "commonLabels", x->common_labels, x->n_common_labels);
+    add_pairs(&j, "commonAnnotations", x->common_annotations, x->n_common_annotations);
+    json_kstr(&j, "externalURL", x->external_url);
+    json_kstr(&j, "version", "4");
+    json_kstr(&j, "groupKey", x->group_key);
+    json_kint(&j, "truncatedAlerts", (int64_t)(x->truncated + x->n_alerts - shown));
+    json_kstr(&j, "text", buf_str(&text));
     json_object_end(&j);
+    out->failed = out->failed || !buf_ok(&text) || !buf_ok(&receiver);
     buf_free(&text);
+    buf_free(&receiver);
 }
 
 static int compose(const struct config_channel *c, const struct notice *x,
@@ -49,21 +111,21 @@ static int compose(const struct config_channel *c, const struct notice *x,
 {
     char seq[24];
 
-    if (result && (result->kind == TEMPLATE_OBJECT || result->kind == TEMPLATE_LIST))
-        template_json(result, &m->body);
-    else if (result && result->kind == TEMPLATE_STRING)
+    if (!result)
+        plain_body(c, x, m->error, &m->body);
+    else if (result->kind == TEMPLATE_STRING)
         buf_add(&m->body, result->str, result->len);
     else
-        plain_body(x, m->error, &m->body);
+        template_json(result, &m->body);
     snprintf(seq, sizeof seq, "%llu", (unsigned long long)x->seq);
+    for (size_t i = 0; i < c->n_headers; i++) /* first: they replace ours */
+        if (message_header(m, c->headers[i].name, secret_text(c->headers[i].value)) < 0)
+            return -1;
     if (message_header(m, "Content-Type", "application/json") < 0 ||
         message_header(m, "User-Agent", "Alertmanager/0.27.0 Tocsin/" TOCSIN_VERSION) < 0 ||
         message_header(m, "Idempotency-Key", x->key) < 0 ||
         message_header(m, "X-Tocsin-Sequence", seq) < 0)
         return -1;
-    for (size_t i = 0; i < c->n_headers; i++)
-        if (message_header(m, c->headers[i].name, secret_text(c->headers[i].value)) < 0)
-            return -1;
     return c->sign ? add_signature(m, c->sign) : 0;
 }
 
@@ -71,6 +133,7 @@ const struct channel channel_webhook = {
     .name = "webhook",
     .transport = TRANSPORT_HTTP,
     .max_bytes = BODY_MAX,
+    .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_LIST | 1u << TEMPLATE_STRING,
     .compose = compose,
     .judge = judge_http,
 };

@@ -5,7 +5,8 @@
 #include "base/text.h"
 #include "model/expr.h"
 
-#define LINES_MAX 50 /* alerts listed in plain text; the rest is counted */
+#define LINES_MAX   50  /* alerts listed in plain text; the rest is counted */
+#define SUMMARY_MAX 300 /* bytes of an annotation that stand in a line */
 
 const char *notice_label(const struct label *l, size_t n, const char *name)
 {
@@ -23,21 +24,32 @@ const char *notice_annotation(const struct notice_alert *a, const char *name)
     return "";
 }
 
+/* On one line and with a bound: annotations come from rules and from other programs. */
+static void add_line(struct buf *out, const char *s)
+{
+    size_t len = strlen(s), n = text_utf8_cut(s, len, SUMMARY_MAX);
+
+    for (size_t i = 0; i < n; i++)
+        buf_addc(out, (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? ' ' : s[i]);
+    if (n < len)
+        buf_adds(out, "…");
+}
+
 static void add_name(struct buf *out, const struct notice_alert *a)
 {
-    buf_adds(out, notice_label(a->labels, a->n_labels, "alertname"));
+    add_line(out, notice_label(a->labels, a->n_labels, "alertname"));
 }
 
 void wording_group(const struct notice *x, struct buf *out)
 {
     size_t before = out->len;
 
-    for (size_t i = 0; i < x->n_group_labels; i++) {
+    for (size_t i = 0; i < x->n_group_labels && out->len - before < SUMMARY_MAX; i++) {
         if (x->group_labels[i].value_len == 0)
             continue;
         if (out->len > before)
             buf_adds(out, " · ");
-        buf_add(out, x->group_labels[i].value, x->group_labels[i].value_len);
+        add_line(out, x->group_labels[i].value);
     }
     if (out->len == before && x->n_alerts > 0)
         add_name(out, &x->alerts[0]);
@@ -51,30 +63,38 @@ void wording_value(const struct notice_alert *a, double v, struct buf *out)
         expr_number(out, v, a->unit);
 }
 
-void wording_alert(const struct notice *x, const struct notice_alert *a, struct buf *out)
+void wording_detail(const struct notice *x, const struct notice_alert *a, struct buf *out)
 {
     const char *summary = notice_annotation(a, "summary");
     struct buf group = BUF_INIT;
+    bool limit = a->firing && a->has_threshold && !strstr(summary, "limit");
 
     wording_group(x, &group);
     if (group.len && strncmp(summary, buf_str(&group), group.len) == 0 &&
         strncmp(summary + group.len, ": ", 2) == 0)
         summary += group.len + 2;
     buf_free(&group);
-    if (*summary) {
-        buf_adds(out, summary);
-    } else {
+    if (*summary)
+        add_line(out, summary);
+    else if (a->has_value)
+        wording_value(a, a->value, out);
+    else
+        return;
+    if (!limit)
+        return;
+    buf_adds(out, " (limit ");
+    wording_value(a, a->threshold, out);
+    buf_addc(out, ')');
+}
+
+void wording_alert(const struct notice *x, const struct notice_alert *a, struct buf *out)
+{
+    if (!*notice_annotation(a, "summary")) {
         add_name(out, a);
-        if (a->has_value) {
+        if (a->has_value)
             buf_addc(out, ' ');
-            wording_value(a, a->value, out);
-        }
     }
-    if (a->firing && a->has_threshold && !strstr(summary, "limit")) {
-        buf_adds(out, " (limit ");
-        wording_value(a, a->threshold, out);
-        buf_addc(out, ')');
-    }
+    wording_detail(x, a, out);
 }
 
 void wording_where(const struct notice *x, const struct notice_alert *a, struct buf *out)
@@ -82,7 +102,7 @@ void wording_where(const struct notice *x, const struct notice_alert *a, struct 
     static const char *const told[] = {"alertname", "severity", "team", "priority"};
     size_t before = out->len;
 
-    for (size_t i = 0; i < a->n_labels; i++) {
+    for (size_t i = 0; i < a->n_labels && out->len - before < SUMMARY_MAX; i++) {
         const struct label *l = &a->labels[i];
         bool known = *notice_label(x->group_labels, x->n_group_labels, l->name) != 0;
 
@@ -92,7 +112,7 @@ void wording_where(const struct notice *x, const struct notice_alert *a, struct 
             continue;
         if (out->len > before)
             buf_addc(out, ' ');
-        buf_adds(out, l->value);
+        add_line(out, l->value);
     }
 }
 
@@ -102,8 +122,11 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
 
     if (a->firing) {
         text_clock(at, a->starts_ms);
-        buf_addf(out, "since %.5s, ", at);
-        text_duration(out, x->at_ms > a->starts_ms ? x->at_ms - a->starts_ms : 0);
+        buf_addf(out, "since %.5s", at);
+        if (x->at_ms - a->starts_ms >= 60000) {
+            buf_adds(out, ", ");
+            text_duration(out, x->at_ms - a->starts_ms);
+        }
         return;
     }
     if (a->missed) {
@@ -128,6 +151,7 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
 void wording_title(const struct notice *x, struct buf *out)
 {
     const struct notice_alert *worst = x->n_alerts ? &x->alerts[0] : NULL;
+    size_t n = x->firing ? x->n_firing : x->n_alerts + x->truncated;
     char at[TEXT_TIME_LEN];
 
     if (x->reason == REASON_TEST)
@@ -140,21 +164,30 @@ void wording_title(const struct notice *x, struct buf *out)
         buf_adds(out, ": ");
         wording_alert(x, worst, out);
     }
-    if (x->n_alerts + x->truncated > 1)
-        buf_addf(out, " · %zu alerts", x->n_alerts + x->truncated);
+    if (n > 1)
+        buf_addf(out, " · %zu alerts", n);
     text_clock(at, x->firing || !x->ended_ms ? x->since_ms : x->ended_ms);
-    buf_addf(out, " · %.5s · #%llu", at, (unsigned long long)x->incident);
+    buf_addf(out, " · %.5s", at);
+    if (x->incident)
+        buf_addf(out, " · #%llu", (unsigned long long)x->incident);
 }
 
 static void add_alert_line(const struct notice *x, const struct notice_alert *a, struct buf *out)
 {
-    buf_addf(out, "%s %s ", a->firing ? "-" : "-", priority_name(a->priority));
+    size_t before;
+
+    buf_addf(out, "- %s ", priority_name(a->priority));
     add_name(out, a);
     buf_addc(out, ' ');
+    before = out->len;
     wording_where(x, a, out);
-    buf_adds(out, ": ");
-    wording_alert(x, a, out);
-    buf_adds(out, " · ");
+    if (out->len > before)
+        buf_addc(out, ' ');
+    before = out->len;
+    buf_adds(out, "· ");
+    wording_detail(x, a, out);
+    if (out->len > before + strlen("· "))
+        buf_adds(out, " · ");
     wording_when(x, a, out);
     if (*a->freed_by)
         buf_addf(out, " · was held back until now by %s", a->freed_by);
@@ -163,16 +196,23 @@ static void add_alert_line(const struct notice *x, const struct notice_alert *a,
     buf_addc(out, '\n');
 }
 
+void wording_notes(const struct notice *x, struct buf *out)
+{
+    if (*x->reason_text && (x->reason != REASON_FIRST || x->late_ms > 0))
+        buf_addf(out, "%s\n", x->reason_text); /* it names the fallback as well */
+    else if (*x->fallback_for)
+        buf_addf(out, "You get this because %s did not take it.\n", x->fallback_for);
+    if (x->degraded)
+        buf_adds(out, "Redis is away: this message may come twice.\n");
+}
+
 void wording_plain(const struct notice *x, const char *broken, struct buf *out)
 {
     size_t shown = x->n_alerts < LINES_MAX ? x->n_alerts : LINES_MAX;
 
     wording_title(x, out);
     buf_addc(out, '\n');
-    if (*x->reason_text && x->reason != REASON_FIRST)
-        buf_addf(out, "%s\n", x->reason_text);
-    if (*x->fallback_for)
-        buf_addf(out, "You get this because %s did not take it.\n", x->fallback_for);
+    wording_notes(x, out);
     if (*x->ack.who)
         buf_addf(out, "%s has it.\n", x->ack.who);
     for (size_t i = 0; i < shown; i++)
@@ -185,4 +225,13 @@ void wording_plain(const struct notice *x, const char *broken, struct buf *out)
         buf_addf(out, "%s\n", x->incident_url);
     if (broken)
         buf_addf(out, "(plain text, because the template failed: %s)\n", broken);
+}
+
+void wording_receiver(const struct notice *x, struct buf *out)
+{
+    for (const char *p = x->receiver; *p; p++) {
+        if (strchr("\\.+*?()|[]{}^$", *p))
+            buf_addc(out, '\\');
+        buf_addc(out, *p);
+    }
 }

@@ -12,12 +12,18 @@ void wording_title(const struct notice *x, struct buf *out);
 void wording_group(const struct notice *x, struct buf *out);
 /* "23% of requests fail (limit 2%)": of one alert, without the group's name in front of it. */
 void wording_alert(const struct notice *x, const struct notice_alert *a, struct buf *out);
+/* The same without the alert's name where it has no summary; may be empty. */
+void wording_detail(const struct notice *x, const struct notice_alert *a, struct buf *out);
 /* What tells this alert from the others of its incident: "eu-1", "orders"; may be empty. */
 void wording_where(const struct notice *x, const struct notice_alert *a, struct buf *out);
 /* "Resolved 02:58 after 17m · 0.4% now", "since 02:41, 4m" */
 void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out);
-/* All of it, in lines. `broken` (may be NULL): the error of the template, put at the end. */
+/* Why it comes now, to this receiver, in lines; empty for most first messages. */
+void wording_notes(const struct notice *x, struct buf *out);
+/* All of it, in lines; at most 64 KiB, most of the time 2. `broken` (may be NULL): the error of the template, put at the end. */
 void wording_plain(const struct notice *x, const char *broken, struct buf *out);
+/* The receiver's name as Alertmanager sends it: a regular expression that matches itself. */
+void wording_receiver(const struct notice *x, struct buf *out);
 /* The value in the unit of its threshold: "23.1%". Empty when there is none. */
 void wording_value(const struct notice_alert *a, double v, struct buf *out);
 const char *notice_label(const struct label *l, size_t n, const char *name); /* "" when missing */
