@@ -77,6 +77,7 @@ struct wire {
     bool fill_again;
     struct wire_stats stats;
     bool cutting;
+    const char *severity[PRIORITIES + 1];
 };
 
 const struct wire_parts *wire_parts(const struct wire *w)
@@ -450,10 +451,16 @@ static int make_data_side(struct wire *w, struct err *e)
     return w->p.journal ? 0 : -1;
 }
 
+/* The labels that priorities carry; the book reads this array. */
+static void name_severities(struct wire *w)
+{
+    for (int p = 1; p <= PRIORITIES; p++)
+        w->severity[p] = config_severity_of(w->p.config, p);
+}
+
 static int make_control_side(struct wire *w, struct err *e)
 {
-    const char *severity[PRIORITIES + 1] = {NULL};
-    struct alert_book_options book = {.severity = severity, .changed = alert_changed, .arg = w};
+    struct alert_book_options book = {.severity = w->severity, .changed = alert_changed, .arg = w};
     struct notify_options notify = {.clock = w->p.clock,
                                     .loop = w->o.loop,
                                     .config = w->p.config,
@@ -471,8 +478,7 @@ static int make_control_side(struct wire *w, struct err *e)
     if (!w->p.store)
         return err_set(e, ERR_MEMORY, "no memory for the store");
     w->p.rule_files = store_table(w->p.store, KEY_RULES, w->o.rewrite_rule_files, w->o.arg);
-    for (int p = 1; p <= PRIORITIES; p++)
-        severity[p] = config_severity_of(w->p.config, p);
+    name_severities(w);
     book.labels = rules.labels = w->p.labels;
     book.store = notify.store = deliver.store = w->p.store;
     w->p.book = alert_book_new(&book);
@@ -539,6 +545,7 @@ void wire_configure(struct wire *w, const struct config *c)
     const struct config *old = w->p.config;
 
     w->p.config = config_ref(c);
+    name_severities(w);
     notify_configure(w->p.notify, w->p.config);
     deliver_configure(w->p.deliver, w->p.config);
     config_unref(old);

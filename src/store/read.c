@@ -57,6 +57,13 @@ static void on_seq(enum db_fate fate, const struct reply *reply, void *arg)
     one_less(load);
 }
 
+/* The number of the last transaction stands among its owners' fields, and is the store's alone. */
+static bool is_own(const struct store_table *t, const struct reply *field)
+{
+    return strcmp(t->key, KEY_CONTROL_META) == 0 && field->len == 3 &&
+           memcmp(field->text, "seq", 3) == 0;
+}
+
 static void on_table(enum db_fate fate, const struct reply *reply, void *arg)
 {
     struct table_load *t = arg;
@@ -64,8 +71,9 @@ static void on_table(enum db_fate fate, const struct reply *reply, void *arg)
 
     if (!load->store->closing && usable(&load->e, fate, reply, t->table->key))
         for (size_t i = 0; i + 1 < reply->n_items; i += 2)
-            load->field(t->table, reply->items[i].text, reply->items[i].len,
-                        reply->items[i + 1].text, reply->items[i + 1].len, load->arg);
+            if (!is_own(t->table, &reply->items[i]))
+                load->field(t->table, reply->items[i].text, reply->items[i].len,
+                            reply->items[i + 1].text, reply->items[i + 1].len, load->arg);
     mem_free(t);
     one_less(load);
 }
