@@ -196,21 +196,23 @@ static char *state_value(lua_State *L, const struct when_call *c, size_t i)
     struct buf text = BUF_INIT;
     size_t len;
     const char *s;
+    char *copy;
 
     lua_getfield(L, -1, name);
     if (lua_type(L, -1) != (is_number ? LUA_TNUMBER : LUA_TSTRING))
         sandbox_fail(L, "g.state.%s must stay a %s", name, is_number ? "number" : "string");
     if (is_number) {
         text_plain(&text, lua_tonumber(L, -1));
+        copy = buf_take(&text, &len);
     } else {
         s = lua_tolstring(L, -1, &len);
         if (len > STATE_TEXT_MAX || memchr(s, 0, len))
             sandbox_fail(L, "g.state.%s: a text of at most %d bytes is needed", name,
                          STATE_TEXT_MAX);
-        buf_add(&text, s, len);
+        copy = mem_dup(s, len);
     }
     lua_pop(L, 1);
-    return buf_ok(&text) && text.len == 0 ? mem_strdup("") : buf_take(&text, &len);
+    return copy;
 }
 
 static void free_state(struct when_row *row, size_t n)
