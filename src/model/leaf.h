@@ -12,11 +12,20 @@
 #include "model/matcher.h"
 
 enum leaf_fn {
-    LEAF_LAST,       /* newest value not older than window_ms (the lookback), not stale */
-    LEAF_RATE, LEAF_INCREASE, LEAF_IRATE,
-    LEAF_COUNT, LEAF_SUM, LEAF_AVG, LEAF_MIN, LEAF_MAX,
-    LEAF_FIRST, LEAF_DELTA, LEAF_STDDEV,
-    LEAF_CHANGES, LEAF_RESETS,
+    LEAF_LAST, /* newest value not older than window_ms (the lookback), not stale */
+    LEAF_RATE,
+    LEAF_INCREASE,
+    LEAF_IRATE,
+    LEAF_COUNT,
+    LEAF_SUM,
+    LEAF_AVG,
+    LEAF_MIN,
+    LEAF_MAX,
+    LEAF_FIRST,
+    LEAF_DELTA,
+    LEAF_STDDEV,
+    LEAF_CHANGES,
+    LEAF_RESETS,
     LEAF_SINCE_LAST,
     LEAF_QUANTILE,       /* param: q in 0…1 */
     LEAF_FRACTION_BELOW, /* param: x; share of values <= x */
@@ -35,14 +44,14 @@ struct leaf_spec {
     enum leaf_source source;
     enum leaf_fn fn;
     enum leaf_grouping grouping;
-    const char *metric;           /* LEAF_METRIC: the name (base name of a classic histogram) */
-    struct matcher **matchers;    /* sorted by canonical text */
+    const char *metric;        /* LEAF_METRIC: the name (base name of a classic histogram) */
+    struct matcher **matchers; /* sorted by canonical text */
     size_t n_matchers;
-    const char *field;            /* LEAF_LOGS: numeric field the function works on; NULL: events */
-    const char **labels;          /* grouping names, sorted */
+    const char *field;   /* LEAF_LOGS: numeric field the function works on; NULL: events */
+    const char **labels; /* grouping names, sorted */
     size_t n_labels;
-    int64_t window_ms;            /* 0 for LEAF_SINCE_LAST */
-    int64_t offset_ms;            /* :offset(d) */
+    int64_t window_ms; /* 0 for LEAF_SINCE_LAST */
+    int64_t offset_ms; /* :offset(d) */
     double param;
 };
 

@@ -16,7 +16,7 @@
 enum matcher_op {
     MATCH_EQUAL,
     MATCH_REGEX,
-    MATCH_GLOB,     /* `*` only */
+    MATCH_GLOB, /* `*` only */
     MATCH_CONTAINS,
     MATCH_ONE_OF,
     MATCH_PRESENT,  /* any value but the empty one */
@@ -31,9 +31,9 @@ struct matcher; /* immutable after creation; shared by reference counting */
 struct matcher *matcher_new(const char *name, enum matcher_op op, bool negate, const char *value,
                             struct err *e);
 struct matcher *matcher_new_list(const char *name, bool negate, const char *const *values, size_t n,
-                                 struct err *e);               /* MATCH_ONE_OF */
+                                 struct err *e); /* MATCH_ONE_OF */
 struct matcher *matcher_new_number(const char *name, enum matcher_op op, bool negate, double limit,
-                                   struct err *e);             /* MATCH_AT_LEAST, MATCH_BELOW */
+                                   struct err *e); /* MATCH_AT_LEAST, MATCH_BELOW */
 /* Alertmanager's form: name="v", name!="v", name=~"re", name!~"re" (quotes may be left out where
  * the value has no special characters; a trailing comma and surrounding braces are not taken). */
 struct matcher *matcher_parse(const char *text, size_t len, struct err *e);
@@ -53,6 +53,7 @@ void matcher_am_text(const struct matcher *m, struct buf *out);
 
 /* All of them match the set. */
 bool matchers_test_set(struct matcher *const *m, size_t n, const struct labelsets *ls, labelset id);
-bool matchers_test_labels(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels);
+bool matchers_test_labels(struct matcher *const *m, size_t n, const struct label *l,
+                          size_t n_labels);
 
 #endif

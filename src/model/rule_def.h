@@ -15,8 +15,8 @@
 enum rule_missing { MISSING_KEEP, MISSING_CLEAR, MISSING_FIRE };
 
 struct rule_level {
-    int priority;      /* 1…5 */
-    struct expr *cond; /* without its outermost :lasting */
+    int priority;       /* 1…5 */
+    struct expr *cond;  /* without its outermost :lasting */
     int64_t lasting_ms; /* of this level: its own, else the rule's */
 };
 
@@ -29,7 +29,7 @@ struct rule_pair {
     const char *name, *value;
 };
 
-struct rule_expect { /* a label set that must exist */
+struct rule_expect {      /* a label set that must exist */
     struct label *labels; /* sorted */
     size_t n;
 };
@@ -37,43 +37,44 @@ struct rule_expect { /* a label set that must exist */
 struct rule_def {
     const char *name, *file; /* file: path as loaded */
     int line;
-    struct expr *value;      /* may be NULL */
+    struct expr *value;                   /* may be NULL */
     struct rule_level levels[PRIORITIES]; /* most severe first; none for `when` rules */
     size_t n_levels;
     struct rule_input *inputs; /* of a `when` rule */
     size_t n_inputs;
-    int when;                /* handle of the function in its rule file, -1: none */
+    int when;                      /* handle of the function in its rule file, -1: none */
     const struct rule_pair *state; /* declared `state`: initial values as text */
     size_t n_state;
-    int priority;            /* 1…5: of `when` rules returning true, and of missing = "fire" */
-    const char *severity;    /* the user's own label string, or NULL: from the priority */
+    int priority;         /* 1…5: of `when` rules returning true, and of missing = "fire" */
+    const char *severity; /* the user's own label string, or NULL: from the priority */
     int64_t lasting_ms, clear_after_ms, every_ms, delay_ms, forget_ms;
     enum rule_missing missing;
-    int missing_priority;    /* MISSING_FIRE: level */
-    bool early;              /* false: ticks only */
+    int missing_priority; /* MISSING_FIRE: level */
+    bool early;           /* false: ticks only */
     bool notify, shadow;
-    uint32_t limit;          /* groups */
+    uint32_t limit; /* groups */
     struct rule_expect *expect;
     size_t n_expect;
-    struct expr *unless;     /* may be NULL */
+    struct expr *unless;         /* may be NULL */
     const char **active, **mute; /* calendars */
     size_t n_active, n_mute;
-    struct rule_pair *labels, *annotations; /* annotations: summary, description, runbook_url first */
+    struct rule_pair *labels,
+        *annotations; /* annotations: summary, description, runbook_url first */
     size_t n_labels, n_annotations;
     const char *team;
-    const char *unit;        /* of the value, for formatters; may be NULL */
+    const char *unit; /* of the value, for formatters; may be NULL */
     const char **attach_fields;
     size_t n_attach_fields;
     uint32_t attach_events;
     struct expr *attach_from; /* a log leaf; NULL: the value's */
-    struct expr_keys keys;   /* labels of its alerts */
-    struct expr **leaves;    /* distinct leaves */
+    struct expr_keys keys;    /* labels of its alerts */
+    struct expr **leaves;     /* distinct leaves */
     size_t n_leaves;
-    const char **deps;       /* names given to firing() */
+    const char **deps; /* names given to firing() */
     size_t n_deps;
-    unsigned n_slots;        /* expr.slot is below this */
-    uint64_t fire_hash;      /* of the conditions' canonical text: same text, same number */
-    bool local;              /* every node can be evaluated for one group alone */
+    unsigned n_slots;   /* expr.slot is below this */
+    uint64_t fire_hash; /* of the conditions' canonical text: same text, same number */
+    bool local;         /* every node can be evaluated for one group alone */
     const char *renamed_from;
 };
 

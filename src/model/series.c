@@ -69,7 +69,7 @@ void series_prefetch(const struct series_table *t, uint64_t hash)
 static bool is_name_label(const struct label *l)
 {
     return l->name_len == sizeof NAME_LABEL - 1 &&
-           same_bytes(l->name, NAME_LABEL, sizeof NAME_LABEL - 1);
+           memcmp(l->name, NAME_LABEL, sizeof NAME_LABEL - 1) == 0;
 }
 
 bool series_is(const struct series_table *t, const struct series *s, const struct label *l,

@@ -65,11 +65,12 @@ void series_forget(struct series_table *t, uint32_t id);
 
 struct series *series_get(struct series_table *t, uint32_t id); /* NULL: unknown or forgotten */
 const char *series_name(const struct series_table *t, uint32_t name, size_t *len);
-uint32_t series_name_find(const struct series_table *t, const char *name, size_t len); /* or UINT32_MAX */
+uint32_t series_name_find(const struct series_table *t, const char *name,
+                          size_t len);                               /* or UINT32_MAX */
 const char *series_token(const struct series_table *t, uint32_t id); /* "" for none */
-uint32_t series_count(const struct series_table *t);      /* known now */
-uint32_t series_end(const struct series_table *t);        /* first id never given yet */
-void series_set_end(struct series_table *t, uint32_t end); /* recovery: ids below were given */
+uint32_t series_count(const struct series_table *t);                 /* known now */
+uint32_t series_end(const struct series_table *t);                   /* first id never given yet */
+void series_set_end(struct series_table *t, uint32_t end);  /* recovery: ids below were given */
 uint32_t series_source_count(const struct series_table *t); /* sources are numbered from 0 */
 size_t series_bytes(const struct series_table *t);
 /* Writes all labels of a series, __name__ included, sorted, into `out` (room for LABELS_MAX + 1).
