@@ -178,7 +178,9 @@ test: deps-test ## run every test
 	@$(MAKE) --no-print-directory -k -j$(shell nproc) unit-build sim-build
 	@$(MAKE) --no-print-directory unit sim oracle rule-tests e2e
 
-.PHONY: unit-build sim-build
+approve: ## write the files of tests/golden again from what comes out now
+	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=deliver
+.PHONY: unit-build sim-build approve
 unit-build: $(UNIT_BIN)
 sim-build: $(SIM_BIN)
 

@@ -50,7 +50,7 @@ struct template_value {
  * The tree owns its values and copies strings. A failed allocation, or a parent that is NULL,
  * yields NULL and marks the tree; so build all of it and ask once, with template_tree_ok().
  * `key` is the member's name when `parent` is an object (the last one of a name wins), else NULL.
- * The root is an object. At most 4 MiB. */
+ * The root is an object. At most 16 MiB. */
 struct template_tree;
 struct template_tree *template_tree_new(void); /* NULL: no memory */
 void template_tree_free(struct template_tree *t);

@@ -37,7 +37,7 @@ local function links(msg)
   local t, worst = {}, msg.alerts[1]
   if msg.incident_url ~= "" then t[#t + 1] = { "Acknowledge · Silence · Why", msg.incident_url } end
   local runbook = worst and worst.annotations.runbook_url
-  if runbook and runbook:find("^https?://") then t[#t + 1] = { "Runbook", runbook } end
+  if runbook and runbook:match_re("https?://.*") then t[#t + 1] = { "Runbook", runbook } end
   return t
 end
 

@@ -27,7 +27,7 @@ local function add_links(lines, msg)
   local links, worst = {}, msg.alerts[1]
   if msg.incident_url ~= "" then links[#links + 1] = "<" .. esc(msg.incident_url) .. "|Acknowledge, silence, why>" end
   local runbook = worst and worst.annotations.runbook_url
-  if runbook and runbook:find("^https?://[^|%s]+$") then links[#links + 1] = "<" .. esc(runbook) .. "|Runbook>" end
+  if runbook and runbook:match_re("https?://[^|\\s]+") then links[#links + 1] = "<" .. esc(runbook) .. "|Runbook>" end
   if #links > 0 then lines[#lines + 1] = join(links, " · ") end
 end
 

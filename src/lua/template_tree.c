@@ -8,7 +8,7 @@
 #include "lua/region.h"
 #include "lua/template_impl.h"
 
-#define TREE_MAX ((size_t)4 << 20)
+#define TREE_MAX ((size_t)16 << 20) /* a notice of 1,000 alerts with their log lines takes 5 to 8 */
 
 struct template_tree {
     struct region region;
