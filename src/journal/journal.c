@@ -4,26 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/keys.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "journal/journal_impl.h"
-
-/* Group commit. Requests are copied into the open block; at the end of the turn it is sealed
- * (encoded, given its id) and leaves, with all that is sealed, in one transaction. One transaction
- * is under way at a time; what comes meanwhile gathers in the next block, so a slow Redis makes
- * larger blocks and not longer queues.
- *
- *   open ──seal──> queue ──fly──DONE──> apply, tell STORED ──> recent
- *                    ^      └──UNKNOWN, UNSENT, REFUSED──> apply, tell WAITING; it stays in the
- *                    │                                     queue and flies again, the same bytes
- *                    └── while Redis is away, blocks are sealed and applied at once
- *
- * Why one at a time: a transaction happens whole or not at all, so after a failure the queue is
- * still the truth, in order, and the codec's chain of differences is unbroken.
- *
- * Before anything flies again after an unknown fate, or to a server with another run id, verify.c
- * asks what Redis has. */
 
 #define MAX_PENDING    ((size_t)256 << 20)
 #define BLOCK_SAMPLES  32768
@@ -222,8 +204,8 @@ static void tell_due(struct journal *j)
     }
 }
 
-static void tell_senders(struct journal *j, struct pending *p, enum journal_answer answer,
-                         const char *why)
+void journal_tell_all(struct journal *j, struct pending *p, enum journal_answer answer,
+                      const char *why)
 {
     for (size_t i = 0; i < p->n_senders; i++)
         journal_tell(j, p->senders[i], answer, ERR_BUSY, why);
@@ -235,115 +217,7 @@ void journal_push_soon(struct journal *j)
     timer_in(j->push, 0);
 }
 
-/* --- applying --------------------------------------------------------------------------------------- */
-
-void journal_apply(struct journal *j, const struct journal_block *b)
-{
-    j->applied_id = b->id;
-    if (j->o.apply)
-        j->o.apply(b, j->o.arg);
-}
-
-static void apply_pending(struct journal *j, struct pending *p)
-{
-    struct journal_block b = {.id = p->id,
-                              .recv_ms = p->recv_ms,
-                              .samples = p->samples,
-                              .n_samples = p->n_samples,
-                              .events = p->events,
-                              .n_events = p->n_events};
-
-    if (p->applied)
-        return;
-    p->applied = true;
-    journal_apply(j, &b);
-    j->pending_bytes -= p->size;
-    pending_shrink(p);
-    j->pending_bytes += p->size;
-}
-
-void journal_confirm_first(struct journal *j)
-{
-    struct pending *p = pending_list_take(&j->queue);
-    uint64_t size = p->bytes.len;
-
-    apply_pending(j, p);
-    retries_stored(&j->retries, p, journal_now_ms(j));
-    tell_senders(j, p, JOURNAL_STORED, NULL);
-    j->confirmed_id = p->id;
-    j->pending_bytes -= p->size;
-    if (!p->counted) {
-        j->stats.blocks++;
-        j->stats.samples += p->n_samples_held;
-        j->stats.events += p->n_events_held;
-        j->stats.bytes += size;
-        p->counted = true;
-    }
-    j->stats.stored_blocks++;
-    j->stats.stored_bytes += size;
-    j->blocks_since_cut++;
-    j->bytes_since_cut += size;
-    journal_keep_recent(j, p);
-}
-
-/* --- sealing ---------------------------------------------------------------------------------------- */
-
-static struct journal_id next_id(struct journal *j)
-{
-    struct journal_id id = {.ms = (uint64_t)journal_now_ms(j)};
-
-    if (id.ms <= j->last_id.ms) {
-        id.ms = j->last_id.ms;
-        id.seq = j->last_id.seq + 1;
-    }
-    if (id.ms == 0 && id.seq == 0)
-        id.seq = 1; /* 0-0 is no id for Redis */
-    return id;
-}
-
-static void start_run(struct journal *j, struct journal_id id)
-{
-    if (!j->need_run && (int64_t)id.ms - j->run_since_ms < RUN_MAX_MS)
-        return;
-    block_codec_start(j->codec, (id.ms << 20) + (id.seq & 0xfffff) + 1);
-    j->need_run = false;
-    j->run_since_ms = (int64_t)id.ms;
-}
-
-/* The open block gets its id and its bytes and stands at the end of the queue. */
-static void seal(struct journal *j)
-{
-    struct pending *p = j->open;
-    struct err e = {0};
-
-    if (!p)
-        return;
-    j->open = NULL;
-    p->id = next_id(j);
-    p->recv_ms = (int64_t)p->id.ms;
-    start_run(j, p->id);
-    j->pending_bytes -= p->size;
-    if (dictionary_take_new(&j->dictionary, j->o.series, &p->dict, &p->n_dict) != 0 ||
-        pending_seal(p, j->codec, journal_is_away(j), &e) != 0) {
-        if (p->n_dict)
-            j->rewrite_series = true; /* its chunks are lost with it */
-        j->need_run = true;
-        j->stats.refused += p->n_senders;
-        tell_senders(j, p, JOURNAL_REFUSED, e.code == ERR_NONE ? "no memory" : e.text);
-        pending_free(p);
-        return;
-    }
-    j->pending_bytes += p->size;
-    j->last_id = p->id;
-    pending_list_add(&j->queue, p);
-}
-
-/* --- while Redis is away --------------------------------------------------------------------------- */
-
-bool journal_is_away(const struct journal *j)
-{
-    return !db_is_up(j->o.db) || journal_mono_ms(j) < j->not_before_ms;
-}
+/* --- timers --- */
 
 static void poll_in(struct journal *j, int64_t ms)
 {
@@ -351,176 +225,10 @@ static void poll_in(struct journal *j, int64_t ms)
     timer_in(j->poll, ms);
 }
 
-static void poll_within(struct journal *j, int64_t ms)
+void journal_poll_within(struct journal *j, int64_t ms)
 {
     if (j->poll_at_ms > journal_mono_ms(j) + ms)
         poll_in(j, ms);
-}
-
-void journal_hold(struct journal *j, const char *why, int64_t ms)
-{
-    j->not_before_ms = journal_mono_ms(j) + ms;
-    snprintf(j->refused_why, sizeof j->refused_why, "%s", why);
-    poll_within(j, ms < POLL_AWAY_MS ? POLL_AWAY_MS : ms);
-    journal_push_soon(j);
-}
-
-/* Pages go on from memory: everything taken is applied, and the senders come again. */
-static void go_on_without(struct journal *j)
-{
-    seal(j);
-    if (j->queue.first)
-        poll_within(j, POLL_AWAY_MS); /* to see Redis return */
-    for (struct pending *p = j->queue.first; p; p = p->next) {
-        apply_pending(j, p);
-        retries_wait(&j->retries, p);
-        tell_senders(j, p, JOURNAL_WAITING,
-                     j->refusing
-                         ? "Redis refuses to store it; it is kept in memory and stored later"
-                         : "Redis is away; it is kept in memory and stored later");
-    }
-}
-
-/* --- the transaction -------------------------------------------------------------------------------- */
-
-static void add_dictionary(struct db_tx *tx, const struct dict_write *w, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (w[i].chunk.len)
-            db_tx_addf(tx, "HSET %s %llu %b", KEY_SERIES, (unsigned long long)w[i].first,
-                       w[i].chunk.data, w[i].chunk.len);
-}
-
-static void forget_writes(struct pending_list *l)
-{
-    for (struct pending *p = l->first; p; p = p->next) {
-        dict_writes_free(p->dict, p->n_dict);
-        p->dict = NULL;
-        p->n_dict = 0;
-    }
-}
-
-/* All labels again, after Redis has lost some of them. The chunks that blocks carry are among
- * them, in other pieces. */
-static void add_all_series(struct journal *j, struct db_tx *tx)
-{
-    struct dict_write *writes;
-    size_t n;
-
-    dictionary_clear(&j->dictionary);
-    if (dictionary_take_new(&j->dictionary, j->o.series, &writes, &n) != 0)
-        return; /* still to be done */
-    db_tx_addf(tx, "UNLINK %s", KEY_SERIES);
-    add_dictionary(tx, writes, n);
-    dict_writes_free(writes, n);
-    forget_writes(&j->queue);
-    forget_writes(&j->recent);
-    j->rewrite_series = false;
-    j->rewriting_series = true;
-}
-
-static void on_committed(enum db_fate fate, const struct reply *reply, void *arg);
-
-static void fly(struct journal *j)
-{
-    struct db_tx *tx = db_tx_new(j->o.db);
-
-    if (!tx) {
-        journal_hold(j, "no memory for a transaction", REFUSED_WAIT_MS);
-        return;
-    }
-    if (j->rewrite_series)
-        add_all_series(j, tx);
-    for (struct pending *p = j->queue.first; p; p = p->next) {
-        char id[JOURNAL_ID_LEN];
-
-        if (j->n_flying > 0 && db_tx_bytes(tx) + p->bytes.len > FLIGHT_BYTES)
-            break;
-        add_dictionary(tx, p->dict, p->n_dict);
-        journal_id_text(id, p->id);
-        db_tx_addf(tx, "XADD %s %s %s %b", KEY_JOURNAL, id, BLOCK_FIELD, p->bytes.data,
-                   p->bytes.len);
-        j->n_flying++;
-    }
-    j->link = LINK_FLYING;
-    journal_call(j);
-    db_tx_commit(tx, on_committed, j);
-}
-
-static void committed(struct journal *j)
-{
-    size_t n = j->n_flying;
-
-    j->n_flying = 0;
-    j->refusing = j->rewriting_series = false;
-    for (; n > 0 && !j->closing; n--)
-        journal_confirm_first(j);
-}
-
-static void not_committed(struct journal *j, enum db_fate fate, const struct reply *reply)
-{
-    size_t n = j->n_flying;
-
-    j->n_flying = 0;
-    j->rewrite_series |= j->rewriting_series;
-    j->rewriting_series = false;
-    if (fate == DB_REFUSED) {
-        /* with items it was carried out in part: what is there is looked up as after a loss */
-        j->must_ask |= reply->n_items > 0;
-        j->refusing = true;
-        log_error("Redis refuses blocks; they are kept in memory", "error", reply->text, NULL);
-        journal_hold(j, reply->text, REFUSED_WAIT_MS);
-    } else if (fate == DB_UNKNOWN) {
-        j->must_ask = true;
-        journal_hold(j, "the connection to Redis was lost", 0);
-    } else {
-        journal_hold(j, "the connection to Redis takes no more", POLL_AWAY_MS);
-    }
-    if (j->must_ask)
-        j->n_unknown = n;
-    go_on_without(j);
-}
-
-static void on_committed(enum db_fate fate, const struct reply *reply, void *arg)
-{
-    struct journal *j = arg;
-
-    if (!journal_returned(j))
-        return;
-    journal_call(j); /* `apply` may free it */
-    j->link = LINK_IDLE;
-    if (fate == DB_DONE)
-        committed(j);
-    else
-        not_committed(j, fate, reply);
-    if (!j->closing)
-        journal_push_soon(j);
-    journal_returned(j);
-}
-
-/* --- the turn's end ---------------------------------------------------------------------------------- */
-
-static void push(struct journal *j)
-{
-    if (journal_is_away(j)) {
-        if (j->link != LINK_FLYING)
-            go_on_without(j);
-        return;
-    }
-    if (j->link != LINK_IDLE)
-        return;
-    if (journal_must_verify(j)) {
-        journal_verify(j);
-        return;
-    }
-    if (journal_cut_is_armed(j) && !j->queue.first) {
-        journal_cut_begin(j);
-        if (j->closing)
-            return;
-    }
-    seal(j);
-    if (j->queue.first || j->rewrite_series)
-        fly(j);
 }
 
 static void on_push(void *arg)
@@ -529,7 +237,7 @@ static void on_push(void *arg)
 
     journal_call(j);
     if (j->state == JOURNAL_READY)
-        push(j);
+        journal_commit(j);
     if (!j->closing)
         tell_due(j);
     journal_returned(j);
@@ -604,6 +312,7 @@ static bool join(struct journal *j, uint64_t hash, struct sender s)
         journal_tell(j, s, JOURNAL_STORED, ERR_NONE, NULL);
     } else if (!journal_is_away(j) && s.done && pending_join(known->block, s) == 0) {
         known->joined = true;
+        j->settled = NULL;
         journal_push_soon(j);
     } else {
         journal_tell(j, s, JOURNAL_WAITING, ERR_BUSY, "it waits for Redis already");
@@ -630,7 +339,7 @@ void journal_append(struct journal *j, const struct journal_request *r, journal_
     }
     if (j->open && j->open->n_samples + j->open->n_events + r->n_samples + r->n_events >
                        j->o.max_block_samples)
-        seal(j);
+        journal_seal(j);
     if ((!j->open && !(j->open = pending_new())) || pending_add(j->open, r, s) != 0) {
         refuse(j, s, "no memory");
         return;

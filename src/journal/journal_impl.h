@@ -61,8 +61,9 @@ struct journal {
     /* blocks: open -> queue (the first n_flying of it under way) -> recent */
     struct pending *open; /* NULL: empty */
     struct pending_list queue, recent;
-    size_t n_flying;  /* in the transaction under way */
-    size_t n_unknown; /* of one whose fate is not known */
+    struct pending *settled; /* of the queue, up to here: applied, and the senders told; or NULL */
+    size_t n_flying;         /* in the transaction under way */
+    size_t n_unknown;        /* of one whose fate is not known */
     size_t pending_bytes, recent_bytes;
     struct journal_id last_id;      /* given to a block */
     struct journal_id confirmed_id; /* in Redis */
@@ -110,14 +111,12 @@ bool journal_returned(struct journal *j);
 int64_t journal_now_ms(const struct journal *j);
 int64_t journal_mono_ms(const struct journal *j);
 void journal_push_soon(struct journal *j);
-/* Redis has the first block of the queue. */
-void journal_confirm_first(struct journal *j);
-void journal_apply(struct journal *j, const struct journal_block *b);
-/* Nothing but what waits is refused for a while: why, for people. */
-void journal_hold(struct journal *j, const char *why, int64_t ms);
-bool journal_is_away(const struct journal *j);
+void journal_poll_within(struct journal *j, int64_t ms); /* at least once in that time */
 void journal_tell(struct journal *j, struct sender s, enum journal_answer answer,
                   enum err_code code, const char *why);
+/* All senders of a block, once. */
+void journal_tell_all(struct journal *j, struct pending *p, enum journal_answer answer,
+                      const char *why);
 void pending_list_add(struct pending_list *l, struct pending *p);
 struct pending *pending_list_take(struct pending_list *l);
 
@@ -125,6 +124,18 @@ struct pending *pending_list_take(struct pending_list *l);
 #define JOURNAL_ID_LEN 48
 void journal_id_text(char out[JOURNAL_ID_LEN], struct journal_id id);
 struct journal_id journal_id_parse(const char *s);
+
+/* --- commit.c --- */
+/* The open block gets its id and its bytes and stands at the end of the queue. */
+void journal_seal(struct journal *j);
+/* Does the next thing there is to do with blocks. `apply` may free the journal. */
+void journal_commit(struct journal *j);
+void journal_apply(struct journal *j, const struct journal_block *b);
+/* Redis has the first block of the queue. */
+void journal_confirm_first(struct journal *j);
+bool journal_is_away(const struct journal *j);
+/* Redis is treated as away for `ms`, or until it is up; why, for people. */
+void journal_hold(struct journal *j, const char *why, int64_t ms);
 
 /* --- verify.c --- */
 void journal_keep_recent(struct journal *j, struct pending *p);

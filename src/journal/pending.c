@@ -4,6 +4,9 @@
 
 #include "base/mem.h"
 
+/* A request whose sender is told to come again is remembered: its record and its place in a map. */
+#define RETRY_COST 160
+
 struct event_text {
     struct event_text *next;
     size_t size;
@@ -165,5 +168,5 @@ int pending_seal(struct pending *p, struct block_codec *c, bool waited, struct e
 void pending_shrink(struct pending *p)
 {
     free_contents(p);
-    p->size = p->bytes.len;
+    p->size = p->bytes.len + sizeof *p + p->n_hashes * RETRY_COST;
 }

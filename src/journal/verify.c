@@ -105,6 +105,7 @@ static size_t requeue_after(struct journal *j, struct journal_id last)
     if (!j->queue.last)
         j->queue.last = again.last;
     j->queue.n += again.n;
+    j->settled = NULL;
     return again.n;
 }
 
@@ -187,6 +188,8 @@ static void judge(struct journal *j, struct journal_id last, uint64_t length, bo
     j->stats.stored_blocks = length;
     j->count_unsure = false;
     j->must_ask = false;
+    if (!j->queue.first)
+        j->refusing = false; /* nothing is left that could be refused */
 }
 
 static const struct reply *field_of(const struct reply *r, const char *name)
