@@ -178,7 +178,7 @@ static int live_rule(const struct rule_def *d)
             cJSON_Delete(j);
         }
     }
-    answer_free(&a);
+    answer_clear(&a);
     buf_free(&path);
     buf_free(&out);
     return code;
