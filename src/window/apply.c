@@ -32,12 +32,20 @@ static inline struct series *series_entry(const struct windows *w, uint32_t id)
     return series_slot(t, id);
 }
 
-static void prefetch_slot(const struct windows *w, const struct plan_entry *e)
+static void prefetch_slot(const struct windows *w, const struct plan_entry *e, uint32_t second)
 {
     const struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
 
-    if (!l->dead)
-        __builtin_prefetch(leaf_slot(l, e->slot), 1);
+    const char *s;
+
+    if (l->dead)
+        return;
+    s = (const char *)leaf_slot(l, e->slot);
+    __builtin_prefetch(s, 1);
+    if (l->kind->cell)
+        __builtin_prefetch(s + sizeof(struct slot) +
+                               (size_t)mod32(l->ring, pane_of(l->pane, second)) * l->kind->cell,
+                           1);
 }
 
 static void prefetch(const struct windows *w, const struct sample *s, size_t n)
@@ -63,7 +71,7 @@ static void prefetch(const struct windows *w, const struct sample *s, size_t n)
             continue;
         p = plan_at(&w->plans, track_at(w, use[i])->plan);
         for (uint32_t j = 0; j < p->n && j < 4; j++)
-            prefetch_slot(w, &p->e[j]);
+            prefetch_slot(w, &p->e[j], second_of(s[i].t_ms));
     }
 }
 
@@ -164,7 +172,7 @@ static int64_t apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
     alive = note_source(w, entry->source, &s);
     use = use_of(w, s.series);
     if (use == USE_NEVER)
-        use = bind_series(w, s.series, false);
+        use = bind_series(w, s.series, w->unrecorded);
     if (use < USE_TRACK)
         w->stats.samples_unused++;
     else

@@ -196,8 +196,13 @@ uint32_t bind_series(struct windows *w, uint32_t id, bool base_only)
     uint32_t use = use_of(w, id), n, plan = PLAN_NONE;
     bool shared;
 
-    if (!s || use_set(w, id, use) != 0) /* makes the page, so that the last step cannot fail */
+    if (!s)
         return USE_NEVER;
+    if (use_set(w, id, use) != 0) { /* makes the page, so that the last step cannot fail */
+        w->stats.refused_groups++;
+        w->unrecorded = true;
+        return USE_NEVER;
+    }
     n = collect(w, id, s, &shared);
     if (n > 0) {
         plan = plan_take(w, w->scratch, n, shared);

@@ -8,11 +8,13 @@
 
 #define AHEAD       4 /* groups between two stages of fetching */
 #define STAGES      3
-#define FETCH_BYTES 640 /* of a slot with a longer ring the processor sees the stream itself */
+#define FETCH_BYTES 1600 /* of a slot with a longer ring the processor sees the stream itself */
 
 static const struct slot *visible(const struct leaf *l, uint32_t slot)
 {
-    return slot < l->n_slots ? leaf_slot(l, slot) : NULL;
+    if (slot >= l->n_slots || !l->pages.page[slot >> l->pages.shift])
+        return NULL;
+    return leaf_slot(l, slot);
 }
 
 static void fetch_slot(const struct leaf *l, const struct slot *s)

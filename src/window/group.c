@@ -28,20 +28,27 @@ uint32_t leaf_group_find(const struct leaf *l, labelset labels)
     return SLOT_NONE;
 }
 
-static int reserve_page(struct windows *w, struct leaf *l)
+static int reserve_page(struct windows *w, struct leaf *l, uint32_t slot)
 {
-    size_t at = l->n_slots >> l->pages.shift;
-    char *page;
+    size_t at = slot >> l->pages.shift;
 
-    if (at < l->pages.n)
-        return 0;
-    if (wmem_grow(&w->mem, (void **)&l->pages.page, &l->pages.cap, at + 1, sizeof(char *)) != 0)
+    if (wmem_grow(&w->mem, (void **)&l->pages.page, &l->pages.cap, at + 1, sizeof(char *)) != 0 ||
+        wmem_grow(&w->mem, (void **)&l->pages.live, &l->pages.cap_live, at + 1, sizeof(uint16_t)) !=
+            0)
         return -1;
-    page = wmem_alloc(&w->mem, (size_t)l->pages.stride << l->pages.shift);
-    if (!page)
-        return -1;
-    l->pages.page[l->pages.n++] = page;
-    return 0;
+    if (!l->pages.page[at])
+        l->pages.page[at] = wmem_alloc(&w->mem, (size_t)l->pages.stride << l->pages.shift);
+    return l->pages.page[at] ? 0 : -1;
+}
+
+static void release_page(struct windows *w, struct leaf *l, uint32_t slot)
+{
+    size_t at = slot >> l->pages.shift;
+
+    if (--l->pages.live[at] > 0)
+        return;
+    wmem_free(&w->mem, l->pages.page[at], (size_t)l->pages.stride << l->pages.shift);
+    l->pages.page[at] = NULL;
 }
 
 static int reserve_index(struct windows *w, struct leaf *l)
@@ -63,8 +70,8 @@ static int reserve(struct windows *w, struct leaf *l)
     if (l->used >= w->max_groups || reserve_index(w, l) != 0)
         return -1;
     if (l->free_slot != SLOT_NONE)
-        return 0;
-    if (reserve_page(w, l) != 0 ||
+        return reserve_page(w, l, l->free_slot);
+    if (reserve_page(w, l, l->n_slots) != 0 ||
         wmem_grow(&w->mem, (void **)&l->labels, &l->cap_labels, need, sizeof *l->labels) != 0 ||
         wmem_grow(&w->mem, (void **)&l->refs, &l->cap_refs, need, sizeof *l->refs) != 0)
         return -1;
@@ -96,6 +103,7 @@ uint32_t leaf_group_take(struct windows *w, struct leaf *l, labelset labels, uin
     else
         l->free_slot = l->refs[slot];
     l->used++;
+    l->pages.live[slot >> l->pages.shift]++;
     l->labels[slot] = labels;
     l->refs[slot] = 0;
     if (l->owner)
@@ -183,6 +191,7 @@ static void free_slot(struct windows *w, struct leaf *l, uint32_t slot)
     l->refs[slot] = l->free_slot;
     l->free_slot = slot;
     l->used--;
+    release_page(w, l, slot);
 }
 
 static void untouch(struct leaf *l, struct slot *s)
@@ -230,9 +239,10 @@ void leaf_groups_clear(struct windows *w, struct leaf *l)
         slot_clear(w, l, leaf_slot(l, slot), false);
         labelset_unref(w->labels, l->labels[slot]);
     }
-    for (size_t i = 0; i < l->pages.n; i++)
+    for (size_t i = 0; i < l->pages.cap; i++)
         wmem_free(&w->mem, l->pages.page[i], (size_t)l->pages.stride << l->pages.shift);
     wmem_free(&w->mem, l->pages.page, l->pages.cap * sizeof(char *));
+    wmem_free(&w->mem, l->pages.live, l->pages.cap_live * sizeof(uint16_t));
     wmem_free(&w->mem, l->labels, l->cap_labels * sizeof *l->labels);
     wmem_free(&w->mem, l->refs, l->cap_refs * sizeof *l->refs);
     wmem_free(&w->mem, l->owner, l->cap_owner * sizeof *l->owner);
@@ -240,7 +250,8 @@ void leaf_groups_clear(struct windows *w, struct leaf *l)
     idtable_clear(&l->index);
     w->stats.groups -= l->visible;
     l->pages.page = NULL;
-    l->pages.n = l->pages.cap = 0;
+    l->pages.live = NULL;
+    l->pages.cap = l->pages.cap_live = 0;
     l->labels = l->refs = l->owner = NULL;
     l->n_slots = l->used = l->visible = l->shown_end = 0;
     l->n_touched = l->n_signatures = 0;

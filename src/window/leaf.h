@@ -73,9 +73,11 @@ static inline void slot_unflag(struct slot *s, enum slot_flags flag)
     s->flags = s->flags & ~(uint32_t)flag & 15;
 }
 
-struct pages { /* of slots, with a fixed stride: they never move */
+/* Of slots, with a fixed stride: they never move. A page without groups is given back. */
+struct pages {
     char **page;
-    size_t n, cap;
+    uint16_t *live; /* groups in each */
+    size_t cap, cap_live;
     uint32_t stride, shift; /* 1 << shift slots a page */
 };
 

@@ -1,6 +1,6 @@
 /* Up to 256 values of a group, in order of time and in order of value at once.
  *
- *   raw | v[cap] | t[cap] | weight[cap], only when some is not 1 | by_time[cap] | by_value[cap]
+ *   raw | by_time[cap] | by_value[cap] | t[cap] | v[cap] | weight[cap], only when some is not 1
  *
  * v, t and weight are cells that stay where they are; by_time and by_value are permutations of
  * cell numbers, one byte each, so keeping them sorted moves at most 256 bytes. by_time[n…cap) are
@@ -11,11 +11,12 @@
 #include "window/quantile.h"
 #include "window/windows.h"
 
+#define PICK_MAX 16 /* outside the window: beyond that one walk is cheaper */
+
 struct raw {
     struct dist dist;
     uint16_t n, cap;
     uint8_t weighted;
-    double v[];
 };
 
 struct view { /* the arrays of a block */
@@ -36,17 +37,14 @@ size_t raw_bytes(uint32_t cap, bool weighted)
 static struct view view_of(const struct slot *s)
 {
     struct raw *r = (struct raw *)dist_of(s);
-    struct view a = {.raw = r, .v = r->v};
-    uint8_t *end;
+    size_t cap = r->cap; /* a multiple of 8: what follows stays aligned */
+    uint8_t *body = (uint8_t *)(r + 1);
+    struct view a = {.raw = r, .by_time = body, .by_value = body + cap};
 
-    a.t = (uint32_t *)(r->v + r->cap);
-    end = (uint8_t *)(a.t + r->cap);
-    if (r->weighted) {
-        a.weight = (uint16_t *)(a.t + r->cap);
-        end += (size_t)r->cap * 2;
-    }
-    a.by_time = end;
-    a.by_value = end + r->cap;
+    a.t = (uint32_t *)(body + 2 * cap);
+    a.v = (double *)(body + 6 * cap);
+    if (r->weighted)
+        a.weight = (uint16_t *)(body + 14 * cap);
     return a;
 }
 
@@ -237,9 +235,30 @@ static struct inside inside_of(const struct leaf *l, const struct slot *s, const
     }
     while (in.front < n && newest - a->t[a->by_time[in.front]] >= from_age)
         in.front++;
-    while (in.front + in.back < n && newest - a->t[a->by_time[n - 1 - in.back]] < to_age)
+    while (to_age > 0 && in.front + in.back < n &&
+           newest - a->t[a->by_time[n - 1 - in.back]] < to_age)
         in.back++;
     return in;
+}
+
+/* The value of rank k among those inside, where few are outside: it stands at k plus the number of
+ * those outside that are not above it, which only the value can tell. Going up from k finds the
+ * first place that fits. */
+static double pick(const struct view *a, struct inside in, uint32_t k)
+{
+    uint32_t n = a->raw->n, at = k, next;
+
+    for (;; at = next) {
+        double v = a->v[a->by_value[at]];
+
+        next = k;
+        for (uint32_t i = 0; i < in.front; i++)
+            next += a->v[a->by_time[i]] <= v;
+        for (uint32_t i = 0; i < in.back; i++)
+            next += a->v[a->by_time[n - 1 - i]] <= v;
+        if (next == at)
+            return v;
+    }
 }
 
 /* Walks the values inside, in order, from the smaller end or from the larger one, until `skip`
@@ -292,11 +311,9 @@ bool raw_quantile(const struct leaf *l, const struct slot *s, const struct span 
         return false;
     rank = l->spec->param * (all - 1);
     below = floor(rank);
-    if (in.front + in.back == 0 && !a.weight) {
-        uint32_t at = (uint32_t)below;
-
-        low = a.v[a.by_value[at]];
-        high = at + 1 < a.raw->n ? a.v[a.by_value[at + 1]] : low;
+    if (in.front + in.back <= PICK_MAX && !a.weight) {
+        low = pick(&a, in, (uint32_t)below);
+        high = rank > below ? pick(&a, in, (uint32_t)below + 1) : low;
     } else {
         low = walk(&a, in, below, all);
         high = rank > below ? walk(&a, in, below + 1, all) : low;
@@ -320,7 +337,7 @@ bool raw_fraction(const struct leaf *l, const struct slot *s, const struct span 
     return all > 0;
 }
 
-/* 0: the head of the block; 1: the orders; 2: the value. */
+/* 0: the head of the block and the oldest places; 1: the order at the rank; 2: the values. */
 void raw_prefetch(const struct leaf *l, const struct slot *s, int stage)
 {
     const struct raw *r = (const struct raw *)dist_of(s);
@@ -331,19 +348,18 @@ void raw_prefetch(const struct leaf *l, const struct slot *s, int stage)
         __builtin_prefetch(r);
         return;
     }
-    a = view_of(s);
     if (r->n == 0)
         return;
+    a = view_of(s);
     at = l->spec->fn == LEAF_QUANTILE ? (uint32_t)(l->spec->param * (r->n - 1)) : 0;
     if (stage == 1) {
-        __builtin_prefetch(a.by_time);
         __builtin_prefetch(a.by_value + at);
+        __builtin_prefetch(&a.t[a.by_time[0]]);
         return;
     }
     __builtin_prefetch(&a.v[a.by_value[at]]);
     __builtin_prefetch(&a.v[a.by_value[at + 1 < r->n ? at + 1 : at]]);
-    __builtin_prefetch(&a.t[a.by_time[0]]);
-    __builtin_prefetch(&a.t[a.by_time[r->n - 1]]);
+    __builtin_prefetch(&a.v[a.by_time[0]]);
 }
 
 void raw_each(const struct leaf *l, const struct slot *s,

@@ -52,6 +52,7 @@ struct windows {
     bool dirty;          /* some name is, or some leaf is dead */
     bool refused;        /* a group was refused since series were bound last */
     size_t refused_held; /* memory held then */
+    bool unrecorded;     /* some series was seen without a place to note it: no more births */
 
     uint32_t **use; /* pages by series id */
     size_t n_use, cap_use;
