@@ -9,7 +9,7 @@
 
 void alert_read_value(lua_State *L, struct rule_def *d)
 {
-    if (alert_get(L, "value") != LUA_TNIL) {
+    if (alert_key_get(L, "value") != LUA_TNIL) {
         if (value_is(L, -1, VALUE_COND))
             sandbox_fail(L, "`value` is a condition; put it in `fire`");
         if (lua_isboolean(L, -1))
@@ -66,7 +66,7 @@ static void read_levels(lua_State *L, struct rule_def *d, int idx)
 
 void alert_read_fire(lua_State *L, struct rule_def *d)
 {
-    int type = alert_get(L, "fire"), at = lua_gettop(L);
+    int type = alert_key_get(L, "fire"), at = lua_gettop(L);
 
     if (type == LUA_TBOOLEAN)
         sandbox_fail(L,
@@ -90,7 +90,7 @@ void alert_read_fire(lua_State *L, struct rule_def *d)
 
 void alert_read_inputs(lua_State *L, struct rule_def *d)
 {
-    if (alert_get(L, "inputs") != LUA_TNIL) {
+    if (alert_key_get(L, "inputs") != LUA_TNIL) {
         int at = lua_gettop(L);
 
         if (!lua_istable(L, at))
@@ -121,7 +121,7 @@ void alert_read_inputs(lua_State *L, struct rule_def *d)
 void alert_read_when(lua_State *L, struct rule *r)
 {
     struct rule_def *d = &r->def;
-    int type = alert_get(L, "when");
+    int type = alert_key_get(L, "when");
 
     d->when = -1;
     if (type == LUA_TNIL) {
@@ -143,7 +143,7 @@ void alert_read_state(lua_State *L, struct rule *r)
     struct rule_pair *state;
     int at;
 
-    if (alert_get(L, "state") == LUA_TNIL) {
+    if (alert_key_get(L, "state") == LUA_TNIL) {
         lua_pop(L, 1);
         return;
     }
@@ -177,7 +177,7 @@ void alert_read_state(lua_State *L, struct rule *r)
 
 void alert_read_unless(lua_State *L, struct rule_def *d)
 {
-    if (alert_get(L, "unless") != LUA_TNIL) {
+    if (alert_key_get(L, "unless") != LUA_TNIL) {
         if (!value_is(L, -1, VALUE_COND))
             sandbox_fail(L, "`unless` must be a condition such as firing(\"Other\"), got %s",
                          node_is_number(L, -1) ? "an expression (forgot :above()/:below()?)"

@@ -72,7 +72,7 @@ static void check_keys(lua_State *L, int idx, const char *where)
 }
 
 /* In an alert the stack holds the table of the rule at 1 and the defaults at 2. */
-int alert_get(lua_State *L, const char *key)
+int alert_key_get(lua_State *L, const char *key)
 {
     if (lua_getfield(L, 1, key) != LUA_TNIL)
         return lua_type(L, -1);
@@ -84,7 +84,7 @@ static int64_t get_ms(lua_State *L, const char *key, int64_t otherwise, bool zer
 {
     int64_t ms = otherwise;
 
-    if (alert_get(L, key) != LUA_TNIL)
+    if (alert_key_get(L, key) != LUA_TNIL)
         ms = zero ? arg_duration0(L, -1, key) : arg_duration(L, -1, key);
     lua_pop(L, 1);
     return ms;
@@ -94,7 +94,7 @@ const char *alert_text(lua_State *L, const char *key)
 {
     const char *text = NULL;
 
-    if (alert_get(L, key) != LUA_TNIL) {
+    if (alert_key_get(L, key) != LUA_TNIL) {
         if (lua_type(L, -1) != LUA_TSTRING)
             sandbox_fail(L, "`%s` must be a string, got %s", key, value_name(L, -1));
         text = script_string(L, -1);
@@ -107,7 +107,7 @@ static bool get_flag(lua_State *L, const char *key, bool otherwise)
 {
     bool flag = otherwise;
 
-    if (alert_get(L, key) != LUA_TNIL) {
+    if (alert_key_get(L, key) != LUA_TNIL) {
         if (!lua_isboolean(L, -1))
             sandbox_fail(L, "`%s` must be true or false, got %s", key, value_name(L, -1));
         flag = lua_toboolean(L, -1);
@@ -132,7 +132,7 @@ static void read_priority(lua_State *L, struct rule_def *d)
 {
     d->severity = alert_text(L, "severity");
     d->priority = 0;
-    if (alert_get(L, "priority") != LUA_TNIL) {
+    if (alert_key_get(L, "priority") != LUA_TNIL) {
         d->priority = lua_type(L, -1) == LUA_TSTRING ? priority_parse(lua_tostring(L, -1)) : 0;
         if (!d->priority)
             sandbox_fail(L,
@@ -195,7 +195,7 @@ static void check_form(lua_State *L, struct rule_def *d)
 static void read_rest(lua_State *L, struct rule_def *d)
 {
     d->limit = LIMIT;
-    if (alert_get(L, "limit") != LUA_TNIL)
+    if (alert_key_get(L, "limit") != LUA_TNIL)
         d->limit = alert_whole(L, -1, "limit", 1, LIMIT_MAX);
     lua_pop(L, 1);
     d->early = get_flag(L, "early", true) && d->n_state == 0; /* state advances on ticks */

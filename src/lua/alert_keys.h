@@ -6,7 +6,7 @@
 #include "lua/rulefile_impl.h"
 
 /* A key of the rule or, where it has none, of the defaults: pushed; its type. */
-int alert_get(lua_State *L, const char *key);
+int alert_key_get(lua_State *L, const char *key);
 const char *alert_text(lua_State *L, const char *key); /* NULL: not given */
 uint32_t alert_whole(lua_State *L, int idx, const char *key, lua_Integer lo, lua_Integer hi);
 bool is_one_of(const char *word, const char *const *list, size_t n);

@@ -28,7 +28,7 @@ static struct rule_pair *read_pairs(lua_State *L, const char *key, size_t head, 
     int at;
 
     *n = head;
-    if (alert_get(L, key) != LUA_TNIL) {
+    if (alert_key_get(L, key) != LUA_TNIL) {
         at = lua_gettop(L);
         if (!lua_istable(L, at))
             sandbox_fail(L, "`%s` must be a table { name = \"value\" }, got %s", key,
@@ -98,7 +98,7 @@ void alert_read_expect(lua_State *L, struct rule_def *d)
     size_t n;
     int at;
 
-    if (alert_get(L, "expect") == LUA_TNIL) {
+    if (alert_key_get(L, "expect") == LUA_TNIL) {
         lua_pop(L, 1);
         return;
     }
@@ -137,7 +137,7 @@ void alert_read_attach(lua_State *L, struct rule_def *d)
     static const char *const options[] = {"events", "fields", "from", NULL};
     int at;
 
-    if (alert_get(L, "attach") == LUA_TNIL) {
+    if (alert_key_get(L, "attach") == LUA_TNIL) {
         lua_pop(L, 1);
         return;
     }
