@@ -41,9 +41,11 @@ static void sort_in(const struct alert *a, void *arg)
 
 static void add_subject(const struct test_check *k, struct buf *out)
 {
-    buf_addf(out, "%s ", k->rule);
-    if (k->n_labels)
+    buf_adds(out, k->rule);
+    if (k->n_labels) {
+        buf_addc(out, ' ');
         labels_text(k->labels, k->n_labels, out);
+    }
 }
 
 static void start_text(struct bench *b, const struct test_check *k, struct testbench_result *out)
@@ -52,6 +54,22 @@ static void start_text(struct bench *b, const struct test_check *k, struct testb
     bench_instant(b, b->at_ms, &out->text);
     buf_adds(&out->text, ": ");
     add_subject(k, &out->text);
+}
+
+static bool is_transition(const struct bench_change *c)
+{
+    return c->kind == CHANGE_FIRED || c->kind == CHANGE_RAISED || c->kind == CHANGE_LOWERED ||
+           c->kind == CHANGE_RESOLVED || c->kind == CHANGE_GONE;
+}
+
+static void add_change(const struct bench_change *c, struct buf *out)
+{
+    if (c->kind == CHANGE_NONE)
+        buf_adds(out, c->shown ? " no longer held back" : " held back");
+    else if (is_transition(c))
+        buf_addf(out, " %s → %s", alert_change_names[c->kind], priority_name(c->priority));
+    else
+        buf_addf(out, " %s", alert_change_names[c->kind]);
 }
 
 static void add_history(const struct bench *b, const struct test_check *k, struct buf *out)
@@ -71,10 +89,7 @@ static void add_history(const struct bench *b, const struct test_check *k, struc
         bench_instant(b, c->at_ms, out);
         buf_addf(out, "  %s ", c->rule);
         labels_text(c->labels, c->n_labels, out);
-        if (c->kind == CHANGE_NONE)
-            buf_adds(out, c->shown ? " no longer held back" : " held back");
-        else
-            buf_addf(out, " %s → %s", alert_change_names[c->kind], priority_name(c->priority));
+        add_change(c, out);
         if (c->has_value) {
             buf_adds(out, " (value ");
             expr_number(out, c->value, c->unit);
@@ -293,12 +308,6 @@ static bool check_never(struct bench *b, const struct test_check *k, struct test
         return explain(b, k, out);
     }
     return true;
-}
-
-static bool is_transition(const struct bench_change *c)
-{
-    return c->kind == CHANGE_FIRED || c->kind == CHANGE_RAISED || c->kind == CHANGE_LOWERED ||
-           c->kind == CHANGE_RESOLVED || c->kind == CHANGE_GONE;
 }
 
 static void add_span(const struct bench *b, const struct test_span *s, struct buf *out)

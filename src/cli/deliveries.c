@@ -36,7 +36,10 @@ void show_deliveries(const cJSON *list, int64_t now_ms, struct buf *out)
         table_addf(&t, "#%.0f", field_number(d, "incident"));
         table_add(&t, field_text(d, "lane"));
         table_add(&t, field_text(d, "state"));
-        table_addf(&t, "attempt %.0f", field_number(d, "attempts"));
+        if (field_number(d, "attempts") > 0)
+            table_addf(&t, "attempt %.0f", field_number(d, "attempts"));
+        else
+            table_add(&t, "");
         add_times(&times, d, now_ms);
         table_take(&t, &times);
         table_add(&t, field_text(d, "error"));

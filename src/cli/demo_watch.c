@@ -89,24 +89,6 @@ static cJSON *get(const char *path, struct answer *a)
     return a->status == 200 ? cJSON_ParseWithLength(buf_str(&a->body), a->body.len) : NULL;
 }
 
-int demo_watch_open(struct demo_watch *w)
-{
-    struct answer a;
-    cJSON *list = get(API "incidents?limit=1", &a);
-    int code = answer_check(&a);
-
-    if (list)
-        w->last = (uint64_t)field_number(cJSON_GetArrayItem(list, 0), "number");
-    cJSON_Delete(list);
-    answer_clear(&a);
-    return code;
-}
-
-void demo_watch_close(struct demo_watch *w)
-{
-    w->n_open = 0;
-}
-
 static struct demo_incident *follow(struct demo_watch *w, uint64_t number)
 {
     for (size_t i = 0; i < w->n_open; i++)
@@ -118,6 +100,31 @@ static struct demo_incident *follow(struct demo_watch *w, uint64_t number)
         memmove(w->open, w->open + 1, --w->n_open * sizeof *w->open);
     w->open[w->n_open] = (struct demo_incident){.number = number, .data_ms = w->data_ms};
     return &w->open[w->n_open++];
+}
+
+int demo_watch_open(struct demo_watch *w)
+{
+    struct answer a;
+    cJSON *list = get(API "incidents?limit=50", &a);
+    int code = answer_check(&a);
+
+    for (int i = cJSON_GetArraySize(list); i-- > 0;) {
+        const cJSON *listed = cJSON_GetArrayItem(list, i);
+        struct demo_incident *d;
+
+        if (field_true(listed, "open") && (d = follow(w, (uint64_t)field_number(listed, "number"))))
+            d->told = true;
+    }
+    if (list)
+        w->last = (uint64_t)field_number(cJSON_GetArrayItem(list, 0), "number");
+    cJSON_Delete(list);
+    answer_clear(&a);
+    return code;
+}
+
+void demo_watch_close(struct demo_watch *w)
+{
+    w->n_open = 0;
 }
 
 static void tell(const cJSON *listed, struct demo_incident *d, void (*say)(const char *line))
@@ -153,7 +160,8 @@ static void tell_growth(const cJSON *listed, struct demo_incident *d, void (*say
     int firing = (int)field_number(listed, "firing");
     struct buf line = BUF_INIT;
 
-    if (d->told && (firing > d->firing || (d->priority_rank && rank < d->priority_rank))) {
+    if (d->told && ((d->priority_rank && firing > d->firing) ||
+                    (d->priority_rank && rank < d->priority_rank))) {
         buf_addf(&line, "#%.0f %s · ", field_number(listed, "number"),
                  field_text(listed, "priority"));
         show_count(&line, (size_t)firing, "alert");
@@ -181,8 +189,6 @@ void demo_watch(struct demo_watch *w, void (*say)(const char *line))
             tell_growth(listed, d, say);
         if (!d->told || !field_true(listed, "open"))
             tell(listed, d, say);
-        if (d->firing == 0)
-            tell_growth(listed, d, say); /* the first figures to compare with */
     }
     cJSON_Delete(list);
     answer_clear(&a);

@@ -146,6 +146,23 @@ static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
 
 /* --- one alert --- */
 
+/* A text without what goes without saying: "ratio (of at least 20) 23.1% > 2%: true". */
+static void add_text(const char *s, struct buf *out)
+{
+    static const char guard[] = " (of at least ", end[] = ": true";
+    size_t len = strlen(s);
+    const char *from = strstr(s, guard), *to = from ? strchr(from, ')') : NULL;
+
+    if (len > sizeof end - 1 && strcmp(s + len - (sizeof end - 1), end) == 0)
+        len -= sizeof end - 1;
+    if (to && (size_t)(to + 1 - s) <= len) {
+        buf_add(out, s, (size_t)(from - s));
+        buf_add(out, to + 1, len - (size_t)(to + 1 - s));
+    } else {
+        buf_add(out, s, len);
+    }
+}
+
 /* The texts of one alert on one line: "ratio 23.1% > 2%   true for 5s (lasting 5s)". The level in
  * front ("P1: ") is left out where there is only one. */
 static void show_texts(const cJSON *texts, size_t n_levels, struct buf *out)
@@ -163,7 +180,7 @@ static void show_texts(const cJSON *texts, size_t n_levels, struct buf *out)
         if (n_levels <= 1 && has_level)
             s += s[3] == ' ' ? 4 : 3;
         buf_adds(out, n == 0 ? "  " : has_level && n_levels > 1 ? "\n  " : "   ");
-        buf_adds(out, s);
+        add_text(s, out);
         n++;
     }
     if (n)
@@ -214,7 +231,7 @@ static void show_history_tail(const cJSON *history, int64_t now_ms, struct buf *
         buf_adds(out, "  ");
         show_clock(out, field_ms(h, "at"), now_ms);
         buf_addf(out, " %s", field_text(h, "change"));
-        if (field_text(h, "to")[0])
+        if (field_text(h, "to")[0] == 'P')
             buf_addf(out, " → %s", field_text(h, "to"));
         if (field_text(h, "reason")[0])
             buf_addf(out, ": %s", field_text(h, "reason"));

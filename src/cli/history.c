@@ -23,7 +23,8 @@ void show_history(const cJSON *list, int64_t now_ms, struct buf *out)
         buf_addf(&cell, "%s ", field_text(h, "rule"));
         show_labels(&cell, field(h, "labels"));
         table_take(&t, &cell);
-        buf_addf(&cell, "%s%s%s", field_text(h, "change"), to[0] ? " → " : "", to);
+        buf_addf(&cell, "%s%s%s", field_text(h, "change"), to[0] == 'P' ? " → " : "",
+                 to[0] == 'P' ? to : "");
         table_take(&t, &cell);
         if (cJSON_IsNumber(field(h, "value")))
             text_number(&cell, field_number(h, "value"));
