@@ -139,7 +139,7 @@ struct incident {
     int priority;
     char *ack_who, *ack_note, *ack_origin;
     int64_t ack_ms, ack_until_ms; /* ack_ms 0: nobody has it */
-    int64_t unacked_ms; /* nobody has it any more since then */
+    int64_t unacked_ms;           /* nobody has it any more since then */
     int64_t ack_ended_ms;         /* the last one ran out then */
     struct member **members;
     size_t n_members, cap_members;
@@ -149,6 +149,7 @@ struct incident {
     int64_t next_ms; /* when it must be reviewed for time alone, 0: never */
     size_t heap_at;  /* place in the heap + 1, 0: not in it */
     bool dirty, marked;
+    bool incomplete; /* memory was short: it is reviewed again soon */
 };
 
 struct start { /* of the ring of recent starts */

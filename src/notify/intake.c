@@ -48,8 +48,10 @@ static struct destination *destination_of(struct destination *list, size_t *n,
     d->key = BUF_INIT;
     d->n_group = route_group(r, l, n_labels, d->group, LABELS_MAX);
     route_key(r, d->group, d->n_group, &d->key);
-    if (!buf_ok(&d->key))
+    if (!buf_ok(&d->key)) {
+        buf_free(&d->key);
         return NULL;
+    }
     for (size_t i = 0; i < *n; i++)
         if (strcmp(buf_str(&list[i].key), buf_str(&d->key)) == 0) {
             buf_free(&d->key);
@@ -259,12 +261,13 @@ static bool wants_messages(const struct alert *a)
     return a->state.firing != 0 && a->labels && (!d || (d->notify && !d->shadow));
 }
 
-/* Only figures changed: no message depends on them. */
+/* Only figures changed: no message depends on them. One that could not be routed for lack of
+ * memory is placed again. */
 static bool only_values(const struct member *m, const struct alert *a)
 {
     for (; m; m = m->next_same)
         if (m->firing &&
-            (m->priority != a->state.firing || m->starts_ms != a->started_ms ||
+            (m->n_routes == 0 || m->priority != a->state.firing || m->starts_ms != a->started_ms ||
              m->suppressed != a->suppressed || (m->nodata_ms != 0) != (a->state.nodata_ms != 0)))
             return false;
     return true;

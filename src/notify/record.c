@@ -7,6 +7,8 @@
 #include "base/keys.h"
 
 #define AUDIT_MAX 100000
+/* of larger incidents the reasons stay in memory and in the history: the record would be large */
+#define WHY_MEMBERS 200
 
 void record_time(struct json *j, const char *key, int64_t at_ms)
 {
@@ -98,7 +100,8 @@ static void write_member(struct json *j, const struct member *m, bool history)
         record_time(j, "freed", m->freed_ms);
         write_text(j, "freed_by", m->freed_by);
         record_time(j, "nodata", m->nodata_ms);
-        write_text(j, "why", m->why);
+        if (m->incident->n_members <= WHY_MEMBERS)
+            write_text(j, "why", m->why);
     }
     json_object_end(j);
 }

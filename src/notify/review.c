@@ -17,6 +17,7 @@ static void lanes_of_receiver(struct notify *n, struct incident *inc,
         if (l->config != r)
             continue;
         e = ledger_get(n, inc, l);
+        inc->incomplete = inc->incomplete || (!e && inc->n_entries < LANES_MAX);
         if (!e || !fallback_for || e->fallback_for)
             continue;
         member_text(&e->fallback_for, fallback_for, 256);
@@ -244,6 +245,7 @@ void incident_review(struct notify *n, struct incident *inc, int64_t at_ms)
 {
     int64_t next_ms = 0;
 
+    inc->incomplete = false;
     for (size_t i = 0; i < inc->n_members; i++)
         hold_update(n, inc->members[i], at_ms);
     sum_up(n, inc);
@@ -258,6 +260,8 @@ void incident_review(struct notify *n, struct incident *inc, int64_t at_ms)
     }
     if (inc->ack_ms != 0)
         sooner(&next_ms, inc->ack_until_ms);
+    if (inc->incomplete)
+        sooner(&next_ms, at_ms + RETRY_DEFAULT_MS);
     if (inc->ended_ms != 0 && inc->settled_ms == 0 && all_settled(inc)) {
         incident_settle(n, inc, at_ms);
         next_ms = 0;

@@ -288,7 +288,8 @@ static size_t scene_round(struct scene *s)
 
 static void scene_pump(struct scene *s)
 {
-    while (scene_round(s) > 0) continue;
+    while (scene_round(s) > 0)
+        continue;
 }
 
 static void scene_go(struct scene *s, int64_t ms)
@@ -421,7 +422,7 @@ static void scene_end(struct scene *s, const char *name)
     alert_tell(s, x, CHANGE_RESOLVED);
 }
 
-static void scene_suppress(struct scene *s, const char *name, bool on)
+__attribute__((unused)) static void scene_suppress(struct scene *s, const char *name, bool on)
 {
     struct actor_alert *x = scene_alert(s, name);
 

@@ -129,6 +129,14 @@ static const struct story stories[] = {
     {"fired and ended while the receiver was down",
      "down ops/webhook\n fire A P1 svc=web\n go 3m\n end A\n go 3m\n up ops/webhook\n go 2m\n"
      "> 420 ops/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
+    {"fired and ended while nobody could even try",
+     "pause ops/webhook\n fire A P1 svc=web\n go 3m\n end A\n go 3m\n resume ops/webhook\n go 0s\n"
+     "> 360 ops/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
+    {"fired and ended before the fallback's time: it is told as well",
+     "down pager/webhook\n fire A P1 svc=web team=pager\n go 2m\n end A\n go 179s\n .\n go 1s\n"
+     "> 300 backup/webhook #1 fired and ended before it could be told; pager/webhook did not take it R A?\n"
+     "up pager/webhook\n go 1m\n"
+     "> 360 pager/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
     {"one lane waits, the others go on",
      "down quiet/webhook\n fire A P1 svc=web team=both\n go 2m\n"
      "> 0 ops/webhook #1 first notification F A+\n up quiet/webhook\n go 1m\n"
@@ -292,6 +300,8 @@ static void run(struct scene *s, char *line)
         s->fate[scene_lane(s, a)] = OUTCOME_UNKNOWN;
     else if (strcmp(verb, "up") == 0)
         s->fate[scene_lane(s, a)] = OUTCOME_DELIVERED;
+    else if (strcmp(verb, "pause") == 0 || strcmp(verb, "resume") == 0)
+        s->paused[scene_lane(s, a)] = verb[0] == 'p';
     else if (strcmp(verb, "hold") == 0)
         s->hold = true;
     else if (strcmp(verb, "commit") == 0) {
