@@ -146,28 +146,36 @@ void rule_explain(struct rule *r, labelset group, struct json *j)
     json_array_end(j);
 }
 
+static void write_groups(const struct windows *w, leaf_id leaf, struct json *j)
+{
+    uint32_t slots = windows_slots(w, leaf);
+    int64_t newest_ms = 0;
+
+    for (uint32_t slot = 0; slot < slots; slot++) {
+        int64_t at_ms = windows_newest_ms(w, leaf, slot);
+
+        newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
+    }
+    json_kint(j, "groups", windows_group_count(w, leaf));
+    json_ktime(j, "since", windows_leaf_since_ms(w, leaf));
+    if (newest_ms)
+        json_ktime(j, "newest", newest_ms);
+}
+
 void rule_explain_leaves(struct rule *r, struct json *j)
 {
     json_array(j);
     for (size_t i = 0; i < r->d->n_leaves; i++) {
         const struct expr *x = r->d->leaves[i];
-        const struct source *s = rowset_source(&r->rs, x);
-        int64_t newest_ms = 0;
-        uint32_t slots = s ? windows_slots(r->rs.windows, s->leaf) : 0;
+        /* the rule holds it, at its top or below an aggregation: this only asks which one */
+        leaf_id leaf = windows_leaf(r->rs.windows, x->leaf, last_instant(r), NULL);
 
         json_object(j);
         write_text(j, "leaf", x);
         json_kint(j, "line", x->line);
-        if (s) {
-            for (uint32_t slot = 0; slot < slots; slot++) {
-                int64_t at_ms = windows_newest_ms(r->rs.windows, s->leaf, slot);
-
-                newest_ms = at_ms > newest_ms ? at_ms : newest_ms;
-            }
-            json_kint(j, "groups", windows_group_count(r->rs.windows, s->leaf));
-            json_ktime(j, "since", windows_leaf_since_ms(r->rs.windows, s->leaf));
-            if (newest_ms)
-                json_ktime(j, "newest", newest_ms);
+        if (leaf != LEAF_NONE) {
+            write_groups(r->rs.windows, leaf, j);
+            windows_leaf_release(r->rs.windows, leaf);
         }
         json_kint(j, "bytes_per_group", (int64_t)leaf_group_bytes(x->leaf));
         json_object_end(j);
