@@ -194,7 +194,7 @@ static void leaf_why(struct json *j, const struct rule_def *d, size_t i, const c
     bool has = *newest && text_parse_time(newest, strlen(newest), &newest_ms) == 0;
     struct buf b = BUF_INIT;
 
-    if (!has && !(cJSON_IsNumber(groups) && groups->valuedouble > 0))
+    if (!has && cJSON_IsNumber(groups) && groups->valuedouble == 0)
         buf_addf(&b, "no series for %s", text_of(leaf, "leaf"));
     else if (has && at_ms - newest_ms > (window_ms ? window_ms : STALE_MS)) {
         buf_addf(&b, "no data for %s: last sample ", text_of(leaf, "leaf"));
