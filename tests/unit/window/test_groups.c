@@ -344,7 +344,7 @@ START_TEST(adopting_is_as_if_always_there)
         replay(f.w, &f, 60, 90);
         for (int k = 89; k < 120; k += 3)
             for (int g = 0; g < 2; g++) {
-                char group[8];
+                char group[16];
 
                 snprintf(group, sizeof group, "g=%d", g);
                 ck_value(

@@ -54,7 +54,7 @@ static void model_init(struct model *m, uint64_t seed)
         s->group = i % 2;
         s->source = i % 3 == 0;
         snprintf(s->labels, sizeof s->labels, "g=%c i=%d job=%d", 'a' + s->group, i, s->source);
-        snprintf(s->name, sizeof s->name, "m %s", s->labels);
+        snprintf(s->name, sizeof s->name, "m g=%c i=%d job=%d", 'a' + s->group, i, s->source);
         s->e = calloc(ENTRIES, sizeof *s->e);
     }
 }
