@@ -26,6 +26,7 @@
 
 #define TIMEOUT_MS      (2 * 60 * 1000)
 #define AFTER_FAILED_MS 30000
+#define URGENT_MS       5000 /* the same, while memory is more than Redis has */
 #define EVERY_MS        (2 * 60 * 1000)
 
 static void on_pieces_due(struct journal *j);
@@ -33,6 +34,12 @@ static void on_pieces_due(struct journal *j);
 bool journal_cut_is_armed(const struct journal *j)
 {
     return j->cut && j->cut->step == CUT_ARMED;
+}
+
+void journal_cut_is_not_enough(struct journal *j)
+{
+    if (j->cut && j->cut->step != CUT_ARMED)
+        j->cut->precedes_loss = true;
 }
 
 bool journal_wants_cut(const struct journal *j)
@@ -134,7 +141,7 @@ static void end(struct journal *j, bool ok, const char *why)
         j->stats.last_cut_ms = journal_now_ms(j);
     } else {
         j->stats.cut_failures++;
-        j->cut_not_before_ms = journal_mono_ms(j) + AFTER_FAILED_MS;
+        j->cut_not_before_ms = journal_mono_ms(j) + (j->want_cut ? URGENT_MS : AFTER_FAILED_MS);
     }
     if (c.done)
         c.done(ok, ok ? NULL : text, took_ms, c.arg);
@@ -290,7 +297,7 @@ static void published(struct journal *j)
     struct cut_job *k = j->cut;
 
     j->has_cut = true;
-    j->want_cut = false;
+    j->want_cut = k->precedes_loss;
     j->cut_id = k->id;
     j->published_number = k->number;
     j->blocks_since_cut -= k->blocks_before;
@@ -304,12 +311,13 @@ static void on_published(enum db_fate fate, const struct reply *reply, void *arg
     struct journal *j = k->journal;
 
     if (came_back(k)) {
+        k->in_doubt |= fate == DB_UNKNOWN;
         if (fate == DB_DONE)
             published(j);
-        else if (fate == DB_REFUSED && reply->n_items == 0)
-            cut_fail(j, reply->text); /* not carried out */
-        else if (fate == DB_REFUSED)
+        else if (fate == DB_REFUSED && reply->n_items > 0)
             end(j, false, reply->text);
+        else if (fate == DB_REFUSED && !k->in_doubt)
+            cut_fail(j, reply->text); /* certainly not carried out */
         else
             k->step = CUT_AGAIN;
     }

@@ -23,9 +23,11 @@ struct cut_job {
     int64_t started_ms;   /* monotonic */
     uint64_t blocks_before, bytes_before;
     uint64_t chunks, bytes;
-    size_t open;  /* commands without an answer */
-    bool written; /* no more pieces come */
-    bool over;    /* the journal has let go of it */
+    size_t open;        /* commands without an answer */
+    bool written;       /* no more pieces come */
+    bool precedes_loss; /* blocks behind it were lost meanwhile: another one is needed */
+    bool in_doubt;      /* the pointer may name it already */
+    bool over;          /* the journal has let go of it */
     char failed[160];
     /* the child */
     pid_t pid;

@@ -160,6 +160,8 @@ void journal_trim(struct journal *j);
 bool journal_cut_is_armed(const struct journal *j);
 /* Everything up to applied_id is in Redis and nothing else is sealed: take the cut now. */
 void journal_cut_begin(struct journal *j);
+/* Redis has lost blocks: one that is being written does not make that good. */
+void journal_cut_is_not_enough(struct journal *j);
 void journal_cut_poll(struct journal *j);
 void journal_cut_free(struct journal *j);
 

@@ -66,6 +66,7 @@ static void lost(struct journal *j)
     j->has_cut = false;
     j->want_cut = true;
     j->cut_not_before_ms = 0;
+    journal_cut_is_not_enough(j);
     journal_write_meta(j);
     journal_call(j);
     db_sendf(j->o.db, on_pointer, j, "HGET %s number", KEY_CUT);
