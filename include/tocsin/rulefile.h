@@ -64,7 +64,7 @@ struct when_row {
 struct when_budget {
     uint64_t per_call;         /* instructions; 0: 20,000 */
     uint64_t per_batch;        /* 0: 2 million */
-    int64_t batch_ms;          /* monotonic; 0: 50 */
+    int64_t batch_ms;          /* processor time; 0: 50 */
 };
 /* Calls the function of a rule for `n` groups. Rows after a spent batch budget get failed = true.
  * `first_error` (may be NULL) gets the first failure with file and line. Returns how many failed.

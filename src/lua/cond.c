@@ -212,7 +212,7 @@ static int per_function(lua_State *L)
     n->x.per = per = script_alloc(L, sizeof *per);
     per->label = script_string(L, 1);
     per->rows = script_alloc(L, rows * sizeof *per->rows);
-    n->quantities = script_alloc(L, rows * sizeof *n->quantities);
+    n->quantities = script_scratch(L, rows * sizeof *n->quantities);
     for (lua_Integer i = 1; lua_rawgeti(L, 3, i) != LUA_TNIL; i++) {
         struct quantity q;
         const char *key;

@@ -186,6 +186,7 @@ struct config *config_load(const char *path, const char *text, size_t len,
         return NULL;
     }
     sandbox_close(&f->script.box);
+    script_loaded(&f->script);
     f->config.inputs = f->script.inputs;
     f->config.n_inputs = f->script.n_inputs;
     f->config.warnings = f->script.warnings;

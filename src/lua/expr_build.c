@@ -182,7 +182,7 @@ static struct node *moved(lua_State *L, struct node *n, int64_t ms)
     case EXPR_FN:
     case EXPR_AGG:
     case EXPR_ON:
-        r = script_alloc(L, sizeof *r);
+        r = script_scratch(L, sizeof *r);
         *r = *n;
         r->x.a = n->x.a ? &moved(L, node_of(n->x.a), ms)->x : NULL;
         r->x.b = n->x.b ? &moved(L, node_of(n->x.b), ms)->x : NULL;

@@ -5,7 +5,7 @@
 
 static struct match *push_match(lua_State *L, enum matcher_op op)
 {
-    struct match *m = script_alloc(L, sizeof *m);
+    struct match *m = script_scratch(L, sizeof *m);
 
     m->op = op;
     value_push(L, VALUE_MATCH, m);
@@ -73,7 +73,7 @@ static int match_lt(lua_State *L)
 static int match_one_of(lua_State *L)
 {
     size_t n = arg_list(L, 1, "one_of{…}", LIST_MAX);
-    const char **list = script_alloc(L, n * sizeof *list);
+    const char **list = script_scratch(L, n * sizeof *list);
     struct match *m;
 
     if (n == 0)
@@ -108,7 +108,7 @@ static int match_is_not(lua_State *L)
 static int match_all_of(lua_State *L)
 {
     size_t n = arg_list(L, 1, "all_of{…}", LIST_MAX);
-    struct match **all = script_alloc(L, (n + 1) * sizeof *all), *m;
+    struct match **all = script_scratch(L, (n + 1) * sizeof *all), *m;
 
     if (n == 0)
         sandbox_fail(L, "all_of{…} needs at least one matcher");
@@ -148,7 +148,7 @@ const struct match *match_arg(lua_State *L, int idx, const char *label)
                      "label \"%s\": expected a string or re\"…\", glob\"…\", one_of{…}, "
                      "contains\"…\", is_not(…), present, got %s",
                      label, value_name(L, idx));
-    m = script_alloc(L, sizeof *m);
+    m = script_scratch(L, sizeof *m);
     m->op = MATCH_EQUAL;
     m->value = scalar_text(L, idx);
     return m;
@@ -157,6 +157,31 @@ const struct match *match_arg(lua_State *L, int idx, const char *label)
 size_t match_count(const struct match *m)
 {
     return m->all ? m->n_all : 1;
+}
+
+/* The same expression on the same label is compiled once per file: compiling is the dearest part
+ * of loading. Without memory for the table it is just compiled again. */
+static struct matcher *regex(lua_State *L, const struct match *m, const char *label, struct err *e)
+{
+    struct script *s = script_of(L);
+    struct buf key = BUF_INIT;
+    struct matcher *built;
+    bool kept;
+
+    buf_addf(&key, "%s%s\n%s", m->negate ? "!" : "", label, m->value);
+    if (!s->regexes)
+        s->regexes = map_new();
+    built = s->regexes && buf_ok(&key) ? map_gets(s->regexes, buf_str(&key)) : NULL;
+    if (built) {
+        matcher_ref(built);
+    } else {
+        built = matcher_new(label, MATCH_REGEX, m->negate, m->value, e);
+        kept = built && s->regexes && buf_ok(&key) &&
+               map_puts(s->regexes, buf_str(&key), built, NULL) == 0;
+        (void)kept;
+    }
+    buf_free(&key);
+    return built;
 }
 
 struct matcher *match_build(lua_State *L, const struct match *m, size_t i, const char *label)
@@ -170,6 +195,8 @@ struct matcher *match_build(lua_State *L, const struct match *m, size_t i, const
         built = matcher_new_list(label, m->negate, m->list, m->n_list, &e);
     else if (m->op == MATCH_AT_LEAST || m->op == MATCH_BELOW)
         built = matcher_new_number(label, m->op, m->negate, m->num, &e);
+    else if (m->op == MATCH_REGEX)
+        built = regex(L, m, label, &e);
     else
         built = matcher_new(label, m->op, m->negate, m->value ? m->value : "", &e);
     if (!built && e.code == ERR_MEMORY)

@@ -12,7 +12,7 @@ const struct method *method_me(lua_State *L)
 
 struct node *node_new(lua_State *L, enum expr_kind kind)
 {
-    struct node *n = script_alloc(L, sizeof *n);
+    struct node *n = script_scratch(L, sizeof *n);
     char file[LUA_IDSIZE];
 
     n->x.kind = kind;
@@ -54,7 +54,7 @@ struct node *node_number(lua_State *L, struct quantity q)
 
     n->x.num = q.v;
     n->x.unit = q.unit;
-    n->quantities = script_alloc(L, sizeof q);
+    n->quantities = script_scratch(L, sizeof q);
     n->quantities[0] = q;
     n->n_quantities = 1;
     node_close(L, n);

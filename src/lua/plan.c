@@ -16,68 +16,6 @@
 #define LEAVES_MAX 256 /* of one rule */
 #define DEPS_MAX   256
 
-/* --- a number for the text of a node, the same in every process --- */
-
-static uint64_t add_str(uint64_t h, const char *s)
-{
-    return s ? hash_fnv1a(h, s, strlen(s) + 1) : hash_fnv1a(h, "", 1);
-}
-
-static uint64_t add_num(uint64_t h, double v)
-{
-    return hash_fnv1a(h, &v, sizeof v);
-}
-
-static uint64_t add_names(uint64_t h, const char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        h = add_str(h, names[i]);
-    return hash_fnv1a(h, "|", 1);
-}
-
-static uint64_t add_leaf(lua_State *L, uint64_t h, const struct leaf_spec *spec)
-{
-    struct buf text = BUF_INIT;
-    bool ok;
-
-    leaf_text(spec, &text);
-    h = add_str(h, buf_str(&text));
-    ok = buf_ok(&text);
-    buf_free(&text);
-    if (!ok)
-        sandbox_no_memory(L);
-    return h;
-}
-
-static uint64_t hash_of(lua_State *L, const struct node *n)
-{
-    const struct expr *x = &n->x, *child[] = {x->a, x->b, x->c};
-    uint64_t h = add_num(FNV_START, x->kind);
-
-    h = add_num(h, x->kind == EXPR_ARITH ? (double)x->op
-                   : x->kind == EXPR_FN  ? (double)x->fn
-                   : x->kind == EXPR_AGG ? (double)x->agg
-                   : x->kind == COND_CMP ? (double)x->cmp
-                                         : 0);
-    h = add_num(h, x->num);
-    h = add_num(h, (double)x->ms + x->without);
-    h = add_names(h, x->labels, x->n_labels);
-    if (x->leaf)
-        h = add_leaf(L, h, x->leaf);
-    if (x->per) {
-        h = add_num(add_str(h, x->per->label), x->per->fallback);
-        for (size_t i = 0; i < x->per->n_rows; i++)
-            h = add_num(add_str(h, x->per->rows[i].pattern), x->per->rows[i].v);
-    }
-    if (x->firing) {
-        h = add_num(add_str(h, x->firing->rule), x->firing->level + 10 * x->firing->by_given);
-        h = add_names(h, x->firing->by, x->firing->n_by);
-    }
-    for (size_t i = 0; i < 3; i++)
-        h = child[i] ? hash_fnv1a(h, &node_of(child[i])->hash, sizeof h) : add_num(h, -1);
-    return h;
-}
-
 /* --- copying --- */
 
 static struct node *copy(struct plan *p, struct node *from);
@@ -92,7 +30,7 @@ static void *grown(struct plan *p, void *array, size_t n, size_t *cap, size_t si
     if (n >= max)
         sandbox_fail(p->L, "more than %zu %s in one rule", max, what);
     *cap = *cap ? *cap * 2 : 4;
-    bigger = script_alloc(p->L, *cap * size);
+    bigger = script_scratch(p->L, *cap * size);
     if (n)
         memcpy(bigger, array, n * size);
     return bigger;
@@ -101,14 +39,17 @@ static void *grown(struct plan *p, void *array, size_t n, size_t *cap, size_t si
 static struct node *finish(struct plan *p, struct node *n)
 {
     keys_of_node(p, n);
-    n->hash = n->x.kind == EXPR_VALUE ? p->value->hash : hash_of(p->L, n);
-    n->x.slot = p->slots++;
+    n->hash = n->x.kind == EXPR_VALUE ? p->value->hash : plan_hash(p->L, n);
+    p->nodes = grown(p, p->nodes, p->slots, &p->cap_nodes, sizeof *p->nodes, NODE_PATHS_MAX,
+                     "expressions");
+    n->x.slot = p->slots;
+    p->nodes[p->slots++] = n;
     return n;
 }
 
 static struct node *duplicate(struct plan *p, const struct node *from)
 {
-    struct node *n = script_alloc(p->L, sizeof *n);
+    struct node *n = script_scratch(p->L, sizeof *n);
 
     *n = *from;
     n->copy = NULL;
@@ -123,7 +64,7 @@ static void leaf_lint(struct plan *p, const struct leaf_spec *s)
 
 static struct node *copy_leaf(struct plan *p, struct node *from)
 {
-    uint64_t hash = hash_of(p->L, from);
+    uint64_t hash = plan_hash(p->L, from);
     struct node *n;
 
     /* 64 bits of text are identity enough within one rule of at most 256 leaves */
@@ -288,14 +229,66 @@ static void set_fire_hash(struct plan *p)
     uint64_t h = FNV_START;
 
     for (size_t i = 0; i < d->n_levels; i++) {
-        h = add_num(h, d->levels[i].priority);
+        h = hash_fnv1a(h, &d->levels[i].priority, sizeof d->levels[i].priority);
         h = hash_fnv1a(h, &node_of(d->levels[i].cond)->hash, sizeof h);
     }
     for (size_t i = 0; i < d->n_inputs; i++) {
-        h = add_str(h, d->inputs[i].name);
+        h = hash_fnv1a(h, d->inputs[i].name, strlen(d->inputs[i].name) + 1);
         h = hash_fnv1a(h, &node_of(d->inputs[i].x)->hash, sizeof h);
     }
     d->fire_hash = h;
+}
+
+/* --- what stays --- */
+
+static struct leaf_spec *kept_leaf(lua_State *L, const struct leaf_spec *from)
+{
+    struct leaf_spec *s = script_alloc(L, sizeof *s);
+
+    *s = *from;
+    return s;
+}
+
+static struct expr *moved(struct expr *all, struct expr *x)
+{
+    return x ? &all[x->slot] : NULL;
+}
+
+/* The nodes of loading carry much that evaluation does not need; the rule keeps plain ones, side
+ * by side in the order of their slots. */
+static void keep(struct plan *p)
+{
+    struct rule_def *d = &p->rule->def;
+    struct expr *all = script_alloc(p->L, (p->slots + 1) * sizeof *all), *x;
+
+    for (unsigned i = 0; i < p->slots; i++) {
+        all[i] = p->nodes[i]->x;
+        all[i].a = moved(all, all[i].a);
+        all[i].b = moved(all, all[i].b);
+        all[i].c = moved(all, all[i].c);
+        if (all[i].leaf)
+            all[i].leaf = kept_leaf(p->L, all[i].leaf);
+    }
+    d->value = moved(all, d->value);
+    d->unless = moved(all, d->unless);
+    for (size_t i = 0; i < d->n_inputs; i++)
+        d->inputs[i].x = moved(all, d->inputs[i].x);
+    for (size_t i = 0; i < d->n_levels; i++)
+        d->levels[i].cond = moved(all, d->levels[i].cond);
+    if (d->attach_from) {
+        x = script_alloc(p->L, sizeof *x);
+        *x = *d->attach_from;
+        x->leaf = kept_leaf(p->L, x->leaf);
+        d->attach_from = x;
+    }
+    d->leaves = script_alloc(p->L, (p->n_leaves + 1) * sizeof *d->leaves);
+    for (size_t i = 0; i < p->n_leaves; i++)
+        d->leaves[d->n_leaves++] = &all[p->leaves[i]->x.slot];
+    d->deps = script_alloc(p->L, (p->n_deps + 1) * sizeof *d->deps);
+    if (p->n_deps)
+        memcpy(d->deps, p->deps, p->n_deps * sizeof *d->deps);
+    d->n_deps = p->n_deps;
+    d->n_slots = p->slots;
 }
 
 void plan_rule(lua_State *L, struct rule *r)
@@ -315,10 +308,5 @@ void plan_rule(lua_State *L, struct rule *r)
     plan_attach(&p);
     check_levels(&p);
     set_fire_hash(&p);
-    d->leaves = script_alloc(L, (p.n_leaves + 1) * sizeof *d->leaves);
-    for (size_t i = 0; i < p.n_leaves; i++)
-        d->leaves[d->n_leaves++] = &p.leaves[i]->x;
-    d->deps = p.deps;
-    d->n_deps = p.n_deps;
-    d->n_slots = p.slots;
+    keep(&p);
 }

@@ -9,6 +9,8 @@ struct plan {
     struct rule *rule;
     unsigned stamp;
     unsigned slots;
+    struct node **nodes; /* by slot */
+    size_t cap_nodes;
     struct node *value;     /* the copy of the rule's value, NULL before it is made */
     struct node *value_ref; /* the one EXPR_VALUE */
     struct node **leaves;   /* distinct ones */
@@ -18,6 +20,7 @@ struct plan {
     bool local;
 };
 
+uint64_t plan_hash(lua_State *L, const struct node *n);
 /* Sets x.keys (and follows) of a copy whose children have theirs. */
 void keys_of_node(struct plan *p, struct node *n);
 /* The keys of a rule: those of all its parts together. */

@@ -100,6 +100,7 @@ static int finish(struct rulefile *f, struct err *e)
 
     if (!has_when(f)) {
         sandbox_close(s);
+        script_loaded(&f->script);
         return 0;
     }
     if (sandbox_run(s, end_loading, NULL, e) < 0)
@@ -108,6 +109,7 @@ static int finish(struct rulefile *f, struct err *e)
     for (size_t i = 0; i < f->n_rules; i++)
         if (f->rules[i]->def.when >= 0 && when_smoke(f, f->rules[i], e) < 0)
             return -1;
+    script_loaded(&f->script);
     lua_gc(s->L, LUA_GCCOLLECT);
     s->max_block = DECIDING_BLOCK;
     if (s->max_heap > s->heap + DECIDING_HEAP)

@@ -23,6 +23,7 @@ int script_open(struct script *s, const char *path, const struct script_reader *
     if (reader)
         s->reader = *reader;
     region_init(&s->region, REGION_MAX);
+    region_init(&s->scratch, REGION_MAX);
     s->path = region_strdup(&s->region, path);
     if (!s->path) {
         region_free(&s->region);
@@ -37,9 +38,17 @@ int script_open(struct script *s, const char *path, const struct script_reader *
     return 0;
 }
 
+void script_loaded(struct script *s)
+{
+    region_free(&s->scratch);
+    map_free(s->regexes, NULL); /* the matchers are owned by the list */
+    s->regexes = NULL;
+}
+
 void script_free(struct script *s)
 {
     sandbox_close(&s->box);
+    script_loaded(s);
     for (size_t i = 0; i < s->n_matchers; i++)
         matcher_unref(s->matchers[i]);
     mem_free(s->matchers);
@@ -53,18 +62,27 @@ struct script *script_of(lua_State *L)
     return sandbox_of(L)->owner;
 }
 
-void *script_alloc(lua_State *L, size_t n)
+static void *allocate(lua_State *L, struct region *from, size_t n)
 {
-    struct script *s = script_of(L);
     void *p;
 
-    if (s->box.deciding)
+    if (script_of(L)->box.deciding)
         sandbox_fail(L, "expressions are built while loading; a `when` function sees plain numbers "
                         "(declare what it needs in `inputs`)");
-    p = region_alloc(&s->region, n);
+    p = region_alloc(from, n);
     if (!p)
         sandbox_no_memory(L);
     return p;
+}
+
+void *script_alloc(lua_State *L, size_t n)
+{
+    return allocate(L, &script_of(L)->region, n);
+}
+
+void *script_scratch(lua_State *L, size_t n)
+{
+    return allocate(L, &script_of(L)->scratch, n);
 }
 
 const char *script_dup(lua_State *L, const char *text, size_t len)

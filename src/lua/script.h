@@ -4,6 +4,7 @@
 #define LUA_SCRIPT_H
 
 #include "base/err.h"
+#include "base/map.h"
 #include "lua/region.h"
 #include "lua/sandbox.h"
 #include "model/matcher.h"
@@ -19,8 +20,10 @@ struct script_reader {
 };
 
 struct script {
-    struct sandbox box; /* box.owner is the script */
-    struct region region;
+    struct sandbox box;      /* box.owner is the script */
+    struct region region;    /* what the file becomes */
+    struct region scratch;   /* what is needed while it is loaded */
+    struct map *regexes;     /* compiled ones, by label and pattern */
     const char *path, *file; /* as given, and its last component */
     struct script_reader reader;
     struct matcher **matchers; /* one reference each */
@@ -34,11 +37,13 @@ struct script {
 
 int script_open(struct script *s, const char *path, const struct script_reader *reader,
                 const struct sandbox_limits *l, struct err *e) MUST_USE;
-void script_free(struct script *s); /* also ends the Lua state */
+void script_loaded(struct script *s); /* frees what was needed for loading */
+void script_free(struct script *s);   /* also ends the Lua state */
 struct script *script_of(lua_State *L);
 
 /* In protected calls; each raises when memory fails. */
-void *script_alloc(lua_State *L, size_t n); /* zeroed, of the script's region */
+void *script_alloc(lua_State *L, size_t n);   /* zeroed, of the script's region */
+void *script_scratch(lua_State *L, size_t n); /* zeroed, freed when the file is loaded */
 const char *script_dup(lua_State *L, const char *text, size_t len);
 const char *script_string(lua_State *L, int idx);             /* a copy of a Lua string */
 struct matcher *script_keep(lua_State *L, struct matcher *m); /* takes the reference over */

@@ -15,7 +15,7 @@
 
 struct selector *selector_new(lua_State *L, enum leaf_source source, const char *metric)
 {
-    struct selector *s = script_alloc(L, sizeof *s);
+    struct selector *s = script_scratch(L, sizeof *s);
 
     s->source = source;
     s->metric = metric;
@@ -37,7 +37,7 @@ static int by_label(const void *pa, const void *pb)
 static void build(lua_State *L, struct selector_match *sm)
 {
     sm->n = match_count(sm->match);
-    sm->built = script_alloc(L, sm->n * sizeof *sm->built);
+    sm->built = script_scratch(L, sm->n * sizeof *sm->built);
     for (size_t i = 0; i < sm->n; i++)
         sm->built[i] = match_build(L, sm->match, i, sm->label);
 }
@@ -64,7 +64,7 @@ struct selector *selector_refine(lua_State *L, const struct selector *s, int tab
     struct selector *r = selector_new(L, s->source, s->metric);
 
     r->field = s->field;
-    r->matches = script_alloc(L, MATCHES_MAX * sizeof *r->matches);
+    r->matches = script_scratch(L, MATCHES_MAX * sizeof *r->matches);
     r->n = s->n;
     if (s->n)
         memcpy(r->matches, s->matches, s->n * sizeof *s->matches);
@@ -129,7 +129,7 @@ struct node *leaf_new(lua_State *L, const struct selector *s, enum leaf_fn fn, i
                       double param)
 {
     struct node *n = node_new(L, EXPR_LEAF);
-    struct leaf_spec *spec = script_alloc(L, sizeof *spec);
+    struct leaf_spec *spec = script_scratch(L, sizeof *spec);
 
     spec->source = s->source;
     spec->fn = fn;
@@ -156,7 +156,7 @@ struct node *leaf_new(lua_State *L, const struct selector *s, enum leaf_fn fn, i
 struct node *leaf_copy(lua_State *L, const struct node *from)
 {
     struct node *n = node_new(L, EXPR_LEAF);
-    struct leaf_spec *spec = script_alloc(L, sizeof *spec);
+    struct leaf_spec *spec = script_scratch(L, sizeof *spec);
 
     *spec = *from->x.leaf;
     n->x.leaf = spec;
@@ -295,7 +295,7 @@ static int field_method(lua_State *L)
         sandbox_fail(L, ":field() works on logs{…} only");
     if (lua_type(L, 2) != LUA_TSTRING || lua_rawlen(L, 2) == 0)
         sandbox_fail(L, ":field() needs the name of a numeric field, e.g. \"duration_ms\"");
-    r = script_alloc(L, sizeof *r);
+    r = script_scratch(L, sizeof *r);
     *r = *s;
     r->field = script_string(L, 2);
     value_push(L, VALUE_SELECTOR, r);

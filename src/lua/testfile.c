@@ -332,6 +332,7 @@ struct testfile *testfile_load(const char *path, const char *text, size_t len,
         return NULL;
     }
     sandbox_close(&f->script.box);
+    script_loaded(&f->script);
     return f;
 }
 

@@ -2,6 +2,8 @@
 
 #include <lauxlib.h>
 
+#include "lua/sandbox.h"
+
 static const char metatable_keys[VALUE_KINDS]; /* registry: their addresses */
 
 static const char *const kind_names[VALUE_KINDS] = {
@@ -28,18 +30,27 @@ static struct value *value_of(lua_State *L, int idx)
     return lua_type(L, idx) == LUA_TUSERDATA ? lua_touserdata(L, idx) : NULL;
 }
 
+/* What loading built is gone when rules decide, though a table of the file may still hold it. */
+static bool is_kind(lua_State *L, const struct value *v, enum value_kind kind)
+{
+    if (!v || v->kind != kind)
+        return false;
+    if (kind <= VALUE_COND && sandbox_of(L)->deciding)
+        sandbox_fail(L, "%s is of no use in `when`: declare what it needs in `inputs`",
+                     kind_names[kind]);
+    return true;
+}
+
 void *value_at(lua_State *L, int idx, enum value_kind kind)
 {
     struct value *v = value_of(L, idx);
 
-    return v && v->kind == kind ? v->p : NULL;
+    return is_kind(L, v, kind) ? v->p : NULL;
 }
 
 bool value_is(lua_State *L, int idx, enum value_kind kind)
 {
-    struct value *v = value_of(L, idx);
-
-    return v && v->kind == kind;
+    return is_kind(L, value_of(L, idx), kind);
 }
 
 void value_metatable(lua_State *L, enum value_kind kind)

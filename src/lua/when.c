@@ -3,6 +3,7 @@
  * One protected call serves a whole batch; after an error it begins again behind the group that
  * failed. `i` is one table per rule whose fields are set anew for each group; `g` answers from
  * the row itself, so labels that nobody asks for cost nothing. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,6 +370,7 @@ size_t rulefile_when(struct rulefile *f, const struct rule_def *rule, struct lab
 {
     struct when_call c = {.rule = (struct rule *)rule, .ls = ls, .rows = rows, .n = n};
 
+    assert(rule->when >= 0 && f->script.box.L);
     b = b ? b : &no_budget;
     c.per_call = b->per_call ? b->per_call : CALL_INSTRUCTIONS;
     for (size_t i = 0; i < n; i++) {

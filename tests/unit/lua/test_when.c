@@ -267,6 +267,15 @@ static const struct {
     {"local err = m.e:rate(\"5m\") " W("return err > 5"),
      "web.lua: alert \"A\": `when` uses an expression \"err\": declare it in `inputs` and read "
      "i.err"},
+    {"local lib = { http = m.http } " W("return lib.http:rate(\"5m\")"),
+     T "a selector is of no use in `when`: declare what it needs in `inputs` (tried while loading, "
+       "with all inputs 10)"},
+    {"local lib = { c = m.http:above(1) } " W("return ~lib.c"),
+     T "a condition is of no use in `when`: declare what it needs in `inputs` (tried while "
+       "loading, with all inputs 10)"},
+    {"local lib = { e = m.http + 1 } " W("return lib.e + 1"),
+     T "an expression is of no use in `when`: declare what it needs in `inputs` (tried while "
+       "loading, with all inputs 10)"},
     {"local make = above " W("return make(5)"),
      T "expressions are built while loading; a `when` function sees plain numbers (declare what it "
        "needs in `inputs`) (tried while loading, with all inputs 10)"},
