@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "lua/alert_keys.h"
+#include "lua/rulekey.h"
 #include "lua/safelib.h"
 
 #define EVERY_MS     10000
@@ -35,7 +35,7 @@ static const struct {
                    {"keep_firing_for", "`clear_after`"},
                    {"interval", "`every`"}};
 
-bool is_one_of(const char *word, const char *const *list, size_t n)
+bool rulekey_is_one_of(const char *word, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         if (strcmp(word, list[i]) == 0)
@@ -48,9 +48,9 @@ static void check_key(lua_State *L, const char *where, const char *key)
     const size_t n = sizeof rule_keys / sizeof *rule_keys;
     const char *near;
 
-    if (is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys))
+    if (rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys))
         sandbox_fail(L, "%s`%s` is not part of this version of Tocsin", where, key);
-    if (is_one_of(key, rule_keys, n))
+    if (rulekey_is_one_of(key, rule_keys, n))
         return;
     for (size_t i = 0; i < sizeof other_words / sizeof *other_words; i++)
         if (strcmp(key, other_words[i].wrong) == 0)
@@ -72,7 +72,7 @@ static void check_keys(lua_State *L, int idx, const char *where)
 }
 
 /* In an alert the stack holds the table of the rule at 1 and the defaults at 2. */
-int alert_key_get(lua_State *L, const char *key)
+int rulekey_get(lua_State *L, const char *key)
 {
     if (lua_getfield(L, 1, key) != LUA_TNIL)
         return lua_type(L, -1);
@@ -84,17 +84,17 @@ static int64_t get_ms(lua_State *L, const char *key, int64_t otherwise, bool zer
 {
     int64_t ms = otherwise;
 
-    if (alert_key_get(L, key) != LUA_TNIL)
+    if (rulekey_get(L, key) != LUA_TNIL)
         ms = zero ? arg_duration0(L, -1, key) : arg_duration(L, -1, key);
     lua_pop(L, 1);
     return ms;
 }
 
-const char *alert_text(lua_State *L, const char *key)
+const char *rulekey_text(lua_State *L, const char *key)
 {
     const char *text = NULL;
 
-    if (alert_key_get(L, key) != LUA_TNIL) {
+    if (rulekey_get(L, key) != LUA_TNIL) {
         if (lua_type(L, -1) != LUA_TSTRING)
             sandbox_fail(L, "`%s` must be a string, got %s", key, value_name(L, -1));
         text = script_string(L, -1);
@@ -107,7 +107,7 @@ static bool get_flag(lua_State *L, const char *key, bool otherwise)
 {
     bool flag = otherwise;
 
-    if (alert_key_get(L, key) != LUA_TNIL) {
+    if (rulekey_get(L, key) != LUA_TNIL) {
         if (!lua_isboolean(L, -1))
             sandbox_fail(L, "`%s` must be true or false, got %s", key, value_name(L, -1));
         flag = lua_toboolean(L, -1);
@@ -116,7 +116,7 @@ static bool get_flag(lua_State *L, const char *key, bool otherwise)
     return flag;
 }
 
-uint32_t alert_whole(lua_State *L, int idx, const char *key, lua_Integer lo, lua_Integer hi)
+uint32_t rulekey_whole(lua_State *L, int idx, const char *key, lua_Integer lo, lua_Integer hi)
 {
     int is_integer;
     lua_Integer v = lua_tointegerx(L, idx, &is_integer);
@@ -130,9 +130,9 @@ uint32_t alert_whole(lua_State *L, int idx, const char *key, lua_Integer lo, lua
 
 static void read_priority(lua_State *L, struct rule_def *d)
 {
-    d->severity = alert_text(L, "severity");
+    d->severity = rulekey_text(L, "severity");
     d->priority = 0;
-    if (alert_key_get(L, "priority") != LUA_TNIL) {
+    if (rulekey_get(L, "priority") != LUA_TNIL) {
         d->priority = lua_type(L, -1) == LUA_TSTRING ? priority_parse(lua_tostring(L, -1)) : 0;
         if (!d->priority)
             sandbox_fail(L,
@@ -145,7 +145,7 @@ static void read_priority(lua_State *L, struct rule_def *d)
 static void read_missing(lua_State *L, struct rule_def *d)
 {
     static const char *const words[] = {"keep", "clear", "fire"};
-    const char *text = alert_text(L, "missing");
+    const char *text = rulekey_text(L, "missing");
     int level;
 
     d->missing = MISSING_KEEP;
@@ -157,7 +157,7 @@ static void read_missing(lua_State *L, struct rule_def *d)
     level = priority_parse(text);
     if (level)
         d->missing = MISSING_FIRE;
-    else if (!is_one_of(text, words, 3))
+    else if (!rulekey_is_one_of(text, words, 3))
         sandbox_fail(L,
                      "missing = \"%s\": write \"keep\", \"clear\", \"fire\" or a level such as "
                      "\"P2\"",
@@ -195,15 +195,15 @@ static void check_form(lua_State *L, struct rule_def *d)
 static void read_rest(lua_State *L, struct rule_def *d)
 {
     d->limit = LIMIT;
-    if (alert_key_get(L, "limit") != LUA_TNIL)
-        d->limit = alert_whole(L, -1, "limit", 1, LIMIT_MAX);
+    if (rulekey_get(L, "limit") != LUA_TNIL)
+        d->limit = rulekey_whole(L, -1, "limit", 1, LIMIT_MAX);
     lua_pop(L, 1);
     d->early = get_flag(L, "early", true) && d->n_state == 0; /* state advances on ticks */
     d->notify = get_flag(L, "notify", true);
     d->shadow = get_flag(L, "shadow", false);
-    d->team = alert_text(L, "team");
-    d->unit = alert_text(L, "unit");
-    d->renamed_from = alert_text(L, "renamed_from");
+    d->team = rulekey_text(L, "team");
+    d->unit = rulekey_text(L, "unit");
+    d->renamed_from = rulekey_text(L, "renamed_from");
 }
 
 static void read_rule(lua_State *L, struct rule *r)
@@ -214,17 +214,17 @@ static void read_rule(lua_State *L, struct rule *r)
     read_priority(L, d);
     read_times(L, d);
     read_missing(L, d);
-    alert_read_fire(L, d);
-    alert_read_inputs(L, d);
-    alert_read_when(L, r);
+    rulekey_read_fire(L, d);
+    rulekey_read_inputs(L, d);
+    rulekey_read_when(L, r);
     check_form(L, d);
-    alert_read_value(L, d);
-    alert_read_state(L, r);
-    alert_read_unless(L, d);
-    alert_read_labels(L, d);
-    alert_read_annotations(L, d);
-    alert_read_expect(L, d);
-    alert_read_attach(L, d);
+    rulekey_read_value(L, d);
+    rulekey_read_state(L, r);
+    rulekey_read_unless(L, d);
+    rulekey_read_labels(L, d);
+    rulekey_read_annotations(L, d);
+    rulekey_read_expect(L, d);
+    rulekey_read_attach(L, d);
     read_rest(L, d);
     plan_rule(L, r);
     for (size_t i = 0; i < d->n_annotations; i++)
@@ -299,7 +299,7 @@ static int defaults(lua_State *L)
     return 0;
 }
 
-void alert_names(lua_State *L)
+void language_alert_names(lua_State *L)
 {
     lua_pushcfunction(L, alert_name);
     lua_setfield(L, -2, "alert");

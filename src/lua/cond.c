@@ -382,7 +382,7 @@ int cond_not(lua_State *L)
     return node_done(L, n);
 }
 
-void cond_names(lua_State *L)
+void language_cond_names(lua_State *L)
 {
     static const luaL_Reg functions[] = {
         {"between", between_function}, {"outside", outside_function}, {"missing", missing_function},

@@ -63,18 +63,20 @@ struct row {
 };
 
 /* Reads the string keys of the table at `idx` into `target`; unknown keys raise. */
-void rows_read(lua_State *L, int idx, const char *what, const struct row *rows, void *target);
+void config_rows_read(lua_State *L, int idx, const char *what, const struct row *rows,
+                      void *target);
 
 /* --- values --- */
 const struct secret *config_secret(lua_State *L, int idx, const char *what);
 const struct secret *config_keep_secret(lua_State *L, const char *bytes, size_t len);
 const char *config_path(lua_State *L, const char *path);
-void check_url(lua_State *L, const char *url, const char *what, const char *const *schemes);
-void check_address(lua_State *L, const char *address, const char *what);
-void check_plain(lua_State *L, const char *text, const char *what); /* no control characters */
+void config_check_url(lua_State *L, const char *url, const char *what, const char *const *schemes);
+void config_check_address(lua_State *L, const char *address, const char *what);
+void config_check_plain(lua_State *L, const char *text,
+                        const char *what); /* no control characters */
 /* Raises with a position other than the current one. */
-__attribute__((noreturn, format(printf, 4, 5))) void fail_at(lua_State *L, const char *file,
-                                                             int line, const char *fmt, ...);
+__attribute__((noreturn, format(printf, 4, 5))) void config_fail_at(lua_State *L, const char *file,
+                                                                    int line, const char *fmt, ...);
 
 /* --- functions of the file, into the table on top of the stack --- */
 void config_server_names(lua_State *L);

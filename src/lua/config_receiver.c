@@ -77,7 +77,7 @@ static void check_header(lua_State *L, const char *name, const struct secret *va
 
     if (n == 0 || name[n])
         sandbox_fail(L, "webhook: headers: \"%s\" is no header name", name);
-    check_plain(L, secret_text(value), "webhook: the value of a header");
+    config_check_plain(L, secret_text(value), "webhook: the value of a header");
 }
 
 static void read_headers(lua_State *L, struct config_channel *c)
@@ -112,7 +112,7 @@ static void check_mail(lua_State *L, const char *address)
 {
     const char *at = strchr(address, '@');
 
-    check_plain(L, address, "email: an address");
+    config_check_plain(L, address, "email: an address");
     if (!at || at == address || !at[1])
         sandbox_fail(L, "email: \"%s\" is no mail address", address);
 }
@@ -154,7 +154,7 @@ static struct config_channel *channel_begin(lua_State *L, enum channel_type type
     c->send_resolved = true;
     c->timeout_ms = type == CHANNEL_EMAIL ? MAIL_TIMEOUT : TIMEOUT_MS;
     c->template = name;
-    rows_read(L, 1, name, rows, c);
+    config_rows_read(L, 1, name, rows, c);
     if (strchr(c->template, '/') || *c->template == '.')
         sandbox_fail(L, "%s: `template` is the name of a file in rules/channels, without folder",
                      name);
@@ -205,7 +205,7 @@ static int email(lua_State *L)
     for (size_t i = 0; i < c->n_to; i++)
         check_mail(L, c->to[i]);
     check_mail(L, c->from);
-    check_url(L, c->smtp, "email: `smtp`", schemes);
+    config_check_url(L, c->smtp, "email: `smtp`", schemes);
     if (strchr(c->smtp + strlen("smtps://"), '@'))
         sandbox_fail(L, "email: user and password go into keys of their own, not into `smtp`");
     if (!c->user != !c->password)
@@ -286,7 +286,7 @@ static int receiver_body(lua_State *L)
         if (strcmp(f->receivers[i].name, r->name) == 0)
             sandbox_fail(L, "defined twice (first at %s:%d)", f->pending[i].file,
                          f->receivers[i].line);
-    rows_read(L, 1, "receiver", rows, r);
+    config_rows_read(L, 1, "receiver", rows, r);
     if (lua_getfield(L, 1, "fallback") != LUA_TNIL) {
         if (lua_type(L, -1) != LUA_TSTRING)
             sandbox_fail(L, "`fallback` is the name of another receiver, got %s",
@@ -308,7 +308,7 @@ static int receiver(lua_State *L)
         sandbox_fail(L, "another receiver begins before this one has its { … }");
     if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
         sandbox_fail(L, "receiver \"name\" { … } needs a name");
-    check_plain(L, lua_tostring(L, 1), "the name of a receiver");
+    config_check_plain(L, lua_tostring(L, 1), "the name of a receiver");
     lua_pushvalue(L, 1);
     lua_pushinteger(L, sandbox_where(L, file, sizeof file));
     lua_pushcclosure(L, receiver_body, 2);

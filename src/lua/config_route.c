@@ -136,7 +136,7 @@ static int route(lua_State *L)
     luaL_checkstack(L, 32, NULL);
     b->route.line = sandbox_where(L, file, sizeof file);
     b->file = script_dup(L, file, strlen(file));
-    rows_read(L, 1, "route", route_rows, &w);
+    config_rows_read(L, 1, "route", route_rows, &w);
     if (w.n_receivers > RECEIVERS_MAX)
         sandbox_fail(L, "route: more than %d receivers", RECEIVERS_MAX);
     b->receivers = w.receivers;
@@ -181,9 +181,9 @@ static void fail_receiver(lua_State *L, const char *file, int line, const char *
         names[i] = f->receivers[i].name;
     near = text_nearest(name, names, f->n_receivers);
     if (near)
-        fail_at(L, file, line, "%s: receiver \"%s\" is not defined — did you mean \"%s\"?", what,
-                name, near);
-    fail_at(L, file, line, "%s: receiver \"%s\" is not defined", what, name);
+        config_fail_at(L, file, line, "%s: receiver \"%s\" is not defined — did you mean \"%s\"?",
+                       what, name, near);
+    config_fail_at(L, file, line, "%s: receiver \"%s\" is not defined", what, name);
 }
 
 static void resolve_receivers(lua_State *L, struct route_block *b)
@@ -198,8 +198,8 @@ static void resolve_receivers(lua_State *L, struct route_block *b)
             fail_receiver(L, b->file, b->route.line, "route", b->receivers[i]);
         for (size_t k = 0; k < b->route.n_receivers; k++)
             if (b->route.receivers[k] == r)
-                fail_at(L, b->file, b->route.line, "route: receiver \"%s\" is named twice",
-                        r->name);
+                config_fail_at(L, b->file, b->route.line, "route: receiver \"%s\" is named twice",
+                               r->name);
         b->route.receivers[b->route.n_receivers++] = r;
     }
 }
@@ -232,7 +232,7 @@ static void resolve_route(lua_State *L, struct route_block *b, const struct conf
     char child_id[256];
 
     if (depth > ROUTE_DEPTH)
-        fail_at(L, b->file, r->line, "route: nested more than %d deep", ROUTE_DEPTH);
+        config_fail_at(L, b->file, r->line, "route: nested more than %d deep", ROUTE_DEPTH);
     r->id = script_dup(L, id, strlen(id));
     r->parent = parent;
     resolve_receivers(L, b);
@@ -270,8 +270,8 @@ static void resolve_fallbacks(lua_State *L)
         for (size_t steps = 0; r && r != &f->receivers[i] && steps < f->n_receivers; steps++)
             r = r->fallback;
         if (r == &f->receivers[i])
-            fail_at(L, f->pending[i].file, f->pending[i].line,
-                    "receiver \"%s\": its fallbacks lead back to it", r->name);
+            config_fail_at(L, f->pending[i].file, f->pending[i].line,
+                           "receiver \"%s\": its fallbacks lead back to it", r->name);
     }
 }
 
@@ -336,9 +336,9 @@ static struct route_block *find_root(lua_State *L, struct config_file *f)
         if (b->taken)
             continue;
         if (root) /* the list has the newest first: `root` was written later */
-            fail_at(L, root->file, root->route.line,
-                    "a second root route (the first is at %s:%d): put it inside that one", b->file,
-                    b->route.line);
+            config_fail_at(L, root->file, root->route.line,
+                           "a second root route (the first is at %s:%d): put it inside that one",
+                           b->file, b->route.line);
         root = b;
     }
     return root;
@@ -347,12 +347,12 @@ static struct route_block *find_root(lua_State *L, struct config_file *f)
 static void check_root(lua_State *L, const struct route_block *b)
 {
     if (b->n_receivers == 0)
-        fail_at(L, b->file, b->route.line, "the root route needs a `receiver`");
+        config_fail_at(L, b->file, b->route.line, "the root route needs a `receiver`");
     if (b->route.n_match)
-        fail_at(L, b->file, b->route.line,
-                "the root route takes every alert: `match` belongs to the routes inside it");
+        config_fail_at(L, b->file, b->route.line,
+                       "the root route takes every alert: `match` belongs to the routes inside it");
     if (b->route.continue_matching)
-        fail_at(L, b->file, b->route.line, "`continue` means nothing on the root route");
+        config_fail_at(L, b->file, b->route.line, "`continue` means nothing on the root route");
 }
 
 static void root_defaults(lua_State *L, struct route_block *b)
@@ -380,9 +380,10 @@ void config_resolve(lua_State *L)
     struct route_block *root = find_root(L, f);
 
     if (!root && f->n_receivers > 0)
-        fail_at(L, f->pending[0].file, f->pending[0].line,
-                "receivers are defined, but no route leads to one: add route { receiver = \"%s\" }",
-                f->receivers[0].name);
+        config_fail_at(
+            L, f->pending[0].file, f->pending[0].line,
+            "receivers are defined, but no route leads to one: add route { receiver = \"%s\" }",
+            f->receivers[0].name);
     if (f->n_receivers == 0)
         default_receiver(L, f);
     if (!root)

@@ -15,7 +15,7 @@
 
 static const char *const http_schemes[] = {"http://", "https://", NULL};
 
-void fail_at(lua_State *L, const char *file, int line, const char *fmt, ...)
+void config_fail_at(lua_State *L, const char *file, int line, const char *fmt, ...)
 {
     char text[640];
     va_list ap;
@@ -28,7 +28,7 @@ void fail_at(lua_State *L, const char *file, int line, const char *fmt, ...)
     abort();
 }
 
-void check_plain(lua_State *L, const char *text, const char *what)
+void config_check_plain(lua_State *L, const char *text, const char *what)
 {
     for (const char *p = text; *p; p++)
         if (iscntrl((unsigned char)*p))
@@ -36,11 +36,11 @@ void check_plain(lua_State *L, const char *text, const char *what)
 }
 
 /* Shown without what may be secret in it: everything behind the host. */
-void check_url(lua_State *L, const char *url, const char *what, const char *const *schemes)
+void config_check_url(lua_State *L, const char *url, const char *what, const char *const *schemes)
 {
     const char *rest = NULL;
 
-    check_plain(L, url, what);
+    config_check_plain(L, url, what);
     for (size_t i = 0; schemes[i] && !rest; i++)
         if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
             rest = url + strlen(schemes[i]);
@@ -51,7 +51,7 @@ void check_url(lua_State *L, const char *url, const char *what, const char *cons
 }
 
 /* "127.0.0.1:9393", "[::1]:9393", ":9393" */
-void check_address(lua_State *L, const char *address, const char *what)
+void config_check_address(lua_State *L, const char *address, const char *what)
 {
     const char *colon = strrchr(address, ':');
     char *end;
@@ -202,7 +202,7 @@ static void read_row(lua_State *L, int idx, const char *what, const struct row *
         break;
     case ROW_URL:
         *(const struct secret **)at = config_secret(L, idx, what);
-        check_url(L, secret_text(*(const struct secret **)at), what, http_schemes);
+        config_check_url(L, secret_text(*(const struct secret **)at), what, http_schemes);
         break;
     case ROW_OTHER:
         break;
@@ -228,7 +228,7 @@ static const struct row *find_row(lua_State *L, const char *what, const struct r
     sandbox_fail(L, "%s: unknown key \"%s\"", what, key);
 }
 
-void rows_read(lua_State *L, int idx, const char *what, const struct row *rows, void *target)
+void config_rows_read(lua_State *L, int idx, const char *what, const struct row *rows, void *target)
 {
     char name[128];
 

@@ -262,12 +262,12 @@ static int server(lua_State *L)
     struct config_server *s = &f->config.server;
 
     once(L, &f->server_given, "server");
-    rows_read(L, 1, "server", server_rows, s);
-    check_address(L, s->listen, "server: listen");
+    config_rows_read(L, 1, "server", server_rows, s);
+    config_check_address(L, s->listen, "server: listen");
     if (s->statsd)
-        check_address(L, s->statsd, "server: statsd");
+        config_check_address(L, s->statsd, "server: statsd");
     if (s->external_url) {
-        check_url(L, s->external_url, "server: `external_url`", http);
+        config_check_url(L, s->external_url, "server: `external_url`", http);
         s->external_url = without_slash(L, s->external_url);
     }
     for (size_t i = 0; i < s->n_rules; i++)
@@ -276,7 +276,7 @@ static int server(lua_State *L)
     if (lua_getfield(L, 1, "tls") != LUA_TNIL) {
         if (!lua_istable(L, -1))
             sandbox_fail(L, "server: tls = { cert = \"…\", key = \"…\" } is the form");
-        rows_read(L, -1, "server: tls", tls_rows, s);
+        config_rows_read(L, -1, "server: tls", tls_rows, s);
         if (!s->tls_cert || !s->tls_key)
             sandbox_fail(L, "server: tls needs both `cert` and `key`");
     }
@@ -322,7 +322,7 @@ static int deadman(lua_State *L)
     struct config_file *f = config_file_of(L);
 
     once(L, &f->deadman_given, "deadman");
-    rows_read(L, 1, "deadman", rows, &f->config.deadman);
+    config_rows_read(L, 1, "deadman", rows, &f->config.deadman);
     if (!f->config.deadman.url)
         sandbox_fail(L, "deadman needs a `url`");
     if (f->config.deadman.every_ms < 1000)

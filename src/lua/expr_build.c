@@ -38,7 +38,7 @@ static int by_method(lua_State *L)
     if (n->x.leaf->source == LEAF_LOGS && me->arg == LEAF_WITHOUT)
         sandbox_fail(L, ":without() does not work on logs{…}: an event has no fixed labels; "
                         "name those to keep with :by(…)");
-    r = leaf_copy(L, n);
+    r = node_leaf_copy(L, n);
     r->x.leaf->grouping = (enum leaf_grouping)me->arg;
     r->x.leaf->labels = arg_labels(L, 2, me->name, &r->x.leaf->n_labels);
     return node_done(L, r);
@@ -173,7 +173,7 @@ static struct node *moved(lua_State *L, struct node *n, int64_t ms)
     case EXPR_PER:
         return n;
     case EXPR_LEAF:
-        r = leaf_copy(L, n);
+        r = node_leaf_copy(L, n);
         r->x.leaf->offset_ms += ms;
         if (r->x.leaf->offset_ms > OFFSET_MAX)
             sandbox_fail(L, ":offset() is longer than the maximum of 35d");
@@ -293,13 +293,13 @@ static int names_apdex(lua_State *L)
     window = arg_duration(L, 3, "apdex window");
     labels = arg_labels(L, 4, "by", &n_labels);
     for (int i = 0; i < 2; i++) {
-        part[i] = leaf_new(L, s, LEAF_FRACTION_BELOW, window, target.v * (i ? 4 : 1));
+        part[i] = node_leaf(L, s, LEAF_FRACTION_BELOW, window, target.v * (i ? 4 : 1));
         part[i]->x.leaf->grouping = LEAF_BY;
         part[i]->x.leaf->labels = labels;
         part[i]->x.leaf->n_labels = n_labels;
     }
     if (target.text) {
-        struct node *like = leaf_new(L, s, LEAF_LAST, window, 0);
+        struct node *like = node_leaf(L, s, LEAF_LAST, window, 0);
 
         units_check(L, like, &target, "apdex target");
     }
@@ -316,7 +316,7 @@ static int names_apdex(lua_State *L)
     return node_done(L, n);
 }
 
-void expr_names(lua_State *L)
+void language_expr_names(lua_State *L)
 {
     static const luaL_Reg functions[] = {{"ratio", names_ratio},   {"max_of", names_max_of},
                                          {"min_of", names_min_of}, {"coalesce", names_coalesce},

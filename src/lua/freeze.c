@@ -143,6 +143,8 @@ const char *safelib_nearest(lua_State *L, int idx, const char *word)
     if (n == NEAREST_NAMES)
         lua_pop(L, 1); /* the key of an unfinished walk */
     lua_pop(L, 1);
+    if (n == 0)
+        return NULL;
     qsort(names, n, sizeof *names, by_text); /* where two are as near, always the same one */
     return text_nearest(word, names, n);
 }

@@ -145,7 +145,7 @@ static void check_per(struct plan *p, const struct node *cmp, const struct expr 
                  limit->per->label, cmp->file, cmp->x.line, list_text(text, sizeof text, has));
 }
 
-void keys_of_node(struct plan *p, struct node *n)
+void plan_keys_of_node(struct plan *p, struct node *n)
 {
     struct expr *x = &n->x;
 
@@ -193,7 +193,7 @@ static void add_part(struct plan *p, struct node *sum, struct expr *part, const 
     sum->follows = sum->follows && node_of(part)->follows;
 }
 
-void keys_of_rule(struct plan *p)
+void plan_keys_of_rule(struct plan *p)
 {
     struct rule_def *d = &p->rule->def;
     struct node sum = {.x.keys = scalar_keys, .follows = true};

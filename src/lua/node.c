@@ -77,7 +77,7 @@ struct node *node_limit_arg(lua_State *L, int idx, const char *what)
         sandbox_fail(L, "%s: logs{…} selects events; say what of them, e.g. :count(\"5m\"):by()",
                      what);
     if (s)
-        return leaf_new(L, s, LEAF_LAST, 5 * 60 * 1000, 0);
+        return node_leaf(L, s, LEAF_LAST, 5 * 60 * 1000, 0);
     if (value_is(L, idx, VALUE_COND))
         sandbox_fail(L, "%s is a condition; use :share_by()/:count_by() to turn it into a number",
                      what);

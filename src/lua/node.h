@@ -86,10 +86,10 @@ bool node_is_number(lua_State *L, int idx); /* an expression, not a condition */
 /* --- leaves --- */
 struct selector *selector_new(lua_State *L, enum leaf_source source, const char *metric);
 struct selector *selector_refine(lua_State *L, const struct selector *s, int table);
-struct node *leaf_new(lua_State *L, const struct selector *s, enum leaf_fn fn, int64_t window_ms,
-                      double param);
+struct node *node_leaf(lua_State *L, const struct selector *s, enum leaf_fn fn, int64_t window_ms,
+                       double param);
 /* A copy of a leaf node with other spec fields to be changed by the caller. */
-struct node *leaf_copy(lua_State *L, const struct node *n);
+struct node *node_leaf_copy(lua_State *L, const struct node *n);
 
 /* --- units (decision: a quantity that cannot fit the name is an error) --- */
 enum dim dim_of_name(const char *name);
@@ -102,8 +102,8 @@ int cond_or(lua_State *L);
 int cond_not(lua_State *L);
 
 /* --- the names of files, into the table on top of the stack --- */
-void selector_names(lua_State *L); /* m, logs */
-void expr_names(lua_State *L);     /* ratio, max_of, …, apdex */
-void cond_names(lua_State *L);     /* above, …, firing */
+void language_selector_names(lua_State *L); /* m, logs */
+void language_expr_names(lua_State *L);     /* ratio, max_of, …, apdex */
+void language_cond_names(lua_State *L);     /* above, …, firing */
 
 #endif

@@ -38,7 +38,7 @@ static void *grown(struct plan *p, void *array, size_t n, size_t *cap, size_t si
 
 static struct node *finish(struct plan *p, struct node *n)
 {
-    keys_of_node(p, n);
+    plan_keys_of_node(p, n);
     n->hash = n->x.kind == EXPR_VALUE ? p->value->hash : plan_hash(p->L, n);
     p->nodes = grown(p, p->nodes, p->slots, &p->cap_nodes, sizeof *p->nodes, NODE_PATHS_MAX,
                      "expressions");
@@ -215,7 +215,7 @@ static void plan_attach(struct plan *p)
             sandbox_fail(p->L, "`attach` needs logs{…}: give attach = { from = logs{ … }, … }");
         return;
     }
-    n = leaf_copy(p->L, node_of(d->attach_from));
+    n = node_leaf_copy(p->L, node_of(d->attach_from));
     if (n->x.leaf->grouping == LEAF_BY && n->x.leaf->n_labels == 0 && !d->keys.all) {
         n->x.leaf->labels = d->keys.names;
         n->x.leaf->n_labels = d->keys.n;
@@ -303,7 +303,7 @@ void plan_rule(lua_State *L, struct rule *r)
     for (size_t i = 0; i < d->n_levels; i++)
         d->levels[i].cond = copy_part(&p, d->levels[i].cond);
     d->local = p.local; /* what only holds messages back does not decide when to look */
-    keys_of_rule(&p);
+    plan_keys_of_rule(&p);
     d->unless = copy_part(&p, d->unless);
     plan_attach(&p);
     check_levels(&p);

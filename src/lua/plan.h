@@ -22,8 +22,8 @@ struct plan {
 
 uint64_t plan_hash(lua_State *L, const struct node *n);
 /* Sets x.keys (and follows) of a copy whose children have theirs. */
-void keys_of_node(struct plan *p, struct node *n);
+void plan_keys_of_node(struct plan *p, struct node *n);
 /* The keys of a rule: those of all its parts together. */
-void keys_of_rule(struct plan *p);
+void plan_keys_of_rule(struct plan *p);
 
 #endif

@@ -20,10 +20,10 @@ static void push_names(lua_State *L)
 {
     safelib_names(L, false);
     match_names(L);
-    selector_names(L);
-    expr_names(L);
-    cond_names(L);
-    alert_names(L);
+    language_selector_names(L);
+    language_expr_names(L);
+    language_cond_names(L);
+    language_alert_names(L);
     lua_pushcfunction(L, script_include);
     lua_setfield(L, -2, "include");
     lua_pushcfunction(L, script_data);

@@ -125,8 +125,8 @@ static bool keeps_dim(enum leaf_fn fn)
            fn == LEAF_STDDEV || fn == LEAF_QUANTILE;
 }
 
-struct node *leaf_new(lua_State *L, const struct selector *s, enum leaf_fn fn, int64_t window_ms,
-                      double param)
+struct node *node_leaf(lua_State *L, const struct selector *s, enum leaf_fn fn, int64_t window_ms,
+                       double param)
 {
     struct node *n = node_new(L, EXPR_LEAF);
     struct leaf_spec *spec = script_scratch(L, sizeof *spec);
@@ -153,7 +153,7 @@ struct node *leaf_new(lua_State *L, const struct selector *s, enum leaf_fn fn, i
     return n;
 }
 
-struct node *leaf_copy(lua_State *L, const struct node *from)
+struct node *node_leaf_copy(lua_State *L, const struct node *from)
 {
     struct node *n = node_new(L, EXPR_LEAF);
     struct leaf_spec *spec = script_scratch(L, sizeof *spec);
@@ -283,7 +283,7 @@ static int leaf_method(lua_State *L)
         param = quantile_arg(L, me->name);
     else if (args == ARGS_BELOW)
         param = below_arg(L, s);
-    value_push(L, VALUE_EXPR, leaf_new(L, s, fn, window, param));
+    value_push(L, VALUE_EXPR, node_leaf(L, s, fn, window, param));
     return 1;
 }
 
@@ -325,7 +325,7 @@ const struct method selector_methods[] = {
     {NULL, 0, NULL, 0, NULL},
 };
 
-void selector_names(lua_State *L)
+void language_selector_names(lua_State *L)
 {
     value_push(L, VALUE_METRICS, NULL);
     lua_setfield(L, -2, "m");

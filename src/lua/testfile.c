@@ -23,14 +23,14 @@ struct building *building_of(lua_State *L)
     return b;
 }
 
-void test_grow(lua_State *L, void *array, size_t *cap, size_t need, size_t size)
+void testfile_grow(lua_State *L, void *array, size_t *cap, size_t need, size_t size)
 {
     if (mem_grow((void **)array, cap, need, size) < 0)
         sandbox_no_memory(L);
 }
 
-const struct label *test_labels(lua_State *L, int idx, const char *what, const char *name,
-                                size_t *n)
+const struct label *testfile_labels(lua_State *L, int idx, const char *what, const char *name,
+                                    size_t *n)
 {
     struct label *labels;
     size_t max = 1;
@@ -72,7 +72,7 @@ const struct label *test_labels(lua_State *L, int idx, const char *what, const c
 /* --- t --- */
 
 /* t:start("2026-03-02 08:55"), t:start("2026-03-02T08:55:00+01:00") */
-static int test_start(lua_State *L)
+static int testfile_start(lua_State *L)
 {
     struct building *b = building_of(L);
     const char *text = luaL_checkstring(L, 2);
@@ -89,7 +89,7 @@ static int test_start(lua_State *L)
     return 0;
 }
 
-static int test_config(lua_State *L)
+static int testfile_config(lua_State *L)
 {
     luaL_checkstring(L, 2);
     building_of(L)->done.config = script_string(L, 2);
@@ -97,7 +97,7 @@ static int test_config(lua_State *L)
 }
 
 /* t:noise(): -1 … 1, the same row in every run */
-static int test_noise(lua_State *L)
+static int testfile_noise(lua_State *L)
 {
     struct building *b = building_of(L);
     uint32_t x = b->noise;
@@ -110,26 +110,26 @@ static int test_noise(lua_State *L)
     return 1;
 }
 
-static const luaL_Reg test_methods[] = {{"series", test_series},
-                                        {"gen", test_gen},
-                                        {"sample", test_sample},
-                                        {"stale", test_stale},
-                                        {"timer", test_timer},
-                                        {"histogram", test_histogram},
-                                        {"log", test_log},
-                                        {"silence", test_silence},
-                                        {"start", test_start},
-                                        {"config", test_config},
-                                        {"noise", test_noise},
-                                        {"at", test_at},
-                                        {"never", test_never},
-                                        {"transitions", test_transitions},
+static const luaL_Reg test_methods[] = {{"series", testfile_series},
+                                        {"gen", testfile_gen},
+                                        {"sample", testfile_sample},
+                                        {"stale", testfile_stale},
+                                        {"timer", testfile_timer},
+                                        {"histogram", testfile_histogram},
+                                        {"log", testfile_log},
+                                        {"silence", testfile_silence},
+                                        {"start", testfile_start},
+                                        {"config", testfile_config},
+                                        {"noise", testfile_noise},
+                                        {"at", testfile_at},
+                                        {"never", testfile_never},
+                                        {"transitions", testfile_transitions},
                                         {NULL, NULL}};
 
-static const luaL_Reg moment_methods[] = {{"fires", test_fires},
-                                          {"quiet", test_quiet},
-                                          {"suppressed", test_suppressed},
-                                          {"with", test_with},
+static const luaL_Reg moment_methods[] = {{"fires", testfile_fires},
+                                          {"quiet", testfile_quiet},
+                                          {"suppressed", testfile_suppressed},
+                                          {"with", testfile_with},
                                           {NULL, NULL}};
 
 static int unknown_method(lua_State *L)
@@ -259,7 +259,7 @@ static int test(lua_State *L)
         sandbox_fail(L, "a test inside a test");
     if (f->n_cases == TEST_CASES_MAX)
         sandbox_fail(L, "more than %d tests in one file", TEST_CASES_MAX);
-    test_grow(L, &f->cases, &f->cap_cases, f->n_cases + 1, sizeof *f->cases);
+    testfile_grow(L, &f->cases, &f->cap_cases, f->n_cases + 1, sizeof *f->cases);
     b = mem_zalloc(sizeof *b);
     if (!b)
         sandbox_no_memory(L);
@@ -296,7 +296,7 @@ static int load_file(lua_State *L)
     method_metatable(L, VALUE_MOMENT, moment_methods);
     safelib_names(L, false);
     match_names(L);
-    test_check_names(L);
+    testfile_check_names(L);
     lua_pushcfunction(L, test);
     lua_setfield(L, -2, "test");
     lua_pushcfunction(L, script_include);

@@ -31,30 +31,30 @@ struct building {
 
 struct building *building_of(lua_State *L); /* raises outside of a test */
 
-/* Methods of t that feed (test_feed.c) and of t and t:at() that check (test_check.c). */
-int test_series(lua_State *L);
-int test_gen(lua_State *L);
-int test_sample(lua_State *L);
-int test_stale(lua_State *L);
-int test_timer(lua_State *L);
-int test_histogram(lua_State *L);
-int test_log(lua_State *L);
-int test_silence(lua_State *L);
+/* Methods of t that feed (testfile_feed.c) and of t and t:at() that check (testfile_check.c). */
+int testfile_series(lua_State *L);
+int testfile_gen(lua_State *L);
+int testfile_sample(lua_State *L);
+int testfile_stale(lua_State *L);
+int testfile_timer(lua_State *L);
+int testfile_histogram(lua_State *L);
+int testfile_log(lua_State *L);
+int testfile_silence(lua_State *L);
 
-int test_at(lua_State *L);
-int test_fires(lua_State *L);
-int test_quiet(lua_State *L);
-int test_suppressed(lua_State *L);
-int test_with(lua_State *L);
-int test_never(lua_State *L);
-int test_transitions(lua_State *L);
-void test_check_names(lua_State *L); /* near, has */
+int testfile_at(lua_State *L);
+int testfile_fires(lua_State *L);
+int testfile_quiet(lua_State *L);
+int testfile_suppressed(lua_State *L);
+int testfile_with(lua_State *L);
+int testfile_never(lua_State *L);
+int testfile_transitions(lua_State *L);
+void testfile_check_names(lua_State *L); /* near, has */
 
 /* Labels of the table at `idx` (nil: none), sorted; `name`: value of __name__, NULL: without. */
-const struct label *test_labels(lua_State *L, int idx, const char *what, const char *name,
-                                size_t *n);
+const struct label *testfile_labels(lua_State *L, int idx, const char *what, const char *name,
+                                    size_t *n);
 /* Makes room for one more in an array of the building. */
-void test_grow(lua_State *L, void *array, size_t *cap, size_t need, size_t size);
+void testfile_grow(lua_State *L, void *array, size_t *cap, size_t need, size_t size);
 
 /* One token of a row of samples: 5, 0+95x60, 5-1x3, 1x4, _, _x3, stale. */
 struct notation {

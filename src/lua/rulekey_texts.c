@@ -1,7 +1,7 @@
 /* What goes out with an alert: labels, annotations, attached events; and which groups must exist. */
 #include <string.h>
 
-#include "lua/alert_keys.h"
+#include "lua/rulekey.h"
 #include "lua/safelib.h"
 
 #define PAIRS_MAX  64
@@ -28,7 +28,7 @@ static struct rule_pair *read_pairs(lua_State *L, const char *key, size_t head, 
     int at;
 
     *n = head;
-    if (alert_key_get(L, key) != LUA_TNIL) {
+    if (rulekey_get(L, key) != LUA_TNIL) {
         at = lua_gettop(L);
         if (!lua_istable(L, at))
             sandbox_fail(L, "`%s` must be a table { name = \"value\" }, got %s", key,
@@ -56,7 +56,7 @@ static struct rule_pair *read_pairs(lua_State *L, const char *key, size_t head, 
     return pairs;
 }
 
-void alert_read_labels(lua_State *L, struct rule_def *d)
+void rulekey_read_labels(lua_State *L, struct rule_def *d)
 {
     static const char *const own[] = {"alertname", "priority", "severity"};
 
@@ -64,7 +64,7 @@ void alert_read_labels(lua_State *L, struct rule_def *d)
     for (size_t i = 0; i < d->n_labels; i++) {
         const char *name = d->labels[i].name;
 
-        if (is_one_of(name, own, 3))
+        if (rulekey_is_one_of(name, own, 3))
             sandbox_fail(L, "labels.%s is set by Tocsin itself%s", name,
                          strcmp(name, "alertname") == 0 ? "" : ": use the key of that name");
         if (!text_is_label(name, strlen(name)))
@@ -72,33 +72,33 @@ void alert_read_labels(lua_State *L, struct rule_def *d)
     }
 }
 
-void alert_read_annotations(lua_State *L, struct rule_def *d)
+void rulekey_read_annotations(lua_State *L, struct rule_def *d)
 {
     static const char *const usual[] = {"summary", "description", "runbook_url"};
     struct rule_pair head[3];
     size_t n = 0;
 
     for (size_t i = 0; i < 3; i++) {
-        const char *text = alert_text(L, usual[i]);
+        const char *text = rulekey_text(L, usual[i]);
 
         if (text)
             head[n++] = (struct rule_pair){usual[i], text};
     }
     d->annotations = read_pairs(L, "annotations", n, &d->n_annotations);
     for (size_t i = n; i < d->n_annotations; i++)
-        if (is_one_of(d->annotations[i].name, usual, 3))
+        if (rulekey_is_one_of(d->annotations[i].name, usual, 3))
             sandbox_fail(L, "annotations.%s has a key of its own: %s = \"…\"",
                          d->annotations[i].name, d->annotations[i].name);
     if (n)
         memcpy(d->annotations, head, n * sizeof *head);
 }
 
-void alert_read_expect(lua_State *L, struct rule_def *d)
+void rulekey_read_expect(lua_State *L, struct rule_def *d)
 {
     size_t n;
     int at;
 
-    if (alert_key_get(L, "expect") == LUA_TNIL) {
+    if (rulekey_get(L, "expect") == LUA_TNIL) {
         lua_pop(L, 1);
         return;
     }
@@ -132,12 +132,12 @@ void alert_read_expect(lua_State *L, struct rule_def *d)
 }
 
 /* attach = { events = 3, fields = { "trace_id" }, from = logs{…} } */
-void alert_read_attach(lua_State *L, struct rule_def *d)
+void rulekey_read_attach(lua_State *L, struct rule_def *d)
 {
     static const char *const options[] = {"events", "fields", "from", NULL};
     int at;
 
-    if (alert_key_get(L, "attach") == LUA_TNIL) {
+    if (rulekey_get(L, "attach") == LUA_TNIL) {
         lua_pop(L, 1);
         return;
     }
@@ -147,7 +147,7 @@ void alert_read_attach(lua_State *L, struct rule_def *d)
     arg_keys(L, at, "attach", options);
     d->attach_events = 1;
     if (lua_getfield(L, at, "events") != LUA_TNIL)
-        d->attach_events = alert_whole(L, -1, "attach.events", 0, EVENTS_MAX);
+        d->attach_events = rulekey_whole(L, -1, "attach.events", 0, EVENTS_MAX);
     if (lua_getfield(L, at, "fields") != LUA_TNIL)
         d->attach_fields = arg_label_list(L, -1, "attach.fields", &d->n_attach_fields);
     if (lua_getfield(L, at, "from") != LUA_TNIL) {
@@ -155,7 +155,7 @@ void alert_read_attach(lua_State *L, struct rule_def *d)
         struct node *n = value_at(L, -1, VALUE_EXPR);
 
         if (s && s->source == LEAF_LOGS) {
-            n = leaf_new(L, s, LEAF_COUNT, 5 * 60 * 1000, 0);
+            n = node_leaf(L, s, LEAF_COUNT, 5 * 60 * 1000, 0);
             n->x.leaf->grouping = LEAF_BY;
         }
         if (!n || n->x.kind != EXPR_LEAF || n->x.leaf->source != LEAF_LOGS)

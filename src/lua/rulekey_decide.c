@@ -1,15 +1,15 @@
 /* What a rule measures and what it compares it with: value, fire, inputs, when, state, unless. */
 #include <string.h>
 
-#include "lua/alert_keys.h"
+#include "lua/rulekey.h"
 #include "lua/safelib.h"
 
 #define INPUTS_MAX 32
 #define STATE_MAX  64
 
-void alert_read_value(lua_State *L, struct rule_def *d)
+void rulekey_read_value(lua_State *L, struct rule_def *d)
 {
-    if (alert_key_get(L, "value") != LUA_TNIL) {
+    if (rulekey_get(L, "value") != LUA_TNIL) {
         if (value_is(L, -1, VALUE_COND))
             sandbox_fail(L, "`value` is a condition; put it in `fire`");
         if (lua_isboolean(L, -1))
@@ -47,7 +47,7 @@ static void read_levels(lua_State *L, struct rule_def *d, int idx)
     for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
         const char *key = luaL_tolstring(L, -1, NULL);
 
-        if (!is_one_of(key, names, PRIORITIES))
+        if (!rulekey_is_one_of(key, names, PRIORITIES))
             sandbox_fail(L, "fire.%s: unknown level (use P1 … P5)", key);
         lua_getfield(L, idx, key);
         if (!value_is(L, -1, VALUE_COND))
@@ -64,9 +64,9 @@ static void read_levels(lua_State *L, struct rule_def *d, int idx)
     d->priority = d->levels[0].priority;
 }
 
-void alert_read_fire(lua_State *L, struct rule_def *d)
+void rulekey_read_fire(lua_State *L, struct rule_def *d)
 {
-    int type = alert_key_get(L, "fire"), at = lua_gettop(L);
+    int type = rulekey_get(L, "fire"), at = lua_gettop(L);
 
     if (type == LUA_TBOOLEAN)
         sandbox_fail(L,
@@ -88,9 +88,9 @@ void alert_read_fire(lua_State *L, struct rule_def *d)
     lua_settop(L, at - 1);
 }
 
-void alert_read_inputs(lua_State *L, struct rule_def *d)
+void rulekey_read_inputs(lua_State *L, struct rule_def *d)
 {
-    if (alert_key_get(L, "inputs") != LUA_TNIL) {
+    if (rulekey_get(L, "inputs") != LUA_TNIL) {
         int at = lua_gettop(L);
 
         if (!lua_istable(L, at))
@@ -118,10 +118,10 @@ void alert_read_inputs(lua_State *L, struct rule_def *d)
     lua_pop(L, 1);
 }
 
-void alert_read_when(lua_State *L, struct rule *r)
+void rulekey_read_when(lua_State *L, struct rule *r)
 {
     struct rule_def *d = &r->def;
-    int type = alert_key_get(L, "when");
+    int type = rulekey_get(L, "when");
 
     d->when = -1;
     if (type == LUA_TNIL) {
@@ -138,12 +138,12 @@ void alert_read_when(lua_State *L, struct rule *r)
     d->priority = d->priority ? d->priority : 3;
 }
 
-void alert_read_state(lua_State *L, struct rule *r)
+void rulekey_read_state(lua_State *L, struct rule *r)
 {
     struct rule_pair *state;
     int at;
 
-    if (alert_key_get(L, "state") == LUA_TNIL) {
+    if (rulekey_get(L, "state") == LUA_TNIL) {
         lua_pop(L, 1);
         return;
     }
@@ -175,9 +175,9 @@ void alert_read_state(lua_State *L, struct rule *r)
     lua_settop(L, at - 1);
 }
 
-void alert_read_unless(lua_State *L, struct rule_def *d)
+void rulekey_read_unless(lua_State *L, struct rule_def *d)
 {
-    if (alert_key_get(L, "unless") != LUA_TNIL) {
+    if (rulekey_get(L, "unless") != LUA_TNIL) {
         if (!value_is(L, -1, VALUE_COND))
             sandbox_fail(L, "`unless` must be a condition such as firing(\"Other\"), got %s",
                          node_is_number(L, -1) ? "an expression (forgot :above()/:below()?)"

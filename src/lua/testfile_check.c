@@ -20,7 +20,7 @@ static const char *rule_arg(lua_State *L, const char *what)
     for (size_t i = 0; i < b->done.n_rules; i++)
         if (strcmp(b->rules[i], name) == 0)
             return b->rules[i];
-    test_grow(L, &b->rules, &b->cap_rules, b->done.n_rules + 1, sizeof *b->rules);
+    testfile_grow(L, &b->rules, &b->cap_rules, b->done.n_rules + 1, sizeof *b->rules);
     b->rules[b->done.n_rules] = script_string(L, 2);
     return b->rules[b->done.n_rules++];
 }
@@ -37,14 +37,14 @@ static struct test_check *check(lua_State *L, enum test_check_kind kind, int64_t
         sandbox_fail(L, "a test has more than %d checks", CHECKS_MAX);
     c.line = sandbox_where(L, file, sizeof file);
     c.rule = rule_arg(L, what);
-    c.labels = test_labels(L, 3, what, NULL, &c.n_labels);
-    test_grow(L, &b->checks, &b->cap_checks, b->done.n_checks + 1, sizeof *b->checks);
+    c.labels = testfile_labels(L, 3, what, NULL, &c.n_labels);
+    testfile_grow(L, &b->checks, &b->cap_checks, b->done.n_checks + 1, sizeof *b->checks);
     b->checks[b->done.n_checks] = c;
     return &b->checks[b->done.n_checks++];
 }
 
 /* t:at("5m"): what follows is looked at then; everything that arrived up to then counts. */
-int test_at(lua_State *L)
+int testfile_at(lua_State *L)
 {
     int64_t *at_ms = script_alloc(L, sizeof *at_ms);
 
@@ -69,7 +69,7 @@ static int chain(lua_State *L)
     return 1;
 }
 
-int test_fires(lua_State *L)
+int testfile_fires(lua_State *L)
 {
     struct test_check *c;
     int priority = 0;
@@ -84,13 +84,13 @@ int test_fires(lua_State *L)
     return chain(L);
 }
 
-int test_quiet(lua_State *L)
+int testfile_quiet(lua_State *L)
 {
     check(L, CHECK_QUIET, moment(L), ":quiet()");
     return chain(L);
 }
 
-int test_suppressed(lua_State *L)
+int testfile_suppressed(lua_State *L)
 {
     check(L, CHECK_SUPPRESSED, moment(L), ":suppressed()");
     return chain(L);
@@ -119,7 +119,7 @@ static void with_value(lua_State *L, struct test_with *w)
     }
 }
 
-int test_with(lua_State *L)
+int testfile_with(lua_State *L)
 {
     struct building *b = building_of(L);
     struct test_check *c = b->done.n_checks ? &b->checks[b->done.n_checks - 1] : NULL;
@@ -169,7 +169,7 @@ static int names_has(lua_State *L)
     return 1;
 }
 
-void test_check_names(lua_State *L)
+void testfile_check_names(lua_State *L)
 {
     lua_pushcfunction(L, names_near);
     lua_setfield(L, -2, "near");
@@ -179,7 +179,7 @@ void test_check_names(lua_State *L)
 
 /* --- over the whole test --- */
 
-int test_never(lua_State *L)
+int testfile_never(lua_State *L)
 {
     check(L, CHECK_NEVER, -1, "t:never()"); /* the end, when it is known */
     return 0;
@@ -213,7 +213,7 @@ static struct test_span span_of(lua_State *L, const char *text)
     return s;
 }
 
-int test_transitions(lua_State *L)
+int testfile_transitions(lua_State *L)
 {
     size_t n = arg_list(L, 4, "t:transitions()", SPANS_MAX);
     struct test_span *spans = script_alloc(L, (n + 1) * sizeof *spans);

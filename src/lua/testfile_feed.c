@@ -88,7 +88,7 @@ static uint32_t add_series(lua_State *L, const struct label *labels, size_t n,
     for (; i < b->done.n_series; i++)
         if (b->series[i].n_labels == n && same_labels(b->series[i].labels, labels, n))
             return (uint32_t)i;
-    test_grow(L, &b->series, &b->cap_series, i + 1, sizeof *b->series);
+    testfile_grow(L, &b->series, &b->cap_series, i + 1, sizeof *b->series);
     b->series[i] = (struct test_series){labels, n, kind};
     b->done.n_series++;
     return (uint32_t)i;
@@ -98,7 +98,7 @@ static uint32_t series_arg(lua_State *L, const char *what, int given)
 {
     const char *name = name_arg(L, 2, what);
     size_t n;
-    const struct label *labels = test_labels(L, 3, what, name, &n);
+    const struct label *labels = testfile_labels(L, 3, what, name, &n);
 
     return add_series(L, labels, n, kind_of(name, given));
 }
@@ -109,7 +109,7 @@ static void feed(lua_State *L, struct test_feed item)
 
     if (b->done.n_feed == TEST_FEED_MAX)
         sandbox_fail(L, "a test has more than %d samples and events", TEST_FEED_MAX);
-    test_grow(L, &b->feed, &b->cap_feed, b->done.n_feed + 1, sizeof *b->feed);
+    testfile_grow(L, &b->feed, &b->cap_feed, b->done.n_feed + 1, sizeof *b->feed);
     b->feed[b->done.n_feed++] = item;
 }
 
@@ -157,7 +157,7 @@ static const char *row_arg(lua_State *L, int idx, const char *what)
 }
 
 /* t:series("http_requests_total", { code = "500" }, "0+5x60", { every = "15s", from = "4m" }) */
-int test_series(lua_State *L)
+int testfile_series(lua_State *L)
 {
     struct feed_options o;
     const char *row = row_arg(L, 4, "t:series()");
@@ -168,7 +168,7 @@ int test_series(lua_State *L)
 }
 
 /* t:gen("cpu", { host = "a" }, "40m", function(s) return … end): s in seconds from the start */
-int test_gen(lua_State *L)
+int testfile_gen(lua_State *L)
 {
     int64_t length = arg_duration(L, 4, "t:gen() length");
     struct feed_options o;
@@ -193,7 +193,7 @@ int test_gen(lua_State *L)
 }
 
 /* t:sample(name, labels, value, { at = "5m", time = "3m" }): arrives late, or early */
-int test_sample(lua_State *L)
+int testfile_sample(lua_State *L)
 {
     static const char *const names[] = {"at", "time", "type", NULL};
     struct test_feed item = {.kind = FEED_SAMPLE};
@@ -218,7 +218,7 @@ int test_sample(lua_State *L)
 }
 
 /* t:stale("5m", name, labels): the series ends, as Prometheus tells when a target goes away */
-int test_stale(lua_State *L)
+int testfile_stale(lua_State *L)
 {
     int64_t at_ms = arg_duration0(L, 2, "t:stale()");
 
@@ -228,7 +228,7 @@ int test_stale(lua_State *L)
 }
 
 /* t:timer(name, labels, "5m", { 0.1, 0.2, 0.4 }): observed values, as StatsD timers send them */
-int test_timer(lua_State *L)
+int testfile_timer(lua_State *L)
 {
     int64_t at_ms = arg_duration0(L, 4, "t:timer() at");
     size_t n = arg_list(L, 5, "t:timer() values", EVENTS_MAX);
@@ -262,13 +262,14 @@ static void bucket_row(lua_State *L, const char *name, const char *le, const cha
     lua_pushstring(L, le);
     lua_setfield(L, -2, "le");
     feed_row(L,
-             add_series(L, test_labels(L, lua_gettop(L), "t:histogram()", lua_tostring(L, -2), &n),
+             add_series(L,
+                        testfile_labels(L, lua_gettop(L), "t:histogram()", lua_tostring(L, -2), &n),
                         n, SAMPLE_CUMULATIVE),
              row, o, "t:histogram()");
     if (all) { /* the number of observations is that of the last bucket */
         lua_pushfstring(L, "%s_count", name);
         feed_row(L,
-                 add_series(L, test_labels(L, 3, "t:histogram()", lua_tostring(L, -1), &n), n,
+                 add_series(L, testfile_labels(L, 3, "t:histogram()", lua_tostring(L, -1), &n), n,
                             SAMPLE_CUMULATIVE),
                  row, o, "t:histogram()");
         lua_pop(L, 1);
@@ -278,7 +279,7 @@ static void bucket_row(lua_State *L, const char *name, const char *le, const cha
 
 /* t:histogram(name, labels, { [0.1] = "0+9x60", [0.5] = "0+10x60", inf = "0+10x60" }): a classic
  * one, cumulative over its buckets and over time */
-int test_histogram(lua_State *L)
+int testfile_histogram(lua_State *L)
 {
     const char *name = name_arg(L, 2, "t:histogram()");
     struct feed_options o;
@@ -304,7 +305,7 @@ int test_histogram(lua_State *L)
 }
 
 /* t:log("3m", { service = "api", level = "ERROR" }, 20): that many times */
-int test_log(lua_State *L)
+int testfile_log(lua_State *L)
 {
     struct building *b = building_of(L);
     int64_t at_ms = arg_duration0(L, 2, "t:log() at");
@@ -316,8 +317,8 @@ int test_log(lua_State *L)
         sandbox_fail(L, "t:log(\"3m\", { service = \"api\", level = \"ERROR\" }) is the form");
     if (times < 1 || times > EVENTS_MAX)
         sandbox_fail(L, "t:log(): the number of times must be from 1 to %d", EVENTS_MAX);
-    fields = test_labels(L, 3, "t:log()", NULL, &n);
-    test_grow(L, &b->events, &b->cap_events, i + 1, sizeof *b->events);
+    fields = testfile_labels(L, 3, "t:log()", NULL, &n);
+    testfile_grow(L, &b->events, &b->cap_events, i + 1, sizeof *b->events);
     b->events[i] = (struct test_event){fields, n};
     b->done.n_events++;
     for (; times > 0; times--)
@@ -327,7 +328,7 @@ int test_log(lua_State *L)
 }
 
 /* t:silence("5m", { alertname = "X" }, "10m"): from then, for that long */
-int test_silence(lua_State *L)
+int testfile_silence(lua_State *L)
 {
     struct building *b = building_of(L);
     int64_t at_ms = arg_duration0(L, 2, "t:silence() at");
@@ -349,7 +350,7 @@ int test_silence(lua_State *L)
             all[n++] = match_build(L, m, part, label);
         lua_pop(L, 3);
     }
-    test_grow(L, &b->silences, &b->cap_silences, i + 1, sizeof *b->silences);
+    testfile_grow(L, &b->silences, &b->cap_silences, i + 1, sizeof *b->silences);
     b->silences[i] = (struct test_silence){all, n, at_ms + length};
     b->done.n_silences++;
     feed(L, (struct test_feed){
