@@ -201,10 +201,12 @@ uint64_t alert_rule_overflow(const struct alert_rule *r)
     return r->refused > r->refused_before ? r->refused : r->refused_before;
 }
 
-static const char *change_reason(enum alert_change change, bool data)
+static const char *change_reason(const struct alert_entry *e, enum alert_change change, bool data)
 {
     if (change == CHANGE_GONE)
         return "gone";
+    if (change == CHANGE_RESOLVED && e->conditions_changed)
+        return "limit changed";
     if (change == CHANGE_RESOLVED)
         return data ? "condition cleared" : "no data";
     return NULL;
@@ -301,12 +303,15 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
     enum alert_change change = alert_step(p, &a->state, &look->o, at_ms);
     int priority = a->state.firing ? a->state.firing : from;
 
-    for (int i = 0; i < p->n_levels; i++)
+    for (int i = 0; i < p->n_levels; i++) {
         data = data || look->o.level[i] != UNKNOWN_;
+        if (look->o.level[i] == TRUE_)
+            e->conditions_changed = false; /* it is on by the new conditions too */
+    }
     count_refused(a->rule, at_ms);
     a->suppressed = look->suppressed;
     follow_value(e, look, change);
-    follow_times(a, change, change_reason(change, data), at_ms);
+    follow_times(a, change, change_reason(e, change, data), at_ms);
     if (priority != 0 || change != CHANGE_NONE)
         if (!a->labels || (priority != 0 && priority != e->labels_priority))
             entry_label(e, priority);

@@ -120,6 +120,7 @@ static void entry_adapt(struct alert_entry *e, const struct alert_policy *was, b
 
     state_adapt(&e->a.state, was, &r->policy, restart);
     if (restart) {
+        e->conditions_changed = true;
         e->a.sticky = 0;
         memset(e->a.since_ms, 0, sizeof e->a.since_ms);
     }

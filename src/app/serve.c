@@ -298,7 +298,7 @@ static void redis_up(void *arg)
         selfwatch_db(p->self, true);
     check_redis(p);
     if (p->exit_code == 0)
-        wire_start(p->wire);
+        wire_db_up(p->wire);
 }
 
 static void redis_down(const char *why, void *arg)
@@ -311,6 +311,8 @@ static void redis_down(const char *why, void *arg)
              NULL);
     if (p->self)
         selfwatch_db(p->self, false);
+    if (p->wire)
+        wire_db_down(p->wire);
 }
 
 /* --- ready --- */

@@ -334,10 +334,10 @@ static void go_live(const struct err *e, void *arg)
         return;
     }
     decided_ms = alert_book_evaluated_to(w->p.book);
-    if (decided_ms > 0 && now_ms > decided_ms)
-        alert_book_bridge(w->p.book, now_ms - decided_ms);
     rules_skip_to(w->p.rules, now_ms - 1);
     alert_book_restored(w->p.book, now_ms);
+    if (decided_ms > 0 && now_ms > decided_ms)
+        alert_book_bridge(w->p.book, now_ms - decided_ms);
     notify_start(w->p.notify, w->p.book);
     w->phase = PHASE_LIVE;
     set_look_timer(w);
@@ -383,7 +383,6 @@ static void control_field(struct store_table *t, const char *field, size_t field
                           const char *value, size_t len, void *arg)
 {
     struct wire *w = arg;
-    struct err e;
 
     if (t == w->p.rule_files) {
         w->o.kept_rule_file(field, value, len, w->o.arg);
@@ -391,9 +390,7 @@ static void control_field(struct store_table *t, const char *field, size_t field
     }
     if (notify_load(w->p.notify, t, field, field_len, value, len))
         return;
-    if (alert_book_restore(w->p.book, field, field_len, value, len, &e) < 0)
-        log_error("a stored alert could not be read and is left out", "field", field, "error",
-                  e.text, NULL);
+    (void)alert_book_load(w->p.book, t, field, field_len, value, len);
 }
 
 void wire_start(struct wire *w)
@@ -402,6 +399,17 @@ void wire_start(struct wire *w)
         return;
     w->phase = PHASE_CONTROL;
     store_load(w->p.store, control_field, control_loaded, w);
+}
+
+void wire_db_up(struct wire *w)
+{
+    notify_set_degraded(w->p.notify, false);
+    wire_start(w);
+}
+
+void wire_db_down(struct wire *w)
+{
+    notify_set_degraded(w->p.notify, true);
 }
 
 /* --- construction --- */
