@@ -86,7 +86,7 @@ static int safe_print(lua_State *L)
         lua_pop(L, 1);
     }
     sandbox_charge(L, 1000);
-    log_info("a file prints", "file", sandbox_of(L)->label, "text", text, NULL);
+    log_info("a file prints", "file", sandbox_of(L)->label, "text", text, (char *)NULL);
     return 0;
 }
 

@@ -8,7 +8,7 @@
 #include "lua/script.h"
 #include "lua/template_impl.h"
 
-#define TEMPLATE_HEAP         ((size_t)16 << 20)
+#define TEMPLATE_HEAP         SANDBOX_HEAP
 #define TEMPLATE_INSTRUCTIONS 2000000
 #define TEMPLATE_CPU_MS       200
 #define TEMPLATE_RESULT       ((size_t)1 << 20)
