@@ -250,7 +250,8 @@ void api_handle(struct api *a, struct http_request *r)
     else if (route->kind == ROUTE_PROBE)
         route->handle(&c);
     else if (!a->open && strcmp(route->pattern, "/metrics") != 0)
-        refuse(&c, route->kind == ROUTE_PAGE, 503, "unavailable", "starting: what was stored is being read");
+        refuse(&c, route->kind == ROUTE_PAGE, 503, "unavailable",
+               "starting: what was stored is being read");
     else if (!known)
         no_token(&c, route);
     else

@@ -58,6 +58,7 @@ struct call {
     char arg[2][ARG_MAX];    /* parts of the path */
     const cJSON *body;       /* of writes: an object */
     const struct form *form; /* of a page's form */
+    const char *notice;      /* of a page that is answered later */
 };
 
 /* --- call.c: reading the request, answering it --- */

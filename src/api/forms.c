@@ -198,7 +198,24 @@ static void draft_read(struct draft *d)
         draft_of_lines(d, field(d->c, "matchers"));
 }
 
-static int wish_of(const struct draft *d, int64_t for_ms, struct silence_wish *w, struct err *e)
+/* "resolved", or a duration. */
+static int how_long(const struct draft *d, struct silence_request *r, struct err *e)
+{
+    const char *s = field(d->c, "for");
+    int64_t ms;
+
+    if (d->incident && strcmp(s, "resolved") == 0) {
+        r->until_resolved = true;
+        return 0;
+    }
+    if (text_parse_duration(s, strlen(s), &ms) != 0)
+        return err_set(e, ERR_INPUT, "How long? Write a duration such as 2h or 30m%s.",
+                       d->incident ? ", or: resolved" : "");
+    r->ends_ms = call_now_ms(d->c) + ms;
+    return 0;
+}
+
+static int wish_of(const struct draft *d, struct silence_wish *w, struct err *e)
 {
     uint64_t wide = 0;
 
@@ -214,10 +231,9 @@ static int wish_of(const struct draft *d, int64_t for_ms, struct silence_wish *w
     w->r = (struct silence_request){.matchers = w->matchers.m,
                                     .n_matchers = w->matchers.n,
                                     .incident = d->incident,
-                                    .ends_ms = call_now_ms(d->c) + for_ms,
                                     .comment = field(d->c, "comment"),
                                     .wide = (int64_t)wide};
-    return 0;
+    return how_long(d, &w->r, e);
 }
 
 /* The preview with its form; `p` NULL: there is none, the error says why. */
@@ -285,12 +301,9 @@ static void handle_draft(struct call *c, uint64_t incident)
     struct silence_wish w = {.dry_run = true};
     struct silence_preview p;
     struct err e = {.code = ERR_MEMORY, .text = "no memory"};
-    int64_t for_ms;
 
-    if (duration_of(c, &for_ms) != 0)
-        return;
     draft_read(&d);
-    if (wish_of(&d, for_ms, &w, &e) != 0)
+    if (wish_of(&d, &w, &e) != 0)
         show_draft(&d, &w, NULL, e.text);
     else if (strcmp(field(c, "step"), "confirm") == 0)
         confirm(&d, &w);

@@ -15,6 +15,7 @@ struct later *later_new(struct call *c)
     l->api = c->api;
     l->r = c->r;
     l->status = 200;
+    l->notice = c->notice;
     l->may_respond = access_has(&c->access, ROLE_RESPOND);
     memcpy(l->who, c->access.name, strnlen(c->access.name, WHO_MAX));
     l->next = c->api->later;

@@ -122,6 +122,7 @@ void page_incident(struct call *c)
 {
     uint64_t number;
 
+    c->notice = notice_of(c);
     if (number_read(c->arg[0], &number) != 0 || number == 0 ||
         explain_incident(c, number, finish_incident) != 0)
         page_error(c, 404, "Not found", "There is no such incident.");

@@ -177,7 +177,9 @@ static void forms(struct buf *b, const struct web_frame *f, const cJSON *i)
     snprintf(action, sizeof action, "/i/%.0f/silence", number);
     form_begin(b, f, action);
     buf_adds(b, "<label>For <select name=\"for\"><option>1h</option><option>4h</option>"
-                "<option>24h</option></select></label><button>Silence…</button>"
+                "<option>24h</option>"
+                "<option value=\"resolved\">until "
+                "resolved</option></select></label><button>Silence…</button>"
                 "<small>shows first what it would hold back</small></form>");
 }
 
@@ -226,6 +228,68 @@ static void head(struct buf *b, const struct web_frame *f, const cJSON *i)
     buf_adds(b, "</p>");
 }
 
+/* --- where it went ------------------------------------------------------------------------------- */
+
+static void moment(struct buf *b, const struct web_frame *f, const char *before, const cJSON *lane,
+                   const char *key)
+{
+    if (!data_time(lane, key))
+        return;
+    buf_adds(b, before);
+    html_time(b, f, data_time(lane, key));
+}
+
+static void lane_row(struct buf *b, const struct web_frame *f, const cJSON *lane)
+{
+    const cJSON *held;
+
+    buf_adds(b, "<tr><td><b>");
+    html_text(b, data_text(lane, "lane"));
+    buf_adds(b, "</b></td><td>");
+    html_text(b, data_text(lane, "state"));
+    buf_adds(b, "</td><td>");
+    if (data_time(lane, "last_sent")) {
+        html_text(b, data_text(lane, "last_reason"));
+        moment(b, f, " ", lane, "last_sent");
+    } else {
+        buf_adds(b, "nothing yet");
+    }
+    buf_adds(b, "</td><td>");
+    if (data_time(lane, "next")) {
+        html_text(b, data_text(lane, "next_reason"));
+        moment(b, f, " ", lane, "next");
+    }
+    moment(b, f, " reminder ", lane, "next_reminder");
+    buf_adds(b, "</td><td>");
+    cJSON_ArrayForEach(held, data_get(lane, "held"))
+    {
+        buf_adds(b, "<div>");
+        html_text(b, cJSON_GetStringValue(held));
+        buf_adds(b, "</div>");
+    }
+    if (*data_text(lane, "error")) {
+        buf_adds(b, "<div class=\"bad\">");
+        html_text(b, data_text(lane, "error"));
+        buf_adds(b, "</div>");
+    }
+    buf_adds(b, "</td></tr>");
+}
+
+static void where_to(struct buf *b, const struct web_frame *f, const cJSON *notifications)
+{
+    const cJSON *lane, *lanes = data_get(notifications, "lanes");
+
+    buf_adds(b, "<h2>Where it went</h2>");
+    if (cJSON_GetArraySize(lanes) == 0) {
+        buf_adds(b, "<p class=\"soft\">To nobody.</p>");
+        return;
+    }
+    buf_adds(b, "<table><tr><th>To</th><th>State</th><th>Last</th><th>Next</th><th>Held back by"
+                "</th></tr>");
+    cJSON_ArrayForEach(lane, lanes) lane_row(b, f, lane);
+    buf_adds(b, "</table>");
+}
+
 static void history(struct buf *b, const struct web_frame *f, const cJSON *list)
 {
     const cJSON *v;
@@ -268,8 +332,7 @@ void web_incident(struct buf *out, const struct web_frame *f, const cJSON *data)
     forms(out, f, i);
     buf_adds(out, "<h2>Alerts</h2>");
     cJSON_ArrayForEach(v, data_get(i, "alerts")) alert_block(out, f, data, v);
-    buf_adds(out, "<h2>Where it went</h2>");
-    html_json(out, data_get(data, "notifications"));
+    where_to(out, f, data_get(data, "notifications"));
     history(out, f, data_get(data, "history"));
     page_end(out);
 }

@@ -98,7 +98,7 @@ void web_silences(struct buf *out, const struct web_frame *f, const cJSON *data)
     if (f->may_respond) {
         form_begin(out, f, "/silences");
         buf_adds(out, "<label>Matchers, one a line<br><textarea name=\"matchers\" rows=\"3\" "
-                      "cols=\"40\" placeholder='service=\"checkout\"'></textarea></label>"
+                      "cols=\"40\" placeholder=\"service=&quot;checkout&quot;\"></textarea></label>"
                       "<label>For <input name=\"for\" value=\"2h\" size=\"6\"></label>"
                       "<button>Preview…</button></form>");
     }
