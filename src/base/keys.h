@@ -26,11 +26,12 @@
 
 /* Stream of blocks. Bounded by retention in time and by a share of Redis' memory. */
 #define KEY_JOURNAL KEY_DATA("journal")
-/* Hash: dense series id -> labels. As many fields as the series limit; forgotten series go. */
+/* Hash: first dense id of a chunk -> the labels of up to 4,096 series, packed. As many series as
+ * their limit allows; chunks go when none of theirs lives and no block needs them. */
 #define KEY_SERIES KEY_DATA("series")
 /* Hash: the published cut: its id, its journal id, its number of chunks. A few fields. */
 #define KEY_CUT KEY_DATA("cut")
-/* List of the chunks of one cut; key_cut() adds its id. At most two exist: the published one and
+/* Hash: the pieces of one cut by number from 0; key_cut() adds its id. At most two exist: the published one and
  * the one being written, each within the windows' memory budget. */
 #define KEY_CUT_CHUNKS KEY_DATA("cut") ":"
 /* String with an expiry: which worker owns the partition. */

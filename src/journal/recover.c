@@ -8,52 +8,16 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "journal/cut_chunk.h"
-#include "journal/pages.h"
+#include "journal/recover_impl.h"
 
 /* The start, one question at a time; a question whose answer is lost is asked again:
  *
  *   meta -> series (HSCAN, all chunks) -> pointer of the cut -> its chunks -> the stream's last id
- *        -> blocks behind the cut, page by page -> ready
- *
- * A series that was forgotten and came back stands in the dictionary twice, under two ids. The
- * newer one is the living one, so chunks are decoded from the newest to the oldest. */
+ *        -> blocks behind the cut, page by page -> ready */
 
 #define SCAN_COUNT   "16"
 #define SPARE_SERIES (1u << 20) /* ids above the dictionary's that a block may name */
 #define ORPHANS      8          /* cuts that failed attempts may have left behind the last */
-
-enum step { STEP_META, STEP_SERIES, STEP_POINTER, STEP_CUT, STEP_INFO, STEP_BLOCKS };
-
-struct raw_chunk {
-    uint32_t first;
-    char *bytes;
-    size_t len;
-};
-
-struct recovery {
-    struct journal_recovery r;
-    enum step step;
-    bool asking;
-    char cursor[24]; /* of HSCAN */
-    struct raw_chunk *chunks;
-    size_t n_chunks, cap_chunks;
-    uint64_t cut_chunks, cut_chunk; /* how many, and the next */
-    uint64_t length, seen, skipped, damaged;
-    struct pages *pages;
-    struct block_codec *codec;
-    struct block_view view;
-};
-
-static void next(struct journal *j, enum step step);
-
-static void forget_chunks(struct recovery *r)
-{
-    for (size_t i = 0; i < r->n_chunks; i++)
-        mem_free(r->chunks[i].bytes);
-    mem_free(r->chunks);
-    r->chunks = NULL;
-    r->n_chunks = r->cap_chunks = 0;
-}
 
 void journal_recovery_free(struct journal *j)
 {
@@ -62,7 +26,7 @@ void journal_recovery_free(struct journal *j)
     if (!r)
         return;
     j->recovery = NULL;
-    forget_chunks(r);
+    recovery_forget_chunks(r);
     pages_free(r->pages);
     block_codec_free(r->codec);
     block_view_free(&r->view);
@@ -77,7 +41,7 @@ static void fail(struct journal *j, const struct err *e)
     r.ready(e, r.arg);
 }
 
-static void fail_memory(struct journal *j)
+void recovery_fail_memory(struct journal *j)
 {
     struct err e = {0};
 
@@ -119,94 +83,7 @@ static void take_meta(struct journal *j, const struct reply *reply)
     }
     if (!format)
         journal_write_meta(j);
-    next(j, STEP_SERIES);
-}
-
-/* --- series --------------------------------------------------------------------------------------------- */
-
-static int newest_first(const void *a, const void *b)
-{
-    const struct raw_chunk *x = a, *y = b;
-
-    return (x->first < y->first) - (x->first > y->first);
-}
-
-struct restoring {
-    struct journal *j;
-    uint32_t live, end;
-};
-
-static int restore(const struct dict_entry *d, void *arg, struct err *e)
-{
-    struct restoring *to = arg;
-
-    if (series_restore(to->j->o.series, d->id, d->labels, d->n_labels, d->token, d->kind, e) == 0)
-        to->live++;
-    else if (e->code != ERR_INPUT)
-        return -1;
-    to->end = d->id + 1;
-    return 0;
-}
-
-static void restore_chunk(struct journal *j, const struct raw_chunk *c)
-{
-    struct restoring to = {.j = j};
-    struct err e = {0};
-
-    if (dict_decode(c->bytes, c->len, restore, &to, &e) != 0) {
-        j->recovery->damaged++;
-        log_error("series cannot be read back", "error", e.text, NULL);
-    }
-    if (to.end > c->first && dictionary_found(&j->dictionary, c->first, to.end, to.live) != 0)
-        j->rewrite_series = true;
-}
-
-static void restore_series(struct journal *j)
-{
-    struct recovery *r = j->recovery;
-
-    if (r->n_chunks)
-        qsort(r->chunks, r->n_chunks, sizeof *r->chunks, newest_first);
-    for (size_t i = 0; i < r->n_chunks; i++) /* HSCAN may tell a field twice */
-        if (i == 0 || r->chunks[i].first != r->chunks[i - 1].first)
-            restore_chunk(j, &r->chunks[i]);
-    forget_chunks(r);
-    next(j, STEP_POINTER);
-}
-
-static int keep_chunk(struct recovery *r, const struct reply *name, const struct reply *value)
-{
-    void *chunks = r->chunks;
-    struct raw_chunk *c;
-
-    if (mem_grow(&chunks, &r->cap_chunks, r->n_chunks + 1, sizeof *r->chunks) != 0)
-        return -1;
-    r->chunks = chunks;
-    c = &r->chunks[r->n_chunks];
-    c->first = (uint32_t)strtoul(name->text, NULL, 10);
-    c->len = value->len;
-    c->bytes = mem_dup(value->text, value->len);
-    if (!c->bytes)
-        return -1;
-    r->n_chunks++;
-    return 0;
-}
-
-static void take_series(struct journal *j, const struct reply *reply)
-{
-    struct recovery *r = j->recovery;
-    const struct reply *page = reply->n_items == 2 ? &reply->items[1] : NULL;
-
-    for (size_t i = 0; page && i + 1 < page->n_items; i += 2)
-        if (keep_chunk(r, &page->items[i], &page->items[i + 1]) != 0) {
-            fail_memory(j);
-            return;
-        }
-    snprintf(r->cursor, sizeof r->cursor, "%s", page ? reply->items[0].text : "0");
-    if (strcmp(r->cursor, "0") == 0)
-        restore_series(j);
-    else
-        next(j, STEP_SERIES);
+    recovery_next(j, STEP_SERIES);
 }
 
 /* --- the cut ---------------------------------------------------------------------------------------------- */
@@ -217,14 +94,14 @@ static void take_pointer(struct journal *j, const struct reply *reply)
     const char *id = field(reply, "id");
 
     if (!number || !chunks || !id) {
-        next(j, STEP_INFO);
+        recovery_next(j, STEP_INFO);
         return;
     }
     j->published_number = j->cut_number = strtoull(number, NULL, 10);
     j->recovery->cut_chunks = strtoull(chunks, NULL, 10);
     j->cut_id = j->applied_id = journal_id_parse(id);
     j->has_cut = true;
-    next(j, j->recovery->cut_chunks ? STEP_CUT : STEP_INFO);
+    recovery_next(j, j->recovery->cut_chunks ? STEP_CUT : STEP_INFO);
 }
 
 static void discard_cut(struct journal *j, const char *why)
@@ -238,7 +115,7 @@ static void discard_cut(struct journal *j, const char *why)
     j->want_cut = true;
     if (r->r.cut_discard)
         r->r.cut_discard(r->r.arg);
-    next(j, STEP_INFO);
+    recovery_next(j, STEP_INFO);
 }
 
 static void take_cut(struct journal *j, const struct reply *reply)
@@ -256,7 +133,7 @@ static void take_cut(struct journal *j, const struct reply *reply)
     if (rc != 0)
         discard_cut(j, e.text);
     else
-        next(j, ++r->cut_chunk < r->cut_chunks ? STEP_CUT : STEP_INFO);
+        recovery_next(j, ++r->cut_chunk < r->cut_chunks ? STEP_CUT : STEP_INFO);
 }
 
 /* --- blocks ---------------------------------------------------------------------------------------------- */
@@ -357,7 +234,7 @@ static void start_blocks(struct journal *j)
     r->codec = block_codec_new(series_end(j->o.series) + SPARE_SERIES);
     r->pages = pages_new(j, &o);
     if (!r->codec || !r->pages)
-        fail_memory(j);
+        recovery_fail_memory(j);
 }
 
 static void take_info(struct journal *j, const struct reply *reply)
@@ -372,7 +249,7 @@ static void take_info(struct journal *j, const struct reply *reply)
     }
     j->last_id = journal_id_parse(last);
     snprintf(j->run_id, sizeof j->run_id, "%s", db_health(j->o.db)->run_id);
-    next(j, STEP_BLOCKS);
+    recovery_next(j, STEP_BLOCKS);
 }
 
 /* --- asking ------------------------------------------------------------------------------------------- */
@@ -395,7 +272,7 @@ static void take(struct journal *j, enum db_fate fate, const struct reply *reply
         take_meta(j, reply);
         break;
     case STEP_SERIES:
-        take_series(j, reply);
+        recovery_take_series(j, reply);
         break;
     case STEP_POINTER:
         take_pointer(j, reply);
@@ -457,7 +334,7 @@ static void ask(struct journal *j)
     }
 }
 
-static void next(struct journal *j, enum step step)
+void recovery_next(struct journal *j, enum step step)
 {
     j->recovery->step = step;
     ask(j);
