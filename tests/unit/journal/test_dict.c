@@ -30,7 +30,7 @@ static void teardown(void)
 static uint32_t add_series(int i, size_t more, const char *token)
 {
     struct label l[LABELS_MAX + 1];
-    char names[LABELS_MAX][16], value[32];
+    char names[LABELS_MAX][24], value[32];
     bool is_new;
     size_t n = 0;
 
