@@ -22,6 +22,7 @@ static bool last_add(struct windows *w, struct leaf *l, struct slot *s, const st
         return false;
     if (x->flags & STEP_STALE) {
         slot_flag(s, SLOT_STALE);
+        slot_note(s, x->t_ms); /* what is older and comes late ends nothing of it */
         return true;
     }
     if (!(x->flags & STEP_VALUE))
