@@ -29,6 +29,8 @@ links_deliver := deliver notify alert store net redis lua model base
 links_web     := web base
 links_api     := api web deliver notify rule alert store window journal lua net redis model base
 links_all     := cli app api web deliver notify rule alert store window journal ingest lua net redis model base
+links_app     := $(links_all)
+links_cli     := $(links_all)
 
 # --- flags ------------------------------------------------------------------------------------
 PACKAGES := libevent libevent_openssl libevent_pthreads lua5.4 hiredis libcurl libpcre2-8 libxxhash libzstd zlib openssl libcjson
@@ -180,6 +182,7 @@ test: deps-test ## run every test
 
 approve: ## write the files of tests/golden again from what comes out now
 	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=deliver
+	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=web
 .PHONY: unit-build sim-build approve
 unit-build: $(UNIT_BIN)
 sim-build: $(SIM_BIN)
@@ -189,7 +192,7 @@ oracle: ## check the reference evaluator against results worked out by hand
 rule-tests: build/tocsin ## run the tests of the shipped rules
 	@build/tocsin test
 e2e: build/tocsin ## run the program against real servers and clients
-	@python3 tests/e2e/run.py
+	@/usr/bin/python3 tests/e2e/run.py
 lint: ## formatting, arrows between rooms, cppcheck
 	@contrib/lint
 format: ## format all sources

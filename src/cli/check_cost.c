@@ -171,8 +171,9 @@ static int live_rule(const struct rule_def *d)
         if (code == EXIT_YES) {
             cJSON *j = cJSON_ParseWithLength(buf_str(&a.body), a.body.len);
 
-            buf_addf(&out, "%s  %.0f groups, %.0f firing\n", d->name, field_number(j, "groups"),
-                     field_number(field(j, "alerts"), "firing"));
+            buf_addf(&out, "%s  ", d->name);
+            show_count(&out, (size_t)field_number(j, "groups"), "group");
+            buf_addf(&out, ", %.0f firing\n", field_number(field(j, "alerts"), "firing"));
             show_matched(j, wall_ms(), &out);
             fputs(buf_str(&out), stdout);
             cJSON_Delete(j);

@@ -66,10 +66,14 @@ void show_demo_opened(const cJSON *i, int64_t data_ms, struct buf *out)
 
 void show_demo_resolved(const cJSON *i, struct buf *out)
 {
+    int64_t took_ms = field_ms(i, "endedAt") - field_ms(i, "openedAt");
     const cJSON *a, *last = NULL;
 
-    buf_addf(out, "#%.0f resolved after ", field_number(i, "number"));
-    text_duration(out, field_ms(i, "endedAt") - field_ms(i, "openedAt"));
+    buf_addf(out, "#%.0f resolved", field_number(i, "number"));
+    if (took_ms > 0) {
+        buf_adds(out, " after ");
+        text_duration(out, took_ms);
+    }
     cJSON_ArrayForEach(a, field(i, "alerts"))
     {
         if (!last || field_ms(a, "endsAt") >= field_ms(last, "endsAt"))
@@ -160,8 +164,7 @@ static void tell_growth(const cJSON *listed, struct demo_incident *d, void (*say
     int firing = (int)field_number(listed, "firing");
     struct buf line = BUF_INIT;
 
-    if (d->told && ((d->priority_rank && firing > d->firing) ||
-                    (d->priority_rank && rank < d->priority_rank))) {
+    if (d->told && d->priority_rank && (firing > d->firing || rank < d->priority_rank)) {
         buf_addf(&line, "#%.0f %s · ", field_number(listed, "number"),
                  field_text(listed, "priority"));
         show_count(&line, (size_t)firing, "alert");

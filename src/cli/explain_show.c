@@ -60,14 +60,10 @@ struct told {
     int64_t reminder_ms;
 };
 
-/* "silenced by s31: …" -> s31, once. */
-static void note_silence(struct buf *out, const char *held)
+/* Adds a silence's id to a list of words, once. */
+static void note_silence(struct buf *out, const char *id, size_t len)
 {
-    static const char start[] = "silenced by ";
-    const char *id = held + sizeof start - 1;
-    size_t len = strcspn(id, ":");
-
-    for (const char *p = buf_str(out); (p = strstr(p, "s")) != NULL; p++)
+    for (const char *p = buf_str(out); *p; p += strcspn(p, " "), p += *p == ' ')
         if (strncmp(p, id, len) == 0 && (p[len] == 0 || p[len] == ' '))
             return;
     if (out->len)
@@ -100,7 +96,8 @@ static void note_lane(const cJSON *lane, int64_t now_ms, struct told *t)
         if (!cJSON_IsString(held))
             continue;
         if (strncmp(held->valuestring, "silenced by ", 12) == 0)
-            note_silence(&t->silences, held->valuestring);
+            note_silence(&t->silences, held->valuestring + 12,
+                         strcspn(held->valuestring + 12, ":"));
         else
             note_trouble(&t->trouble, channel, held->valuestring);
     }
@@ -125,7 +122,7 @@ static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
     cJSON_ArrayForEach(x, field(n, "silenced_by"))
     {
         if (cJSON_IsString(x))
-            buf_addf(&t.silences, "%s%s", t.silences.len ? " " : "", x->valuestring);
+            note_silence(&t.silences, x->valuestring, strlen(x->valuestring));
     }
     if (t.sent.len)
         buf_addf(out, "  sent %s", buf_str(&t.sent));
@@ -146,16 +143,21 @@ static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
 
 /* --- one alert --- */
 
-/* A text without what goes without saying: "ratio (of at least 20) 23.1% > 2%: true". */
+/* A text without what goes without saying: "ratio (of at least 20) 23.1% > 2%: true", and without
+ * the sign of a quotient or sum in front: "/ 7% < 8%". */
 static void add_text(const char *s, struct buf *out)
 {
     static const char guard[] = " (of at least ", end[] = ": true";
-    size_t len = strlen(s);
+    size_t len;
     const char *from = strstr(s, guard), *to = from ? strchr(from, ')') : NULL;
+
+    if (*s && strchr("+-*/%^", *s) && s[1] == ' ')
+        s += 2;
+    len = strlen(s);
 
     if (len > sizeof end - 1 && strcmp(s + len - (sizeof end - 1), end) == 0)
         len -= sizeof end - 1;
-    if (to && (size_t)(to + 1 - s) <= len) {
+    if (to && from >= s && (size_t)(to + 1 - s) <= len) {
         buf_add(out, s, (size_t)(from - s));
         buf_add(out, to + 1, len - (size_t)(to + 1 - s));
     } else {
@@ -163,27 +165,35 @@ static void add_text(const char *s, struct buf *out)
     }
 }
 
-/* The texts of one alert on one line: "ratio 23.1% > 2%   true for 5s (lasting 5s)". The level in
- * front ("P1: ") is left out where there is only one. */
+static bool has_level(const char *s)
+{
+    return s[0] == 'P' && s[1] >= '1' && s[1] <= '5' && s[2] == ':' && s[3] == ' ';
+}
+
+/* The texts of one alert, one line a level: "ratio 23.1% > 2%   true for 5s (lasting 5s)". The level
+ * in front ("P1: ") is left out where there is only one. */
 static void show_texts(const cJSON *texts, size_t n_levels, struct buf *out)
 {
     const cJSON *t;
-    size_t n = 0;
+    char level = 0;
 
     cJSON_ArrayForEach(t, texts)
     {
         const char *s = cJSON_IsString(t) ? t->valuestring : "";
-        bool has_level = s[0] == 'P' && s[1] >= '1' && s[1] <= '5' && s[2] == ':';
+        char own = has_level(s) ? s[1] : level;
 
         if (!s[0])
             continue;
-        if (n_levels <= 1 && has_level)
-            s += s[3] == ' ' ? 4 : 3;
-        buf_adds(out, n == 0 ? "  " : has_level && n_levels > 1 ? "\n  " : "   ");
+        if (level == 0)
+            buf_adds(out, "  ");
+        else
+            buf_adds(out, own == level || n_levels <= 1 ? "   " : "\n  ");
+        if (has_level(s) && (n_levels <= 1 || own == level))
+            s += 4;
+        level = own ? own : '-';
         add_text(s, out);
-        n++;
     }
-    if (n)
+    if (level)
         buf_addc(out, '\n');
 }
 
@@ -239,6 +249,26 @@ static void show_history_tail(const cJSON *history, int64_t now_ms, struct buf *
     }
 }
 
+/* An alert of the incident that has ended and is no longer remembered. */
+static void show_ended(const cJSON *a, int64_t now_ms, struct buf *out)
+{
+    int64_t start_ms = field_ms(a, "startsAt"), end_ms = field_ms(a, "endsAt");
+
+    buf_addf(out, "%s ", field_text(field(a, "labels"), "alertname"));
+    show_labels(out, field(a, "labels"));
+    buf_adds(out, "  resolved ");
+    show_clock(out, end_ms, now_ms);
+    if (end_ms > start_ms) {
+        buf_adds(out, " after ");
+        text_duration(out, end_ms - start_ms);
+    }
+    if (field_text(a, "valueText")[0])
+        buf_addf(out, ", value %s", field_text(a, "valueText"));
+    if (field_text(a, "endReason")[0])
+        buf_addf(out, ", %s", field_text(a, "endReason"));
+    buf_addc(out, '\n');
+}
+
 void show_explained_incident(const cJSON *answer, bool tree, int64_t now_ms, struct buf *out)
 {
     const cJSON *incident = field(answer, "incident"), *a;
@@ -252,8 +282,11 @@ void show_explained_incident(const cJSON *answer, bool tree, int64_t now_ms, str
         show_texts(field(a, "text"), list_size(field(a, "levels")), out);
         if (tree)
             show_levels(field(a, "levels"), out);
-        if (field_text(full, "endReason")[0])
-            buf_addf(out, "  ended: %s\n", field_text(full, "endReason"));
+    }
+    cJSON_ArrayForEach(a, field(incident, "alerts"))
+    {
+        if (!with_fingerprint(field(answer, "alerts"), field_text(a, "fingerprint")))
+            show_ended(a, now_ms, out);
     }
     show_told(field(answer, "notifications"), now_ms, out);
     if (tree)
@@ -269,13 +302,14 @@ void show_matched(const cJSON *rule, int64_t now_ms, struct buf *out)
 
     cJSON_ArrayForEach(l, field(rule, "leaves"))
     {
-        struct buf newest = BUF_INIT;
+        struct buf newest = BUF_INIT, groups = BUF_INIT;
 
         table_addf(&t, "    %s", field_text(l, "leaf"));
         if (field_number(l, "groups") > 0)
-            table_addf(&t, "%.0f groups", field_number(l, "groups"));
-        else
-            table_add(&t, "matches nothing");
+            show_count(&groups, (size_t)field_number(l, "groups"), "group");
+        else if (cJSON_IsNumber(field(l, "groups")))
+            buf_adds(&groups, "matches nothing");
+        table_take(&t, &groups);
         if (field_ms(l, "newest")) {
             buf_adds(&newest, "newest ");
             show_clock(&newest, field_ms(l, "newest"), now_ms);

@@ -84,7 +84,7 @@ static void add_alert_line(struct table *t, const cJSON *a, int64_t now_ms)
         buf_adds(&state, "since ");
         show_clock(&state, field_ms(a, "startsAt"), now_ms);
     }
-    if (held[0])
+    if (held[0] && !field_ms(a, "endsAt"))
         buf_addf(&state, "  held by %s", held);
     table_addf(t, "• %s", field_text(a, "priority"));
     table_take(t, &name);

@@ -7,6 +7,9 @@
 #include "base/text.h"
 #include "cli/cli.h"
 
+/* An hour of the day is clear without its date this far ahead. */
+#define UNTIL_CLEAR_MS INT64_C(82800000)
+
 /* --- members --- */
 
 const cJSON *field(const cJSON *o, const char *key)
@@ -85,7 +88,7 @@ void show_until(struct buf *out, int64_t at_ms, int64_t now_ms)
 {
     struct tm at = local(at_ms);
 
-    if (at_ms - now_ms >= INT64_C(86400000))
+    if (at_ms - now_ms >= UNTIL_CLEAR_MS)
         add_date(out, &at);
     buf_addf(out, "%02d:%02d", at.tm_hour, at.tm_min);
 }
@@ -163,6 +166,15 @@ static size_t columns_of(const char *s)
     return n;
 }
 
+/* Empty cells at the end leave no blanks. */
+static void print_trimmed_row(struct buf *out, const char *const *cells, const int *widths,
+                              size_t n)
+{
+    while (n > 1 && cells[n - 1][0] == 0)
+        n--;
+    print_table_row(out, cells, widths, n);
+}
+
 void table_print(struct table *t, struct buf *out)
 {
     const char *cells[TABLE_COLUMNS], *p = buf_str(&t->text);
@@ -181,7 +193,7 @@ void table_print(struct table *t, struct buf *out)
     for (size_t i = 0; i < t->n_cells; i++, p += strlen(p) + 1) {
         cells[i % t->columns] = p;
         if ((i + 1) % t->columns == 0)
-            print_table_row(out, cells, widths, t->columns);
+            print_trimmed_row(out, cells, widths, t->columns);
     }
     buf_free(&t->text);
     t->n_cells = 0;

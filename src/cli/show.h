@@ -22,7 +22,7 @@ size_t list_size(const cJSON *list);
 /* --- words --- */
 /* "20:14:21" today, else "12 Oct 20:14", in the local zone; "-" for 0. */
 void show_clock(struct buf *out, int64_t at_ms, int64_t now_ms);
-/* An instant to come: "06:41" within the next day, else "12 Oct 06:41". */
+/* An instant to come: "06:41" within the next 23 hours, else "12 Oct 06:41". */
 void show_until(struct buf *out, int64_t at_ms, int64_t now_ms);
 /* "3 alerts", "1 alert" */
 void show_count(struct buf *out, size_t n, const char *one);

@@ -50,7 +50,8 @@ void show_silence_made(const cJSON *s, int64_t now_ms, struct buf *out)
 {
     const cJSON *mutes = field(s, "mutes");
 
-    buf_addf(out, "%s until ", field_text(s, "short"));
+    buf_addf(out, "%s until %s", field_text(s, "short"),
+             field_true(s, "untilResolved") ? "resolved, at most " : "");
     show_until(out, field_ms(s, "endsAt"), now_ms);
     if (cJSON_IsObject(mutes))
         buf_addf(out, " · mutes %.0f firing now, %.0f in 7 days", field_number(mutes, "now"),

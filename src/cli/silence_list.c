@@ -28,7 +28,9 @@ static void add_time_left(struct buf *cell, const cJSON *s, int64_t now_ms)
         show_until(cell, field_ms(s, "startsAt"), now_ms);
         buf_addc(cell, ' ');
     }
-    buf_adds(cell, strcmp(state, "expired") == 0 ? "ended " : "until ");
+    buf_adds(cell, strcmp(state, "expired") == 0    ? "ended "
+                   : field_true(s, "untilResolved") ? "until resolved, at most "
+                                                    : "until ");
     if (strcmp(state, "expired") == 0)
         show_clock(cell, field_ms(s, "endsAt"), now_ms);
     else
