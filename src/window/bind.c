@@ -114,6 +114,7 @@ static bool entry_for(struct windows *w, struct leaf *l, bool as_bucket, uint32_
     if (as_bucket) {
         row = buckets_row(w, l, leaf_slot(l, slot), bound);
         if (row == ROW_NONE) { /* an unnamed new group would stay for ever */
+            w->stats.refused_groups++;
             if (l->refs[slot] == 0 && leaf_slot(l, slot)->flags & SLOT_HIDDEN)
                 leaf_group_forget(w, l, slot);
             return false;

@@ -59,6 +59,17 @@ static struct buckets *resized(struct windows *w, const struct leaf *l, const st
     return b;
 }
 
+/* Capacities are multiples of 8, so that the cells are aligned. */
+static uint32_t next_capacity(const struct leaf *l, const struct buckets *b)
+{
+    uint32_t cap;
+
+    if (!b)
+        return buckets_bytes(l, 16) <= DIST_BYTES ? 16 : 8;
+    cap = (b->cap + b->cap / 2u + 7) & ~7u;
+    return b->cap < BUCKETS_MAX && cap > BUCKETS_MAX ? BUCKETS_MAX : cap;
+}
+
 /* Makes sure there is a block of buckets with a free row. Raw values that a group had before its
  * first bucket was seen are dropped. */
 static int make_room(struct windows *w, const struct leaf *l, struct slot *s)
@@ -68,7 +79,7 @@ static int make_room(struct windows *w, const struct leaf *l, struct slot *s)
 
     if (!is_new && b->n < b->cap)
         return 0;
-    b = resized(w, l, s, is_new ? 16 : b->cap + b->cap / 2u);
+    b = resized(w, l, s, next_capacity(l, is_new ? NULL : b));
     if (!b)
         return -1;
     dist_drop(w, s);

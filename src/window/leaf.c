@@ -4,11 +4,14 @@
 #include "window/quantile.h"
 #include "window/windows.h"
 
-#define HOUR_MS     INT64_C(3600000)
-#define SLOT_BYTES  262144 /* of one group: a chunk of a cut must hold it */
-#define RING_PANES  2048   /* an offset beyond this many makes the panes longer */
-#define PAGE_BYTES  8192
-#define SPAN_MAX_MS (INT64_C(400) * 24 * HOUR_MS)
+#define HOUR_MS        INT64_C(3600000)
+#define SLOT_BYTES     262144 /* of one group: a chunk of a cut must hold it */
+#define RING_PANES     2048   /* an offset beyond this many makes the panes longer */
+#define PAGE_BYTES     8192
+#define SKETCH_PANES   192 /* 340 bins of values at least */
+#define REGISTER_PANES 400 /* of 1 KiB each */
+#define BUCKETS_LEAST  8   /* of a histogram over the longest offset */
+#define SPAN_MAX_MS    (INT64_C(400) * 24 * HOUR_MS)
 
 static int64_t panes_over(int64_t ms, int64_t pane_ms)
 {
@@ -16,29 +19,33 @@ static int64_t panes_over(int64_t ms, int64_t pane_ms)
 }
 
 /* A window over the distant past would need a ring of fine panes as long as the offset: beyond
- * 2,048 of them panes grow, up to a fifth of the window. */
-static int64_t pane_for(int64_t window_ms, int64_t offset_ms)
+ * 2,048 of them panes grow up to a fifth of the window, and where even that is too much memory up
+ * to half of it. */
+static int64_t pane_for(int64_t window_ms, int64_t offset_ms, uint32_t cell)
 {
-    int64_t pane = leaf_pane_ms(window_ms, false);
+    int64_t pane = leaf_pane_ms(window_ms, false), panes;
 
-    while (panes_over(window_ms + offset_ms, pane) > RING_PANES) {
+    while ((panes = panes_over(window_ms + offset_ms, pane)) > RING_PANES) {
         int64_t longer = leaf_pane_ms(pane * 60 + 1, false);
+        bool large = panes * cell > SLOT_BYTES - 4096;
 
-        if (longer <= pane || longer > window_ms / 5)
+        if (longer <= pane || longer > window_ms / (large ? 2 : 5))
             break;
         pane = longer;
     }
     return pane;
 }
 
-static int64_t sketch_pane_for(int64_t window_ms, int64_t offset_ms)
+/* Sketches and registers are large: an offset makes their panes longer, past the window if need
+ * be. */
+static int64_t sketch_pane_for(int64_t window_ms, int64_t offset_ms, int64_t most)
 {
     int64_t pane = leaf_pane_ms(window_ms, true);
 
-    while (panes_over(window_ms + offset_ms, pane) > 64) {
+    while (panes_over(window_ms + offset_ms, pane) > most - 64) {
         int64_t longer = leaf_pane_ms(pane * 60 + 1, false);
 
-        if (longer <= pane || longer > window_ms)
+        if (longer <= pane)
             break;
         pane = longer;
     }
@@ -76,20 +83,21 @@ static int refuse_long(struct err *e)
 
 int leaf_measure(struct leaf *l, const struct leaf_spec *spec, struct err *e)
 {
-    int64_t pane_ms, sketch_ms, panes, sketch_panes;
+    int64_t pane_ms, sketch_ms, panes, sketch_panes, most;
     size_t stride;
 
     if (spec->window_ms < 0 || spec->offset_ms < 0 || spec->window_ms > SPAN_MAX_MS ||
         spec->offset_ms > SPAN_MAX_MS)
         return err_set(e, ERR_LIMIT, "window and offset must be between 0 and 400 days");
     l->kind = leaf_kind_of(spec);
-    pane_ms = pane_for(spec->window_ms, spec->offset_ms);
-    sketch_ms = sketch_pane_for(spec->window_ms, spec->offset_ms);
+    most = l->kind == &kind_quantile ? SKETCH_PANES : REGISTER_PANES;
+    pane_ms = pane_for(spec->window_ms, spec->offset_ms, l->kind->cell);
+    sketch_ms = sketch_pane_for(spec->window_ms, spec->offset_ms, most);
     panes = ring_panes(spec->window_ms, spec->offset_ms, pane_ms);
     sketch_panes = ring_panes(spec->window_ms, spec->offset_ms, sketch_ms);
     stride = sizeof(struct slot) + l->kind->extra + (size_t)panes * l->kind->cell;
-    if (stride > SLOT_BYTES || sketch_panes > 200 ||
-        (l->kind == &kind_quantile && buckets_bytes(l, 0) + (size_t)panes * 64 > DIST_BYTES))
+    if (stride > SLOT_BYTES || sketch_panes > most ||
+        (l->kind == &kind_quantile && (size_t)panes * BUCKETS_LEAST * 4 > DIST_BYTES / 2))
         return refuse_long(e);
     l->pane = divider_of((uint32_t)(pane_ms / 1000));
     l->ring = divider_of((uint32_t)panes);

@@ -135,7 +135,7 @@ START_TEST(births_after_a_restart)
     leaf_id leaf;
     struct chunks c;
 
-    for (int k = 1; k < 5; k++) {
+    for (int k = 1; k < 5; k++) { /* `up` is not seen again */
         put(&f, "up job=a", SAMPLE_GAUGE, BASE + k * 15 * S, 1);
         put(&f, "m job=a i=1", SAMPLE_CUMULATIVE, BASE + k * 15 * S, 1000 + k);
     }
@@ -143,12 +143,17 @@ START_TEST(births_after_a_restart)
     windows_free(f.w);
     f.w = next;
     leaf = leaf_on(&f, "m", LEAF_INCREASE, 5 * MIN); /* only now asked for */
+    for (uint32_t id = 0; id < series_end(f.series); id++)
+        series_get(f.series, id)->seen_min = 0; /* as a dictionary restores them */
     chunks_give(&c, f.w);
     put(&f, "m job=a i=1", SAMPLE_CUMULATIVE, BASE + 75 * S, 1005);
     put(&f, "m job=a i=2", SAMPLE_CUMULATIVE, BASE + 75 * S, 3);
     ck_value(value_of(&f, leaf, "job=a i=1", BASE + 75 * S), 0);
     ck_value(value_of(&f, leaf, "job=a i=2", BASE + 75 * S), 3);
     ck_assert_uint_eq(stats_of(&f).births, 1);
+    /* when a series was seen last is known as well */
+    windows_expire(f.w, BASE + HOUR + 3 * MIN, 1000, NULL, NULL);
+    ck_assert_uint_eq(series_count(f.series), 0);
     buf_free(&c.bytes);
     fixture_free(&f);
 }

@@ -151,6 +151,38 @@ START_TEST(late_raw_values_are_placed)
 }
 END_TEST
 
+/* However long it runs, a window of few values stays exact. */
+START_TEST(raw_values_leave)
+{
+    struct fixture f = fixture_new();
+    leaf_id leaf = distribution(&f, LEAF_QUANTILE, 0.5, MIN);
+    double values[60];
+
+    for (int i = 1; i <= 1000; i++) {
+        observe(&f, BASE + i * S, (i * 7919) % 1009);
+        values[i % 60] = (i * 7919) % 1009;
+    }
+    ck_value(value_of(&f, leaf, "", BASE + 1000 * S), exact(values, 60, 0.5));
+    fixture_free(&f);
+}
+END_TEST
+
+/* Panes of a sketch are used again and again; what they held before must be gone. */
+START_TEST(sketch_goes_round)
+{
+    struct fixture f = fixture_new();
+    leaf_id part = distribution(&f, LEAF_FRACTION_BELOW, 10, 12 * MIN); /* panes of 1 min */
+
+    for (int i = 0; i < 3600; i++)
+        observe(&f, BASE + 100 + i * S, i % 4 == 0 ? 5 : 100);
+    ck_assert_double_eq_tol(value_of(&f, part, "", BASE + HOUR), 0.25, 1e-9);
+    for (int i = 0; i < 1200; i++)
+        observe(&f, BASE + HOUR + 100 + i * S, i % 2 == 0 ? 5 : 100);
+    ck_assert_double_eq_tol(value_of(&f, part, "", BASE + HOUR + 20 * MIN), 0.5, 1e-9);
+    fixture_free(&f);
+}
+END_TEST
+
 /* --- classic histograms --- */
 
 static void scrape(struct fixture *f, const char *labels, int64_t t_ms, const char *const *le,
@@ -248,19 +280,61 @@ START_TEST(histogram_odd_bounds)
 }
 END_TEST
 
+/* A bucket that missed a scrape has less than the one below it, which cannot be. */
+START_TEST(histogram_with_a_hole)
+{
+    static const double zero[4] = {0};
+    static const char *const three[] = {"0.1", "0.5", "+Inf"};
+    static const double w[] = {10, 40, 100};
+    struct fixture f = fixture_new();
+    leaf_id leaf = distribution(&f, LEAF_FRACTION_BELOW, 1, 5 * MIN);
+
+    scrape(&f, "s=1", BASE + MIN, bounds, zero, 4);
+    scrape(&f, "s=1", BASE + 2 * MIN, three, w, 3);
+    ck_value(value_of(&f, leaf, "s=1", BASE + 2 * MIN), 0.4);
+    fixture_free(&f);
+}
+END_TEST
+
+/* 255, 256 bounds are learnt; what comes after them is refused and counted. */
 START_TEST(histogram_rows_are_bounded)
 {
-    struct fixture f = fixture_new();
-    leaf_id leaf = distribution(&f, LEAF_QUANTILE, 0.5, 5 * MIN);
+    for (int n = 255; n <= 257; n++) {
+        struct fixture f = fixture_new();
+        leaf_id leaf = distribution(&f, LEAF_QUANTILE, 0.5, 5 * MIN);
 
-    for (int i = 0; i < 400; i++) {
-        char name[64];
+        for (int round = 0; round < 2; round++) {
+            put(&f, "m_bucket le=+Inf", SAMPLE_CUMULATIVE, BASE + (round + 1) * MIN, round * n);
+            for (int i = 1; i < n; i++) {
+                char name[64];
 
-        snprintf(name, sizeof name, "m_bucket le=%d", i);
-        put(&f, name, SAMPLE_CUMULATIVE, BASE + MIN, 0);
+                snprintf(name, sizeof name, "m_bucket le=%d", i);
+                put(&f, name, SAMPLE_CUMULATIVE, BASE + (round + 1) * MIN, round * i);
+            }
+        }
+        ck_assert_uint_eq(stats_of(&f).refused_groups, n > 256);
+        ck_value(value_of(&f, leaf, "", BASE + 2 * MIN), n / 2.0);
+        fixture_free(&f);
     }
-    ck_assert_uint_gt(stats_of(&f).refused_groups + stats_of(&f).samples_unused, 0);
-    ck_assert_uint_le(windows_group_count(f.w, leaf), 1);
+}
+END_TEST
+
+/* A long offset leaves room for fewer rows, never for none. */
+START_TEST(histogram_in_the_distant_past)
+{
+    static const double zero[4] = {0}, v[] = {10, 40, 80, 100};
+    struct fixture f = fixture_new();
+    struct leaf_spec spec = spec_of("m", LEAF_QUANTILE, 5 * MIN);
+    leaf_id leaf;
+
+    spec.param = 0.25;
+    spec.offset_ms = 48 * HOUR;
+    leaf = leaf_of(f.w, &spec);
+    scrape(&f, "s=1", BASE + MIN, bounds, zero, 4);
+    scrape(&f, "s=1", BASE + 2 * MIN, bounds, v, 4);
+    ck_value(value_of(&f, leaf, "s=1", BASE + 5 * MIN), MISSING);
+    ck_value(value_of(&f, leaf, "s=1", BASE + 48 * HOUR + 5 * MIN), 0.3);
+    ck_assert_uint_eq(stats_of(&f).refused_groups, 0);
     fixture_free(&f);
 }
 END_TEST
@@ -302,9 +376,9 @@ START_TEST(members_leave_with_the_window)
     struct fixture f = fixture_new();
     leaf_id leaf = leaf_on(&f, "m", LEAF_SUM, 10 * MIN), rate = leaf_on(&f, "m", LEAF_RATE, MIN);
 
-    for (int k = 0; k < 200; k++)
+    for (int k = 0; k < 2000; k++) /* never more than sixty of them at a time: exact throughout */
         put(&f, "m", SAMPLE_SET, BASE + k * 10 * S, member(k));
-    ck_value(value_of(&f, leaf, "", BASE + 199 * 10 * S), 60);
+    ck_value(value_of(&f, leaf, "", BASE + 1999 * 10 * S), 60);
     ck_assert_uint_eq(slot_in(&f, f.w, rate, ""), SLOT_NONE); /* a set has no rate */
     fixture_free(&f);
 }
@@ -320,7 +394,11 @@ static void add(TCase *t)
     tcase_add_test(t, histogram_by_hand);
     tcase_add_test(t, histogram_merges_and_learns);
     tcase_add_test(t, histogram_odd_bounds);
+    tcase_add_test(t, histogram_with_a_hole);
     tcase_add_test(t, histogram_rows_are_bounded);
+    tcase_add_test(t, histogram_in_the_distant_past);
+    tcase_add_test(t, raw_values_leave);
+    tcase_add_test(t, sketch_goes_round);
     tcase_add_test(t, distinct_members);
     tcase_add_test(t, members_leave_with_the_window);
 }

@@ -370,11 +370,14 @@ START_TEST(refused_and_clamped)
     put_late(&f, "m", SAMPLE_GAUGE, at, at - HOUR, 1); /* older than the ring */
     ck_assert_uint_eq(stats_of(&f).late, 3);
     ck_value(value_of(&f, count, "", at), 1);
+    put_late(&f, "m", SAMPLE_GAUGE, at, at - S, 1); /* late for last, not for count */
+    ck_assert_uint_eq(stats_of(&f).late, 3);
+    ck_value(value_of(&f, count, "", at), 2);
     put_late(&f, "m", SAMPLE_GAUGE, at, at + 60000, 2); /* a minute ahead is in order */
     ck_assert_uint_eq(stats_of(&f).future, 0);
     put_late(&f, "m", SAMPLE_GAUGE, at + 30 * S, at + 90001, 3); /* more is clamped */
     ck_assert_uint_eq(stats_of(&f).future, 1);
-    ck_value(value_of(&f, count, "", at + MIN), 3);
+    ck_value(value_of(&f, count, "", at + MIN), 4);
     ck_value(value_of(&f, last, "", at + MIN), 2);
     fixture_free(&f);
 }
