@@ -103,7 +103,8 @@ struct alert {
     const char *scope;  /* label scope of the origin; "" for rules */
     struct alert_state state;
     uint64_t sticky;                   /* hysteresis bits of the rule's conditions */
-    int64_t since_ms[ALERT_SINCE_MAX]; /* of nested :lasting conditions: instant since true, 0 */
+    int64_t since_ms[ALERT_SINCE_MAX]; /* of nested :lasting conditions: instant since true, 0;
+                                          -1 - ms: held that long before data went missing */
     uint32_t sticky_used;              /* (internal) */
     bool suppressed;                   /* `unless` holds: messages are held, state goes on */
     bool expected;                     /* from `expect`: exists without data */

@@ -243,7 +243,7 @@ void alert_book_restored(struct alert_book *b, int64_t at_ms)
 
 static void move(int64_t *at_ms, int64_t by_ms)
 {
-    if (*at_ms != 0)
+    if (*at_ms > 0)
         *at_ms += by_ms;
 }
 

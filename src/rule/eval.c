@@ -340,6 +340,8 @@ static uint8_t either(uint8_t p, uint8_t q)
     return p == FALSE_ && q == FALSE_ ? FALSE_ : UNKNOWN_;
 }
 
+/* While it holds, the instant since which it does; while data is missing its time stands still, and
+ * what it has is kept as -1 - milliseconds. */
 static void lasting(const struct batch *b, const struct expr *x, uint8_t *out)
 {
     unsigned index = b->memory ? b->since_index[x->slot] : 255;
@@ -350,17 +352,17 @@ static void lasting(const struct batch *b, const struct expr *x, uint8_t *out)
     for (size_t i = 0; i < b->n; i++) {
         int64_t *since_ms = &b->memory->since_ms[index][i];
 
-        if (out[i] == UNKNOWN_) { /* its time stands still */
-            if (*since_ms && b->memory->last_ms[i])
-                *since_ms += b->at_ms - b->memory->last_ms[i];
+        if (out[i] == UNKNOWN_) {
+            if (*since_ms > 0)
+                *since_ms = -1 - (b->memory->last_ms[i] - *since_ms);
             continue;
         }
         if (out[i] == FALSE_) {
             *since_ms = 0;
             continue;
         }
-        if (*since_ms == 0)
-            *since_ms = b->at_ms;
+        if (*since_ms <= 0)
+            *since_ms = *since_ms == 0 ? b->at_ms : b->at_ms - (-1 - *since_ms);
         out[i] = b->at_ms - *since_ms >= x->ms;
     }
 }

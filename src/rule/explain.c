@@ -89,7 +89,7 @@ static void load_one(const struct rule *r, labelset group, struct condition_memo
     const struct alert *a = alert_find(r->alerts, group);
 
     m->sticky[0] = a ? a->sticky : 0;
-    m->last_ms[0] = 0; /* nothing is moved by asking */
+    m->last_ms[0] = a ? a->state.last_look_ms : 0;
     for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
         m->since_ms[k][0] = a ? a->since_ms[k] : 0;
 }
