@@ -74,7 +74,7 @@ uint32_t windows_group_count(const struct windows *w, leaf_id leaf);
  * must be looked up again. */
 uint64_t windows_epoch(const struct windows *w, leaf_id leaf);
 /* The distinct signatures (labelset_signature) of the groups of the leaf, with one example each,
- * for subset matching. Returns how many, at most `max` are written. */
+ * for subset matching. Returns how many (256 at most), at most `max` are written. */
 size_t windows_signatures(const struct windows *w, leaf_id leaf, uint64_t *signatures,
                           labelset *examples, size_t max);
 int64_t windows_newest_ms(const struct windows *w, leaf_id leaf, uint32_t slot); /* 0: no sample yet */

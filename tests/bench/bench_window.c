@@ -24,7 +24,8 @@ static uint32_t series_of(struct series_table *t, const char *metric, uint32_t i
 {
     char instance[32], service[32], path[32];
     struct label l[] = {label_of("__name__", metric), label_of("instance", instance),
-                        label_of("service", service), label_of("job", "bench"), label_of("path", path)};
+                        label_of("service", service), label_of("job", "bench"),
+                        label_of("path", path)};
     bool is_new;
 
     snprintf(instance, sizeof instance, "10.0.%u.%u", i / 50 / 250, i / 50 % 250);
@@ -53,11 +54,12 @@ static double fill(struct windows *w, const uint32_t *ids, struct sample *s)
         double start;
 
         for (uint32_t i = 0; i < SERIES; i++)
-            s[i] = (struct sample){.t_ms = t_ms,
-                                   .v = (double)(k * 7 + (i * 2654435761u + (uint32_t)k * 40503u) % 97),
-                                   .series = ids[i],
-                                   .weight = 1,
-                                   .kind = SAMPLE_CUMULATIVE};
+            s[i] = (struct sample){
+                .t_ms = t_ms,
+                .v = (double)(k * 7 + (i * 2654435761u + (uint32_t)k * 40503u) % 97),
+                .series = ids[i],
+                .weight = 1,
+                .kind = SAMPLE_CUMULATIVE};
         start = now_ns();
         windows_apply(w, t_ms, s, SERIES, NULL, 0);
         windows_clear_touched(w);
@@ -93,8 +95,11 @@ static void measure(const struct run *r, struct series_table *t, const uint32_t 
     static const char *by[] = {"service"};
     struct windows_options o = {.series = t, .max_bytes = (size_t)4 << 30};
     struct windows *w = windows_new(&o);
-    struct leaf_spec spec = {.source = LEAF_METRIC, .fn = r->fn, .window_ms = r->window_ms,
-                             .metric = r->unused ? "other" : "m", .param = r->param};
+    struct leaf_spec spec = {.source = LEAF_METRIC,
+                             .fn = r->fn,
+                             .window_ms = r->window_ms,
+                             .metric = r->unused ? "other" : "m",
+                             .param = r->param};
     struct windows_stats stats;
     struct err e = {0};
     double apply, look;
