@@ -126,7 +126,7 @@ int message_make(const struct channel *ch, const struct config_channel *c, struc
         /* A summary with a count is better than a refusal, and a template that fails over many
          * alerts may only have spent its budget. */
         if (m->template_failed) {
-        shown /= 4;
+            shown /= 4;
         } else if (shown > 1) {
             shown /= 2;
         } else {

@@ -19,6 +19,7 @@
 #include "base/mem.h"
 #include "deliver/channel.h"
 #include "deliver/inbox.h"
+#include "deliver/mime.h"
 #include "deliver/wording.h"
 #include "tocsin/config.h"
 #include "tocsin/template.h"
@@ -417,14 +418,16 @@ static struct outbound_call *start_http(struct send *s, struct err *e)
 
 static struct outbound_call *start_mail(struct send *s, struct err *e)
 {
+    typedef char address[MIME_ADDRESS_LEN];
     const struct config_channel *c = s->config;
-    struct outbound_call *call;
+    struct outbound_call *call = NULL;
     const char **to = mem_zalloc((c->n_to + 1) * sizeof *to);
+    address from, *bare = mem_alloc((c->n_to + 1) * sizeof *bare);
     struct outbound_mail m = {.url = c->smtp,
                               .tls = (enum mail_tls)c->tls,
                               .user = c->user,
                               .password = secret_text(c->password),
-                              .from = c->from,
+                              .from = from,
                               .to = to,
                               .data = buf_str(&s->m.body),
                               .len = s->m.body.len,
@@ -432,14 +435,17 @@ static struct outbound_call *start_mail(struct send *s, struct err *e)
                               .ca_file = c->ca_file,
                               .insecure_skip_verify = c->insecure_skip_verify};
 
-    if (!to) {
-        err_set(e, ERR_MEMORY, "no memory");
-        return NULL;
+    err_set(e, ERR_MEMORY, "no memory");
+    if (to && bare) {
+        mime_bare_address(c->from, from);
+        for (size_t i = 0; i < c->n_to; i++) {
+            mime_bare_address(c->to[i], bare[i]);
+            to[i] = bare[i];
+        }
+        call = outbound_mail(s->d->o.outbound, &m, answered, s, e);
     }
-    for (size_t i = 0; i < c->n_to; i++)
-        to[i] = c->to[i];
-    call = outbound_mail(s->d->o.outbound, &m, answered, s, e);
     mem_free(to);
+    mem_free(bare);
     return call;
 }
 

@@ -53,20 +53,11 @@ static const char *domain_of(const char *from)
     return at && at[1] ? at + 1 : "tocsin.localdomain";
 }
 
-/* The part after the last < of "Ana <ana@example.com>", or all of it. */
-static void bare_address(const char *s, char *out, size_t size)
-{
-    const char *open = strrchr(s, '<');
-    size_t n = open ? strcspn(open + 1, ">") : strlen(s);
-
-    snprintf(out, size, "%.*s", (int)n, open ? open + 1 : s);
-}
-
 static void add_thread(const struct config_channel *c, const struct notice *x, struct buf *out)
 {
-    char from[256], root[400], own[400];
+    char from[MIME_ADDRESS_LEN], root[400], own[400];
 
-    bare_address(c->from, from, sizeof from);
+    mime_bare_address(c->from, from);
     snprintf(root, sizeof root, "<tocsin.%llu.%lld@%.200s>", (unsigned long long)x->incident,
              (long long)x->since_ms, domain_of(from));
     snprintf(own, sizeof own, "<tocsin.%llu.%lld.%llu.%016llx@%.200s>",

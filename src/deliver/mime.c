@@ -106,6 +106,16 @@ void mime_addresses(struct buf *out, const char *name, const char *const *list, 
     buf_adds(out, "\r\n");
 }
 
+void mime_bare_address(const char *s, char out[MIME_ADDRESS_LEN])
+{
+    const char *open = strrchr(s, '<');
+    size_t n = open ? strcspn(open + 1, ">") : strlen(s);
+
+    n = n < MIME_ADDRESS_LEN ? n : MIME_ADDRESS_LEN - 1;
+    memcpy(out, open ? open + 1 : s, n);
+    out[n] = '\0';
+}
+
 void mime_date(struct buf *out, int64_t at_ms)
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};

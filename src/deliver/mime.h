@@ -15,6 +15,9 @@ void mime_header(struct buf *out, const char *name, const char *value);
 /* "Name: Ana <ana@example.com>, bo@example.com", one address a line. Only the names before <…> are
  * encoded, since an address inside an encoded word is none. */
 void mime_addresses(struct buf *out, const char *name, const char *const *list, size_t n);
+/* The address of "Ana <ana@example.com>", or all of it: what an envelope takes. */
+#define MIME_ADDRESS_LEN 324 /* RFC 5321: 64 before the @, 255 behind it, and the NUL */
+void mime_bare_address(const char *s, char out[MIME_ADDRESS_LEN]);
 void mime_date(struct buf *out, int64_t at_ms);
 /* Line ends in `s` are LF or CRLF. No line that comes out starts with a point (SMTP's end) or with
  * a minus (a boundary's start), so no text can end the mail or its part. */

@@ -333,8 +333,25 @@ void intake_alert(struct notify *n, const struct alert *a, int64_t at_ms)
     buf_free(&key);
 }
 
+/* One that has ended stays where it is; its routes say at which pace its end is told. */
+static void route_ended(struct notify *n, struct member *m)
+{
+    struct destination *to = mem_alloc(ROUTES_MAX * sizeof *to);
+    size_t count;
+
+    if (!to)
+        return;
+    count = destinations(n, m->labels, m->n_labels, m->priority, to);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(buf_str(&to[i].key), m->incident->key) == 0)
+            set_routes(m, &to[i], m->routed_ms);
+    free_destinations(to, count);
+}
+
 void intake_reroute(struct notify *n, struct member *m, int64_t at_ms)
 {
     if (m->firing)
         place_alert(n, m->key, NULL, m, at_ms);
+    else
+        route_ended(n, m);
 }

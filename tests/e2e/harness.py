@@ -1,6 +1,8 @@
 """What the end-to-end tests share: servers on free ports of loopback, ended by process id, and
 waits for a condition with a deadline (nothing sleeps and hopes)."""
 import contextlib
+import email
+import email.policy
 import http.server
 import json
 import os
@@ -45,6 +47,15 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def self_signed(folder):
+    """(certificate, key) for 127.0.0.1 and localhost."""
+    cert, key = os.path.join(folder, "cert.pem"), os.path.join(folder, "key.pem")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key,
+                    "-out", cert, "-days", "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
+                   check=True, capture_output=True)
+    return cert, key
 
 
 class Process:
@@ -175,6 +186,18 @@ class Tocsin:
     def metrics(self, samples):
         return self.call("POST", "/api/tocsin/v1/metrics", samples)
 
+    def gauge(self, value, service="checkout", name="load", **labels):
+        """One sample; True when it is stored, False when Tocsin says to repeat or does not answer."""
+        try:
+            status, body, _ = self.metrics([{"name": name, "labels": {"service": service, **labels}, "value": value}])
+        except OSError:
+            return False
+        check(status in (204, 503), f"metrics: {status} {body[:300]}")
+        return status == 204
+
+    def feed(self, value, service="checkout", name="load", seconds=20, **labels):
+        wait(lambda: self.gauge(value, service, name, **labels), f"{name}={value} to be taken", seconds)
+
     def alerts(self, **want):
         found = self.get("/api/tocsin/v1/alerts")
         return [a for a in found if all(a["labels"].get(k) == v for k, v in want.items())]
@@ -250,6 +273,73 @@ class HttpSink:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class Mail:
+    """An SMTP server that keeps every message; `reply(envelope)` may return another answer than 250."""
+
+    def __init__(self, reply=None, tls=None, port=0, auth=None):
+        from aiosmtpd.controller import Controller
+        from aiosmtpd.smtp import AuthResult
+        mail = self
+        self.messages = []
+        self.reply = reply
+
+        class Handler:
+            async def handle_DATA(self, server, session, envelope):
+                answer = mail.reply(envelope) if mail.reply else None
+                if answer is None:
+                    mail.messages.append({"from": envelope.mail_from, "to": list(envelope.rcpt_tos),
+                                          "data": envelope.content, "tls": bool(session.ssl), "user": str(session.auth_data or ""),
+                                          "message": email.message_from_bytes(envelope.content, policy=email.policy.default)})
+                return answer or "250 kept"
+
+        def authenticate(server, session, envelope, mechanism, data):
+            ok = auth is not None and (data.login.decode(), data.password.decode()) == auth
+            return AuthResult(success=ok, auth_data=data.login.decode() if ok else None)
+
+        options = {"tls_context": tls, "require_starttls": True} if tls else {}
+        if auth:
+            options.update(authenticator=authenticate, auth_required=True)
+        self.controller = Controller(Handler(), hostname="127.0.0.1", port=port or free_port(), **options)
+        self.controller.start()
+        self.port = self.controller.port
+
+    def close(self):
+        self.controller.stop()
+
+
+class Redis:
+    """A redis-server of the test's own, on a unix socket."""
+
+    def __init__(self, folder, *args):
+        self.folder = os.path.join(folder, "redis")
+        self.args = args
+        os.makedirs(self.folder, exist_ok=True)
+        self.socket = os.path.join(self.folder, "s")
+        self.url = f"unix:{self.socket}"
+        self.process = None
+
+    def start(self):
+        self.process = Process(["redis-server", "--port", "0", "--unixsocket", "s", "--dir", self.folder, "--appendonly", "yes",
+                                "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction", *self.args],
+                               os.path.join(self.folder, "log"), cwd=self.folder)
+
+        def answers():
+            check(self.process.alive(), f"redis-server ended:\n{self.process.output()[-1000:]}")
+            return self.command("PING") == "PONG"
+        wait(answers, "redis-server")
+        return self
+
+    def command(self, *args):
+        run = subprocess.run(["redis-cli", "-s", self.socket, *args], capture_output=True, text=True)
+        return run.stdout.strip()
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def kill(self):
+        self.process.kill()
 
 
 class Folder:

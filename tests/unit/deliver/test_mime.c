@@ -93,6 +93,26 @@ START_TEST(only_the_name_before_an_address_is_encoded)
 }
 END_TEST
 
+START_TEST(an_envelope_takes_the_bare_address)
+{
+    static const char *const cases[][2] = {{"Ana <ana@example.com>", "ana@example.com"},
+                                           {"bo@example.com", "bo@example.com"},
+                                           {"\"<x> y\" <z@example.com>", "z@example.com"},
+                                           {"<a@b", "a@b"},
+                                           {"", ""}};
+    char long_one[2 * MIME_ADDRESS_LEN], out[MIME_ADDRESS_LEN];
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        mime_bare_address(cases[i][0], out);
+        ck_assert_str_eq(out, cases[i][1]);
+    }
+    memset(long_one, 'a', sizeof long_one - 1);
+    long_one[sizeof long_one - 1] = '\0';
+    mime_bare_address(long_one, out);
+    ck_assert_uint_eq(strlen(out), MIME_ADDRESS_LEN - 1);
+}
+END_TEST
+
 START_TEST(dates_are_those_of_rfc_5322)
 {
     static const struct {
@@ -185,6 +205,7 @@ static void add(TCase *t)
     tcase_add_test(t, long_values_are_folded_into_short_lines);
     tcase_add_test(t, no_encoded_word_cuts_a_character);
     tcase_add_test(t, only_the_name_before_an_address_is_encoded);
+    tcase_add_test(t, an_envelope_takes_the_bare_address);
     tcase_add_test(t, dates_are_those_of_rfc_5322);
     tcase_add_test(t, quoted_printable_keeps_what_mail_would_change);
     tcase_add_test(t, quoted_lines_have_at_most_76_bytes);
