@@ -32,6 +32,7 @@ struct program {
     struct loop *loop;
     struct embedded *embedded;
     struct db *db;
+    const char *db_url; /* of the settings or of the embedded one, which outlive the wire */
     struct outbound *outbound;
     struct rulebook *rulebook;
     struct rulefile *own_rules; /* built in: Tocsin's own alerts */
@@ -450,6 +451,7 @@ static int open_redis(struct program *p, struct err *e)
             return -1;
         o.url = embedded_url(p->embedded);
     }
+    p->db_url = o.url;
     p->db = db_open(p->loop, &o, e);
     return p->db ? 0 : -1;
 }
@@ -458,6 +460,7 @@ static int make_wire(struct program *p, struct err *e)
 {
     struct wire_options o = {.loop = p->loop,
                              .db = p->db,
+                             .db_url = p->db_url,
                              .config = p->settings.config,
                              .templates = p->settings.templates,
                              .shadow = p->o->shadow,

@@ -440,6 +440,7 @@ static int make_data_side(struct wire *w, struct err *e)
     struct windows_options windows = {.max_bytes = w->o.window_bytes};
     struct journal_options journal = {.loop = w->o.loop,
                                       .db = w->o.db,
+                                      .url = w->o.db_url,
                                       .apply = apply_block,
                                       .regressed = journal_regressed,
                                       .arg = w};

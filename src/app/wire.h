@@ -25,6 +25,7 @@ struct wire;
 struct wire_options {
     struct loop *loop; /* borrowed, like all of these */
     struct db *db;
+    const char *db_url; /* for the child that saves the windows; NULL: saved in the loop */
     struct outbound *outbound;
     const struct config *config; /* a reference is taken */
     const char *templates;       /* folder of channel templates, NULL: the built-in ones */
