@@ -32,7 +32,7 @@ struct program {
     struct loop *loop;
     struct embedded *embedded;
     struct db *db;
-    const char *db_url; /* of the settings or of the embedded one, which outlive the wire */
+    char *db_url;
     struct outbound *outbound;
     struct rulebook *rulebook;
     struct rulefile *own_rules; /* built in: Tocsin's own alerts */
@@ -442,8 +442,11 @@ static int take_signals(struct program *p)
 static int open_redis(struct program *p, struct err *e)
 {
     struct embedded_options em = {.dir = p->settings.data_dir};
-    struct db_options o = {
-        .url = p->settings.redis, .on_up = redis_up, .on_down = redis_down, .arg = p};
+    struct db_options o = {.url = p->settings.redis,
+                           .command_ms = REDIS_HANGS_MS,
+                           .on_up = redis_up,
+                           .on_down = redis_down,
+                           .arg = p};
 
     if (!o.url) {
         p->embedded = embedded_open(p->loop, &em, e);
@@ -451,7 +454,7 @@ static int open_redis(struct program *p, struct err *e)
             return -1;
         o.url = embedded_url(p->embedded);
     }
-    p->db_url = o.url;
+    p->db_url = mem_strdup(o.url);
     p->db = db_open(p->loop, &o, e);
     return p->db ? 0 : -1;
 }
@@ -577,6 +580,7 @@ static void close_program(struct program *p)
     timer_free(p->quit_timer);
     if (p->loop)
         loop_free(p->loop);
+    mem_free(p->db_url);
     log_setup(LOG_LEVEL_INFO, false, NULL);
     clock_free(p->clock);
     settings_clear(&p->settings);
