@@ -21,9 +21,9 @@
 #include "tocsin/ingest.h"
 #include "tocsin/udp.h"
 
-#define DRAIN_MS      10000 /* sends in flight get this long at the end */
-#define INBOX_RESTORE 1000
-#define RETRY_SECONDS "5"
+#define DRAIN_MS       10000 /* sends in flight get this long at the end */
+#define INBOX_RESTORE  1000
+#define REDIS_HANGS_MS 2500 /* a Redis without an answer for this long is away: pages go on */
 
 struct program {
     const struct app_options *o;
