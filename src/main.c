@@ -1,4 +1,4 @@
-#include "cli/cli.h"
+#include "tocsin/cli.h"
 
 int main(int argc, char **argv)
 {

@@ -222,13 +222,12 @@ static void bench_close(struct bench *b)
 
 static int make_parts(struct bench *b, struct err *e)
 {
-    const char *severity[PRIORITIES + 1] = {NULL};
-    struct alert_book_options book = {.severity = severity, .changed = changed, .arg = b};
+    struct alert_book_options book = {.severity = b->severity, .changed = changed, .arg = b};
     struct windows_options windows = {0};
     struct rules_options rules = {0};
 
     for (int p = 1; p <= PRIORITIES && b->config; p++)
-        severity[p] = config_severity_of(b->config, p);
+        b->severity[p] = config_severity_of(b->config, p);
     b->clock = clock_virtual(b->at_ms);
     b->labels = labelsets_new(0);
     b->series = b->labels ? series_table_new(b->labels, SERIES_MAX) : NULL;

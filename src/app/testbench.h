@@ -28,6 +28,7 @@ struct bench_change {
 struct bench {
     const struct test_case *c;
     const struct config *config;
+    const char *severity[PRIORITIES + 1]; /* of each priority; the book looks here */
     struct clock *clock;
     struct labelsets *labels;
     struct series_table *series;

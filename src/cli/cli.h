@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "tocsin/cli.h"
 
 struct cJSON;
 
@@ -25,9 +26,6 @@ struct command {
 
 /* In commands.c, ended by a NULL name. */
 extern const struct command commands[];
-
-/* What main() calls. */
-int cli_main(int argc, char **argv);
 
 /* --- arguments --- */
 

@@ -29,7 +29,10 @@ static void add_rows(struct table *t, const cJSON *node, int depth)
     table_take(t, &cell);
     add_node_value(&cell, node);
     table_take(t, &cell);
-    cJSON_ArrayForEach(child, field(node, "children")) add_rows(t, child, depth + 1);
+    cJSON_ArrayForEach(child, field(node, "children"))
+    {
+        add_rows(t, child, depth + 1);
+    }
 }
 
 void show_tree(const cJSON *node, int depth, struct buf *out)
@@ -109,7 +112,10 @@ static void note_lanes(const cJSON *lanes, int64_t now_ms, struct told *t)
 {
     const cJSON *lane;
 
-    cJSON_ArrayForEach(lane, lanes) note_lane(lane, now_ms, t);
+    cJSON_ArrayForEach(lane, lanes)
+    {
+        note_lane(lane, now_ms, t);
+    }
 }
 
 static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
@@ -118,7 +124,11 @@ static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
     const cJSON *x;
 
     note_lanes(field(n, "lanes"), now_ms, &t);
-    cJSON_ArrayForEach(x, field(n, "incidents")) note_lanes(field(x, "lanes"), now_ms, &t);
+    cJSON_ArrayForEach(x, field(n, "incidents"))
+    {
+        note_lanes(field(x, "lanes"), now_ms, &t);
+    }
+
     cJSON_ArrayForEach(x, field(n, "silenced_by"))
     {
         if (cJSON_IsString(x))

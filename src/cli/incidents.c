@@ -107,7 +107,11 @@ void show_incident(const cJSON *i, int64_t now_ms, struct buf *out)
     buf_adds(out, " · ");
     add_owner(out, i, now_ms);
     buf_addf(out, "\n%s\n", field_text(i, "summary"));
-    cJSON_ArrayForEach(a, field(i, "alerts")) add_alert_line(&t, a, now_ms);
+    cJSON_ArrayForEach(a, field(i, "alerts"))
+    {
+        add_alert_line(&t, a, now_ms);
+    }
+
     table_print(&t, out);
     cJSON_ArrayForEach(r, field(i, "receivers"))
     {

@@ -76,7 +76,10 @@ void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
     show_deliver(s, now_ms, out);
     show_storage(s, out);
     cJSON_ArrayForEach(x, field(s, "rejected"))
+    {
         buf_addf(out, "refused     %s\n", field_text(x, "error"));
+    }
+
     cJSON_ArrayForEach(x, field(s, "warnings"))
     {
         if (cJSON_IsString(x))

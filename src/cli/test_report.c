@@ -47,8 +47,11 @@ static void show_why(const char *json, struct buf *out)
     }
     if (why && list_size(field(why, "groups")) == 0) {
         buf_adds(out, "  no group: what the rule looks at\n");
-        cJSON_ArrayForEach(l, field(why, "leaves")) buf_addf(
-            out, "    %s  %.0f groups\n", field_text(l, "leaf"), field_number(l, "groups"));
+        cJSON_ArrayForEach(l, field(why, "leaves"))
+        {
+            buf_addf(out, "    %s  %.0f groups\n", field_text(l, "leaf"),
+                     field_number(l, "groups"));
+        }
     }
     cJSON_Delete(why);
 }
