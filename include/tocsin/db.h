@@ -28,10 +28,10 @@ enum reply_kind { REPLY_NIL, REPLY_INT, REPLY_TEXT, REPLY_ERROR, REPLY_LIST };
 
 struct reply {
     enum reply_kind kind;
-    int64_t number;             /* REPLY_INT */
-    const char *text;           /* REPLY_TEXT, REPLY_ERROR; NUL-terminated as well */
+    int64_t number;   /* REPLY_INT */
+    const char *text; /* REPLY_TEXT, REPLY_ERROR; NUL-terminated as well */
     size_t len;
-    const struct reply *items;  /* REPLY_LIST (RESP3 maps come as key, value, key, value) */
+    const struct reply *items; /* REPLY_LIST (RESP3 maps come as key, value, key, value) */
     size_t n_items;
 };
 
@@ -39,11 +39,11 @@ struct reply {
 typedef void (*db_done)(enum db_fate fate, const struct reply *reply, void *arg);
 
 struct db_options {
-    const char *url;       /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */
-    const char *ca_file;   /* rediss: certificates to trust; NULL: the system's */
-    int connect_ms;        /* deadline of connect + TLS + AUTH + SELECT; 0: 3000 */
-    int command_ms;        /* deadline of one command; 0: 5000 */
-    int backoff_max_ms;    /* between attempts: 10 ms doubling with jitter up to this; 0: 2000 */
+    const char *url;        /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */
+    const char *ca_file;    /* rediss: certificates to trust; NULL: the system's */
+    int connect_ms;         /* deadline of connect + TLS + AUTH + SELECT; 0: 3000 */
+    int command_ms;         /* deadline of one command; 0: 5000 */
+    int backoff_max_ms;     /* between attempts: 10 ms doubling with jitter up to this; 0: 2000 */
     size_t max_outstanding; /* bytes of commands not answered yet; beyond it new commands get
                                DB_UNSENT from the loop; 0: 64 MiB */
     /* The connection is ready (also the first time) / was lost, after the commands it had were
@@ -63,7 +63,7 @@ struct db *db_open(struct loop *l, const struct db_options *o, struct err *e);
 void db_close(struct db *d);
 bool db_is_up(const struct db *d);
 const char *db_why_down(const struct db *d); /* what on_down told last; "" while up */
-size_t db_outstanding(const struct db *d); /* bytes */
+size_t db_outstanding(const struct db *d);   /* bytes */
 
 struct db_stats {
     uint64_t commands;   /* put on the wire */
@@ -92,7 +92,8 @@ void db_tx_add(struct db_tx *t, int argc, const char *const *argv, const size_t 
 void db_tx_addf(struct db_tx *t, const char *fmt, ...);
 size_t db_tx_bytes(const struct db_tx *t);
 size_t db_tx_count(const struct db_tx *t);
-void db_tx_commit(struct db_tx *t, db_done done, void *arg); /* frees `t`; an empty one is DB_DONE */
+void db_tx_commit(struct db_tx *t, db_done done,
+                  void *arg); /* frees `t`; an empty one is DB_DONE */
 void db_tx_drop(struct db_tx *t);
 
 /* A Lua script by its digest (EVALSHA, loaded on NOSCRIPT and tried once more). `script` must
@@ -104,14 +105,14 @@ void db_script(struct db *d, const char *script, int n_keys, int argc, const cha
 struct db_health {
     bool known;
     char version[16];
-    char run_id[48];          /* changes when the server restarts */
-    bool evicting;            /* maxmemory-policy is not noeviction, and maxmemory is set */
-    bool aof;                 /* appendonly yes */
-    bool aof_always;          /* appendfsync always */
+    char run_id[48]; /* changes when the server restarts */
+    bool evicting;   /* maxmemory-policy is not noeviction, and maxmemory is set */
+    bool aof;        /* appendonly yes */
+    bool aof_always; /* appendfsync always */
     bool is_replica;
-    uint64_t max_memory;      /* bytes; 0: none set */
+    uint64_t max_memory; /* bytes; 0: none set */
     uint64_t used_memory;
-    int64_t clock_offset_ms;  /* Redis' clock - ours, measured at half the round trip */
+    int64_t clock_offset_ms; /* Redis' clock - ours, measured at half the round trip */
 };
 const struct db_health *db_health(const struct db *d);
 /* Asks INFO, CONFIG (where allowed) and TIME; `done` is told when db_health() is fresh. */

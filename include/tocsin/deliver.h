@@ -54,9 +54,9 @@ struct deliver_answer {
     const char *receiver, *channel;
     size_t channel_index;
     bool ok;
-    int status;        /* HTTP or SMTP, 0: none */
+    int status; /* HTTP or SMTP, 0: none */
     int64_t took_ms;
-    const char *text;  /* what the provider answered, or the error; at most 1 KiB */
+    const char *text; /* what the provider answered, or the error; at most 1 KiB */
 };
 /* `each` once per channel of the receiver, then `done`. -1: no such receiver. */
 int deliver_test(struct deliver *d, const char *receiver,

@@ -23,10 +23,10 @@
 struct embedded;
 
 struct embedded_options {
-    const char *dir;      /* created (0700) when missing */
-    const char *binary;   /* NULL: redis-server from PATH */
-    uint64_t max_memory;  /* bytes; 0: a quarter of the machine's memory, at most 4 GiB */
-    int start_ms;         /* how long a start or an orphan may take; 0: 60000 (it may load its files) */
+    const char *dir;     /* created (0700) when missing */
+    const char *binary;  /* NULL: redis-server from PATH */
+    uint64_t max_memory; /* bytes; 0: a quarter of the machine's memory, at most 4 GiB */
+    int start_ms; /* how long a start or an orphan may take; 0: 60000 (it may load its files) */
 };
 
 /* Takes the locks, then starts or adopts a server and returns when it answers (blocking: called

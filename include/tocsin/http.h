@@ -18,13 +18,13 @@ struct http_server;
 struct http_request;
 
 struct http_server_options {
-    const char *listen;       /* "127.0.0.1:9393", "[::1]:0"; port 0: any free one */
-    size_t max_body;          /* bytes as sent; beyond: 413. 0: 16 MiB */
-    size_t max_head;          /* 0: 32 KiB */
-    int request_ms;           /* a request must have arrived whole within; 0: 30000 */
-    int idle_ms;              /* keep-alive without a request; 0: 120000 */
-    int max_connections;      /* beyond: the newest is closed; 0: 4096 */
-    size_t max_receiving;     /* bytes of all requests that are still arriving; beyond: the largest
+    const char *listen;   /* "127.0.0.1:9393", "[::1]:0"; port 0: any free one */
+    size_t max_body;      /* bytes as sent; beyond: 413. 0: 16 MiB */
+    size_t max_head;      /* 0: 32 KiB */
+    int request_ms;       /* a request must have arrived whole within; 0: 30000 */
+    int idle_ms;          /* keep-alive without a request; 0: 120000 */
+    int max_connections;  /* beyond: the newest is closed; 0: 4096 */
+    size_t max_receiving; /* bytes of all requests that are still arriving; beyond: the largest
                                  is closed; 0: 256 MiB */
     const char *cert_file, *key_file; /* both: TLS */
     void (*handle)(struct http_request *r, void *arg);
@@ -52,7 +52,7 @@ const char *http_method(const struct http_request *r); /* "GET", "POST" … */
 const char *http_path(const struct http_request *r);   /* decoded and normalised: no "..", no "//",
                                                           no NUL; such requests get 400 before */
 const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
-const char *http_peer(const struct http_request *r);   /* address of the client */
+const char *http_peer(const struct http_request *r);                     /* address of the client */
 /* Value of a query parameter, decoded, or NULL; `nth` from 0 for repeated ones. */
 const char *http_query(const struct http_request *r, const char *name, int nth);
 const void *http_body(const struct http_request *r, size_t *len);
@@ -71,7 +71,8 @@ void http_reply_header(struct http_request *r, const char *name, const char *val
  * (unless the handler set another) and X-Content-Type-Options: nosniff are always sent. HEAD is
  * answered with the head alone. */
 void http_reply(struct http_request *r, int status, const char *type, const void *body, size_t len);
-void http_reply_buf(struct http_request *r, int status, const char *type, struct buf *body); /* frees it */
+void http_reply_buf(struct http_request *r, int status, const char *type,
+                    struct buf *body); /* frees it */
 /* {"error":{"code":…,"message":…,"line":…,"field":…}} with the status of e->code (400, 413, 503,
  * 409) when `status` is 0; 429 and 503 with "Retry-After: 1" unless the handler set another. */
 void http_reply_err(struct http_request *r, int status, const struct err *e);

@@ -34,26 +34,26 @@ int journal_id_compare(struct journal_id a, struct journal_id b);
 
 struct journal_block {
     struct journal_id id;
-    int64_t recv_ms;             /* one receive time for all of it, never going back */
+    int64_t recv_ms; /* one receive time for all of it, never going back */
     const struct sample *samples;
     size_t n_samples;
     const struct logevent *events;
     size_t n_events;
-    bool replayed;               /* read back from Redis, not just received */
+    bool replayed; /* read back from Redis, not just received */
 };
 
 struct journal_options {
     struct loop *loop;
     struct db *db;
     struct series_table *series;
-    const char *url;             /* of the same Redis, for the child that writes a cut: it has a
+    const char *url;          /* of the same Redis, for the child that writes a cut: it has a
                                     connection of its own; rediss: it hands its bytes to the parent.
                                     NULL: no child, cuts are encoded in the loop (simulations) */
-    int64_t retention_ms;        /* 0: 30 min */
-    double memory_share;         /* of Redis' maxmemory that blocks may take; 0: 0.25 */
-    size_t max_bytes;            /* bound of blocks where Redis has no maxmemory; 0: 1 GiB */
-    size_t max_pending;          /* bytes of blocks waiting for Redis; 0: 256 MiB */
-    size_t max_block_samples;    /* 0: 32,768 */
+    int64_t retention_ms;     /* 0: 30 min */
+    double memory_share;      /* of Redis' maxmemory that blocks may take; 0: 0.25 */
+    size_t max_bytes;         /* bound of blocks where Redis has no maxmemory; 0: 1 GiB */
+    size_t max_pending;       /* bytes of blocks waiting for Redis; 0: 256 MiB */
+    size_t max_block_samples; /* 0: 32,768 */
     /* Called for each block in order, once: apply it to the windows. */
     void (*apply)(const struct journal_block *b, void *arg);
     /* Redis was found older than memory (lost tail, stale replica, restored dump): control state
@@ -88,7 +88,7 @@ enum journal_answer {
 typedef void (*journal_done)(enum journal_answer answer, const struct err *e, void *arg);
 
 struct journal_request {
-    uint64_t hash;               /* of the body as sent; 0: no identity (UDP) */
+    uint64_t hash; /* of the body as sent; 0: no identity (UDP) */
     const struct sample *samples;
     size_t n_samples;
     const struct logevent *events;
@@ -96,7 +96,8 @@ struct journal_request {
 };
 /* Takes one request, whole, into the block of this turn; everything is copied. `done` (may be
  * NULL) runs later from the loop, exactly once. */
-void journal_append(struct journal *j, const struct journal_request *r, journal_done done, void *arg);
+void journal_append(struct journal *j, const struct journal_request *r, journal_done done,
+                    void *arg);
 /* Ready for more? False while the pending queue or Redis' memory is near its bound; `e` says
  * which. Asked before a body is decoded. */
 bool journal_accepts(const struct journal *j, struct err *e);
@@ -132,8 +133,8 @@ void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
                   void (*done)(const struct err *e, void *arg), void *arg);
 
 struct journal_stats {
-    uint64_t blocks, samples, events, bytes;         /* appended since start */
-    uint64_t stored_bytes, stored_blocks;            /* in Redis now, about */
+    uint64_t blocks, samples, events, bytes; /* appended since start */
+    uint64_t stored_bytes, stored_blocks;    /* in Redis now, about */
     uint64_t pending_bytes, pending_blocks;
     uint64_t refused, joined_retries, repeated_blocks, trimmed_blocks, cuts, cut_failures;
     int64_t last_cut_ms, last_cut_took_ms, oldest_ms;

@@ -40,8 +40,9 @@ void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), 
 
 /* A one-shot timer. NULL: no memory. */
 struct timer *timer_new(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg);
-void timer_free(struct timer *t);              /* stops it first; NULL is fine */
-void timer_in(struct timer *t, int64_t ms);    /* fires `ms` (>= 0) from now; replaces an earlier order */
+void timer_free(struct timer *t); /* stops it first; NULL is fine */
+void timer_in(struct timer *t,
+              int64_t ms); /* fires `ms` (>= 0) from now; replaces an earlier order */
 void timer_at(struct timer *t, int64_t wall_ms); /* fires when the engine's wall clock reaches it */
 void timer_stop(struct timer *t);
 

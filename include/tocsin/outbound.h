@@ -17,9 +17,9 @@ struct outbound;
 struct outbound_call; /* one request in flight */
 
 struct outbound_options {
-    int max_connections;      /* in all; 0: 256 */
-    int max_per_host;         /* 0: 16 */
-    size_t max_answer;        /* bytes of an answer that are kept; 0: 64 KiB */
+    int max_connections;       /* in all; 0: 256 */
+    int max_per_host;          /* 0: 16 */
+    size_t max_answer;         /* bytes of an answer that are kept; 0: 64 KiB */
     const char *const *forbid; /* networks ("169.254.0.0/16"), NULL-terminated; may be NULL */
 };
 
@@ -29,25 +29,25 @@ void outbound_free(struct outbound *o); /* ends calls in flight without calling 
 /* What became of it. `maybe_done`: the whole request had left and no final answer came, so the
  * peer may have acted on it. */
 struct outbound_result {
-    bool ok;                /* a final answer came (any status) */
-    int status;             /* HTTP status or last SMTP code; 0: none */
-    const char *body;       /* the answer, cut at max_answer; of a mail: the server's last reply, with
+    bool ok;          /* a final answer came (any status) */
+    int status;       /* HTTP status or last SMTP code; 0: none */
+    const char *body; /* the answer, cut at max_answer; of a mail: the server's last reply, with
                                its code; valid during the callback */
     size_t len;
     int64_t retry_after_ms; /* Retry-After, seconds or date; -1: not given */
     bool maybe_done;
-    const char *error;      /* for people, "" when ok */
+    const char *error; /* for people, "" when ok */
     int64_t took_ms;
 };
 typedef void (*outbound_done)(const struct outbound_result *result, void *arg);
 
 struct outbound_http {
-    const char *method;     /* "POST" */
+    const char *method; /* "POST" */
     const char *url;
     const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
     const void *body;
     size_t len;
-    int timeout_ms;         /* 0: 10000 */
+    int timeout_ms;              /* 0: 10000 */
     const char *user, *password; /* basic authentication; may be NULL */
     const char *bearer;
     const char *ca_file;
@@ -57,12 +57,12 @@ struct outbound_http {
 enum mail_tls { MAIL_TLS_NONE, MAIL_TLS_IF_OFFERED, MAIL_TLS_REQUIRED };
 
 struct outbound_mail {
-    const char *url;        /* smtp://host:25, smtps://host:465 */
-    enum mail_tls tls;      /* of smtp:// */
+    const char *url;             /* smtp://host:25, smtps://host:465 */
+    enum mail_tls tls;           /* of smtp:// */
     const char *user, *password; /* may be NULL */
-    const char *from;       /* envelope */
-    const char *const *to;  /* envelope, NULL-terminated */
-    const void *data;       /* the whole message, CRLF lines */
+    const char *from;            /* envelope */
+    const char *const *to;       /* envelope, NULL-terminated */
+    const void *data;            /* the whole message, CRLF lines */
     size_t len;
     int timeout_ms;
     const char *ca_file;

@@ -24,11 +24,11 @@ struct rules; /* the engine */
 struct rule;  /* one running rule */
 
 struct rules_options {
-    struct labelsets *labels;   /* borrowed, like all of these */
+    struct labelsets *labels; /* borrowed, like all of these */
     struct windows *windows;
     struct alert_book *book;
-    struct clock *clock;        /* only to measure how long looks take */
-    bool ticks_only;            /* no looks between ticks (tests, comparisons) */
+    struct clock *clock; /* only to measure how long looks take */
+    bool ticks_only;     /* no looks between ticks (tests, comparisons) */
 };
 
 struct rules *rules_new(const struct rules_options *o); /* NULL: no memory */
@@ -68,15 +68,15 @@ const struct rule_def *rule_definition(const struct rule *r);
 
 struct rule_stats {
     uint64_t looks, groups_looked, errors;
-    uint64_t busy_ns;             /* in looks, in all */
+    uint64_t busy_ns; /* in looks, in all */
     int64_t last_tick_ms, last_took_us;
-    uint32_t groups;              /* rows now */
-    uint32_t overflow;            /* groups over `limit` */
-    bool broken;                  /* quarantined: its alerts are frozen */
-    int64_t retry_ms;             /* when it is tried again */
-    const char *error;            /* the last, "" for none */
-    bool matched;                 /* its leaves have seen at least one series or event, ever */
-    int64_t since_ms;             /* running since */
+    uint32_t groups;   /* rows now */
+    uint32_t overflow; /* groups over `limit` */
+    bool broken;       /* quarantined: its alerts are frozen */
+    int64_t retry_ms;  /* when it is tried again */
+    const char *error; /* the last, "" for none */
+    bool matched;      /* its leaves have seen at least one series or event, ever */
+    int64_t since_ms;  /* running since */
 };
 void rule_stats(const struct rule *r, struct rule_stats *out);
 /* A rule of this name or file has been loaded anew: tries a quarantined rule again at once. */

@@ -49,22 +49,22 @@ size_t rulefiles_check(struct rulefile *const *files, size_t n, struct err *erro
 
 /* --- `when` functions --- */
 struct when_row {
-    const double *inputs;      /* one per rule_def.inputs, all present */
-    labelset labels;           /* of the group */
-    int level;                 /* current level, 0: ok */
+    const double *inputs; /* one per rule_def.inputs, all present */
+    labelset labels;      /* of the group */
+    int level;            /* current level, 0: ok */
     int64_t now_ms;
-    struct rule_pair *state;   /* one per rule_def.state: current values; may be NULL */
+    struct rule_pair *state; /* one per rule_def.state: current values; may be NULL */
     /* out: */
-    int verdict;               /* -1: no verdict (nil), 0: ok, 1…5 */
+    int verdict; /* -1: no verdict (nil), 0: ok, 1…5 */
     bool has_value;
     double value;
-    char **new_state;          /* NULL, or n_state strings (mem_free() each and the array) */
-    bool failed;               /* an error or its budget was spent: see `error` of the call */
+    char **new_state; /* NULL, or n_state strings (mem_free() each and the array) */
+    bool failed;      /* an error or its budget was spent: see `error` of the call */
 };
 struct when_budget {
-    uint64_t per_call;         /* instructions; 0: 20,000 */
-    uint64_t per_batch;        /* 0: 2 million */
-    int64_t batch_ms;          /* processor time; 0: 50 */
+    uint64_t per_call;  /* instructions; 0: 20,000 */
+    uint64_t per_batch; /* 0: 2 million */
+    int64_t batch_ms;   /* processor time; 0: 50 */
 };
 /* Calls the function of a rule for `n` groups. Rows after a spent batch budget get failed = true.
  * `first_error` (may be NULL) gets the first failure with file and line. Returns how many failed.
@@ -79,15 +79,15 @@ struct message_values {
     size_t n_labels;
     double value, threshold;
     bool has_value, has_threshold;
-    enum unit unit;             /* of the threshold, used where no formatter is given */
-    const char *unit_name;      /* rule_def.unit or NULL */
+    enum unit unit;        /* of the threshold, used where no formatter is given */
+    const char *unit_name; /* rule_def.unit or NULL */
     int priority;
-    int64_t active_ms;          /* {duration}: how long it has been on */
+    int64_t active_ms;               /* {duration}: how long it has been on */
     const struct rule_input *inputs; /* names, for {p99:duration} */
     const double *input_values;
     const bool *input_ok;
     size_t n_inputs;
-    const struct label *event;  /* {event_FIELD}: fields of the last matching log event */
+    const struct label *event; /* {event_FIELD}: fields of the last matching log event */
     size_t n_event;
 };
 /* Fills placeholders; formatters: percent duration bytes number round x sigma raw. An unknown or

@@ -61,7 +61,8 @@ void store_rewrite(struct store *s);
 /* Reads a stream backwards, newest first, at most `limit` entries before id `before` (NULL: from
  * the newest); `entry` gets name/value pairs. For history and inbox pages. */
 void store_read_stream(struct store *s, const char *key, const char *before, size_t limit,
-                       void (*entry)(const char *id, const char *const *pairs, size_t n_pairs, void *arg),
+                       void (*entry)(const char *id, const char *const *pairs, size_t n_pairs,
+                                     void *arg),
                        void (*done)(const struct err *e, void *arg), void *arg);
 
 struct store_stats {

@@ -28,9 +28,9 @@ typedef uint32_t leaf_id;
 
 struct windows_options {
     struct series_table *series; /* borrowed */
-    size_t max_bytes;            /* memory of all windows; a new group beyond it is refused, counted.
+    size_t max_bytes;    /* memory of all windows; a new group beyond it is refused, counted.
                                     0: 1 GiB */
-    uint32_t max_groups;         /* of one leaf; 0: 2,000,000 */
+    uint32_t max_groups; /* of one leaf; 0: 2,000,000 */
 };
 
 struct windows *windows_new(const struct windows_options *o); /* NULL: no memory */
@@ -39,7 +39,8 @@ void windows_free(struct windows *w);
 /* The leaf for `spec`, created when new, with one reference more. A new leaf is attached to the
  * series that exist already; its windows start empty (see windows_adopt_leaf). LEAF_NONE: over a
  * bound or no memory. Cost of a new one: a look at every series of that metric name. */
-leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms, struct err *e);
+leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms,
+                     struct err *e);
 void windows_leaf_release(struct windows *w, leaf_id leaf); /* the last reference frees it */
 const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf);
 int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf); /* from when it has data */
@@ -66,9 +67,12 @@ void windows_clear_touched(struct windows *w);
 bool windows_source_complete(const struct windows *w, uint32_t source);
 
 /* --- groups --- */
-uint32_t windows_slots(const struct windows *w, leaf_id leaf); /* slots are below this; some may be free */
-labelset windows_group_labels(const struct windows *w, leaf_id leaf, uint32_t slot); /* LABELSET_NONE: free */
-uint32_t windows_group_find(const struct windows *w, leaf_id leaf, labelset labels); /* SLOT_NONE: not there */
+uint32_t windows_slots(const struct windows *w,
+                       leaf_id leaf); /* slots are below this; some may be free */
+labelset windows_group_labels(const struct windows *w, leaf_id leaf,
+                              uint32_t slot); /* LABELSET_NONE: free */
+uint32_t windows_group_find(const struct windows *w, leaf_id leaf,
+                            labelset labels); /* SLOT_NONE: not there */
 uint32_t windows_group_count(const struct windows *w, leaf_id leaf);
 /* Grows whenever a slot of the leaf is freed or a freed one is used again: slots looked up before
  * must be looked up again. */
@@ -77,7 +81,8 @@ uint64_t windows_epoch(const struct windows *w, leaf_id leaf);
  * for subset matching. Returns how many (256 at most), at most `max` are written. */
 size_t windows_signatures(const struct windows *w, leaf_id leaf, uint64_t *signatures,
                           labelset *examples, size_t max);
-int64_t windows_newest_ms(const struct windows *w, leaf_id leaf, uint32_t slot); /* 0: no sample yet */
+int64_t windows_newest_ms(const struct windows *w, leaf_id leaf,
+                          uint32_t slot); /* 0: no sample yet */
 
 /* The values of `n` groups at the instant `at_ms`: over (at - offset - window, at - offset].
  * ok[i] is 0 where there is no value (missing), v[i] is then 0. SLOT_NONE is missing. at_ms must

@@ -39,8 +39,8 @@ struct alert_entry {
     uint64_t stored; /* hash of what a restart must not lose, as it was last written */
     bool in_store, has_peak, peak_low;
     bool conditions_changed; /* by a reload, while it was on: not looked at since */
-    size_t n_state;      /* strings in a.when_state */
-    int labels_priority; /* the severity label was made for this priority */
+    size_t n_state;          /* strings in a.when_state */
+    int labels_priority;     /* the severity label was made for this priority */
 };
 
 /* --- book.c --- */

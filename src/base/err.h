@@ -8,7 +8,7 @@
 
 #include <stdarg.h>
 
-#define MUST_USE __attribute__((warn_unused_result))
+#define MUST_USE                __attribute__((warn_unused_result))
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
 enum err_code {
@@ -23,8 +23,8 @@ enum err_code {
 
 struct err {
     enum err_code code;
-    int line;      /* 1-based line in the input, 0: not known */
-    char at[64];   /* field or place in the input, "" : not known */
+    int line;    /* 1-based line in the input, 0: not known */
+    char at[64]; /* field or place in the input, "" : not known */
     char text[768];
 };
 

@@ -6,16 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-uint64_t hash_bytes(const void *p, size_t n);                      /* seed of this process */
-uint64_t hash_seeded(const void *p, size_t n, uint64_t seed);      /* seed of the caller */
-uint64_t hash_mix(uint64_t a, uint64_t b);                         /* of two numbers, process seed */
+uint64_t hash_bytes(const void *p, size_t n);                 /* seed of this process */
+uint64_t hash_seeded(const void *p, size_t n, uint64_t seed); /* seed of the caller */
+uint64_t hash_mix(uint64_t a, uint64_t b);                    /* of two numbers, process seed */
 /* Alertmanager's label fingerprint is FNV-1a: start with FNV_START, feed, print as %016x. */
 #define FNV_START UINT64_C(14695981039346656037)
 uint64_t hash_fnv1a(uint64_t h, const void *p, size_t n);
 
-void random_bytes(void *p, size_t n);                              /* from the kernel; aborts without */
+void random_bytes(void *p, size_t n); /* from the kernel; aborts without */
 uint64_t random_u64(void);
 #define UUID_LEN 36
-void random_uuid(char out[UUID_LEN + 1]);                          /* version 4, RFC 9562 */
+void random_uuid(char out[UUID_LEN + 1]); /* version 4, RFC 9562 */
 
 #endif

@@ -18,15 +18,16 @@ struct json {
 
 struct json json_into(struct buf *out);
 
-void json_object(struct json *j);     /* { */
+void json_object(struct json *j); /* { */
 void json_object_end(struct json *j);
-void json_array(struct json *j);      /* [ */
+void json_array(struct json *j); /* [ */
 void json_array_end(struct json *j);
 void json_key(struct json *j, const char *key);
 void json_key_n(struct json *j, const char *key, size_t len);
-void json_str(struct json *j, const char *s);              /* NULL writes null */
-void json_str_n(struct json *j, const char *s, size_t n);  /* bytes that are not UTF-8 become U+FFFD */
-void json_num(struct json *j, double v);                   /* shortest that reads back; NaN, Inf: null */
+void json_str(struct json *j, const char *s); /* NULL writes null */
+void json_str_n(struct json *j, const char *s,
+                size_t n);               /* bytes that are not UTF-8 become U+FFFD */
+void json_num(struct json *j, double v); /* shortest that reads back; NaN, Inf: null */
 void json_int(struct json *j, int64_t v);
 void json_bool(struct json *j, bool v);
 void json_null(struct json *j);

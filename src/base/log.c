@@ -125,13 +125,13 @@ static void write_line(enum log_level level, const char *msg, va_list ap)
     buf_free(&b);
 }
 
-#define LEVEL_FUNCTION(name, level)                                                                \
-    void name(const char *msg, ...)                                                                \
-    {                                                                                              \
-        va_list ap;                                                                                \
-        va_start(ap, msg);                                                                         \
-        write_line(level, msg, ap);                                                                \
-        va_end(ap);                                                                                \
+#define LEVEL_FUNCTION(name, level) \
+    void name(const char *msg, ...) \
+    {                               \
+        va_list ap;                 \
+        va_start(ap, msg);          \
+        write_line(level, msg, ap); \
+        va_end(ap);                 \
     }
 
 LEVEL_FUNCTION(log_debug, LOG_LEVEL_DEBUG)

@@ -10,7 +10,7 @@
 
 struct map;
 
-struct map *map_new(void);                       /* NULL: no memory */
+struct map *map_new(void);                               /* NULL: no memory */
 void map_free(struct map *m, void (*drop)(void *value)); /* `drop` may be NULL */
 size_t map_count(const struct map *m);
 

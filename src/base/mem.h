@@ -8,12 +8,12 @@
 
 #include <stddef.h>
 
-void *mem_alloc(size_t size);               /* uninitialised; NULL on failure */
-void *mem_zalloc(size_t size);              /* zeroed; NULL on failure */
-void *mem_realloc(void *p, size_t size);    /* NULL on failure, `p` stays valid */
-void mem_free(void *p);                     /* NULL is fine */
-char *mem_strdup(const char *s);            /* NULL on failure */
-char *mem_dup(const char *s, size_t len);   /* copy of `len` bytes, NUL added; NULL on failure */
+void *mem_alloc(size_t size);             /* uninitialised; NULL on failure */
+void *mem_zalloc(size_t size);            /* zeroed; NULL on failure */
+void *mem_realloc(void *p, size_t size);  /* NULL on failure, `p` stays valid */
+void mem_free(void *p);                   /* NULL is fine */
+char *mem_strdup(const char *s);          /* NULL on failure */
+char *mem_dup(const char *s, size_t len); /* copy of `len` bytes, NUL added; NULL on failure */
 
 /* Makes room for `need` elements of `size` bytes in the array `*p` of capacity `*cap`, growing by
  * half at least. The array may move. Returns 0, or -1 with the array as it was. */

@@ -15,13 +15,27 @@ struct suffix {
 
 /* Durations are the rows with UNIT_SECONDS. */
 static const struct suffix suffixes[] = {
-    {"%", 0.01, UNIT_RATIO},     {"ms", 0.001, UNIT_SECONDS}, {"us", 1e-6, UNIT_SECONDS},
-    {"s", 1, UNIT_SECONDS},      {"m", 60, UNIT_SECONDS},     {"h", 3600, UNIT_SECONDS},
-    {"d", 86400, UNIT_SECONDS},  {"w", 604800, UNIT_SECONDS}, {"k", 1e3, UNIT_NONE},
-    {"K", 1e3, UNIT_NONE},       {"M", 1e6, UNIT_NONE},       {"G", 1e9, UNIT_NONE},
-    {"B", 1, UNIT_BYTES},        {"kB", 1e3, UNIT_BYTES},     {"KB", 1e3, UNIT_BYTES},
-    {"MB", 1e6, UNIT_BYTES},     {"GB", 1e9, UNIT_BYTES},     {"TB", 1e12, UNIT_BYTES},
-    {"KiB", 1024, UNIT_BYTES},   {"MiB", 1048576, UNIT_BYTES}, {"GiB", 1073741824, UNIT_BYTES},
+    {"%", 0.01, UNIT_RATIO},
+    {"ms", 0.001, UNIT_SECONDS},
+    {"us", 1e-6, UNIT_SECONDS},
+    {"s", 1, UNIT_SECONDS},
+    {"m", 60, UNIT_SECONDS},
+    {"h", 3600, UNIT_SECONDS},
+    {"d", 86400, UNIT_SECONDS},
+    {"w", 604800, UNIT_SECONDS},
+    {"k", 1e3, UNIT_NONE},
+    {"K", 1e3, UNIT_NONE},
+    {"M", 1e6, UNIT_NONE},
+    {"G", 1e9, UNIT_NONE},
+    {"B", 1, UNIT_BYTES},
+    {"kB", 1e3, UNIT_BYTES},
+    {"KB", 1e3, UNIT_BYTES},
+    {"MB", 1e6, UNIT_BYTES},
+    {"GB", 1e9, UNIT_BYTES},
+    {"TB", 1e12, UNIT_BYTES},
+    {"KiB", 1024, UNIT_BYTES},
+    {"MiB", 1048576, UNIT_BYTES},
+    {"GiB", 1073741824, UNIT_BYTES},
     {"TiB", 1099511627776, UNIT_BYTES},
 };
 
@@ -195,8 +209,8 @@ int text_parse_time(const char *s, size_t n, int64_t *at_ms)
 
     if (digits_at(&s, end, 4, &y) < 0 || skip(&s, end, "-") < 0 || digits_at(&s, end, 2, &mo) < 0 ||
         skip(&s, end, "-") < 0 || digits_at(&s, end, 2, &d) < 0 || skip(&s, end, "Tt ") < 0 ||
-        digits_at(&s, end, 2, &h) < 0 || skip(&s, end, ":") < 0 ||
-        digits_at(&s, end, 2, &mi) < 0 || skip(&s, end, ":") < 0 || digits_at(&s, end, 2, &sec) < 0)
+        digits_at(&s, end, 2, &h) < 0 || skip(&s, end, ":") < 0 || digits_at(&s, end, 2, &mi) < 0 ||
+        skip(&s, end, ":") < 0 || digits_at(&s, end, 2, &sec) < 0)
         return -1;
     if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || sec > 60)
         return -1;

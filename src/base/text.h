@@ -30,12 +30,14 @@ int64_t text_unix_ms(double seconds_or_ms);
 void text_time(char out[TEXT_TIME_LEN], int64_t at_ms);  /* 2026-01-05T08:00:00.000Z */
 void text_clock(char out[TEXT_TIME_LEN], int64_t at_ms); /* 08:00:00, in the local zone */
 
-void text_duration(struct buf *b, int64_t ms);     /* "45s", "2m30s", "1h19m": the two largest units */
-void text_seconds(struct buf *b, double seconds);  /* as text_duration, with ms and µs below 1 s: "2.8s" "400ms" */
-void text_number(struct buf *b, double v);         /* "5,120"  "0.04"  "1.5e+09": four digits, thousands apart */
-void text_percent(struct buf *b, double v);        /* 0.231 -> "23.1%" */
-void text_bytes(struct buf *b, double v);          /* "1.5 GiB" */
-void text_plain(struct buf *b, double v);          /* shortest form that reads back, no separators */
+void text_duration(struct buf *b, int64_t ms); /* "45s", "2m30s", "1h19m": the two largest units */
+void text_seconds(struct buf *b,
+                  double seconds); /* as text_duration, with ms and µs below 1 s: "2.8s" "400ms" */
+void text_number(struct buf *b,
+                 double v); /* "5,120"  "0.04"  "1.5e+09": four digits, thousands apart */
+void text_percent(struct buf *b, double v); /* 0.231 -> "23.1%" */
+void text_bytes(struct buf *b, double v);   /* "1.5 GiB" */
+void text_plain(struct buf *b, double v);   /* shortest form that reads back, no separators */
 
 /* Number of bytes (1 to 4) of the well-formed UTF-8 sequence at `s`, 0 when it is not one. */
 size_t text_utf8(const char *s, size_t n);

@@ -66,7 +66,8 @@ static struct fake_field *fake_find(struct store *s, const char *key, const char
     return NULL;
 }
 
-static __attribute__((unused)) const char *fake_get(struct store *s, const char *key, const char *field)
+static __attribute__((unused)) const char *fake_get(struct store *s, const char *key,
+                                                    const char *field)
 {
     struct fake_field *f = fake_find(s, key, field);
 
@@ -84,9 +85,10 @@ static __attribute__((unused)) size_t fake_count(struct store *s, const char *ke
 
 /* Feeds every field to the tables that are declared now. */
 static __attribute__((unused)) void fake_load(struct store *s,
-                      bool (*field)(void *room, struct store_table *t, const char *field,
-                                    size_t field_len, const char *value, size_t len),
-                      void *room)
+                                              bool (*field)(void *room, struct store_table *t,
+                                                            const char *field, size_t field_len,
+                                                            const char *value, size_t len),
+                                              void *room)
 {
     size_t n = s->n_fields;
     struct fake_field *copy = malloc((n + 1) * sizeof *copy);

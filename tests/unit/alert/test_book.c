@@ -479,7 +479,8 @@ START_TEST(memory_runs_out)
         struct alert *a;
         mem_fail_at(i);
         a = alert_get(r, g);
-        if (a) alert_observe(a, &l, START + i * SEC);
+        if (a)
+            alert_observe(a, &l, START + i * SEC);
         mem_fail_at(0);
     }
     labelset_unref(ls, g);

@@ -8,9 +8,10 @@ static const struct {
     const char *text;
     int64_t ms; /* 0: refused */
 } durations[] = {
-    {"30s", 30000},  {"5m", 300000}, {"1h30m", 5400000}, {"7d", 604800000}, {"2w", 1209600000},
-    {"500ms", 500},  {"1.5h", 5400000}, {"", 0},         {"5min", 0},       {"5", 0},
-    {"m", 0},        {"0s", 0},      {"-5m", 0},         {"5 m", 0},        {"1..5h", 0},
+    {"30s", 30000},     {"5m", 300000}, {"1h30m", 5400000}, {"7d", 604800000},
+    {"2w", 1209600000}, {"500ms", 500}, {"1.5h", 5400000},  {"", 0},
+    {"5min", 0},        {"5", 0},       {"m", 0},           {"0s", 0},
+    {"-5m", 0},         {"5 m", 0},     {"1..5h", 0},
 };
 
 START_TEST(durations_are_parsed_whole)
@@ -32,12 +33,18 @@ static const struct {
     enum unit unit;
     int ok;
 } quantities[] = {
-    {"2%", 0.02, UNIT_RATIO, 1},      {"400ms", 0.4, UNIT_SECONDS, 1},
-    {"10GiB", 10737418240, UNIT_BYTES, 1}, {"5k", 5000, UNIT_NONE, 1},
-    {"12", 12, UNIT_NONE, 1},         {"-3.5", -3.5, UNIT_NONE, 1},
-    {"1h30m", 5400, UNIT_SECONDS, 1}, {"2 %", 0.02, UNIT_RATIO, 1},
-    {"", 0, UNIT_NONE, 0},            {"x", 0, UNIT_NONE, 0},
-    {"2%%", 0, UNIT_NONE, 0},         {"5min", 0, UNIT_NONE, 0},
+    {"2%", 0.02, UNIT_RATIO, 1},
+    {"400ms", 0.4, UNIT_SECONDS, 1},
+    {"10GiB", 10737418240, UNIT_BYTES, 1},
+    {"5k", 5000, UNIT_NONE, 1},
+    {"12", 12, UNIT_NONE, 1},
+    {"-3.5", -3.5, UNIT_NONE, 1},
+    {"1h30m", 5400, UNIT_SECONDS, 1},
+    {"2 %", 0.02, UNIT_RATIO, 1},
+    {"", 0, UNIT_NONE, 0},
+    {"x", 0, UNIT_NONE, 0},
+    {"2%%", 0, UNIT_NONE, 0},
+    {"5min", 0, UNIT_NONE, 0},
 };
 
 START_TEST(quantities_carry_their_unit)

@@ -124,7 +124,8 @@ static const struct story stories[] = {
     {
         "down, up again: one message with the present state",
         "down ops/webhook\n fire A P1 svc=web\n go 5m\n fire B P1 svc=web\n go 5m\n end A\n go 1m\n"
-     "up ops/webhook\n go 1m\n > 720 ops/webhook #1 first notification; late by 12m F B+ A?\n .\n",
+        "up ops/webhook\n go 1m\n > 720 ops/webhook #1 first notification; late by 12m F B+ A?\n "
+        ".\n",
     },
     {"fired and ended while the receiver was down",
      "down ops/webhook\n fire A P1 svc=web\n go 3m\n end A\n go 3m\n up ops/webhook\n go 2m\n"
@@ -134,7 +135,8 @@ static const struct story stories[] = {
      "> 360 ops/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
     {"fired and ended before the fallback's time: it is told as well",
      "down pager/webhook\n fire A P1 svc=web team=pager\n go 2m\n end A\n go 179s\n .\n go 1s\n"
-     "> 300 backup/webhook #1 fired and ended before it could be told; pager/webhook did not take it R A?\n"
+     "> 300 backup/webhook #1 fired and ended before it could be told; pager/webhook did not take "
+     "it R A?\n"
      "up pager/webhook\n go 1m\n"
      "> 360 pager/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
     {"one lane waits, the others go on",
@@ -156,15 +158,17 @@ static const struct story stories[] = {
      "> 7260 pager/webhook #1 first notification; late by 2h1m F A+ B+\n dead 0\n ."},
     {"given up after an hour, retried by hand",
      "down ops/webhook\n fire A P1 svc=web\n go 2h\n dead 1\n up ops/webhook\n go 30m\n .\n"
-     "retry 1 ops/webhook\n go 0s\n > 9000 ops/webhook #1 first notification; late by 2h30m F A+\n dead 0\n ."},
+     "retry 1 ops/webhook\n go 0s\n > 9000 ops/webhook #1 first notification; late by 2h30m F A+\n "
+     "dead 0\n ."},
     {"a dead letter is tried again with the next reminder",
      "refuse ops/webhook\n fire A P1 svc=web\n go 1h\n up ops/webhook\n go 4h\n"
      "> 14400 ops/webhook #1 first notification F A+\n ."},
     {"dropped by hand", "refuse ops/webhook\n fire A P1 svc=web\n go 1m\n drop 1 ops/webhook\n up "
-     "ops/webhook\n end A\n"
-     "go 1d\n ."},
+                        "ops/webhook\n end A\n"
+                        "go 1d\n ."},
     /* --- restarts --- */
-    {"nothing is doubled by a restart", "fire A P1 svc=web\n go 1m\n > 0 ops/webhook #1 first "
+    {"nothing is doubled by a restart",
+     "fire A P1 svc=web\n go 1m\n > 0 ops/webhook #1 first "
      "notification F A+\n restart\n go 1h\n .\n"
      "end A\n go 0s\n restart\n go 0s\n > 3660 ops/webhook #1 all "
      "alerts resolved R A-\n restart\n go 1d\n ."},
@@ -199,9 +203,9 @@ static const struct story stories[] = {
      "> 120 pager/webhook #1 routed elsewhere now R A>\n end A\n go 1m\n"
      "> 180 backup/webhook #1 all alerts resolved R A-\n ."},
     {"other labels to group by", "fire A P1 svc=web\n go 2m\n > 0 ops/webhook #1 first "
-     "notification F A+\n regroup alertname\n go 0s\n"
+                                 "notification F A+\n regroup alertname\n go 0s\n"
                                  "> 120 ops/webhook #1 routed elsewhere now R A>\n > 120 "
-     "ops/webhook #2 first notification F A+\n ."},
+                                 "ops/webhook #2 first notification F A+\n ."},
     {"a second channel of one type",
      "fire A P1 svc=web team=pair\n go 0s\n > 0 two/webhook #1 first notification F A+\n"
      "> 0 two/webhook:2 #1 first notification F A+\n ."},
