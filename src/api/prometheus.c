@@ -103,22 +103,26 @@ void get_prom_alerts(struct call *c)
 #define TEXT_DEPTH_MAX 20
 
 /* An expression in one line: what tools show as the query. */
-static void expr_text(const struct expr *x, struct buf *b, int depth)
+static void expr_text(const struct rule_def *d, const struct expr *x, struct buf *b, int depth)
 {
     const struct expr *below[] = {x->a, x->b, x->c};
     bool limit = x->kind == COND_CMP, first = true;
 
+    if (x->kind == EXPR_VALUE && d->value) {
+        expr_text(d, d->value, b, depth + 1);
+        return;
+    }
     if (depth > TEXT_DEPTH_MAX) {
         buf_adds(b, "…");
         return;
     }
     if (limit) {
-        expr_text(x->a, b, depth + 1);
+        expr_text(d, x->a, b, depth + 1);
         buf_addc(b, ' ');
         expr_label(x, b);
         if (x->b && x->b->kind != EXPR_NUM) {
             buf_addc(b, ' ');
-            expr_text(x->b, b, depth + 1);
+            expr_text(d, x->b, b, depth + 1);
         }
         return;
     }
@@ -128,7 +132,7 @@ static void expr_text(const struct expr *x, struct buf *b, int depth)
             continue;
         buf_adds(b, first ? "(" : ", ");
         first = false;
-        expr_text(below[i], b, depth + 1);
+        expr_text(d, below[i], b, depth + 1);
     }
     if (!first)
         buf_addc(b, ')');
@@ -138,11 +142,11 @@ static void query_text(const struct rule_def *d, struct buf *b)
 {
     for (size_t i = 0; i < d->n_levels; i++) {
         buf_addf(b, "%s%s: ", i ? "; " : "", priority_name(d->levels[i].priority));
-        expr_text(d->levels[i].cond, b, 0);
+        expr_text(d, d->levels[i].cond, b, 0);
     }
     for (size_t i = 0; i < d->n_inputs; i++) {
         buf_addf(b, "%s%s = ", i ? "; " : "", d->inputs[i].name);
-        expr_text(d->inputs[i].x, b, 0);
+        expr_text(d, d->inputs[i].x, b, 0);
     }
 }
 

@@ -104,6 +104,10 @@ void html_time(struct buf *b, const struct web_frame *f, const char *rfc3339)
     buf_adds(b, "\" title=\"");
     html_text(b, rfc3339);
     buf_addf(b, "\">%s</time> <small>", clock);
+    if (at_ms / 1000 == f->now_ms / 1000) {
+        buf_adds(b, "now</small>");
+        return;
+    }
     if (at_ms > f->now_ms)
         buf_adds(b, "in ");
     html_age(b, f, rfc3339);

@@ -85,7 +85,8 @@ static void annotations(struct buf *b, const cJSON *object)
     }
 }
 
-static void alert_why(struct buf *b, const cJSON *alert, const cJSON *now)
+static void alert_why(struct buf *b, const struct web_frame *f, const cJSON *alert,
+                      const cJSON *now)
 {
     const cJSON *line, *levels = data_get(now, "levels"), *why = data_get(alert, "why");
 
@@ -100,12 +101,15 @@ static void alert_why(struct buf *b, const cJSON *alert, const cJSON *now)
         trees(b, levels);
         buf_adds(b, "</details>");
     }
-    if (cJSON_GetArraySize(why) > 0) {
+    if (cJSON_IsArray(data_get(why, "tree"))) {
+        buf_adds(b, "<details><summary>Why: when it last changed, ");
+        html_time(b, f, data_time(why, "at"));
+        buf_adds(b, "</summary>");
+        trees(b, data_get(why, "tree"));
+        buf_adds(b, "</details>");
+    } else if (cJSON_GetArraySize(why) > 0) {
         buf_adds(b, "<details><summary>Why: when it last changed</summary>");
-        if (cJSON_IsArray(why))
-            trees(b, why);
-        else
-            html_json(b, why);
+        html_json(b, why);
         buf_adds(b, "</details>");
     }
 }
@@ -147,7 +151,7 @@ static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *d
     }
     buf_adds(b, "</div>");
     annotations(b, data_get(alert, "annotations"));
-    alert_why(b, alert, explained(data, data_text(alert, "fingerprint")));
+    alert_why(b, f, alert, explained(data, data_text(alert, "fingerprint")));
     buf_adds(b, "</article>\n");
 }
 

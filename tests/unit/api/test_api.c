@@ -636,8 +636,9 @@ START_TEST(prometheus_shapes)
     ck_assert_str_eq(text_at(a.json, "data.groups.0.rules.0.health"), "ok");
     ck_assert_str_eq(text_at(a.json, "data.groups.0.rules.0.type"), "alerting");
     ck_assert_str_eq(text_at(a.json, "data.groups.0.rules.0.alerts.0.state"), "firing");
-    ck_assert_msg(strstr(text_at(a.json, "data.groups.0.rules.0.query"), "above 100"), "%s",
-                  a.body);
+    ck_assert_msg(
+        strstr(text_at(a.json, "data.groups.0.rules.0.query"), "queue_length last(5m)) above 100"),
+        "%s", a.body);
     answer_free(&a);
     a = get("/api/v1/rules?type=record");
     ck_assert_int_eq(cJSON_GetArraySize(at(a.json, "data.groups")), 0);

@@ -92,6 +92,9 @@ START_TEST(times_are_clock_and_age)
         {"2026-01-05T09:00:00.000Z",
          "<time datetime=\"2026-01-05T09:00:00.000Z\" title=\"2026-01-05T09:00:00.000Z\">09:00:00"
          "</time> <small>in 1h</small>"},
+        {"2026-01-05T08:00:00.900Z",
+         "<time datetime=\"2026-01-05T08:00:00.900Z\" title=\"2026-01-05T08:00:00.900Z\">08:00:00"
+         "</time> <small>now</small>"},
         {"<b>", ""},
         {NULL, ""},
     };
@@ -224,9 +227,11 @@ START_TEST(incident)
         "{\"incident\":" OPEN ",\"alerts\":[{\"fingerprint\":\"" X "\",\"state\":\"firing\","
         "\"priority\":\"P1\",\"labels\":{\"alertname\":\"" X "\"},\"annotations\":{\"summary\":\"" X
         "\",\"" X "\":\"javascript:" X "\",\"runbook_url\":\"https://x/" X "\"},\"startsAt\":" WHEN
-        ",\"heldBy\":\"" X "\",\"noDataSince\":" WHEN ",\"why\":[{\"level\":\"P1\",\"tree\":"
+        ",\"heldBy\":\"" X "\",\"noDataSince\":" WHEN ",\"why\":{\"at\":" WHEN
+        ",\"tree\":[{\"level\":\"P1\",\"tree\":"
         "{\"node\":\"" X "\",\"truth\":\"true\",\"children\":[{\"node\":\"r\",\"value\":0.2,"
-        "\"shown\":\"" X "\",\"children\":[]},{\"node\":\"s\",\"value\":null,\"children\":[]}]}}]},"
+        "\"shown\":\"" X
+        "\",\"children\":[]},{\"node\":\"s\",\"value\":null,\"children\":[]}]}}]}},"
         "{\"fingerprint\":\"2\",\"state\":\"resolved\",\"priority\":\"P3\",\"labels\":{},"
         "\"endsAt\":" WHEN ",\"endReason\":\"" X "\"}]},"
         "\"alerts\":[{\"fingerprint\":\"" X "\",\"text\":[\"" X "\"],\"levels\":[{\"level\":\"" X
