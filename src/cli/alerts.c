@@ -26,34 +26,58 @@ static void add_standing(struct buf *cell, const cJSON *a)
         buf_adds(cell, cell->len ? " no data" : "no data");
 }
 
+static void add_row(struct table *t, const cJSON *a, int64_t now_ms)
+{
+    struct buf name = BUF_INIT, value = BUF_INIT, since = BUF_INIT, standing = BUF_INIT;
+    const char *priority = field_text(a, "priority");
+    const char *state = field_text(a, "state");
+
+    buf_adds(&name, field_text(field(a, "labels"), "alertname"));
+    buf_addc(&name, ' ');
+    show_labels(&name, field(a, "labels"));
+    add_value(&value, a);
+    if (strcmp(state, "firing") != 0)
+        buf_addf(&since, "%s ", state);
+    show_clock(&since, field_ms(a, "startsAt"), now_ms);
+    add_standing(&standing, a);
+    table_add(t, priority[0] ? priority : "-");
+    table_take(t, &name);
+    table_take(t, &value);
+    table_take(t, &since);
+    table_take(t, &standing);
+}
+
+/* Fires only for other rules (notify = false), such as the canary of the deadman. */
+static bool tells_nobody(const cJSON *a)
+{
+    const cJSON *receivers = field(a, "receivers");
+
+    return cJSON_IsArray(receivers) && cJSON_GetArraySize(receivers) == 0 &&
+           strcmp(field_text(a, "state"), "firing") == 0;
+}
+
 void show_alerts(const cJSON *list, int64_t now_ms, struct buf *out)
 {
     struct table t = {.columns = 5};
     const cJSON *a;
+    size_t quiet = 0;
 
-    if (list_size(list) == 0)
+    cJSON_ArrayForEach(a, list)
+    {
+        quiet += tells_nobody(a);
+    }
+    if (list_size(list) == quiet)
         buf_adds(out, "nothing fires\n");
     cJSON_ArrayForEach(a, list)
     {
-        struct buf name = BUF_INIT, value = BUF_INIT, since = BUF_INIT, standing = BUF_INIT;
-        const char *priority = field_text(a, "priority");
-        const char *state = field_text(a, "state");
-
-        buf_adds(&name, field_text(field(a, "labels"), "alertname"));
-        buf_addc(&name, ' ');
-        show_labels(&name, field(a, "labels"));
-        add_value(&value, a);
-        if (strcmp(state, "firing") != 0)
-            buf_addf(&since, "%s ", state);
-        show_clock(&since, field_ms(a, "startsAt"), now_ms);
-        add_standing(&standing, a);
-        table_add(&t, priority[0] ? priority : "-");
-        table_take(&t, &name);
-        table_take(&t, &value);
-        table_take(&t, &since);
-        table_take(&t, &standing);
+        if (tells_nobody(a))
+            continue;
+        add_row(&t, a, now_ms);
     }
     table_print(&t, out);
+    if (quiet)
+        buf_addf(out, "(%zu more %s nobody: notify = false)\n", quiet,
+                 quiet == 1 ? "tells" : "tell");
 }
 
 int command_alerts(int argc, char **argv)
