@@ -109,7 +109,7 @@ void reply_err(struct http_request *r, const struct err *e);
 
 /* --- documents: parts of answers, also used by the pages --- */
 void labels_json(struct json *j, const char *key, const struct label *l, size_t n);
-void alert_json(struct api *a, struct json *j, const struct alert *alert, bool with_why);
+void alert_json(struct api *api, struct json *j, const struct alert *a, bool with_why);
 const char *alert_phase_name(const struct alert *a);
 const char *alert_rule_name(const struct alert *a); /* "" where its rule is not known */
 /* Array of incidents, newest first, those the caller may see. */

@@ -176,7 +176,10 @@ int incident_json(const struct call *c, uint64_t number, struct buf *out)
         return -1;
     json_object(&j);
     notify_incidents(c->api->o.notify, number + 1, 1, false, &c->actor, only_members, &l);
-    cJSON_ArrayForEach(alert, cJSON_GetObjectItemCaseSensitive(i, "alerts")) finish_alert(alert);
+    cJSON_ArrayForEach(alert, cJSON_GetObjectItemCaseSensitive(i, "alerts"))
+    {
+        finish_alert(alert);
+    }
     member_json(&j, i, "alerts");
     receivers_json(&j, cJSON_GetObjectItemCaseSensitive(i, "deliveries"));
     member_json(&j, i, "deliveries");

@@ -48,7 +48,10 @@ static void node_lines(struct json *j, const char *level, const cJSON *node, int
     if (depth > DEPTH_MAX)
         return;
     if (!is_comparison(node)) {
-        cJSON_ArrayForEach(child, children) node_lines(j, level, child, depth + 1);
+        cJSON_ArrayForEach(child, children)
+        {
+            node_lines(j, level, child, depth + 1);
+        }
         return;
     }
     child = children->child;
@@ -245,7 +248,10 @@ void why_not(struct api *a, struct json *j, struct rule *r, const struct label_l
         json_str(j, "its selectors have never matched a series or event");
     if (n_groups == 0)
         no_group(j, want);
-    cJSON_ArrayForEach(leaf, list) leaf_why(j, d, i++, leaf, rules_now_ms(a->o.rules));
+    cJSON_ArrayForEach(leaf, list)
+    {
+        leaf_why(j, d, i++, leaf, rules_now_ms(a->o.rules));
+    }
     json_array_end(j);
     cJSON_Delete(list);
     buf_free(&leaves);

@@ -29,7 +29,10 @@ static void tree_node(struct buf *b, const cJSON *node, int depth)
     }
     if (cJSON_GetArraySize(children) > 0 && depth < TREE_DEPTH_MAX) {
         buf_adds(b, "<ul>");
-        cJSON_ArrayForEach(child, children) tree_node(b, child, depth + 1);
+        cJSON_ArrayForEach(child, children)
+        {
+            tree_node(b, child, depth + 1);
+        }
         buf_adds(b, "</ul>");
     }
     buf_adds(b, "</li>");
@@ -290,7 +293,10 @@ static void where_to(struct buf *b, const struct web_frame *f, const cJSON *noti
     }
     buf_adds(b, "<table><tr><th>To</th><th>State</th><th>Last</th><th>Next</th><th>Held back by"
                 "</th></tr>");
-    cJSON_ArrayForEach(lane, lanes) lane_row(b, f, lane);
+    cJSON_ArrayForEach(lane, lanes)
+    {
+        lane_row(b, f, lane);
+    }
     buf_adds(b, "</table>");
 }
 
@@ -335,7 +341,10 @@ void web_incident(struct buf *out, const struct web_frame *f, const cJSON *data)
     head(out, f, i);
     forms(out, f, i);
     buf_adds(out, "<h2>Alerts</h2>");
-    cJSON_ArrayForEach(v, data_get(i, "alerts")) alert_block(out, f, data, v);
+    cJSON_ArrayForEach(v, data_get(i, "alerts"))
+    {
+        alert_block(out, f, data, v);
+    }
     where_to(out, f, data_get(data, "notifications"));
     history(out, f, data_get(data, "history"));
     page_end(out);

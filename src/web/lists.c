@@ -62,7 +62,10 @@ static void silence(struct buf *b, const struct web_frame *f, const cJSON *s)
     buf_adds(b, " · ");
     html_text(b, state);
     buf_adds(b, "</h3>");
-    cJSON_ArrayForEach(m, data_get(s, "matchers")) matcher(b, m);
+    cJSON_ArrayForEach(m, data_get(s, "matchers"))
+    {
+        matcher(b, m);
+    }
     buf_adds(b, "<div>");
     html_text(b, data_text(s, "comment"));
     buf_adds(b, "</div><div>by ");
@@ -104,7 +107,10 @@ void web_silences(struct buf *out, const struct web_frame *f, const cJSON *data)
     }
     if (cJSON_GetArraySize(data) == 0)
         buf_adds(out, "<p>No silences.</p>");
-    cJSON_ArrayForEach(v, data) silence(out, f, v);
+    cJSON_ArrayForEach(v, data)
+    {
+        silence(out, f, v);
+    }
     page_end(out);
 }
 
@@ -212,7 +218,10 @@ void web_rules(struct buf *out, const struct web_frame *f, const cJSON *data)
     }
     buf_adds(out, "<table><tr><th>Rule</th><th>State</th><th>Groups</th><th>Alerts</th>"
                   "<th>Last look</th></tr>");
-    cJSON_ArrayForEach(v, data_get(data, "rules")) rule_row(out, f, v);
+    cJSON_ArrayForEach(v, data_get(data, "rules"))
+    {
+        rule_row(out, f, v);
+    }
     buf_adds(out, "</table>");
     page_end(out);
 }

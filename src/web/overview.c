@@ -168,12 +168,18 @@ void web_overview(struct buf *out, const struct web_frame *f, const cJSON *data)
         buf_adds(out, "<p class=\"notice\">Shadow: nothing is sent.</p>");
     if (n == 0)
         buf_adds(out, "<p class=\"good\">Nothing is on.</p>");
-    cJSON_ArrayForEach(v, open) incident_line(out, f, v);
+    cJSON_ArrayForEach(v, open)
+    {
+        incident_line(out, f, v);
+    }
     own_troubles(out, f, data);
     active_silences(out, f, data_get(data, "silences"));
     if (cJSON_GetArraySize(ended) > 0)
         buf_adds(out, "<h2>Resolved lately</h2>");
-    cJSON_ArrayForEach(v, ended) incident_line(out, f, v);
+    cJSON_ArrayForEach(v, ended)
+    {
+        incident_line(out, f, v);
+    }
     buf_adds(out, "<p class=\"soft\">Tocsin ");
     html_text(out, data_text(status, "version"));
     buf_addf(out, " · %.0f rules</p>", data_num(data_get(status, "rules"), "count"));
