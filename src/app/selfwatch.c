@@ -287,7 +287,7 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     accepts = live && journal_accepts(parts(s)->journal, &e);
     journal_progress(parts(s)->journal, &progress);
     json_object(out);
-    json_kbool(out, "ready", live && accepts);
+    json_kbool(out, "ready", live && up && accepts); /* without Redis senders are told 503 */
     json_key(out, "reasons");
     json_array(out);
     snprintf(text, sizeof text, "%s%s%.150s", wire_phase(s->o.wire), live ? "" : ": ",
@@ -299,7 +299,7 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     json_array_end(out);
     json_object_end(out);
     buf_free(&progress);
-    return live && accepts;
+    return live && up && accepts;
 }
 
 /* --- /metrics --- */

@@ -269,6 +269,32 @@ static void metrics(struct buf *out, void *arg)
     selfwatch_metrics(p->self, out);
 }
 
+static void write_rejected(const char *path, const char *error, void *arg)
+{
+    struct json *j = arg;
+
+    json_object(j);
+    json_kstr(j, "file", path);
+    json_kstr(j, "error", error);
+    json_object_end(j);
+}
+
+static void rejected(struct json *out, void *arg)
+{
+    const struct program *p = arg;
+
+    json_array(out);
+    rulebook_rejected(p->rulebook, write_rejected, out);
+    json_array_end(out);
+}
+
+static const char *phase(void *arg)
+{
+    const struct program *p = arg;
+
+    return wire_phase(p->wire);
+}
+
 /* --- Redis comes and goes --- */
 
 static void check_redis(struct program *p)
@@ -508,6 +534,9 @@ static int make_doors(struct program *p, struct err *e)
                               .ready = is_ready,
                               .started = is_started,
                               .metrics = metrics,
+                              .rejected = rejected,
+                              .phase = phase,
+                              .shadow = p->o->shadow,
                               .arg = p};
     struct http_server_options http = {.listen = p->settings.listen,
                                        .cert_file = p->settings.config->server.tls_cert,
