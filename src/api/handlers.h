@@ -31,9 +31,10 @@ void get_delivery(struct call *c);
 void post_retry(struct call *c);
 void post_drop(struct call *c);
 void get_inbox(struct call *c);
-/* status.c */
+/* rules.c */
 void get_rules(struct call *c);
 void get_rule(struct call *c);
+/* status.c */
 void get_status(struct call *c);
 void post_reload(struct call *c);
 void post_plain_reload(struct call *c); /* /-/reload */
