@@ -55,7 +55,7 @@ LD_ALL     := $(ld_$(MODE)) $(LDFLAGS)
 OUT := build/$(MODE)
 
 # files of rules/ that are built into the program
-BUILTIN := rules/tocsin.lua $(sort $(wildcard rules/channels/*.lua))
+BUILTIN := rules/self/tocsin.lua $(sort $(wildcard rules/channels/*.lua))
 more_base := $(OUT)/gen/builtin.o
 
 # --- sources by wildcard ------------------------------------------------------------------------
@@ -114,7 +114,7 @@ unit: $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN)) ## build and run the unit tests
 # --- simulations: tests/sim/test_ROOM*.c in one process on a virtual clock, with the fakes beside them
 # in place of net's loop and the connection to Redis. Linked with that room's arrows; a name that is
 # no room links with everything.
-SIM_FAKES := $(patsubst tests/sim/%.c,$(OUT)/sim/%.o,$(wildcard tests/sim/fake_*.c))
+SIM_FAKES := $(OUT)/sim/libfakes.a # an archive: a test may stand in for one of them itself
 SIM_BIN   := $(patsubst tests/sim/%.c,$(OUT)/sim/%,$(wildcard tests/sim/test_*.c))
 sim_room   = $(firstword $(subst _, ,$(patsubst $(OUT)/sim/test_%,%,$(1))))
 sim_links  = $(or $(links_$(call sim_room,$(1))),$(links_all))
@@ -123,12 +123,16 @@ $(OUT)/sim/%.o: tests/sim/%.c
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_ALL) -Wno-conversion -Itests/sim -MMD -MP -c -o $@ $<
 
+$(OUT)/sim/libfakes.a: $(patsubst tests/sim/%.c,$(OUT)/sim/%.o,$(wildcard tests/sim/fake_*.c))
+	@rm -f $@
+	@ar rcs $@ $^
+
 .PRECIOUS: $(OUT)/sim/%.o
 $(OUT)/sim/test_%: tests/sim/test_%.c tests/unit/unit.h $(SIM_FAKES) $$(foreach r,$$(call sim_links,$$@),$(OUT)/lib$$(r).a)
 	@mkdir -p $(@D)
 	@echo "  SIM  $<"
-	@$(CC) $(CFLAGS_ALL) -Wno-conversion -Itests/unit -Itests/sim -MMD -MP -o $@ $< $(SIM_FAKES) $(LD_ALL) \
-	    -Wl,--start-group $(foreach r,$(call sim_links,$@),$(OUT)/lib$(r).a) -Wl,--end-group $(CHECK_LIBS) $(PKG_LIBS)
+	@$(CC) $(CFLAGS_ALL) -Wno-conversion -Itests/unit -Itests/sim -MMD -MP -o $@ $< $(LD_ALL) \
+	    -Wl,--start-group $(SIM_FAKES) $(foreach r,$(call sim_links,$@),$(OUT)/lib$(r).a) -Wl,--end-group $(CHECK_LIBS) $(PKG_LIBS)
 
 .PHONY: sim
 sim: $(filter $(OUT)/sim/test_$(SIM)%,$(SIM_BIN)) ## build and run the simulations (SIM=journal: only those of that name)

@@ -30,6 +30,7 @@ struct book_file {
 struct rulebook {
     struct book_file **files;
     size_t n, cap;
+    struct rulefile *own;
 };
 
 struct rulebook *rulebook_new(void)
@@ -62,7 +63,14 @@ void rulebook_free(struct rulebook *b)
     for (size_t i = 0; i < b->n; i++)
         book_file_free(b->files[i]);
     mem_free(b->files);
+    rulefile_unref(b->own);
     mem_free(b);
+}
+
+void rulebook_reserve(struct rulebook *b, struct rulefile *own)
+{
+    rulefile_unref(b->own);
+    b->own = rulefile_ref(own);
 }
 
 static struct book_file *find_or_add(struct rulebook *b, const char *path)
@@ -198,21 +206,25 @@ static struct rulefile *wanted(const struct book_file *f)
  * again without its new version. */
 static void check_together(struct rulebook *b)
 {
-    struct rulefile **set = mem_alloc((b->n + 1) * sizeof *set);
-    size_t *index = mem_alloc((b->n + 1) * sizeof *index);
+    struct rulefile **set = mem_alloc((b->n + 2) * sizeof *set);
+    size_t *index = mem_alloc((b->n + 2) * sizeof *index);
 
     for (size_t round = 0; set && index && round <= b->n; round++) {
         struct err errors[1];
         size_t which[1], n = 0;
         struct book_file *bad;
 
+        if (b->own) { /* first: of two rules of one name the later is at fault */
+            index[n] = SIZE_MAX;
+            set[n++] = b->own;
+        }
         for (size_t i = 0; i < b->n; i++) {
             if (wanted(b->files[i])) {
                 index[n] = i;
                 set[n++] = wanted(b->files[i]);
             }
         }
-        if (rulefiles_check(set, n, errors, which, 1, NULL) == 0)
+        if (rulefiles_check(set, n, errors, which, 1, NULL) == 0 || index[which[0]] == SIZE_MAX)
             break;
         bad = b->files[index[which[0]]];
         if (!bad->candidate) {

@@ -16,10 +16,11 @@
 
 struct rulebook;
 
-/* `dir`: where relative patterns start ("" : the working directory). */
-struct rulebook *rulebook_new(void);
+struct rulebook *rulebook_new(void); /* NULL: no memory */
 void rulebook_free(struct rulebook *b);
 
+/* Rules that run beside the files (Tocsin's own): their names are taken. A reference is held. */
+void rulebook_reserve(struct rulebook *b, struct rulefile *own);
 /* A text kept in Redis from an earlier run, before the first load. */
 void rulebook_keep(struct rulebook *b, const char *path, const char *text, size_t len);
 void rulebook_rewrite(struct rulebook *b, struct store_table *t);

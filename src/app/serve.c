@@ -60,7 +60,7 @@ static void refuse(struct program *p, const char *why)
 
 static void load_own_rules(struct program *p)
 {
-    const struct builtin_file *f = builtin_find("rules/tocsin.lua");
+    const struct builtin_file *f = builtin_find("rules/self/tocsin.lua");
     struct err e;
 
     if (p->own_rules)
@@ -69,13 +69,8 @@ static void load_own_rules(struct program *p)
     if (!p->own_rules || rules_put(wire_parts(p->wire)->rules, f->path, p->own_rules,
                                    clock_wall_ms(p->clock), &e) < 0)
         log_error("Tocsin's own alerts do not load", "error", e.text, NULL);
-}
-
-static bool is_own(const char *path)
-{
-    size_t n = strlen(path);
-
-    return n >= 10 && strcmp(path + n - 10, "tocsin.lua") == 0;
+    else
+        rulebook_reserve(p->rulebook, p->own_rules);
 }
 
 static void watch_input(const char *path, void *arg)
@@ -110,8 +105,7 @@ static void kept_rule_file(const char *path, const char *text, size_t len, void 
 {
     struct program *p = arg;
 
-    if (!is_own(path))
-        rulebook_keep(p->rulebook, path, text, len);
+    rulebook_keep(p->rulebook, path, text, len);
 }
 
 static void rewrite_rule_files(struct store_table *t, void *arg)
