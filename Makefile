@@ -83,7 +83,7 @@ $(OUT)/tocsin: $(OUT)/main.o $(LIBS)
 	@echo "  LD   $@"
 	@$(CC) -o $@ $(OUT)/main.o $(LD_ALL) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS)
 
-$(OUT)/gen/builtin.c: $(BUILTIN) contrib/builtin
+$(OUT)/gen/builtin.c: $(BUILTIN) contrib/builtin Makefile
 	@mkdir -p $(@D)
 	@contrib/builtin $(BUILTIN) > $@
 
