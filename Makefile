@@ -194,7 +194,7 @@ sim-build: $(SIM_BIN)
 oracle: ## check the reference evaluator against results worked out by hand
 	@lua5.4 tests/oracle/selftest.lua
 rule-tests: build/tocsin ## run the tests of the shipped rules
-	@build/tocsin test
+	@build/tocsin test rules/*_test.lua rules/packs/*_test.lua
 e2e: build/tocsin ## run the program against real servers and clients
 	@/usr/bin/python3 tests/e2e/run.py
 lint: ## formatting, arrows between rooms, cppcheck
@@ -213,6 +213,8 @@ install: all ## install below PREFIX
 	install -D -m 755 build/tocsin $(DESTDIR)$(PREFIX)/bin/tocsin
 	install -d $(DESTDIR)$(PREFIX)/share/tocsin/rules/channels $(DESTDIR)$(PREFIX)/share/tocsin/luals
 	install -m 644 rules/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules
+	install -d $(DESTDIR)$(PREFIX)/share/tocsin/rules/packs
+	install -m 644 rules/packs/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules/packs
 	install -m 644 rules/channels/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules/channels
 	install -m 644 contrib/luals/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/luals
 	install -D -m 644 contrib/tocsin.service $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service

@@ -346,7 +346,7 @@ static size_t user_rules(const struct program *p)
 
 static void greet(const struct program *p, const char *url)
 {
-    printf("%s · %s in ./%s · %zu rules\n", p->o->welcome,
+    printf("%s · %s in ./%s · %zu starter rules\n", p->o->welcome,
            p->embedded ? "private Redis" : "Redis; files", p->settings.data_dir, user_rules(p));
     printf("page   %s\ninbox  %s/inbox  (messages are kept here; nothing leaves this machine)\n",
            url, url);
@@ -589,7 +589,6 @@ static void close_program(struct program *p)
         http_server_free(p->http);
     udp_close(p->statsd);
     selfwatch_free(p->self);
-    api_free(p->api);
     ingest_free(p->ingest);
     wire_free(p->wire);
     rulefile_unref(p->own_rules);
@@ -597,6 +596,7 @@ static void close_program(struct program *p)
     outbound_free(p->outbound);
     if (p->db)
         db_close(p->db);
+    api_free(p->api); /* answers what still waits for something of the above */
     if (p->embedded)
         embedded_close(p->embedded, false);
     file_watch_free(p->watch);

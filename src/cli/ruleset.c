@@ -121,7 +121,7 @@ void ruleset_clear(struct ruleset *s)
     *s = (struct ruleset){0};
 }
 
-/* rules/http.lua -> rules/http_test.lua */
+/* rules/web.lua -> rules/web_test.lua */
 static char *test_of(const char *path)
 {
     size_t len = strlen(path);

@@ -43,9 +43,12 @@ def rss(*pids):
 
 
 def shipped_rules():
-    folder = os.path.join(h.ROOT, "rules")
-    return {f: open(os.path.join(folder, f)).read() for f in os.listdir(folder)
-            if f.endswith(".lua") and not f.endswith("_test.lua")}
+    found = {}
+    for folder in (os.path.join(h.ROOT, "rules"), os.path.join(h.ROOT, "rules", "packs")):
+        for f in os.listdir(folder):
+            if f.endswith(".lua") and not f.endswith("_test.lua"):
+                found[f] = open(os.path.join(folder, f)).read()
+    return found
 
 
 class Prometheus:

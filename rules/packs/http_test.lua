@@ -17,3 +17,19 @@ test("a service without a request for ten minutes is told, one with traffic is n
   t:at("9m"):quiet("HttpNoTraffic")
   t:at("25m"):fires("HttpNoTraffic", { service = "still" }, "P3"):quiet("HttpNoTraffic", { service = "busy" })
 end)
+
+test("slow requests, by the buckets of a histogram", function(t)
+  for _, b in ipairs{ { "0.5", 1 }, { "1", 2 }, { "2.5", 50 }, { "+Inf", 100 } } do
+    t:series("http_request_duration_seconds_bucket", { service = "api", le = b[1] }, "0+" .. b[2] .. "x60")
+    t:series("http_request_duration_seconds_bucket", { service = "web", le = b[1] }, "0+10x60")
+  end
+  t:at("4m"):quiet("HttpLatencyHigh")
+  t:at("12m"):fires("HttpLatencyHigh", { service = "api" }, "P3"):quiet("HttpLatencyHigh", { service = "web" })
+end)
+
+test("three times the requests of an hour ago", function(t)
+  t:series("http_requests_total", { service = "api", code = "200" }, "0+300x260 78000+1500x100")
+  t:series("http_requests_total", { service = "even", code = "200" }, "0+300x360")
+  t:at("1h4m"):quiet("HttpTrafficSpike")
+  t:at("1h20m"):fires("HttpTrafficSpike", { service = "api" }, "P4"):quiet("HttpTrafficSpike", { service = "even" })
+end)
