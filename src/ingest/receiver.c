@@ -2,6 +2,7 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "base/hash.h"
@@ -199,6 +200,20 @@ static bool is_remote_write_2(const struct http_request *r)
     return type && strstr(type, "io.prometheus.write.v2");
 }
 
+static bool takes_encoding(const struct ingest_decoder *d, const char *encoding)
+{
+    static const char *const known[] = {"", "identity", "gzip", "x-gzip", "deflate"};
+
+    if (!encoding)
+        return true;
+    if (d == &ingest_decoders[INGEST_REMOTE_WRITE])
+        return strcasecmp(encoding, "snappy") == 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(encoding, known[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool check_request(const struct ingest_decoder *d, struct http_request *r)
 {
     const char *method = http_method(r), *type = http_content_type(r);
@@ -216,6 +231,13 @@ static bool check_request(const struct ingest_decoder *d, struct http_request *r
     if (!takes_type(d, type)) {
         err_set(&e, ERR_INPUT, "%s takes content type %s, not %s", d->path, d->types[0], type);
         answer_refused(r, (struct refusal){415, "content_type", NULL}, &e);
+        return false;
+    }
+    if (!takes_encoding(d, http_header(r, "Content-Encoding"))) {
+        err_set(&e, ERR_INPUT, "%s takes Content-Encoding %s, not %.40s", d->path,
+                d == &ingest_decoders[INGEST_REMOTE_WRITE] ? "snappy" : "gzip, deflate or none",
+                http_header(r, "Content-Encoding"));
+        answer_refused(r, (struct refusal){415, "content_encoding", NULL}, &e);
         return false;
     }
     if (d == &ingest_decoders[INGEST_REMOTE_WRITE] && is_remote_write_2(r)) {
@@ -262,8 +284,6 @@ static void form_of_query(const struct http_request *r, struct buf *out)
 static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct http_request *r,
                       struct buf *query, struct ingest_input *in, struct err *e)
 {
-    const char *encoding = http_header(r, "Content-Encoding");
-
     if (strcmp(http_method(r), "GET") == 0) {
         form_of_query(r, query);
         in->body = buf_str(query);
@@ -272,9 +292,6 @@ static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct h
     }
     if (d != &ingest_decoders[INGEST_REMOTE_WRITE])
         return http_body_plain(r, g->o.limits.max_body, &in->body, &in->len, e);
-    if (encoding && strcmp(encoding, "snappy") != 0)
-        return err_set(e, ERR_INPUT, "remote write comes with Content-Encoding: snappy, not %s",
-                       encoding);
     in->body = http_body(r, &in->len);
     return 0;
 }

@@ -200,7 +200,11 @@ START_TEST(faults_are_told_with_their_place)
     HAS(got, "HTTP/1.1 415");
     got = ask("POST /api/v1/write",
               "Content-Type: application/x-protobuf\r\nContent-Encoding: gzip\r\n", "x", 1);
-    HAS(got, "HTTP/1.1 400");
+    HAS(got, "HTTP/1.1 415");
+    got =
+        ask("POST " METRICS, "Content-Type: application/json\r\nContent-Encoding: br\r\n", "x", 1);
+    HAS(got, "HTTP/1.1 415");
+    HAS(got, "takes Content-Encoding gzip, deflate or none, not br");
     ck_assert_uint_eq(sink.n, 0);
     ck_assert_uint_eq(series_count(t), 0);
     ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->bad, 3);
