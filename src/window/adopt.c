@@ -10,9 +10,11 @@ static int refuse(struct err *e)
 
 /* Goes on where the other windows stopped: a series that these windows had no track of, or an
  * older one, would lose the increment in between. */
-static void adopt_track(struct windows *w, uint32_t id, const struct track *from)
+static void adopt_track(struct windows *w, uint32_t id, const struct track *from,
+                        const struct recent *times)
 {
     uint32_t use = use_of(w, id);
+    struct recent *recent;
     struct track *t;
 
     if (use == USE_NEVER)
@@ -25,6 +27,18 @@ static void adopt_track(struct windows *w, uint32_t id, const struct track *from
     t->v = from->v;
     t->when = from->when;
     t->steps = from->steps;
+    recent = recent_at(w, use);
+    if (recent && times)
+        *recent = *times;
+    else if (recent)
+        recent_init(recent, t);
+}
+
+static const struct recent *recent_of(const struct windows *w, uint32_t use)
+{
+    bool kept = plan_at(&w->plans, track_at(w, use)->plan)->counts_values;
+
+    return kept ? recent_at(w, use) : NULL;
 }
 
 static void adopt_tracks(struct windows *w, const struct windows *from)
@@ -35,7 +49,7 @@ static void adopt_tracks(struct windows *w, const struct windows *from)
         uint32_t use = use_of(from, id);
 
         if (use >= USE_TRACK)
-            adopt_track(w, id, track_at(from, use));
+            adopt_track(w, id, track_at(from, use), recent_of(from, use));
     }
 }
 

@@ -70,6 +70,8 @@ static void prefetch(const struct windows *w, const struct sample *s, size_t n)
         if (use[i] < USE_TRACK)
             continue;
         p = plan_at(&w->plans, track_at(w, use[i])->plan);
+        if (p->counts_values)
+            __builtin_prefetch(recent_at(w, use[i]), 1);
         for (uint32_t j = 0; j < p->n && j < 4; j++)
             prefetch_slot(w, &p->e[j], second_of(s[i].t_ms));
     }
@@ -113,9 +115,10 @@ static void step_of_delta(const struct sample *s, struct step *x)
     }
 }
 
-static void add_sample(struct windows *w, const struct sample *s, struct track *t, bool alive,
+static void add_sample(struct windows *w, const struct sample *s, uint32_t use, bool alive,
                        uint32_t source)
 {
+    struct track *t = track_at(w, use);
     struct step x = {.t_ms = s->t_ms, .second = second_of(s->t_ms), .v = s->v, .weight = 1};
     const struct plan *p = plan_at(&w->plans, t->plan);
     bool taken = false;
@@ -124,7 +127,7 @@ static void add_sample(struct windows *w, const struct sample *s, struct track *
         x.flags = STEP_STALE;
     } else if (s->kind == SAMPLE_GAUGE || s->kind == SAMPLE_CUMULATIVE) {
         x.flags = STEP_VALUE;
-        if (!track_take(t, s, alive, &x, &w->counts))
+        if (!track_take(t, p->counts_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
             return;
     } else {
         step_of_delta(s, &x);
@@ -176,7 +179,7 @@ static int64_t apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
     if (use < USE_TRACK)
         w->stats.samples_unused++;
     else
-        add_sample(w, &s, track_at(w, use), alive, entry->source);
+        add_sample(w, &s, use, alive, entry->source);
     return s.t_ms;
 }
 

@@ -168,6 +168,16 @@ static uint32_t collect(struct windows *w, uint32_t id, const struct series *s, 
     return n;
 }
 
+/* Increments and observations that are sent as such have no repetitions: each of them counts. */
+static void give_recent(struct windows *w, uint32_t id, uint32_t use)
+{
+    uint8_t kind = series_get(w->series, id)->kind;
+
+    if ((kind == SAMPLE_GAUGE || kind == SAMPLE_CUMULATIVE) &&
+        plan_at(&w->plans, track_at(w, use)->plan)->counts_values)
+        recent_new(w, use);
+}
+
 static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t plan,
                           bool base_only)
 {
@@ -175,9 +185,12 @@ static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t
 
     if (use >= USE_TRACK) {
         uint32_t old = track_at(w, use)->plan;
+        bool counted = plan_at(&w->plans, old)->counts_values;
 
         track_at(w, use)->plan = plan;
         plan_drop(w, old);
+        if (!counted)
+            give_recent(w, id, use);
         return use;
     }
     use = track_new(w);
@@ -188,6 +201,7 @@ static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t
     }
     t = track_at(w, use);
     track_init(t, id, plan, base_only);
+    give_recent(w, id, use);
     return use;
 }
 

@@ -4,7 +4,7 @@
  *   chunk:    'T' 'W' version kind | records to the end
  *   sources:  (a series of the source, first, second - first, newest - first, n, n before) …
  *   series:   (id - id before, minute - minute before, flags, [ value, time - time before,
- *             [ number and codes of intervals ] ]) …
+ *             [ number and codes of intervals ], [ time - each of the recent times ] ]) …
  *   leaf:     text | since | (how the group is named, its name, bytes of its state) …
  *
  * Numbers are varints (LEB128), signed ones zigzag; differences restart in each chunk. A group is
@@ -12,12 +12,12 @@
 #ifndef TOCSIN_WINDOW_CUT_H
 #define TOCSIN_WINDOW_CUT_H
 
-#define CUT_VERSION     1
+#define CUT_VERSION     2
 #define CUT_CHUNK_BYTES (1u << 20)
 #define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
 
 enum cut_kind { CUT_SOURCES = 1, CUT_SERIES, CUT_LEAF };
 enum cut_name { CUT_BY_LABELS, CUT_BY_SERIES, CUT_BY_BUCKET };
-enum cut_track { CUT_TRACK = 1, CUT_BASE_ONLY = 2, CUT_INTERVALS = 4 };
+enum cut_track { CUT_TRACK = 1, CUT_BASE_ONLY = 2, CUT_INTERVALS = 4, CUT_RECENT = 128 };
 
 #endif

@@ -53,7 +53,10 @@ struct record {
     uint8_t flags;
     double v;
     uint64_t old, steps;
+    uint32_t recent[RECENT];
 };
+
+#define N_INTERVALS(flags) ((flags) >> 3 & 15)
 
 static bool read_record(struct cursor *c, struct record *r)
 {
@@ -61,7 +64,7 @@ static bool read_record(struct cursor *c, struct record *r)
     r->minute += cursor_zigzag(c);
     r->flags = cursor_u8(c);
     r->old = 0;
-    r->steps = (uint64_t)(r->flags >> 3) << 60;
+    r->steps = (uint64_t)N_INTERVALS(r->flags) << 60;
     if (c->failed || r->id >= SERIES_NONE || r->minute < 0 || r->minute > TIME_MAX_S / 60)
         return false;
     if (!(r->flags & CUT_TRACK))
@@ -72,14 +75,17 @@ static bool read_record(struct cursor *c, struct record *r)
         r->old = cursor_varint(c);
         r->steps = cursor_u64(c);
     }
-    return !c->failed && isfinite(r->v) && is_time(r->t_ms) && r->flags >> 3 <= 8 &&
-           r->steps >> 60 == r->flags >> 3 && r->old < UINT64_C(1) << 20;
+    for (int i = 0; r->flags & CUT_RECENT && i < RECENT; i++)
+        r->recent[i] = (uint32_t)r->t_ms - (uint32_t)cursor_varint(c);
+    return !c->failed && isfinite(r->v) && is_time(r->t_ms) && N_INTERVALS(r->flags) <= 8 &&
+           r->steps >> 60 == N_INTERVALS(r->flags) && r->old < UINT64_C(1) << 20;
 }
 
 static void restore_series(struct windows *w, const struct record *r)
 {
     uint32_t id = (uint32_t)r->id, use;
     struct series *s = series_get(w->series, id);
+    struct recent *recent;
     struct track *t;
 
     if (!s || use_of(w, id) != USE_NEVER)
@@ -93,6 +99,13 @@ static void restore_series(struct windows *w, const struct record *r)
     t->v = r->v;
     t->steps = r->steps;
     t->when = r->old << 44 | (r->flags & CUT_BASE_ONLY ? TRACK_BASE_ONLY : 0) | (uint64_t)r->t_ms;
+    recent = recent_at(w, use);
+    if (!recent)
+        return;
+    if (r->flags & CUT_RECENT)
+        memcpy(recent->t, r->recent, sizeof recent->t);
+    else
+        recent_init(recent, t);
 }
 
 static int decode_series(struct windows *w, struct cursor *c, struct err *e)

@@ -80,19 +80,25 @@ struct before { /* what differences are to */
     int64_t t_ms;
 };
 
-static void put_track(struct out *o, const struct track *t, struct before *b)
+static void put_track(struct out *o, uint32_t use, struct before *b)
 {
+    const struct track *t = track_at(o->w, use);
+    const struct recent *recent =
+        plan_at(&o->w->plans, t->plan)->counts_values ? recent_at(o->w, use) : NULL;
     uint64_t intervals[2] = {t->when >> 44, t->steps};
     bool long_ones = (intervals[0] | (intervals[1] & ((UINT64_C(1) << 60) - 1))) != 0;
 
     buf_add_u8(&o->buf, (uint8_t)(CUT_TRACK | (t->when & TRACK_BASE_ONLY ? CUT_BASE_ONLY : 0) |
-                                  (long_ones ? CUT_INTERVALS : 0) | (int)(t->steps >> 60) << 3));
+                                  (long_ones ? CUT_INTERVALS : 0) | (int)(t->steps >> 60) << 3 |
+                                  (recent ? CUT_RECENT : 0)));
     number_encode(&o->buf, t->v);
     buf_add_zigzag(&o->buf, track_time(t) - b->t_ms);
     if (long_ones) {
         buf_add_varint(&o->buf, intervals[0]);
         buf_add_u64(&o->buf, intervals[1]);
     }
+    for (int i = 0; recent && i < RECENT; i++)
+        buf_add_varint(&o->buf, (uint32_t)track_time(t) - recent->t[i]);
     b->t_ms = track_time(t);
 }
 
@@ -104,7 +110,7 @@ static void put_series(struct out *o, uint32_t id, const struct series *s, uint3
     b->id = id;
     b->minute = s->seen_min;
     if (use >= USE_TRACK)
-        put_track(o, track_at(o->w, use), b);
+        put_track(o, use, b);
     else
         buf_add_u8(&o->buf, 0);
 }

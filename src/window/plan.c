@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "window/quantile.h"
 #include "window/windows.h"
 
 static size_t size_of(uint32_t n)
@@ -47,6 +48,25 @@ static uint32_t find(const struct plans *p, const struct plan_entry *e, uint32_t
     return PLAN_NONE;
 }
 
+/* Values of one series that are gathered, each for itself; of histograms it is increments. */
+static bool counts_values(const struct windows *w, const struct plan_entry *e)
+{
+    const struct leaf_spec *s = w->leaves[e->leaf_row % LEAVES_MAX]->spec;
+
+    switch (s->fn) {
+    case LEAF_COUNT:
+    case LEAF_SUM:
+    case LEAF_AVG:
+    case LEAF_STDDEV:
+        return true;
+    case LEAF_QUANTILE:
+    case LEAF_FRACTION_BELOW:
+        return e->leaf_row >> PLAN_ROW_SHIFT == ROW_NONE;
+    default:
+        return false;
+    }
+}
+
 static uint32_t create(struct windows *w, const struct plan_entry *e, uint32_t n, bool shared)
 {
     struct plans *p = &w->plans;
@@ -63,11 +83,14 @@ static uint32_t create(struct windows *w, const struct plan_entry *e, uint32_t n
         return PLAN_NONE;
     made = plan_at(p, id);
     made->refs = 1;
-    made->n = n & INT32_MAX;
+    made->n = n & (UINT32_MAX >> 2);
     made->shared = shared;
+    made->counts_values = false;
     memcpy(made->e, e, n * sizeof *e);
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < n; i++) {
         w->leaves[e[i].leaf_row % LEAVES_MAX]->refs[e[i].slot]++;
+        made->counts_values |= counts_values(w, &e[i]);
+    }
     return id;
 }
 

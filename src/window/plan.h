@@ -24,7 +24,8 @@ struct plan_entry {
 
 struct plan {
     uint32_t refs;
-    uint32_t n : 31, shared : 1;
+    uint32_t n : 30, shared : 1;
+    uint32_t counts_values : 1; /* some leaf would count a repeated value twice */
     struct plan_entry e[];
 };
 

@@ -1,5 +1,7 @@
 #include "window/track.h"
 
+#include <string.h>
+
 #define INTERVAL_BITS 10
 #define INTERVAL_MASK UINT64_C(0x3ff)
 #define STEPS_BITS    60 /* six intervals */
@@ -68,6 +70,27 @@ int64_t track_patience_ms(const struct track *t)
     return 3 * usual_ms > STALENESS_MS ? 3 * usual_ms : STALENESS_MS;
 }
 
+void recent_init(struct recent *r, const struct track *t)
+{
+    for (int i = 0; i < RECENT; i++)
+        r->t[i] = (uint32_t)track_time(t);
+}
+
+static void recent_push(struct recent *r, int64_t t_ms)
+{
+    memmove(r->t + 1, r->t, sizeof r->t - sizeof *r->t);
+    r->t[0] = (uint32_t)t_ms;
+}
+
+static bool recent_has(const struct recent *r, int64_t t_ms)
+{
+    unsigned found = 0;
+
+    for (int i = 0; i < RECENT; i++)
+        found |= r->t[i] == (uint32_t)t_ms;
+    return found != 0;
+}
+
 static void set_newest(struct track *t, const struct sample *s)
 {
     t->v = s->v;
@@ -87,10 +110,16 @@ static void take_first(struct track *t, const struct sample *s, bool alive, stru
     set_newest(t, s);
 }
 
-static bool take_old(struct track *t, const struct sample *s, struct step *x,
-                     struct track_counts *counts)
+static bool take_old(struct track *t, struct recent *recent, const struct sample *s,
+                     struct step *x, struct track_counts *counts)
 {
     if (s->t_ms < track_time(t)) {
+        if (recent && recent_has(recent, s->t_ms)) {
+            counts->duplicate++;
+            return false;
+        }
+        if (recent)
+            recent_push(recent, s->t_ms);
         counts->late += s->kind == SAMPLE_CUMULATIVE;
         return true;
     }
@@ -107,17 +136,19 @@ static bool take_old(struct track *t, const struct sample *s, struct step *x,
     return true;
 }
 
-bool track_take(struct track *t, const struct sample *s, bool alive, struct step *x,
-                struct track_counts *counts)
+bool track_take(struct track *t, struct recent *recent, const struct sample *s, bool alive,
+                struct step *x, struct track_counts *counts)
 {
     int64_t before = track_time(t), dt_ms = s->t_ms - before;
 
     if (before == 0) {
         take_first(t, s, alive, x, counts);
+        if (recent)
+            recent_init(recent, t);
         return true;
     }
     if (dt_ms <= 0)
-        return take_old(t, s, x, counts);
+        return take_old(t, recent, s, x, counts);
     x->flags |= STEP_ORDERED;
     x->dt_ms = dt_ms;
     if (dt_ms > STALENESS_MS && dt_ms > track_patience_ms(t)) {
@@ -132,6 +163,8 @@ bool track_take(struct track *t, const struct sample *s, bool alive, struct step
     }
     push_interval(t, dt_ms);
     set_newest(t, s);
+    if (recent)
+        recent_push(recent, s->t_ms);
     return true;
 }
 

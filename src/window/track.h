@@ -1,6 +1,7 @@
 /* What is remembered of each series that some leaf needs, and of each source.
  *
- * A series: its newest value and time, and how far apart its samples usually are. */
+ * A series: its newest value and time, and how far apart its samples usually are; the times of its
+ * last eight samples where a late repetition would count twice. */
 #ifndef TOCSIN_WINDOW_TRACK_H
 #define TOCSIN_WINDOW_TRACK_H
 
@@ -24,6 +25,13 @@ struct track {
     uint64_t when, steps;
     uint32_t plan;
     uint32_t series; /* SERIES_NONE: free, `plan` is the next free one */
+};
+
+/* The times of the last eight samples taken, in order of arrival, newest first: their lower 32
+ * bits of milliseconds, which no two samples within 49 days share. 32 bytes. */
+#define RECENT 8
+struct recent {
+    uint32_t t[RECENT];
 };
 
 struct source {
@@ -52,10 +60,14 @@ struct track_counts {
     uint64_t late, duplicate, births, resets, gaps;
 };
 
+/* As if all samples had been at the newest time: what was before is not known. */
+void recent_init(struct recent *r, const struct track *t);
+
 /* Takes a gauge or cumulative sample and says what it means for each function. False: nothing
- * (an exact repetition). `alive`: the source had been seen twice before. */
-bool track_take(struct track *t, const struct sample *s, bool alive, struct step *x,
-                struct track_counts *counts);
+ * (a repetition). `alive`: the source had been seen twice before. `recent`: NULL where late
+ * repetitions do no harm, or there was no memory. */
+bool track_take(struct track *t, struct recent *recent, const struct sample *s, bool alive,
+                struct step *x, struct track_counts *counts);
 
 static inline bool source_alive(const struct source *s, int64_t t_ms)
 {

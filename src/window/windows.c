@@ -69,12 +69,15 @@ void windows_free(struct windows *w)
         mem_free(w->use[i]);
     for (size_t i = 0; i < w->n_track_pages; i++)
         mem_free(w->tracks[i]);
+    for (size_t i = 0; i < w->cap_recent; i++)
+        mem_free(w->recent[i]);
     map_free(w->by_text, NULL);
     map_free(w->by_name, name_leaves_free);
     plans_clear(&w->plans);
     mem_free(w->leaves);
     mem_free(w->use);
     mem_free(w->tracks);
+    mem_free(w->recent);
     mem_free(w->sources);
     mem_free(w->scratch);
     mem_free(w->log_leaves);
@@ -308,6 +311,19 @@ uint32_t track_new(struct windows *w)
         w->n_track_pages++;
     }
     return w->n_tracks++ + USE_TRACK;
+}
+
+void recent_new(struct windows *w, uint32_t use)
+{
+    size_t page = (use - USE_TRACK) / TRACK_PAGE;
+
+    if (wmem_grow(&w->mem, (void **)&w->recent, &w->cap_recent, page + 1,
+                  sizeof(struct recent *)) != 0)
+        return;
+    if (!w->recent[page])
+        w->recent[page] = wmem_alloc(&w->mem, TRACK_PAGE * sizeof(struct recent));
+    if (w->recent[page])
+        recent_init(recent_at(w, use), track_at(w, use));
 }
 
 void track_free(struct windows *w, uint32_t use)

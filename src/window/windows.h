@@ -58,6 +58,8 @@ struct windows {
     size_t n_use, cap_use;
     struct track **tracks; /* pages */
     size_t n_track_pages, cap_track_pages;
+    struct recent **recent; /* pages beside those of tracks; NULL: none of them needs one */
+    size_t cap_recent;
     uint32_t n_tracks, free_track;
     struct plans plans;
     struct source *sources;
@@ -98,6 +100,17 @@ static inline struct track *track_at(const struct windows *w, uint32_t use)
     return &w->tracks[n / TRACK_PAGE][n % TRACK_PAGE];
 }
 
+/* NULL: the track has none. What stands there is of use only where the plan counts values. */
+static inline struct recent *recent_at(const struct windows *w, uint32_t use)
+{
+    uint32_t n = use - USE_TRACK, page = n / TRACK_PAGE;
+
+    return page < w->cap_recent && w->recent[page] ? &w->recent[page][n % TRACK_PAGE] : NULL;
+}
+
+/* Makes a place for the recent times of a track that needs it from now on. Without memory late
+ * repetitions are counted again. */
+void recent_new(struct windows *w, uint32_t use);
 void windows_free_dead(struct windows *w); /* when no plan names them any more */
 int use_set(struct windows *w, uint32_t series, uint32_t use) MUST_USE; /* -1: no memory */
 uint32_t track_new(struct windows *w); /* USE_TRACK + number; USE_NONE: no memory */
