@@ -8,7 +8,9 @@
 
 #include <stdarg.h>
 
-#define MUST_USE                __attribute__((warn_unused_result))
+#ifndef MUST_USE /* cppcheck does not parse it behind a pointer to a function */
+#define MUST_USE __attribute__((warn_unused_result))
+#endif
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 
 enum err_code {

