@@ -248,6 +248,7 @@ static const struct rule_def *find_rule(const struct rulefile *f, const char *na
     return NULL;
 }
 
+/* The first comparison with a number in a condition. */
 static const struct expr *first_limit(const struct expr *x)
 {
     const struct expr *found;
@@ -255,7 +256,7 @@ static const struct expr *first_limit(const struct expr *x)
     if (!x)
         return NULL;
     if (x->kind == COND_CMP)
-        return x->b->kind == EXPR_NUM ? x->b : NULL;
+        return x->b->kind == EXPR_NUM ? x : NULL;
     if (x->kind != COND_AND && x->kind != COND_OR && x->kind != COND_NOT && x->kind != COND_LASTING)
         return NULL;
     found = first_limit(x->a);
@@ -268,13 +269,46 @@ static void add_limit_change(struct buf *out, const struct rule_def *was, const 
         const struct expr *old = first_limit(was->levels[i].cond);
         const struct expr *fresh = first_limit(is->levels[i].cond);
 
-        if (!old || !fresh || old->num == fresh->num)
+        if (!old || !fresh || old->b->num == fresh->b->num)
             continue;
         buf_adds(out, " limit ");
-        expr_number(out, old->num, old->unit);
+        expr_number(out, old->b->num, old->b->unit);
         buf_adds(out, " → ");
-        expr_number(out, fresh->num, fresh->unit);
+        expr_number(out, fresh->b->num, fresh->b->unit);
     }
+}
+
+static bool within(const struct expr *cmp, double v)
+{
+    bool upper = cmp->cmp == CMP_ABOVE || cmp->cmp == CMP_AT_LEAST;
+    bool lower = cmp->cmp == CMP_BELOW || cmp->cmp == CMP_AT_MOST;
+
+    return (upper && v < cmp->b->num) || (lower && v > cmp->b->num);
+}
+
+/* Alerts that are on and no longer would be, by the value they have now. */
+struct ending {
+    const struct rule_def *is;
+    struct notify *notify;
+    struct buf *out;
+};
+
+static void note_ending(struct alert *a, void *arg)
+{
+    const struct ending *x = arg;
+    struct alert_standing standing;
+
+    if (a->state.firing == 0 || !a->has_value)
+        return;
+    for (size_t i = 0; i < x->is->n_levels; i++) {
+        const struct expr *cmp = first_limit(x->is->levels[i].cond);
+
+        if (!cmp || !within(cmp, a->value))
+            return;
+    }
+    notify_standing(x->notify, a, &standing);
+    if (standing.incident)
+        buf_addf(x->out, " · #%llu will resolve", (unsigned long long)standing.incident);
 }
 
 struct differences {
@@ -313,7 +347,7 @@ static bool same_rule(const struct rule_def *a, const struct rule_def *b)
     return same;
 }
 
-static void compare(const struct book_file *f, struct differences *d)
+static void compare(const struct book_file *f, const struct wire_parts *p, struct differences *d)
 {
     const struct rulefile *is = wanted(f), *was = f->file;
 
@@ -323,8 +357,13 @@ static void compare(const struct book_file *f, struct differences *d)
         if (!old) {
             add_name(&d->added, fresh->name);
         } else if (!same_rule(old, fresh)) {
+            struct ending ending = {.is = fresh, .notify = p->notify, .out = &d->changed};
+            struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
+
             add_name(&d->changed, fresh->name);
             add_limit_change(&d->changed, old, fresh);
+            if (alerts)
+                alert_each_of(alerts, note_ending, &ending);
         }
     }
     for (size_t i = 0; was && i < rulefile_count(was); i++)
@@ -479,7 +518,7 @@ size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patt
     mem_free(paths);
     check_together(b);
     for (size_t i = 0; i < b->n; i++)
-        compare(b->files[i], &d);
+        compare(b->files[i], p, &d);
     if (out)
         write_result(b, &d, out);
     if (out && dry_run) {
