@@ -207,7 +207,7 @@ START_TEST(faults_are_told_with_their_place)
     HAS(got, "takes Content-Encoding gzip, deflate or none, not br");
     ck_assert_uint_eq(sink.n, 0);
     ck_assert_uint_eq(series_count(t), 0);
-    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->bad, 3);
+    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->bad, 4);
     ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->bad, 2);
     close_all();
 }
