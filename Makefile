@@ -154,7 +154,7 @@ build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIBS)
 
 build/load: tests/bench/load.c
 	@mkdir -p build
-	@$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -o $@ $< -lsnappy
+	@$(CC) -std=gnu11 -O2 -D_GNU_SOURCE -Wall -Wextra -o $@ $< -lsnappy -lm
 
 .PHONY: $(addprefix fuzz-,$(FUZZ_NAMES)) fuzz-seeds
 $(addprefix fuzz-,$(FUZZ_NAMES)): fuzz-%: ## fuzz one decoder or parser (FUZZ_SECONDS=60)

@@ -9,6 +9,7 @@
  * the seconds it took. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <snappy-c.h>
 #include <stdbool.h>
@@ -111,7 +112,6 @@ static struct series *make_series(long i)
     const char *base = o.only ? o.only : names[i % 20];
     long target = o.only ? i : i / 20;
     static const char *const codes[] = {"200", "404", "500"};
-    static const char *const modes[] = {"idle", "user", "system"};
 
     snprintf(name, sizeof name, "%s%s", o.prefix, base);
     snprintf(service, sizeof service, "service-%ld", target % 50);
@@ -127,7 +127,7 @@ static struct series *make_series(long i)
     n += put_label(bytes + n, "instance", instance);
     n += put_label(bytes + n, "job", "kubernetes-pods");
     if (strstr(base, "node_cpu"))
-        n += put_label(bytes + n, "mode", modes[target % 3]);
+        n += put_label(bytes + n, "mode", "idle");
     n += put_label(bytes + n, "namespace", "production");
     n += put_label(bytes + n, "pod", pod);
     if (strstr(base, "queue") || strstr(base, "jobs"))
@@ -149,8 +149,8 @@ static void step(struct series *s)
 {
     if (s->counter)
         s->v += (double)(rnd() % 200);
-    else if (rnd() % 4)
-        s->v += (double)((int64_t)(rnd() % 201) - 100) / 100;
+    else if (rnd() % 4) /* what a process prints: two decimals, not the sum of rounding errors */
+        s->v = round(s->v * 100 + (double)((int64_t)(rnd() % 201) - 100)) / 100;
 }
 
 static size_t put_sample(unsigned char *p, const struct series *s, int64_t t_ms)
