@@ -37,8 +37,11 @@ static void add_age(struct buf *out, const cJSON *i, int64_t now_ms)
 static void add_counts(struct buf *out, const cJSON *i)
 {
     size_t firing = (size_t)field_number(i, "firing"), held = (size_t)field_number(i, "held");
+    size_t resolved = (size_t)field_number(i, "resolved");
 
-    show_count(out, firing + (size_t)field_number(i, "resolved"), "alert");
+    show_count(out, field_true(i, "open") ? firing : firing + resolved, "alert");
+    if (field_true(i, "open") && resolved)
+        buf_addf(out, ", %zu resolved", resolved);
     if (held)
         buf_addf(out, ", %zu held back", held);
 }

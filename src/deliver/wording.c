@@ -148,6 +148,19 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
     }
 }
 
+/* The time in a title: since when it is on, or when the last of it ended. */
+static int64_t title_ms(const struct notice *x)
+{
+    int64_t ended_ms = x->ended_ms; /* 0 while others have alerts of this incident that are on */
+
+    if (x->firing)
+        return x->since_ms;
+    for (size_t i = 0; i < x->n_alerts && x->ended_ms == 0; i++)
+        if (x->alerts[i].ends_ms > ended_ms)
+            ended_ms = x->alerts[i].ends_ms;
+    return ended_ms ? ended_ms : x->since_ms;
+}
+
 void wording_title(const struct notice *x, struct buf *out)
 {
     const struct notice_alert *worst = x->n_alerts ? &x->alerts[0] : NULL;
@@ -166,7 +179,7 @@ void wording_title(const struct notice *x, struct buf *out)
     }
     if (n > 1)
         buf_addf(out, " · %zu alerts", n);
-    text_clock(at, x->firing || !x->ended_ms ? x->since_ms : x->ended_ms);
+    text_clock(at, title_ms(x));
     buf_addf(out, " · %.5s", at);
     if (x->incident)
         buf_addf(out, " · #%llu", (unsigned long long)x->incident);

@@ -43,7 +43,7 @@ struct notice_alert {
     bool changed;      /* is new, resolved now, freed, or of another priority than told */
     bool missed;       /* fired and ended before it could be told: say both times */
     bool moved;        /* ends for this receiver only: it is routed elsewhere */
-    int priority;      /* most severe that is on; of a resolved one: the last */
+    int priority;      /* most severe that is on; of a resolved one: what was told, else the last */
     int told_priority; /* what this receiver was told last, 0: nothing */
     uint64_t fingerprint;
     struct label *labels; /* sorted; with alertname, without priority */
@@ -83,7 +83,7 @@ struct notice {
     bool uncertain;       /* an earlier attempt at this content may have arrived */
     enum notice_reason reason;
     const char *reason_text;     /* one line: "was silenced until now by s31" */
-    int priority;                /* most severe that fires in it, else the last one */
+    int priority;                /* most severe that fires in it, else that was told */
     struct notice_alert *alerts; /* firing first, most severe first, oldest first */
     size_t n_alerts, n_firing;
     size_t truncated; /* alerts of the incident left out of `alerts` (see NOTICE_ALERTS_MAX) */

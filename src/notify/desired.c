@@ -60,6 +60,7 @@ struct view {
     int64_t interval_ms, repeat_ms;
     int top_told;         /* most severe that it was told of and that is still on */
     int top_new;          /* of those that are not told */
+    int top_ended;        /* told, of those that are over */
     int64_t first_new_ms; /* the earliest of them */
     const struct config_route *new_route;
     int64_t visible_ms; /* since then something it was told of is on and not held */
@@ -99,6 +100,11 @@ static void add_item(struct view *v, struct member *m, enum item_kind kind, int 
     v->p->digest = hash_fnv1a(v->p->digest, &content, sizeof content);
     if (kind < ITEM_RESOLVED && (v->p->priority == 0 || m->priority < v->p->priority))
         v->p->priority = m->priority;
+    if (kind >= ITEM_RESOLVED) {
+        int known = told_priority ? told_priority : m->priority;
+        if (v->top_ended == 0 || known < v->top_ended)
+            v->top_ended = known;
+    }
 }
 
 static void is_reason(struct view *v, enum item_kind kind, int64_t due_ms)
@@ -288,8 +294,8 @@ void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, stru
         look(&v, inc->members[i]);
     if (v.first_new_ms != 0)
         due_at(out, v.first_new_ms + route_wait(v.new_route, v.top_new));
-    if (out->priority == 0)
-        out->priority = inc->priority;
+    if (out->priority == 0) /* who was paged for a P1 reads that the P1 is over */
+        out->priority = v.top_ended ? v.top_ended : inc->priority;
     out->reason = reason_of(&v);
     look_at_time(&v);
     if (e->state == ENTRY_DEAD)

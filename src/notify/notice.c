@@ -102,7 +102,8 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
         .changed = it->kind != ITEM_STILL,
         .missed = it->kind == ITEM_MISSED,
         .moved = it->kind == ITEM_MOVED,
-        .priority = m->priority,
+        .priority =
+            it->kind >= ITEM_RESOLVED && it->told_priority ? it->told_priority : m->priority,
         .told_priority = it->told_priority,
         .fingerprint = m->fingerprint,
         .n_labels = m->n_labels,

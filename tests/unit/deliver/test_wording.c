@@ -49,6 +49,9 @@ START_TEST(what_is_over_says_so_first)
     example_resolve(&e);
     says(wording_title, &e.x,
          "Resolved: P1 checkout: 23% of requests fail · 3 alerts · 02:58 · #412");
+    e.x.ended_ms = 0; /* others have alerts of the incident that are on */
+    says(wording_title, &e.x,
+         "Resolved: P1 checkout: 23% of requests fail · 3 alerts · 02:58 · #412");
     e.x.firing = true; /* some of it goes on: those are counted */
     e.x.n_firing = 2;
     says(wording_title, &e.x, "P1 checkout: 23% of requests fail · 2 alerts · 02:41 · #412");
