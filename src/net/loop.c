@@ -21,6 +21,8 @@
 #define LONGEST_SLEEP_MS 1000
 /* So long may callbacks of sockets go on before work that was put off has its turn. */
 #define CALLBACKS_MS 10
+/* After so many callbacks libevent looks at the clock again, or the wake-up would not be seen. */
+#define CALLBACKS_AT_ONCE 64
 
 const char *const loop_stage_names[LOOP_STAGES] = {"delivery", "control", "evaluation", "ingest"};
 
@@ -68,6 +70,18 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     event_base_loopbreak(l->base);
 }
 
+static struct event_base *new_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config && !event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_AT_ONCE, 0))
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    return base;
+}
+
 struct loop *loop_new(struct clock *clock, struct err *e)
 {
     struct loop *l = mem_zalloc(sizeof *l);
@@ -79,7 +93,7 @@ struct loop *loop_new(struct clock *clock, struct err *e)
     l->clock = clock;
     for (int s = 0; s < LOOP_STAGES; s++)
         l->work[s].end = &l->work[s].first;
-    l->base = event_base_new();
+    l->base = new_base();
     if (!l->base)
         goto failed;
     l->wake = evtimer_new(l->base, on_wake, l);

@@ -262,11 +262,13 @@ START_TEST(callbacks_that_activate_themselves_do_not_stop_the_turn)
     struct loop *l = loop_new(clock, NULL);
     struct timer *t = timer_new(l, LOOP_CONTROL, stop, l);
     struct event *ev = event_new(loop_base(l), -1, 0, activate_again, &ev);
+    int64_t began_ms = clock_mono_ms(clock);
 
     trace[0] = 0;
     event_active(ev, EV_TIMEOUT, 0);
     timer_in(t, 30);
     loop_run(l);
+    ck_assert_int_lt(clock_mono_ms(clock) - began_ms, 5000);
     loop_defer(l, LOOP_INGEST, note, "i");
     loop_turn(l, 10000);
     ck_assert_str_eq(trace, "i");
