@@ -39,6 +39,7 @@ struct alert_policy {
     int64_t clear_after_ms, forget_ms;
     enum rule_missing missing;
     int missing_priority;
+    bool missing_only; /* the last level has no condition: only missing data raises it */
 };
 void alert_policy_of(const struct rule_def *d, struct alert_policy *out);
 
@@ -56,12 +57,14 @@ struct alert_state {
     int64_t active_ms;    /* instant it began to fire (kept over changes of priority) */
     int64_t pending_ms;   /* instant its first condition began to hold, 0 */
     int64_t nodata_ms;    /* instant since which it has no data, 0: it has */
-    int64_t last_data_ms; /* instant of the last look with data */
+    int64_t last_data_ms; /* of the last look with data; while there is none, its newest sample */
     int64_t last_look_ms;
 };
 
 struct observation {
-    enum truth level[PRIORITIES]; /* per level of the policy */
+    enum truth level[PRIORITIES]; /* per level of the policy that has a condition */
+    int64_t sample_ms; /* newest sample behind the group, for looks without data; 0: not known */
+    bool expected;     /* exists without data: never forgotten */
     bool has_value;
     double value;
 };
@@ -80,6 +83,8 @@ enum alert_change {
 };
 extern const char *const alert_change_names[];
 
+/* Does any level hold? Unknown when none does and some are unknown: then there is no data. */
+enum truth alert_verdict(const struct alert_policy *p, const struct observation *o);
 enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s,
                              const struct observation *o, int64_t at_ms);
 enum alert_phase alert_phase(const struct alert_policy *p, const struct alert_state *s);

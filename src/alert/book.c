@@ -299,19 +299,17 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
     const struct alert_policy *p = &a->rule->policy;
     int from = a->state.firing;
     enum alert_phase from_phase = alert_phase(p, &a->state);
-    bool was_suppressed = a->suppressed, data = false;
+    bool was_suppressed = a->suppressed;
+    enum truth verdict = alert_verdict(p, &look->o);
     enum alert_change change = alert_step(p, &a->state, &look->o, at_ms);
     int priority = a->state.firing ? a->state.firing : from;
 
-    for (int i = 0; i < p->n_levels; i++) {
-        data = data || look->o.level[i] != UNKNOWN_;
-        if (look->o.level[i] == TRUE_)
-            e->conditions_changed = false; /* it is on by the new conditions too */
-    }
+    if (verdict == TRUE_)
+        e->conditions_changed = false; /* it is on by the new conditions too */
     count_refused(a->rule, at_ms);
     a->suppressed = look->suppressed;
     follow_value(e, look, change);
-    follow_times(a, change, change_reason(e, change, data), at_ms);
+    follow_times(a, change, change_reason(e, change, verdict != UNKNOWN_), at_ms);
     if (priority != 0 || change != CHANGE_NONE)
         if (!a->labels || (priority != 0 && priority != e->labels_priority))
             entry_label(e, priority);

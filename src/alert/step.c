@@ -18,6 +18,22 @@ const char *const alert_change_names[] = {
     [CHANGE_DATA] = "data is back",
 };
 
+/* missing = "P5" in a rule that has no P5: data that stops has a priority of its own. */
+static void add_missing_level(const struct rule_def *d, struct alert_policy *out)
+{
+    int n = out->n_levels;
+
+    for (int i = 0; i < n; i++)
+        if (out->priority[i] == out->missing_priority)
+            return;
+    if (n == PRIORITIES || out->missing_priority == 0)
+        return;
+    out->priority[n] = out->missing_priority;
+    out->lasting_ms[n] = d->lasting_ms;
+    out->n_levels++;
+    out->missing_only = true;
+}
+
 void alert_policy_of(const struct rule_def *d, struct alert_policy *out)
 {
     *out = (struct alert_policy){.clear_after_ms = d->clear_after_ms,
@@ -39,6 +55,8 @@ void alert_policy_of(const struct rule_def *d, struct alert_policy *out)
         out->priority[i] = d->levels[i].priority;
         out->lasting_ms[i] = d->levels[i].lasting_ms;
     }
+    if (d->missing == MISSING_FIRE)
+        add_missing_level(d, out);
 }
 
 static int64_t span(int64_t from, int64_t to)
@@ -102,12 +120,17 @@ static int missing_level(const struct alert_policy *p)
     return 0;
 }
 
-static bool has_data(const struct alert_policy *p, const struct observation *o)
+enum truth alert_verdict(const struct alert_policy *p, const struct observation *o)
 {
-    for (int i = 0; i < p->n_levels; i++)
-        if (o->level[i] != UNKNOWN_)
-            return true;
-    return false;
+    enum truth verdict = FALSE_;
+
+    for (int i = 0; i < p->n_levels - p->missing_only; i++) {
+        if (o->level[i] == TRUE_)
+            return TRUE_;
+        if (o->level[i] == UNKNOWN_)
+            verdict = UNKNOWN_;
+    }
+    return verdict;
 }
 
 static bool any_holds(const struct alert_policy *p, const struct alert_state *s)
@@ -131,13 +154,15 @@ static int most_severe(const struct alert_policy *p, const struct alert_state *s
 static void levels_step(const struct alert_policy *p, struct alert_state *s,
                         const struct observation *o, bool data, int64_t at_ms)
 {
+    int raised = !data && p->missing == MISSING_FIRE ? missing_level(p) : -1;
+
     for (int i = 0; i < p->n_levels; i++) {
         struct alert_level *l = &s->level[i];
-        enum truth t = o->level[i];
+        enum truth t = p->missing_only && i == p->n_levels - 1 ? FALSE_ : o->level[i];
 
-        if (!data && p->missing == MISSING_FIRE && i == missing_level(p))
+        if (i == raised)
             t = TRUE_;
-        if (!data && p->missing == MISSING_CLEAR) {
+        if (t == UNKNOWN_ && p->missing == MISSING_CLEAR) {
             *l = (struct alert_level){0};
             continue;
         }
@@ -184,36 +209,47 @@ static enum alert_change settle(const struct alert_policy *p, struct alert_state
     return CHANGE_NONE;
 }
 
-/* Ends what has had no data for `forget`. */
+static bool is_forgotten(const struct alert_policy *p, const struct alert_state *s,
+                         const struct observation *o, int64_t at_ms)
+{
+    return p->forget_ms > 0 && !o->expected && s->last_data_ms > 0 &&
+           at_ms - s->last_data_ms >= p->forget_ms;
+}
+
+/* Ends what has had no data for `forget`; it says nothing more until it has some. */
 static enum alert_change forget(struct alert_state *s)
 {
-    bool fired = s->firing != 0;
+    enum alert_change change = s->firing != 0       ? CHANGE_GONE
+                               : s->pending_ms != 0 ? CHANGE_DROPPED
+                                                    : CHANGE_NONE;
     int64_t last_data_ms = s->last_data_ms, last_look_ms = s->last_look_ms;
 
     *s = (struct alert_state){.last_data_ms = last_data_ms, .last_look_ms = last_look_ms};
-    return fired ? CHANGE_GONE : CHANGE_DROPPED;
+    return change;
 }
 
 enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s,
                              const struct observation *o, int64_t at_ms)
 {
-    bool data = has_data(p, o), had_data = s->nodata_ms == 0;
+    bool data = alert_verdict(p, o) != UNKNOWN_, had_data = s->nodata_ms == 0;
     enum alert_change change;
 
     if (data) {
         s->last_data_ms = at_ms;
         s->nodata_ms = 0;
+    } else {
+        if (o->sample_ms > 0)
+            s->last_data_ms = o->sample_ms;
+        if (is_forgotten(p, s, o, at_ms)) {
+            s->last_look_ms = at_ms;
+            return forget(s);
+        }
     }
     levels_step(p, s, o, data, at_ms);
     s->last_look_ms = at_ms;
     change = settle(p, s, at_ms);
-    if (!data && any_holds(p, s)) {
-        if (had_data)
-            s->nodata_ms = at_ms;
-        if (p->forget_ms > 0 && s->last_data_ms > 0 && at_ms - s->last_data_ms >= p->forget_ms &&
-            change != CHANGE_FIRED)
-            return forget(s);
-    }
+    if (!data && had_data && any_holds(p, s))
+        s->nodata_ms = at_ms;
     if (change != CHANGE_NONE || s->firing == 0 || data == had_data)
         return change;
     return data ? CHANGE_DATA : CHANGE_NODATA;

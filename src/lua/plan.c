@@ -122,6 +122,33 @@ static void check_value_use(struct plan *p, const struct node *n)
     }
 }
 
+/* What stands inside `outer` is evaluated for groups that keep no state over the looks. */
+static void check_memoryless(struct plan *p, const struct node *outer, const struct expr *x)
+{
+    const struct node *n = node_of(x);
+
+    if (!x || x->kind == EXPR_LEAF)
+        return;
+    if (x->kind == COND_CMP && x->c)
+        sandbox_fail(p->L,
+                     "`clear` of %s(…) at %s:%d remembers nothing inside an aggregation (:%s); put "
+                     "it outside",
+                     n->method, n->file, x->line, outer->method);
+    if (x->kind == COND_LASTING)
+        sandbox_fail(p->L,
+                     ":lasting(…) at %s:%d remembers nothing inside an aggregation (:%s); put it "
+                     "outside",
+                     n->file, x->line, outer->method);
+    if (x->kind == COND_FIRING)
+        sandbox_fail(p->L,
+                     "firing(\"%s\") at %s:%d has no groups inside an aggregation (:%s); put it "
+                     "outside",
+                     x->firing->rule, n->file, x->line, outer->method);
+    check_memoryless(p, outer, x->a);
+    check_memoryless(p, outer, x->b);
+    check_memoryless(p, outer, x->c);
+}
+
 static struct node *copy(struct plan *p, struct node *from)
 {
     struct node *n;
@@ -134,6 +161,8 @@ static struct node *copy(struct plan *p, struct node *from)
     } else if (from->x.kind == EXPR_VALUE) {
         n = copy_value(p, from);
     } else {
+        if (from->x.kind == EXPR_AGG || from->x.kind == EXPR_ON || from->x.kind == COND_ON)
+            check_memoryless(p, from, from->x.a);
         n = duplicate(p, from);
         n->x.a = from->x.a ? &copy(p, node_of(from->x.a))->x : NULL;
         n->x.b = from->x.b ? &copy(p, node_of(from->x.b))->x : NULL;

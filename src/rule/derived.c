@@ -25,7 +25,7 @@ struct derived *derived_new(struct windows *w, struct labelsets *ls, const struc
         return NULL;
     }
     d->x = x;
-    d->at_ms = INT64_MIN;
+    d->at_ms = d->newest_at_ms = INT64_MIN;
     if (label_names_init(ls, &d->names, without, x->labels, x->n_labels) < 0) {
         err_set(e, ERR_MEMORY, "no memory for an aggregation");
         mem_free(d);
@@ -60,6 +60,7 @@ void derived_free(struct derived *d)
     mem_free(d->v);
     mem_free(d->ok);
     mem_free(d->tally);
+    mem_free(d->newest_ms);
     mem_free(d);
 }
 
@@ -77,6 +78,7 @@ static int grow_groups(struct derived *d)
     double *v;
     uint8_t *ok;
     struct tally *tally;
+    int64_t *newest_ms;
 
     if (!group)
         return -1;
@@ -90,6 +92,9 @@ static int grow_groups(struct derived *d)
     if (!(tally = mem_realloc(d->tally, cap * sizeof *tally)))
         return -1;
     d->tally = tally;
+    if (!(newest_ms = mem_realloc(d->newest_ms, cap * sizeof *newest_ms)))
+        return -1;
+    d->newest_ms = newest_ms;
     d->cap = cap;
     return 0;
 }
@@ -223,11 +228,15 @@ static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t 
         uint32_t slot = d->out_of[rows[i]];
         double v = cond ? truth[i] == TRUE_ : c.v[i];
 
-        if (slot == SLOT_NONE || (cond ? truth[i] == UNKNOWN_ : !c.ok[i]))
+        if (slot == SLOT_NONE)
+            continue;
+        if (d->x->kind != EXPR_AGG && d->tally[slot].n++ > 0)
+            d->ok[slot] = 0; /* :on() made one group of several: which would it be? */
+        if (cond ? truth[i] == UNKNOWN_ : !c.ok[i])
             continue;
         if (d->x->kind != EXPR_AGG) {
             d->v[slot] = v;
-            d->ok[slot] = 1;
+            d->ok[slot] = d->tally[slot].n == 1;
         } else if (picks) {
             picks[n_picks++] = (struct pick){.slot = slot, .v = v};
         } else {
@@ -273,4 +282,20 @@ void derived_compute(struct derived *d, int64_t at_ms)
         d->v[i] = tally_value(&d->tally[i], d->x->agg);
         d->ok[i] = 1;
     }
+}
+
+int64_t derived_newest_ms(struct derived *d, uint32_t slot)
+{
+    if (d->newest_at_ms != d->at_ms) {
+        d->newest_at_ms = d->at_ms;
+        memset(d->newest_ms, 0, d->n * sizeof *d->newest_ms);
+        for (uint32_t row = 0; row < d->in.n_rows; row++) {
+            uint32_t out = row < d->out_of_cap ? d->out_of[row] : SLOT_NONE;
+            int64_t t_ms = out == SLOT_NONE ? 0 : rowset_newest_ms(&d->in, row);
+
+            if (out != SLOT_NONE && t_ms > d->newest_ms[out])
+                d->newest_ms[out] = t_ms;
+        }
+    }
+    return slot < d->n ? d->newest_ms[slot] : 0;
 }

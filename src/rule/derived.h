@@ -19,6 +19,8 @@ struct derived {
     double *v;       /* [slot]; of conditions 1 or 0 */
     uint8_t *ok;
     struct tally *tally;
+    int64_t *newest_ms; /* [slot]: of the samples behind it */
+    int64_t newest_at_ms;
     uint32_t n;
     size_t cap;
     struct idmap index;
@@ -31,6 +33,7 @@ struct derived *derived_new(struct windows *w, struct labelsets *ls, const struc
 void derived_free(struct derived *d);
 void derived_sync(struct derived *d); /* new groups of what is below */
 void derived_compute(struct derived *d, int64_t at_ms);
+int64_t derived_newest_ms(struct derived *d, uint32_t slot); /* as of the last computing */
 uint32_t derived_find(const struct derived *d, labelset group);
 
 #endif

@@ -223,7 +223,7 @@ static void find_threshold(struct look *l, size_t i, struct alert_look *out)
 static bool needs_alert(const struct look *l, size_t i)
 {
     const struct rule_def *d = l->r->d;
-    bool unknown = true;
+    bool unknown = false;
 
     if (l->alert[i] || l->memory.sticky[i])
         return true;
@@ -233,9 +233,29 @@ static bool needs_alert(const struct look *l, size_t i)
     for (size_t k = 0; k < l->n_levels; k++) {
         if (l->truth[k][i] == TRUE_)
             return true;
-        unknown = unknown && l->truth[k][i] == UNKNOWN_;
+        unknown = unknown || l->truth[k][i] == UNKNOWN_;
     }
     return unknown && d->missing == MISSING_FIRE;
+}
+
+/* What the alert is told of data, or of its absence. */
+static void observe(const struct look *l, size_t i, struct observation *o)
+{
+    struct rule *r = l->r;
+    uint32_t row = l->b.rows[i];
+    bool expected = r->has_expected && r->expected[row], unknown = false, holds = false;
+
+    for (size_t k = 0; k < l->n_levels; k++) {
+        o->level[k] = (enum truth)l->truth[k][i];
+        unknown = unknown || o->level[k] == UNKNOWN_;
+        holds = holds || o->level[k] == TRUE_;
+    }
+    o->has_value = l->shown.ok[i];
+    o->value = l->shown.v[i];
+    /* of a total that is to fire without data, ending would only make it fire again */
+    o->expected = expected || (r->single && r->d->missing == MISSING_FIRE);
+    if (unknown && !holds)
+        o->sample_ms = rowset_newest_ms(&r->rs, row);
 }
 
 static void step_row(struct look *l, size_t i)
@@ -258,15 +278,12 @@ static void step_row(struct look *l, size_t i)
     a->sticky = l->memory.sticky[i];
     for (size_t k = 0; k < ALERT_SINCE_MAX; k++)
         a->since_ms[k] = l->memory.since_ms[k][i];
-    for (size_t k = 0; k < l->n_levels; k++)
-        look.o.level[k] = (enum truth)l->truth[k][i];
-    look.o.has_value = l->shown.ok[i];
-    look.o.value = l->shown.v[i];
+    observe(l, i, &look.o);
     look.n_event = attachments_newest(&r->attached, group, &look.event);
     find_threshold(l, i, &look);
     if (alert_observe(a, &look, l->b.at_ms) != CHANGE_NONE)
         r->changed = true;
-    r->rs.pinned[row] = (r->has_expected && r->expected[row]) || r->d->keys.scalar ||
+    r->rs.pinned[row] = (r->has_expected && r->expected[row]) || r->single ||
                         alert_find(r->alerts, group) != NULL;
 }
 
@@ -409,7 +426,7 @@ static void rows_of_firing(struct rule *r, const struct expr *x)
 {
     if (!x)
         return;
-    if (x->kind == COND_FIRING && r->firing[x->slot] && !r->d->keys.scalar &&
+    if (x->kind == COND_FIRING && r->firing[x->slot] &&
         (x->keys.all ? r->d->keys.all : x->keys.n == r->d->keys.n)) {
         struct firing_rows f = {.r = r, .by = &r->firing_by[x->slot]};
 

@@ -77,8 +77,7 @@ int rowset_init(struct rowset *rs, struct windows *w, struct labelsets *ls,
             return -1;
         }
     }
-    /* An expression without labels of its own (const(1), a comparison of totals by nothing at
-     * all) has one row, from the start. */
+    /* A number has one row, from the start. */
     if (keys->scalar && rowset_row(rs, labelsets_empty(ls)) == ROW_NONE) {
         rowset_clear(rs);
         return err_set(e, ERR_MEMORY, "no memory for the rule's rows");
@@ -352,4 +351,27 @@ void rowset_sync(struct rowset *rs, bool whole)
         if (whole && !s->driver)
             s->synced = source_slots(rs, s);
     }
+}
+
+static int64_t source_newest_ms(struct rowset *rs, struct source *s, uint32_t slot)
+{
+    if (slot == SLOT_NONE)
+        return 0;
+    return s->derived ? derived_newest_ms(s->derived, slot)
+                      : windows_newest_ms(rs->windows, s->leaf, slot);
+}
+
+int64_t rowset_newest_ms(struct rowset *rs, uint32_t row)
+{
+    int64_t newest_ms = 0;
+
+    for (int driver = 1; driver >= 0 && newest_ms == 0; driver--) {
+        for (size_t i = 0; i < rs->n_sources; i++) {
+            struct source *s = &rs->sources[i];
+            int64_t t_ms = s->driver == driver ? source_newest_ms(rs, s, s->slot[row]) : 0;
+
+            newest_ms = t_ms > newest_ms ? t_ms : newest_ms;
+        }
+    }
+    return newest_ms;
 }

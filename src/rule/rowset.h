@@ -69,6 +69,9 @@ void rowset_sync(struct rowset *rs, bool whole);
 /* The row of a group, created when missing. ROW_NONE: no memory. */
 uint32_t rowset_row(struct rowset *rs, labelset group);
 struct source *rowset_source(const struct rowset *rs, const struct expr *x);
+/* Time of the newest sample behind a row: of its drivers, or of the others when those have none.
+ * 0: no sample. */
+int64_t rowset_newest_ms(struct rowset *rs, uint32_t row);
 
 /* The sources' groups, of whichever kind. */
 uint32_t source_slots(const struct rowset *rs, const struct source *s);

@@ -185,6 +185,9 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
         err_set(e_out, ERR_MEMORY, "no memory for the rule's alerts");
         goto fail;
     }
+    r->single = !d->keys.all && d->keys.n == 0;
+    if (r->single)
+        pin_row(r, labelsets_empty(c->labels), false);
     if (pin_expected(r, e_out) < 0)
         goto fail;
     alert_each_of(r->alerts, pin_alert, r);

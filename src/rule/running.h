@@ -34,6 +34,7 @@ struct rule {
     bool *expected; /* [row] */
     size_t expected_cap;
     bool has_expected;
+    bool single;   /* one group without labels, there from the start */
     bool early;    /* may look between ticks */
     bool depends;  /* on other rules: looks when one of them changed */
     bool changed;  /* one of its alerts changed at the present instant */

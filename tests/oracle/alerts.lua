@@ -39,9 +39,7 @@ end
 
 local function apply_missing(rule, verdicts)
     for i, level in ipairs(rule.levels) do
-        if verdicts[i] == nil and rule.missing == "fire" and level.level == rule.missing_level then
-            verdicts[i] = true
-        end
+        if rule.missing == "fire" and level.level == rule.missing_level then verdicts[i] = true end
     end
 end
 
@@ -65,8 +63,8 @@ local function step_alert(rule, alert, verdicts, now)
 end
 
 local function is_forgotten(rule, alert, verdicts, now)
-    return summary(rule, verdicts) == nil and alert.seen and not alert.expected
-        and now - alert.seen >= rule.forget
+    return summary(rule, verdicts) == nil and not verdicts.broken and alert.seen
+        and not alert.expected and now - alert.seen >= rule.forget
 end
 
 local function forget(rule, key)

@@ -58,14 +58,15 @@ local function with_single_group(joined)
     return joined
 end
 
--- missing levels (missing = "P2" that no condition has) are false where the others are known
+-- added levels (missing = "P2" that no condition has) are false unless the alert is unknown
 local function fill_added_levels(rule, verdicts)
-    local known = true
+    local known, holds = true, false
     for i, level in ipairs(rule.levels) do
         if level.condition and verdicts[i] == nil then known = false end
+        holds = holds or verdicts[i] == true
     end
     for i, level in ipairs(rule.levels) do
-        if not level.condition and known then verdicts[i] = false end
+        if not level.condition and (known or holds) then verdicts[i] = false end
     end
 end
 
@@ -154,6 +155,10 @@ function engine:evaluate_rule(rule, now)
         end
     end
     rule.keys = universe.keys
+    -- a total that fires without data exists without it: ending it would make it fire again
+    if rule.missing == "fire" and universe.keys ~= "*" and #universe.keys == 0 then
+        expected_keys[vectors.key {}] = true
+    end
     alerts.advance(rule, universe, expected_keys, now)
     local unless = rule.unless and evaluate.node(rule.unless, context)
     for _, alert in pairs(rule.alerts) do alert.suppressed = alerts.is_suppressed(alert, unless) end

@@ -48,7 +48,7 @@ local function write_case(file, seed, strict)
     local minutes = r:int(10, 40)
     file:write(("-- seed %d: %s\nreturn {\n"):format(seed, name),
         ("rules = %s,\nstart = %d,\nfeed = {\n"):format(literal(rules), start))
-    for _, entry in ipairs(feed.make(r, rules, start, start + minutes * 60000, strict)) do
+    for _, entry in ipairs(feed.make(r, rules, start, start + minutes * 60000)) do
         file:write(literal(entry), ",\n")
     end
     file:write("},\nlooks = {")

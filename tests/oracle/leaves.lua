@@ -84,7 +84,7 @@ function leaves.evaluate(leaf, context)
     local compute = windows.functions[leaf.fn]
     local ttl = time_to_live(leaf)
     for _, group in pairs(context.store:groups(context.views[leaf])) do
-        local last = windows.last_seen(group, high)
+        local last = windows.last_seen(group, context.now)
         if last and high - last <= ttl then
             local value = compute(group, low, high, leaf)
             vectors.put(out, group.labels, value and value + 0.0, last, group.born)

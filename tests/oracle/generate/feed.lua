@@ -76,7 +76,7 @@ local function lifetime(r, times)
     return first, away_from, away_to
 end
 
-local function send(out, r, metric, sample, is_first, strict)
+local function send(out, r, metric, sample, is_first)
     out(sample)
     if is_first then return end
     if metric.late and r:chance(0.04) then
@@ -85,12 +85,12 @@ local function send(out, r, metric, sample, is_first, strict)
     elseif r:chance(0.04) and metric.kind ~= "delta" then
         local again = copy(sample)
         again.at = sample.at + r:int(0, 30) * SECOND
-        if metric.repeats or strict then again.v = again.v + r:int(-3, 3) end
+        if metric.repeats then again.v = again.v + r:int(-3, 3) end
         out(again)
     end
 end
 
-local function one_series(out, r, name, metric, labels, scrapes, strict)
+local function one_series(out, r, name, metric, labels, scrapes)
     local first, away_from, away_to = lifetime(r, scrapes)
     local kind = metric.kind
     local v
@@ -107,7 +107,7 @@ local function one_series(out, r, name, metric, labels, scrapes, strict)
             local is_first = v == nil
             v = is_first and FIRST[kind](r) or NEXT[kind](r, v)
             sample.v = v
-            send(out, r, metric, sample, is_first, strict)
+            send(out, r, metric, sample, is_first)
             if kind == "delta" and r:chance(0.1) then out(copy(sample, { v = r:int(1, 5) })) end
         end
     end
@@ -176,7 +176,7 @@ local function events(out, r, start, finish)
 end
 
 -- Everything that the rules name: `m.NAME` and logs. Returns the feed in order of arrival.
-function feed.make(r, rules, start, finish, strict)
+function feed.make(r, rules, start, finish)
     local list = {}
     local function out(entry)
         list[#list + 1] = entry
@@ -196,7 +196,7 @@ function feed.make(r, rules, start, finish, strict)
                 local all = copy(labels, identity)
                 if metric.kind == "histogram" then histogram(out, r, name, all, scrapes)
                 elseif r:chance(0.85) then
-                    one_series(out, r, name, metric, all, scrapes, strict)
+                    one_series(out, r, name, metric, all, scrapes)
                 end
             end
         end

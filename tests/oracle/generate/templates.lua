@@ -239,10 +239,9 @@ end
 
 -- Readings of the specification that an engine may share or not; only with `strict`.
 templates.contested = {
-    lasting_in_share = function() return 'alert "A" { value = m.load:above(50):lasting("30s"):share_by(), fire = above(0.3) }' end,
     added_level = function() return 'alert "A" { value = m.size:last("30s"), fire = { P2 = above(60) }, missing = "P5" }' end,
     mixed_levels = function(r)
-        return f('alert "A" { fire = { P1 = m.flag:last("20s"):equals(1), P3 = m.size:above(40) }, missing = "%s" }', r:pick { "fire", "clear" })
+        return f('alert "A" { fire = { P1 = m.flag:last("20s"):equals(1), P3 = m.size:above(40) }, missing = "%s" }', r:pick { "fire", "clear", "keep", "P1", "P3", "P4" })
     end,
     long_quantiles = function() return 'alert "A" { value = m.lat:quantile(0.9, "5m"):by("service"), fire = above(0.6) }' end,
 }

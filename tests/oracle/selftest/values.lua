@@ -69,7 +69,7 @@ return function(T)
     T.values("a late one is not the last", "m.g", function(case)
         case:series("g", L, "1 2"):sample("16s", "g", L, "14s", 9)
     end, { { "16s", 2 } })
-    T.values("offset", "m.g:offset('30s')", gauge("1 2 3"), { { "29s", "absent" }, { "30s", 1 }, { "60s", 3 } })
+    T.values("offset", "m.g:offset('30s')", gauge("1 2 3"), { { "29s", "missing" }, { "30s", 1 }, { "60s", 3 } })
     T.values("offset", "m.g:avg('30s'):offset('1m')", gauge("1 2 3"), { { "75s", 1.5 }, { "90s", 2.5 } })
 
     local pair = two("1 2 3", "10 20")
