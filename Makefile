@@ -109,7 +109,7 @@ $(OUT)/unit/%: tests/unit/%.c tests/unit/unit.h $$(foreach r,$$(links_$$(call un
 
 .PHONY: unit
 unit: $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN)) ## build and run the unit tests (ROOM=window: only that room's)
-	@tests/run-units $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN))
+	@tests/run-units unit $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN))
 
 # --- simulations: tests/sim/test_ROOM*.c in one process on a virtual clock, with the fakes beside them
 # in place of net's loop and the connection to Redis. Linked with that room's arrows; a name that is
@@ -136,7 +136,7 @@ $(OUT)/sim/test_%: tests/sim/test_%.c tests/unit/unit.h $(SIM_FAKES) $$(foreach 
 
 .PHONY: sim
 sim: $(filter $(OUT)/sim/test_$(SIM)%,$(SIM_BIN)) ## build and run the simulations (SIM=journal: only those of that name)
-	@tests/run-units $^
+	@tests/run-units sim $^
 
 # --- benchmarks: tests/bench/bench_*.c print figures of one part; run is the whole table ----------
 BENCH_BIN := $(patsubst tests/bench/%.c,$(OUT)/bench/%,$(wildcard tests/bench/bench_*.c))
@@ -182,7 +182,7 @@ run: deps ## build, start with an embedded Redis and the shipped rules, and say 
 test: deps-test ## run every test
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
 	@$(MAKE) --no-print-directory -k -j$(shell nproc) unit-build sim-build
-	@$(MAKE) --no-print-directory unit sim oracle rule-tests e2e
+	@$(MAKE) --no-print-directory -k unit sim oracle rule-tests e2e
 
 approve: ## write the files of tests/golden again from what comes out now
 	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=deliver
@@ -203,7 +203,7 @@ format: ## format all sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')
 check-asan: ## unit tests and simulations under address and undefined-behaviour sanitizers
 	@$(MAKE) --no-print-directory MODE=asan -j$(shell nproc) unit-build sim-build
-	@$(MAKE) --no-print-directory MODE=asan unit sim
+	@$(MAKE) --no-print-directory MODE=asan -k unit sim
 bench: build/tocsin build/load ## print the benchmark table, beside Prometheus where it is installed
 	@python3 tests/bench/run.py
 bench-parts: $(BENCH_BIN) ## print the figures of single parts
