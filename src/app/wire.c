@@ -31,6 +31,7 @@
 
 #include <string.h>
 
+#include "app/fill.h"
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -57,24 +58,15 @@ static const char *const phase_names[] = {"waiting for Redis",
                                           "live",
                                           "failed"};
 
-/* Windows of their own that hold only leaves which a reload has added, while the journal is read
- * into them. */
-struct fill {
-    struct windows *windows;
-    leaf_id *from, *to; /* the leaf there, the leaf here */
-    size_t n;
-    int64_t read_to_ms;
-    int rounds;
-};
-
 struct wire {
     struct wire_options o;
     struct wire_parts p;
     enum phase phase;
     struct timer *look_timer;
     struct timer *upkeep_timer; /* expiry, cuts */
-    struct fill *fill;
-    bool fill_again;
+    struct fills *fills;
+    int64_t loaded_ms;               /* the rules, at the start: leaves made then */
+    struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
     bool cutting;
     const char *severity[PRIORITIES + 1];
@@ -97,12 +89,14 @@ const char *wire_phase(const struct wire *w)
 
 /* --- looks --- */
 
+/* An instant can be decided from the millisecond after it on: a block may still be received in it.
+ * While one is on its way the instant waits longer, which must not turn the loop in circles. */
 static void set_look_timer(struct wire *w)
 {
-    int64_t next_ms = rules_next_ms(w->p.rules);
+    int64_t next_ms = rules_next_ms(w->p.rules), now_ms = clock_wall_ms(w->p.clock);
 
     if (w->phase == PHASE_LIVE && next_ms != INT64_MAX)
-        timer_at(w->look_timer, next_ms);
+        timer_at(w->look_timer, (next_ms > now_ms ? next_ms : now_ms) + 1);
 }
 
 /* An instant may be decided once everything that was received until then is applied. */
@@ -137,6 +131,8 @@ static void apply_block(const struct journal_block *b, void *arg)
     rules_after_block(w->p.rules, b->recv_ms, newest_ms, b->events, b->n_events);
     if (!b->replayed)
         set_look_timer(w);
+    else if (w->replayed_from.ms == 0)
+        w->replayed_from = b->id;
 }
 
 static void journal_regressed(void *arg)
@@ -190,130 +186,15 @@ static void upkeep(void *arg)
     timer_in(w->upkeep_timer, CUT_POLL_MS);
 }
 
-/* --- filling leaves that a reload has added --- */
-
-static void fill_free(struct fill *f)
-{
-    if (!f)
-        return;
-    for (size_t i = 0; i < f->n; i++)
-        windows_leaf_release(f->windows, f->from[i]);
-    windows_free(f->windows);
-    mem_free(f->from);
-    mem_free(f->to);
-    mem_free(f);
-}
-
-/* The leaves that began to listen after the oldest block that the journal still has. */
-static struct fill *fill_new(struct wire *w, int64_t oldest_ms)
-{
-    struct windows_options o = {.series = w->p.series};
-    struct fill *f = mem_zalloc(sizeof *f);
-    size_t n_rules = rules_count(w->p.rules), max = 0;
-
-    if (!f)
-        return NULL;
-    for (size_t i = 0; i < n_rules; i++)
-        max += rule_definition(rules_at(w->p.rules, i))->n_leaves;
-    f->windows = windows_new(&o);
-    f->from = mem_alloc((max + 1) * sizeof *f->from);
-    f->to = mem_alloc((max + 1) * sizeof *f->to);
-    if (!f->windows || !f->from || !f->to) {
-        fill_free(f);
-        return NULL;
-    }
-    for (size_t i = 0; i < n_rules; i++) {
-        const struct rule_def *d = rule_definition(rules_at(w->p.rules, i));
-
-        for (size_t k = 0; k < d->n_leaves; k++) {
-            leaf_id here = windows_leaf(w->p.windows, d->leaves[k]->leaf, oldest_ms, NULL);
-            bool known =
-                here == LEAF_NONE || windows_leaf_since_ms(w->p.windows, here) <= oldest_ms;
-
-            for (size_t m = 0; m < f->n && !known; m++)
-                known = f->to[m] == here;
-            if (here != LEAF_NONE)
-                windows_leaf_release(w->p.windows, here); /* only asked: rules hold theirs */
-            if (known)
-                continue;
-            f->to[f->n] = here;
-            f->from[f->n] = windows_leaf(f->windows, d->leaves[k]->leaf, oldest_ms, NULL);
-            f->n += f->from[f->n] != LEAF_NONE;
-        }
-    }
-    return f;
-}
-
-static void fill_block(const struct journal_block *b, void *arg)
-{
-    struct wire *w = arg;
-
-    if (b->recv_ms <= w->fill->read_to_ms)
-        return;
-    (void)windows_apply(w->fill->windows, b->recv_ms, b->samples, b->n_samples, b->events,
-                        b->n_events);
-    windows_clear_touched(w->fill->windows);
-    w->fill->read_to_ms = b->recv_ms;
-}
-
-static void fill_done(const struct err *e, void *arg);
-
-static void fill_round(struct wire *w)
-{
-    w->fill->rounds++;
-    journal_scan(w->p.journal, w->fill->read_to_ms, clock_wall_ms(w->p.clock), fill_block,
-                 fill_done, w);
-}
-
-/* What came in while the journal was read is read too, until nothing is left or the rest is a few
- * milliseconds of data. */
-static void fill_done(const struct err *e, void *arg)
-{
-    struct wire *w = arg;
-    struct fill *f = w->fill;
-    struct err err;
-
-    if (e)
-        log_warn("new windows could not be filled from the journal; they start empty", "error",
-                 e->text, NULL);
-    else if (f->rounds < FILL_ROUNDS_MAX &&
-             (uint64_t)f->read_to_ms < journal_applied_id(w->p.journal).ms) {
-        fill_round(w);
-        return;
-    }
-    for (size_t i = 0; i < f->n && !e; i++)
-        if (windows_adopt_leaf(w->p.windows, f->to[i], f->windows, f->from[i], &err) < 0)
-            log_warn("a new window starts empty", "error", err.text, NULL);
-    fill_free(f);
-    w->fill = NULL;
-    w->stats.fills++;
-    if (w->fill_again) {
-        w->fill_again = false;
-        wire_fill_new_leaves(w);
-    }
-}
+/* --- leaves that a reload has added --- */
 
 void wire_fill_new_leaves(struct wire *w)
 {
-    struct journal_stats s;
+    struct journal_id before = journal_applied_id(w->p.journal);
 
-    if (w->phase != PHASE_LIVE)
-        return;
-    if (w->fill) {
-        w->fill_again = true;
-        return;
-    }
-    journal_stats(w->p.journal, &s);
-    if (s.oldest_ms == 0)
-        return;
-    w->fill = fill_new(w, s.oldest_ms);
-    if (w->fill && w->fill->n > 0) {
-        w->fill->read_to_ms = s.oldest_ms - 1;
-        fill_round(w);
-        return;
-    }
-    fill_free(w->fill);
-    w->fill = NULL;
+    before.seq++;
+    if (w->phase == PHASE_LIVE)
+        fills_add(w->fills, clock_wall_ms(w->p.clock), before);
 }
 
 /* --- the start --- */
@@ -322,6 +203,18 @@ static void fail_start(struct wire *w, const struct err *e)
 {
     w->phase = PHASE_FAILED;
     w->o.ready(e, w->o.arg);
+}
+
+/* Leaves that the cut did not have were there while the blocks after it were replayed. */
+static void fill_after_start(struct wire *w)
+{
+    struct journal_id before = w->replayed_from;
+
+    if (before.ms == 0) {
+        before = journal_applied_id(w->p.journal);
+        before.seq++;
+    }
+    fills_add(w->fills, w->loaded_ms, before);
 }
 
 static void go_live(const struct err *e, void *arg)
@@ -343,7 +236,7 @@ static void go_live(const struct err *e, void *arg)
     set_look_timer(w);
     timer_in(w->upkeep_timer, CUT_POLL_MS);
     w->o.ready(NULL, w->o.arg);
-    wire_fill_new_leaves(w);
+    fill_after_start(w);
 }
 
 static int take_cut_chunk(const void *chunk, size_t len, void *arg, struct err *e)
@@ -373,6 +266,7 @@ static void control_loaded(const struct err *e, void *arg)
         return;
     }
     w->phase = PHASE_RULES;
+    w->loaded_ms = clock_wall_ms(w->p.clock);
     w->o.load_rules(w, w->o.arg);
     rules_decide_after(w->p.rules, alert_book_evaluated_to(w->p.book));
     w->phase = PHASE_JOURNAL;
@@ -477,6 +371,8 @@ static int make_control_side(struct wire *w, struct err *e)
                                     .edits = channel_edits,
                                     .arg = w};
     struct rules_options rules = {.clock = w->p.clock};
+    struct fills_options fills = {
+        .journal = w->p.journal, .windows = w->p.windows, .series = w->p.series};
     struct deliver_options deliver = {.loop = w->o.loop,
                                       .outbound = w->o.outbound,
                                       .config = w->p.config,
@@ -497,6 +393,10 @@ static int make_control_side(struct wire *w, struct err *e)
     w->p.rules = w->p.notify ? rules_new(&rules) : NULL;
     if (!w->p.rules)
         return err_set(e, ERR_MEMORY, "no memory for rules and alerts");
+    fills.rules = w->p.rules;
+    w->fills = fills_new(&fills);
+    if (!w->fills)
+        return err_set(e, ERR_MEMORY, "no memory for filling windows");
     deliver.notify = w->p.notify;
     w->p.deliver = deliver_new(&deliver, e);
     return w->p.deliver ? 0 : -1;
@@ -535,7 +435,7 @@ void wire_free(struct wire *w)
         return;
     timer_free(w->look_timer);
     timer_free(w->upkeep_timer);
-    fill_free(w->fill);
+    fills_free(w->fills);
     deliver_free(w->p.deliver);
     rules_free(w->p.rules);
     notify_free(w->p.notify);
@@ -563,6 +463,7 @@ void wire_configure(struct wire *w, const struct config *c)
 void wire_take_stats(struct wire *w, struct wire_stats *out)
 {
     *out = w->stats;
-    out->fills_running = w->fill ? 1 : 0;
+    out->fills = fills_done(w->fills);
+    out->fills_running = fills_running(w->fills);
     w->stats.looks_late_ms = 0;
 }

@@ -1,0 +1,206 @@
+#include "app/fill.h"
+
+#include "base/log.h"
+#include "base/mem.h"
+
+struct fill {
+    struct fills *all;
+    struct fill *next;
+    struct windows *windows; /* hold only these leaves, while the journal is read into them */
+    leaf_id *from, *to;      /* the leaf there (made at the first block), the leaf that is filled */
+    size_t n;
+    struct journal_id before;
+    bool begun;
+};
+
+struct fills {
+    struct fills_options o;
+    struct fill *first; /* is being read; the others wait */
+    uint64_t done;
+};
+
+struct fills *fills_new(const struct fills_options *o)
+{
+    struct fills *f = mem_zalloc(sizeof *f);
+
+    if (f)
+        f->o = *o;
+    return f;
+}
+
+static void fill_free(struct fill *f)
+{
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->from[i] != LEAF_NONE)
+            windows_leaf_release(f->windows, f->from[i]);
+        windows_leaf_release(f->all->o.windows, f->to[i]);
+    }
+    windows_free(f->windows);
+    mem_free(f->from);
+    mem_free(f->to);
+    mem_free(f);
+}
+
+void fills_free(struct fills *f)
+{
+    if (!f)
+        return;
+    while (f->first) {
+        struct fill *next = f->first->next;
+
+        fill_free(f->first);
+        f->first = next;
+    }
+    mem_free(f);
+}
+
+size_t fills_running(const struct fills *f)
+{
+    size_t n = 0;
+
+    for (const struct fill *i = f->first; i; i = i->next)
+        n++;
+    return n;
+}
+
+uint64_t fills_done(const struct fills *f)
+{
+    return f->done;
+}
+
+/* --- reading --- */
+
+static void start_next(struct fills *all);
+
+static void begin(struct fill *f, int64_t recv_ms)
+{
+    f->begun = true;
+    for (size_t i = 0; i < f->n; i++)
+        f->from[i] =
+            windows_leaf(f->windows, windows_leaf_spec(f->all->o.windows, f->to[i]), recv_ms, NULL);
+}
+
+static void take_block(const struct journal_block *b, void *arg)
+{
+    struct fill *f = arg;
+
+    if (journal_id_compare(b->id, f->before) >= 0)
+        return;
+    if (!f->begun)
+        begin(f, b->recv_ms);
+    (void)windows_apply(f->windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
+    windows_clear_touched(f->windows);
+}
+
+static void have_read(const struct err *e, void *arg)
+{
+    struct fill *f = arg;
+    struct fills *all = f->all;
+    struct err err;
+
+    if (e)
+        log_warn("new windows could not be filled from the journal; they start empty", "error",
+                 e->text, NULL);
+    for (size_t i = 0; i < f->n && !e && f->begun; i++)
+        if (f->from[i] == LEAF_NONE ||
+            windows_adopt_leaf(all->o.windows, f->to[i], f->windows, f->from[i], &err) < 0)
+            log_warn("a new window starts empty", "error",
+                     f->from[i] == LEAF_NONE ? "no memory" : err.text, NULL);
+    all->first = f->next;
+    all->done++;
+    fill_free(f);
+    start_next(all);
+}
+
+static void start_next(struct fills *all)
+{
+    struct fill *f = all->first;
+
+    if (f)
+        journal_scan(all->o.journal, 0, (int64_t)f->before.ms, take_block, have_read, f);
+}
+
+/* --- which leaves --- */
+
+static bool is_awaited(const struct fills *all, leaf_id leaf)
+{
+    for (const struct fill *f = all->first; f; f = f->next)
+        for (size_t i = 0; i < f->n; i++)
+            if (f->to[i] == leaf)
+                return true;
+    return false;
+}
+
+static bool is_listed(const struct fill *f, leaf_id leaf)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->to[i] == leaf)
+            return true;
+    return false;
+}
+
+/* The reference taken by asking is kept for those that are listed: a reload may drop the rule
+ * while the journal is read. */
+static void list_leaves(struct fill *f, int64_t since_ms)
+{
+    struct fills *all = f->all;
+
+    for (size_t i = 0; i < rules_count(all->o.rules); i++) {
+        const struct rule_def *d = rule_definition(rules_at(all->o.rules, i));
+
+        for (size_t k = 0; k < d->n_leaves; k++) {
+            leaf_id leaf = windows_leaf(all->o.windows, d->leaves[k]->leaf, INT64_MAX, NULL);
+
+            if (leaf == LEAF_NONE)
+                continue;
+            if (windows_leaf_since_ms(all->o.windows, leaf) < since_ms || is_listed(f, leaf) ||
+                is_awaited(all, leaf)) {
+                windows_leaf_release(all->o.windows, leaf);
+                continue;
+            }
+            f->from[f->n] = LEAF_NONE;
+            f->to[f->n++] = leaf;
+        }
+    }
+}
+
+static struct fill *fill_new(struct fills *all, struct journal_id before)
+{
+    struct windows_options o = {.series = all->o.series};
+    struct fill *f = mem_zalloc(sizeof *f);
+    size_t max = 1;
+
+    if (!f)
+        return NULL;
+    for (size_t i = 0; i < rules_count(all->o.rules); i++)
+        max += rule_definition(rules_at(all->o.rules, i))->n_leaves;
+    f->all = all;
+    f->before = before;
+    f->windows = windows_new(&o);
+    f->from = mem_alloc(max * sizeof *f->from);
+    f->to = mem_alloc(max * sizeof *f->to);
+    if (f->windows && f->from && f->to)
+        return f;
+    fill_free(f);
+    return NULL;
+}
+
+void fills_add(struct fills *all, int64_t since_ms, struct journal_id before)
+{
+    struct fill *f = fill_new(all, before), **end = &all->first;
+
+    if (!f) {
+        log_warn("no memory to fill new windows; they start empty", NULL);
+        return;
+    }
+    list_leaves(f, since_ms);
+    if (f->n == 0) {
+        fill_free(f);
+        return;
+    }
+    while (*end)
+        end = &(*end)->next;
+    *end = f;
+    if (all->first == f)
+        start_next(all);
+}

@@ -1,0 +1,31 @@
+/* First windows of new leaves: what they have not seen is read from the journal into windows of
+ * their own, and merged. Each block is counted once: a leaf has seen every block that was applied
+ * since it was made, so only those before are read. One fill runs at a time, in order. */
+#ifndef TOCSIN_APP_FILL_H
+#define TOCSIN_APP_FILL_H
+
+#include <stdint.h>
+
+#include "tocsin/journal.h"
+#include "tocsin/rule.h"
+#include "tocsin/window.h"
+
+struct fills;
+
+struct fills_options { /* all borrowed; `rules` is set once it is there */
+    struct journal *journal;
+    struct windows *windows;
+    struct series_table *series;
+    struct rules *rules;
+};
+
+struct fills *fills_new(const struct fills_options *o); /* NULL: no memory */
+void fills_free(struct fills *f); /* before windows and journal; NULL is fine */
+
+/* Fills the leaves of all rules that were made at `since_ms` or later and have not seen the blocks
+ * before `before`. Called in the turn that made them. */
+void fills_add(struct fills *f, int64_t since_ms, struct journal_id before);
+size_t fills_running(const struct fills *f); /* with those that wait */
+uint64_t fills_done(const struct fills *f);
+
+#endif
