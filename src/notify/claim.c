@@ -124,7 +124,16 @@ static void dead(struct notify *n, struct entry *e, const char *why, int64_t at_
     buf_free(&text);
 }
 
-static void failed(struct notify *n, struct entry *e, const struct outcome *o, int64_t at_ms)
+/* What was new in an attempt of unknown fate may be known there: its end is owed. */
+static void may_be_told(struct entry *e, const struct claim *c)
+{
+    for (size_t i = 0; i < c->n_items; i++)
+        if (c->items[i].kind == ITEM_NEW && owed_put(e, c->items[i].n, e->claimed_ms) == 0)
+            owed_find(e, c->items[i].n)->maybe = true;
+}
+
+static void failed(struct notify *n, struct entry *e, const struct claim *c,
+                   const struct outcome *o, int64_t at_ms)
 {
     e->state = ENTRY_RETRYING;
     e->not_before_ms = o->retry_ms ? o->retry_ms : at_ms + RETRY_DEFAULT_MS;
@@ -135,6 +144,7 @@ static void failed(struct notify *n, struct entry *e, const struct outcome *o, i
     n->stats.failed++;
     if (o->kind == OUTCOME_UNKNOWN) {
         e->uncertain = true;
+        may_be_told(e, c);
         n->stats.unknown++;
     }
     if (o->kind == OUTCOME_PERMANENT)
@@ -155,7 +165,7 @@ void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
     if (o->kind == OUTCOME_DELIVERED)
         delivered(n, e, c, at_ms);
     else
-        failed(n, e, o, at_ms);
+        failed(n, e, c, o, at_ms);
     e->dirty = true;
     ledger_store(n, e);
     incident_mark(n, e->incident);

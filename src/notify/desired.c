@@ -8,6 +8,8 @@
  *   ended              RESOLVED (through any hold)  MISSED when its firing was owed, else nothing
  *   routed elsewhere   MOVED                        nothing
  *
+ * Who may have been told, by an attempt whose fate nobody knows, is told the end in every case.
+ *
  * Every difference has an instant at which it may go out; the earliest makes the plan due, and
  * the message then carries all of them. */
 #include "notify/impl.h"
@@ -166,7 +168,7 @@ static void look_ended(struct view *v, struct member *m, const struct told *t, c
             return;
         add_item(v, m, m->moved ? ITEM_MOVED : ITEM_RESOLVED, t->priority);
         is_reason(v, m->moved ? ITEM_MOVED : ITEM_RESOLVED, batched(v, m->ends_ms));
-    } else if (o && m->hold == HOLD_NONE && !m->moved) {
+    } else if (o && ((m->hold == HOLD_NONE && !m->moved) || (o->maybe && v->resolves))) {
         add_item(v, m, ITEM_MISSED, 0);
         is_reason(v, ITEM_MISSED, o->due_ms);
     }
@@ -176,19 +178,20 @@ static void look(struct view *v, struct member *m)
 {
     const struct entry *e = v->e;
     const struct told *t = told_find(e, m->n);
+    const struct owed *o = owed_find(e, m->n);
     const struct config_route *r = ledger_route(e, m);
 
     if (r && (v->interval_ms == 0 || r->group_interval_ms < v->interval_ms))
         v->interval_ms = r->group_interval_ms;
     v->any_told = v->any_told || (t && m->firing);
     if (!m->firing) {
-        look_ended(v, m, t, owed_find(e, m->n));
+        look_ended(v, m, t, o);
         return;
     }
     if (!r) {
-        if (!t || !v->resolves)
+        if ((!t && !(o && o->maybe)) || !v->resolves)
             return;
-        add_item(v, m, ITEM_MOVED, t->priority);
+        add_item(v, m, ITEM_MOVED, t ? t->priority : m->priority);
         is_reason(v, ITEM_MOVED, batched(v, m->routed_ms));
         return;
     }

@@ -86,6 +86,7 @@ struct told {
 struct owed { /* a firing that became due and was not delivered yet */
     uint32_t n;
     int64_t due_ms;
+    bool maybe; /* an attempt of unknown fate told of it: it is owed its end as if it was told */
 };
 
 enum entry_state {

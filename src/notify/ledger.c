@@ -216,7 +216,7 @@ int owed_put(struct entry *e, uint32_t n, int64_t due_ms)
         return -1;
     i = place(e->owed, e->n_owed, sizeof *e->owed, n);
     memmove(e->owed + i + 1, e->owed + i, (e->n_owed - i) * sizeof *e->owed);
-    e->owed[i] = (struct owed){n, due_ms};
+    e->owed[i] = (struct owed){.n = n, .due_ms = due_ms};
     e->n_owed++;
     e->dirty = true;
     return 0;

@@ -187,6 +187,8 @@ static void write_told(struct json *j, const struct entry *e)
         json_object(j);
         json_kint(j, "n", e->owed[i].n);
         record_time(j, "due", e->owed[i].due_ms);
+        if (e->owed[i].maybe)
+            json_kbool(j, "maybe_told", true);
         json_object_end(j);
     }
     json_array_end(j);

@@ -276,8 +276,11 @@ static void read_lists(struct entry *e, const cJSON *o)
     cJSON_ArrayForEach(v, item_of(o, "owed"))
     {
         uint32_t n = (uint32_t)whole_of(v, "n");
-        if (incident_member(e->incident, n) && owed_put(e, n, time_of(v, "due")))
+        if (!incident_member(e->incident, n))
+            continue;
+        if (owed_put(e, n, time_of(v, "due")))
             return;
+        owed_find(e, n)->maybe = bool_of(v, "maybe_told");
     }
 }
 
@@ -307,6 +310,8 @@ static void read_entry(struct entry *e, const cJSON *o)
     if (e->state == ENTRY_CLAIMED) { /* nobody knows whether it arrived */
         e->state = ENTRY_DUE;
         e->uncertain = true;
+        for (size_t i = 0; i < e->n_owed; i++)
+            e->owed[i].maybe = true;
     }
     e->dirty = false;
 }

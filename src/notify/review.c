@@ -63,6 +63,8 @@ static void forget_quietly(struct notify *n, struct entry *e, int64_t at_ms)
             owed_remove(e, number);
         else if (!m)
             ledger_expire(n, e, number, "nothing is known of it any more", at_ms);
+        else if (e->owed[i].maybe && resolves)
+            continue; /* its end is told */
         else if (!m->firing && m->moved)
             ledger_expire(n, e, number, "it is routed elsewhere", at_ms);
         else if (!m->firing && m->hold != HOLD_NONE)
