@@ -9,7 +9,6 @@
 
 #define EVENT_BYTES_MAX 4096
 #define VALUE_BYTES_MAX 1024
-#define GROUPS_MAX      1000
 
 struct kept_event {
     int64_t t_ms;
@@ -19,8 +18,10 @@ struct kept_event {
 };
 
 struct group_events {
+    labelset group; /* a reference is held, so that its number stays this group's */
     struct kept_event ring[ATTACH_EVENTS_MAX];
     uint32_t n, next;
+    int64_t noted_ms; /* time of its newest event */
 };
 
 /* The first log leaf of the rule's value or conditions. */
@@ -64,20 +65,25 @@ static void drop_event(struct kept_event *k)
     *k = (struct kept_event){0};
 }
 
-static void drop_group(void *value)
+static void drop_group(struct attachments *a, struct group_events *g)
 {
-    struct group_events *g = value;
-
     for (size_t i = 0; i < ATTACH_EVENTS_MAX; i++)
         drop_event(&g->ring[i]);
+    labelset_unref(a->labels, g->group);
     mem_free(g);
 }
 
 void attachments_clear(struct attachments *a)
 {
-    map_free(a->groups, drop_group);
+    struct group_events *g;
+
+    for (size_t at = 0; a->groups && (g = map_next(a->groups, &at, NULL, NULL));)
+        drop_group(a, g);
+    map_free(a->groups, NULL);
     *a = (struct attachments){0};
 }
+
+static const char redacted[] = "[redacted]";
 
 /* Names whose values must never reach a message or Redis. */
 static bool is_secret(const struct label *f)
@@ -92,13 +98,27 @@ static bool is_secret(const struct label *f)
     return false;
 }
 
+/* Most events are short, and thousands are kept: no more than they need. */
+static size_t bytes_for(const struct logevent *e)
+{
+    size_t bytes = 1;
+
+    for (uint32_t i = 0; i < e->n_fields && bytes < EVENT_BYTES_MAX; i++) {
+        size_t len = e->fields[i].value_len;
+
+        bytes += e->fields[i].name_len + 2;
+        bytes += len < sizeof redacted ? sizeof redacted : len;
+    }
+    return bytes < EVENT_BYTES_MAX ? bytes : EVENT_BYTES_MAX;
+}
+
 static int keep_event(struct kept_event *k, const struct logevent *e)
 {
     size_t bytes = 0, used = 0;
     char *p;
 
-    k->fields = mem_alloc(e->n_fields * sizeof *k->fields);
-    k->bytes = p = mem_alloc(EVENT_BYTES_MAX);
+    k->fields = mem_alloc((e->n_fields + 1) * sizeof *k->fields);
+    k->bytes = p = mem_alloc(bytes_for(e));
     if (!k->fields || !k->bytes) {
         drop_event(k);
         return -1;
@@ -108,8 +128,8 @@ static int keep_event(struct kept_event *k, const struct logevent *e)
         size_t len = text_utf8_cut(f.value, f.value_len, VALUE_BYTES_MAX);
 
         if (is_secret(&f)) {
-            f.value = "[redacted]";
-            len = strlen(f.value);
+            f.value = redacted;
+            len = sizeof redacted - 1;
         }
         if (bytes + f.name_len + len + 2 > EVENT_BYTES_MAX)
             continue;
@@ -154,6 +174,38 @@ static labelset group_of(const struct attachments *a, const struct logevent *e)
     return labelsets_find(a->labels, picked, n);
 }
 
+/* The group whose newest event is the oldest makes room. */
+static void drop_stalest(struct attachments *a)
+{
+    struct group_events *g, *stalest = NULL;
+
+    for (size_t at = 0; (g = map_next(a->groups, &at, NULL, NULL));)
+        if (!stalest || g->noted_ms < stalest->noted_ms)
+            stalest = g;
+    if (!stalest)
+        return;
+    map_remove(a->groups, &stalest->group, sizeof stalest->group);
+    drop_group(a, stalest);
+}
+
+static struct group_events *group_events(struct attachments *a, labelset group)
+{
+    struct group_events *g = map_get(a->groups, &group, sizeof group);
+
+    if (g)
+        return g;
+    if (map_count(a->groups) >= ATTACH_GROUPS_MAX)
+        drop_stalest(a);
+    g = mem_zalloc(sizeof *g);
+    if (!g || map_put(a->groups, &group, sizeof group, g, NULL) < 0) {
+        mem_free(g);
+        return NULL;
+    }
+    g->group = group;
+    labelset_ref(a->labels, group);
+    return g;
+}
+
 void attachments_note(struct attachments *a, const struct logevent *e)
 {
     struct group_events *g;
@@ -161,15 +213,10 @@ void attachments_note(struct attachments *a, const struct logevent *e)
 
     if (!a->from || !matches(a->from, e) || (group = group_of(a, e)) == LABELSET_NONE)
         return;
-    g = map_get(a->groups, &group, sizeof group);
-    if (!g) {
-        if (map_count(a->groups) >= GROUPS_MAX || !(g = mem_zalloc(sizeof *g)))
-            return;
-        if (map_put(a->groups, &group, sizeof group, g, NULL) < 0) {
-            mem_free(g);
-            return;
-        }
-    }
+    g = group_events(a, group);
+    if (!g)
+        return;
+    g->noted_ms = e->t_ms;
     drop_event(&g->ring[g->next]);
     if (keep_event(&g->ring[g->next], e) < 0)
         return;

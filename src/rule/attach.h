@@ -1,7 +1,8 @@
 /* The last log events of each group of a rule, for its messages: "412x TimeoutError (trace 7fa3)".
  *
  * Kept only for rules that ask (`attach`, or {event_…} in a text): at most five events a group and
- * 4 KiB each, a thousand groups a rule; secrets are redacted before anything is kept. */
+ * 4 KiB each, a thousand groups a rule (the one that was quiet longest makes room); secrets are
+ * redacted before anything is kept. */
 #ifndef TOCSIN_RULE_ATTACH_H
 #define TOCSIN_RULE_ATTACH_H
 
@@ -15,6 +16,7 @@
 #include "model/sample.h"
 
 #define ATTACH_EVENTS_MAX 5
+#define ATTACH_GROUPS_MAX 1000
 
 struct attachments {
     const struct leaf_spec *from; /* NULL: the rule attaches nothing */

@@ -30,9 +30,9 @@ struct uses {
 
 struct rules {
     struct rules_context c;
-    struct rule **order; /* of evaluation */
-    size_t n;
-    struct rule **retired; /* replaced by a reload, until rules_link() */
+    struct rule **order;     /* of evaluation */
+    size_t n, n_independent; /* the first of `order` depend on no other rule */
+    struct rule **retired;   /* replaced by a reload, until rules_link() */
     size_t n_retired, retired_cap;
     struct map *by_name;
     struct uses *uses; /* [leaf id] */
@@ -104,10 +104,19 @@ static int retire(struct rules *e, struct rule *r)
     return 0;
 }
 
-static void drop_new(struct rule **fresh, size_t n)
+/* Where the book has the definitions of `fresh` already, which go, it gets those that run back. */
+static void drop_new(struct rules *e, struct rule **fresh, size_t n, int64_t at_ms)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
+        const struct rule *old = rules_find(e, fresh[i]->d->name);
+
+        if (fresh[i]->alerts && !old)
+            alert_rule_remove(e->c.book, fresh[i]->alerts, "rule removed", at_ms);
+        else if (fresh[i]->alerts && !alert_rule_put(e->c.book, old->d, at_ms))
+            log_error("no memory to go back to the running version of a rule", "rule", old->d->name,
+                      NULL);
         running_free(fresh[i]);
+    }
     mem_free(fresh);
 }
 
@@ -133,6 +142,7 @@ static int swap_file(struct rules *e, const char *path, struct rule **fresh, siz
     mem_free(e->order);
     e->order = order;
     e->n = n;
+    e->n_independent = 0; /* until rules_link() */
     return 0;
 }
 
@@ -147,12 +157,19 @@ int rules_put(struct rules *e, const char *path, struct rulefile *file, int64_t 
     for (size_t i = 0; i < n; i++) {
         fresh[i] = running_new(e, file, rulefile_rule(file, i), at_ms, e_out);
         if (!fresh[i]) {
-            drop_new(fresh, i);
+            drop_new(e, fresh, i, at_ms);
+            return -1;
+        }
+    }
+    /* only when none can meet a bound any more: it restarts what is pending */
+    for (size_t i = 0; i < n; i++) {
+        if (running_register(fresh[i], at_ms, e_out) < 0) {
+            drop_new(e, fresh, n, at_ms);
             return -1;
         }
     }
     if (swap_file(e, path, fresh, n) < 0) {
-        drop_new(fresh, n);
+        drop_new(e, fresh, n, at_ms);
         return err_set(e_out, ERR_MEMORY, "no memory for the rules of %s", path);
     }
     mem_free(fresh);
@@ -191,16 +208,17 @@ static void place(struct rules *e, struct rule *r, struct rule **out, size_t *n,
 static void sort_by_dependence(struct rules *e)
 {
     struct rule **out = mem_alloc((e->n + 1) * sizeof *out);
-    size_t n = 0, independent = 0;
+    size_t n = 0;
 
+    e->n_independent = 0;
     if (!out)
         return;
     /* The many that depend on nothing come first, as they stand: no search for them. */
     for (size_t i = 0; i < e->n; i++)
         if (e->order[i]->d->n_deps == 0)
             out[n++] = e->order[i];
-    independent = n;
-    for (size_t i = 0; i < e->n && independent < e->n; i++)
+    e->n_independent = n;
+    for (size_t i = 0; i < e->n && e->n_independent < e->n; i++)
         if (e->order[i]->d->n_deps > 0)
             place(e, e->order[i], out, &n, 0);
     mem_free(e->order);
@@ -319,7 +337,7 @@ int64_t rules_now_ms(const struct rules *e)
 /* Rules that name this one in firing() look at the same instant. */
 static void wake_dependents(struct rules *e, const struct rule *changed)
 {
-    for (size_t i = 0; i < e->n; i++)
+    for (size_t i = e->n_independent; i < e->n; i++)
         for (size_t k = 0; k < e->order[i]->d->n_deps; k++)
             if (strcmp(e->order[i]->d->deps[k], changed->d->name) == 0)
                 e->order[i]->look_due = true;

@@ -180,9 +180,8 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
     if (prepare_slots(r, e_out) < 0 || rowset_init(&r->rs, c->windows, c->labels, &d->keys,
                                                    r->roots, r->n_roots, at_ms, e_out) < 0)
         goto fail;
-    if (attachments_init(&r->attached, d, c->labels) < 0 ||
-        !(r->alerts = alert_rule_put(c->book, d, at_ms))) {
-        err_set(e_out, ERR_MEMORY, "no memory for the rule's alerts");
+    if (attachments_init(&r->attached, d, c->labels) < 0) {
+        err_set(e_out, ERR_MEMORY, "no memory for the rule's log events");
         goto fail;
     }
     r->single = !d->keys.all && d->keys.n == 0;
@@ -190,13 +189,21 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
         pin_row(r, labelsets_empty(c->labels), false);
     if (pin_expected(r, e_out) < 0)
         goto fail;
-    alert_each_of(r->alerts, pin_alert, r);
     r->early = r->early && has_driver(&r->rs);
     return r;
 fail:
     err_prefix(e_out, "alert \"%s\"", d->name);
     running_free(r);
     return NULL;
+}
+
+int running_register(struct rule *r, int64_t at_ms, struct err *e)
+{
+    r->alerts = alert_rule_put(rules_context(r->engine)->book, r->d, at_ms);
+    if (!r->alerts)
+        return err_set(e, ERR_MEMORY, "alert \"%s\": no memory for its alerts", r->d->name);
+    alert_each_of(r->alerts, pin_alert, r);
+    return 0;
 }
 
 void running_free(struct rule *r)

@@ -56,6 +56,9 @@ struct rule {
 
 struct rule *running_new(struct rules *e, struct rulefile *file, const struct rule_def *d,
                          int64_t at_ms, struct err *e_out);
+/* Gives the rule its alerts, those of the version that ran before: to be done when nothing else of
+ * its file can be refused. -1: no memory. */
+int running_register(struct rule *r, int64_t at_ms, struct err *e) MUST_USE;
 void running_free(struct rule *r);
 /* Resolves the names given to firing() once all rules are there. */
 int running_link(struct rule *r, struct err *e) MUST_USE;
