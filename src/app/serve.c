@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "app/clockwatch.h"
 #include "app/rulebook.h"
 #include "app/selfwatch.h"
 #include "app/settings.h"
@@ -43,6 +44,7 @@ struct program {
     struct udp *statsd;
     struct selfwatch *self;
     struct file_watch *watch;
+    struct clock_watch *clock_watch;
     struct timer *quit_timer;
     int64_t started_ms;
     int exit_code;
@@ -553,7 +555,8 @@ static int make_doors(struct program *p, struct err *e)
     if (udp.listen && !(p->statsd = udp_open(p->loop, &udp, e)))
         return -1;
     p->self = selfwatch_new(&self);
-    if (!p->api || !p->self)
+    p->clock_watch = clock_watch_new(p->loop, p->db);
+    if (!p->api || !p->self || !p->clock_watch)
         return err_set(e, ERR_MEMORY, "no memory");
     return 0;
 }
@@ -589,6 +592,7 @@ static void close_program(struct program *p)
         http_server_free(p->http);
     udp_close(p->statsd);
     selfwatch_free(p->self);
+    clock_watch_free(p->clock_watch);
     ingest_free(p->ingest);
     wire_free(p->wire);
     rulefile_unref(p->own_rules);

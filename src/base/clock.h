@@ -1,8 +1,8 @@
 /* The one source of time. Everything that asks for the time is handed a clock, so that a test or
  * a replay can be the clock.
  *
- * wall_ms is Unix time in milliseconds as the engine sees it: it never goes back and follows
- * steps of the system's clock only when told to (clock_follow). mono_ms counts from an arbitrary
+ * wall_ms is Unix time in milliseconds as the engine sees it: it never goes back, never stands
+ * still, and follows steps of the system's clock only when told to (clock_follow). mono_ms counts from an arbitrary
  * start and never steps: use it for time-outs and durations inside the process. */
 #ifndef TOCSIN_BASE_CLOCK_H
 #define TOCSIN_BASE_CLOCK_H
@@ -27,7 +27,12 @@ void clock_set(struct clock *c, int64_t at_ms);
  * the system is ahead). 0 for virtual clocks. */
 int64_t clock_step_ms(struct clock *c);
 /* Accepts a step of the system's clock, once a second witness (Redis' clock) agrees with it.
- * A step backwards makes wall_ms stand still until it is caught up. */
+ * After a step backwards wall_ms runs at half speed until it is caught up, so that what waits for
+ * a time goes on happening, late rather than not at all. */
 void clock_follow(struct clock *c);
+
+/* The pure part of that: the time shown `since_ms` after it showed `from_ms`, while the right one is
+ * `right_ms`. */
+int64_t clock_eased_ms(int64_t from_ms, int64_t since_ms, int64_t right_ms);
 
 #endif
