@@ -64,6 +64,18 @@ local function missing(T)
         { { "0s", "quiet" }, { "10s", "P2" }, { "20s", "quiet" } })
     states(T, "or the one that is named", q("fire = { P2 = above(8), P4 = above(5) }, missing = 'P5'", "1 stale 9"),
         { { "10s", "P5" }, { "20s", "P2" } })
+    states(T, "fire when none holds and one is unknown", function(T)
+        return T.case('alert "A" { fire = { P1 = m.q:above(5), P3 = m.r:above(5) }, missing = "fire" }')
+            :series("q", H, "1 1 1 9", EVERY):series("r", H, "1 stale 1 1", EVERY)
+    end, { { "0s", "quiet" }, { "10s", "P1" }, { "20s", "quiet" }, { "30s", "P1" } })
+    states(T, "a level of its own is off while another holds", function(T)
+        return T.case('alert "A" { fire = { P2 = m.q:above(5), P3 = m.r:above(5) }, missing = "P1" }')
+            :series("q", H, "9 9", EVERY):series("r", H, "1 stale", EVERY)
+    end, { { "0s", "P2" }, { "10s", "P2" } })
+    states(T, "a total is there from the start, and not forgotten", function(T)
+        return T.case('alert "A" { value = m.q:max("10s"):by(), fire = above(5), missing = "fire", forget = "1m" }')
+            :series("q", H, "_x3 1", EVERY)
+    end, { { "0s", "P3", {} }, { "30s", "quiet", {} }, { "50s", "P3", {} }, { "5m", "P3", {} } })
     states(T, "fire waits as the level does", q("fire = above(5), missing = 'fire', lasting = '20s'", "1 stale"),
         { { "10s", { state = "pending" } }, { "30s", "P3" } })
     states(T, "fire is forgotten as well", q("fire = above(5), missing = 'fire', forget = '2m'", "1 stale"),

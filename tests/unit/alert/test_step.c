@@ -52,6 +52,18 @@ static const struct row rows[] = {
     {"fire: a level by name", TWO(.missing = MISSING_FIRE, .missing_priority = 2), "f?", "f?",
      ".F"},
     {"fire: the most severe one", TWO(.missing = MISSING_FIRE), "ff?", "ft?", ".FR"},
+    {"fire: one unknown, none holds", TWO(.missing = MISSING_FIRE), "fff", "f?f", ".Fr"},
+    {"fire: one unknown, one holds", TWO(.missing = MISSING_FIRE), "f?f", "ttt", "F.."},
+    {"fire: a level of its own",
+     {.n_levels = 2,
+      .priority = {2, 5},
+      .missing = MISSING_FIRE,
+      .missing_priority = 5,
+      .missing_only = true},
+     "f?t?f", NULL, ".FRnr"},
+    {"clear: the unknown level", TWO(.missing = MISSING_CLEAR), "t?t", "ttt", "FLR"},
+    {"fire: forgotten, and quiet", ONE(.forget_ms = 2 * MIN, .missing = MISSING_FIRE), "f????t",
+     NULL, ".Fg..F"},
     {"one level unknown", TWO(.lasting_ms = {2 * MIN, 0}), "t?ttt", "ttttt", "F...R"},
 };
 
@@ -76,6 +88,28 @@ START_TEST(tables)
         seen[i] = letter_of(alert_step(&r->policy, &s, &o, START + (int64_t)i * MIN));
     }
     ck_assert_msg(strcmp(seen, r->changes) == 0, "%s: %s, expected %s", r->name, seen, r->changes);
+}
+END_TEST
+
+/* Forgetting counts from the last sample, not from the last look that could use it; groups that are
+ * expected stay. */
+START_TEST(forget_from_the_sample)
+{
+    struct alert_policy p = ONE(.forget_ms = 10000);
+    struct observation t = {.level = {TRUE_}},
+                       u = {.level = {UNKNOWN_}, .sample_ms = START - 4000};
+    struct observation stays = u;
+    struct alert_state s = {0}, expected;
+
+    ck_assert_int_eq(alert_step(&p, &s, &t, START), CHANGE_FIRED);
+    expected = s;
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + 5999), CHANGE_NODATA);
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + 6000), CHANGE_GONE);
+    ck_assert(alert_is_blank(&s));
+    stays.expected = true;
+    ck_assert_int_eq(alert_step(&p, &expected, &stays, START + 6000), CHANGE_NODATA);
+    ck_assert_int_eq(alert_step(&p, &expected, &stays, START + 90000), CHANGE_NONE);
+    ck_assert_int_eq(expected.firing, 1);
 }
 END_TEST
 
@@ -123,6 +157,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_loop_test(t, tables, 0, sizeof rows / sizeof *rows);
+    tcase_add_test(t, forget_from_the_sample);
     tcase_add_test(t, exact_edges);
     tcase_add_test(t, gap_is_not_counted);
 }

@@ -424,6 +424,50 @@ START_TEST(weights)
 }
 END_TEST
 
+/* A gauge that is sent again late counts once, as long as it is among the last eight. */
+START_TEST(late_repetitions)
+{
+    struct fixture f = fixture_new();
+    leaf_id sum = leaf_on(&f, "m", LEAF_SUM, 5 * MIN), max = leaf_on(&f, "m", LEAF_MAX, 5 * MIN);
+    int64_t at = BASE + 9 * 10 * S;
+
+    for (int i = 0; i < 9; i++)
+        put(&f, "m", SAMPLE_GAUGE, BASE + (i + 1) * 10 * S, 1);
+    put_late(&f, "m", SAMPLE_GAUGE, at, BASE + 20 * S, 1); /* the eighth from the end */
+    ck_value(value_of(&f, sum, "", at), 9);
+    ck_assert_uint_eq(stats_of(&f).duplicate, 1);
+    put_late(&f, "m", SAMPLE_GAUGE, at, BASE + 25 * S, 1); /* late, and new */
+    put_late(&f, "m", SAMPLE_GAUGE, at, BASE + 25 * S, 7); /* now it is known, whatever it says */
+    ck_value(value_of(&f, sum, "", at), 10);
+    ck_value(value_of(&f, max, "", at), 1);
+    ck_assert_uint_eq(stats_of(&f).duplicate, 2);
+    put_late(&f, "m", SAMPLE_GAUGE, at, BASE + 10 * S, 1); /* nobody remembers */
+    ck_value(value_of(&f, sum, "", at), 11);
+    fixture_free(&f);
+}
+END_TEST
+
+/* A leaf that comes later remembers from then on; one that gathers nothing, never. */
+START_TEST(late_repetitions_of_a_new_leaf)
+{
+    struct fixture f = fixture_new();
+    leaf_id max = leaf_on(&f, "m", LEAF_MAX, 5 * MIN), count;
+
+    put(&f, "m", SAMPLE_GAUGE, BASE + 10 * S, 1);
+    put(&f, "m", SAMPLE_GAUGE, BASE + 20 * S, 1);
+    put_late(&f, "m", SAMPLE_GAUGE, BASE + 25 * S, BASE + 10 * S, 5);
+    ck_assert_uint_eq(stats_of(&f).duplicate, 0);
+    ck_value(value_of(&f, max, "", BASE + 30 * S), 5);
+    count = leaf_on(&f, "m", LEAF_COUNT, 5 * MIN);
+    put(&f, "m", SAMPLE_GAUGE, BASE + 30 * S, 1);
+    put(&f, "m", SAMPLE_GAUGE, BASE + 40 * S, 1);
+    put_late(&f, "m", SAMPLE_GAUGE, BASE + 45 * S, BASE + 30 * S, 1);
+    ck_value(value_of(&f, count, "", BASE + 50 * S), 2);
+    ck_assert_uint_eq(stats_of(&f).duplicate, 1);
+    fixture_free(&f);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_loop_test(t, table, 0, (int)(sizeof rows / sizeof *rows));
@@ -434,6 +478,8 @@ static void add(TCase *t)
     tcase_add_test(t, refused_and_clamped);
     tcase_add_test(t, apply_tells_the_newest_time);
     tcase_add_test(t, weights);
+    tcase_add_test(t, late_repetitions);
+    tcase_add_test(t, late_repetitions_of_a_new_leaf);
 }
 
 UNIT_MAIN("window functions", add)

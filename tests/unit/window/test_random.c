@@ -24,6 +24,7 @@ struct modelled {
     double last_v;
     double intervals[ENTRIES];
     size_t n_intervals;
+    int64_t recent[8]; /* times of the samples taken last, newest first */
 };
 
 struct model {
@@ -119,6 +120,20 @@ static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
     s->last_v = e->v;
 }
 
+static bool is_recent(const struct modelled *s, int64_t t_ms)
+{
+    for (int i = 0; i < 8; i++)
+        if (s->recent[i] == t_ms)
+            return true;
+    return false;
+}
+
+static void note_recent(struct modelled *s, int64_t t_ms)
+{
+    memmove(s->recent + 1, s->recent, 7 * sizeof *s->recent);
+    s->recent[0] = t_ms;
+}
+
 static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double v, bool stale)
 {
     struct entry e = {.t_ms = t_ms, .v = v, .stale = stale};
@@ -131,6 +146,9 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         e.has_before = s->last_ms != 0 && t_ms > s->last_ms;
         e.dt_s = (double)(t_ms - s->last_ms) / 1000;
         s->last_ms = e.newest ? t_ms : s->last_ms;
+    } else if (!stale && t_ms < s->last_ms && is_recent(s, t_ms)) {
+        m->times[s->source][m->n_times[s->source]++] = t_ms;
+        return; /* a late repetition */
     } else if (!stale && t_ms > s->last_ms) {
         model_ordered(m, s, &e);
     } else if (!stale && t_ms == s->last_ms) {
@@ -146,6 +164,10 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         if (s->kind == SAMPLE_GAUGE)
             s->last_v = v;
     }
+    if (!stale && !direct && t_ms != s->last_ms)
+        note_recent(s, t_ms);
+    if (e.ordered)
+        note_recent(s, t_ms);
     ck_assert_uint_lt(s->n, ENTRIES);
     s->e[s->n++] = e;
     if (!stale)
@@ -401,6 +423,12 @@ static void traffic(struct fixture *f, struct model *m, int64_t now_ms)
             send(f, m, i, now_ms, now_ms, luck & 1 ? v : rnd(m, 100), false);
         if (luck >= 95 && luck < 98)
             send(f, m, i, now_ms, now_ms - 1 - rnd(m, 59000), rnd(m, 100), false);
+        if (luck >= 80 && luck < 90 && s->kind != SAMPLE_DELTA && s->kind != SAMPLE_DISTRIBUTION) {
+            int64_t again_ms = s->recent[rnd(m, 8)];
+
+            if (again_ms > 0)
+                send(f, m, i, now_ms, again_ms, rnd(m, 100), false);
+        }
         if (luck >= 98 && s->kind == SAMPLE_GAUGE)
             send(f, m, i, now_ms, now_ms + 1, 0, true);
     }
@@ -427,6 +455,7 @@ START_TEST(against_the_model)
     struct fixture f = fixture_new();
     leaf_id leaves[WANTED];
     int64_t now_ms = BASE;
+    uint64_t resets = 0, repeated = 0; /* of the windows before the present ones */
 
     model_init(&m, (uint64_t)_i * 7919 + 1);
     register_leaves(f.w, leaves);
@@ -438,11 +467,14 @@ START_TEST(against_the_model)
         traffic(&f, &m, now_ms);
         compare(&f, &m, leaves, (now_ms + MIN - 1) / MIN * MIN, step);
         if (rnd(&m, 40) == 0) {
+            resets += stats_of(&f).resets;
+            repeated += stats_of(&f).duplicate;
             swap_by_cut(&f, leaves);
             compare(&f, &m, leaves, (now_ms + MIN - 1) / MIN * MIN, step);
         }
     }
-    ck_assert_uint_gt(stats_of(&f).resets, 0);
+    ck_assert_uint_gt(resets + stats_of(&f).resets, 0);
+    ck_assert_uint_gt(repeated + stats_of(&f).duplicate, 100);
     model_free(&m);
     fixture_free(&f);
 }
