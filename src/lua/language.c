@@ -308,7 +308,7 @@ static bool is_removed(const char *name)
     return false;
 }
 
-int language_unknown_name(lua_State *L)
+_Noreturn static void refuse_unknown(lua_State *L, bool metric)
 {
     const char *name = luaL_tolstring(L, 2, NULL), *near;
 
@@ -320,7 +320,13 @@ int language_unknown_name(lua_State *L)
     near = safelib_nearest(L, 1, name);
     if (near)
         sandbox_fail(L, "unknown name \"%s\" — did you mean \"%s\"?", name, near);
-    sandbox_fail(L, "unknown name \"%s\"", name);
+    sandbox_fail(L, "unknown name \"%s\"%s%s%s", name, metric ? " (a metric is written m." : "",
+                 metric ? name : "", metric ? ")" : "");
+}
+
+int language_unknown_name(lua_State *L)
+{
+    refuse_unknown(L, false);
 }
 
 int language_unknown(lua_State *L)
@@ -331,5 +337,5 @@ int language_unknown(lua_State *L)
     if (m)
         sandbox_fail(L, "`%s` is a method: m.x:%s", name, m->eg);
     method_check_later(L, name);
-    return language_unknown_name(L);
+    refuse_unknown(L, true);
 }

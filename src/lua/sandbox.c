@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "lua/safelib.h"
+#include "lua/syntax.h"
 
 /* Lua asks with a size of 0 to free, and trusts that a shrinking block never fails. For new
  * blocks `osize` is a type tag, not a size. */
@@ -268,8 +269,10 @@ void sandbox_compile(lua_State *L, const char *name, const char *source, size_t 
         sandbox_fail(L, "%s is longer than %zu KiB", sandbox_basename(name), SANDBOX_SOURCE >> 10);
     sandbox_charge(L, len / 8);
     snprintf(chunk, sizeof chunk, "@%s", sandbox_basename(name));
-    if (luaL_loadbufferx(L, source, len, chunk, "t") != LUA_OK)
+    if (luaL_loadbufferx(L, source, len, chunk, "t") != LUA_OK) {
+        syntax_explain(L);
         lua_error(L);
+    }
     lua_insert(L, -2);
     lua_setupvalue(L, -2, 1);
 }

@@ -249,6 +249,17 @@ static double below_arg(lua_State *L, const struct selector *s)
     return q.v;
 }
 
+/* Buckets are found by the base name: the series of one bucket have no quantile. */
+static void refuse_buckets(lua_State *L, const struct selector *s, const char *me)
+{
+    static const char suffix[] = "_bucket";
+    size_t n = s->metric && s->source != LEAF_LOGS ? strlen(s->metric) : 0, k = sizeof suffix - 1;
+
+    if (n > k && strcmp(s->metric + n - k, suffix) == 0)
+        sandbox_fail(L, ":%s() finds the buckets itself: write m.%.*s instead of m.%s", me,
+                     (int)(n - k), s->metric, s->metric);
+}
+
 static int leaf_method(lua_State *L)
 {
     const struct method *me = method_me(L);
@@ -264,6 +275,8 @@ static int leaf_method(lua_State *L)
         sandbox_fail(L, ":%s() works on a metric or log selector, not on a computed expression",
                      me->name);
     check_source(L, s, fn, me->name);
+    if (args == ARGS_QUANTILE || args == ARGS_BELOW)
+        refuse_buckets(L, s, me->name);
     if (lua_gettop(L) > most)
         sandbox_fail(L, ":%s() takes %d argument(s), got %d", me->name, most - 1,
                      lua_gettop(L) - 1);

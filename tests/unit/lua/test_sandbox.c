@@ -188,6 +188,7 @@ static char *read_file(const char *path, size_t *len, void *arg, struct err *e)
     } files[] = {
         {"rules/lib/a.lua", "local n = 3\nreturn { limit = n, http = m.http_requests_total }"},
         {"rules/lib/loop.lua", "return include \"lib/loop.lua\""},
+        {"rules/lib/broken.lua", "local x = (("},
         {"rules/lib/bad.lua", "\nlocal x = m.a:rat(\"5m\")"},
         {"rules/limits.csv", "service,limit\r\nweb,5\n\"a, \"\"b\"\"\",7\n\n"},
         {"rules/bad.csv", "a,b\n1\n1,2,3\n"},
@@ -207,6 +208,17 @@ static char *read_file(const char *path, size_t *len, void *arg, struct err *e)
     err_set(e, ERR_IO, "there is no such file");
     return NULL;
 }
+
+START_TEST(an_included_file_that_is_no_lua_names_who_includes_it)
+{
+    int reads = 0;
+    struct rulefile_options o = {.root = "rules", .read = read_file, .arg = &reads};
+    struct err e = {0};
+
+    ck_assert_ptr_null(load("\nlocal a = include \"lib/broken.lua\"", &o, &e));
+    ck_assert_str_eq(e.text, "broken.lua:1: unexpected symbol near <eof> (included at web.lua:2)");
+}
+END_TEST
 
 START_TEST(files_can_include_others)
 {
@@ -334,6 +346,7 @@ static void add(TCase *t)
     tcase_add_test(t, the_whitelist_is_exact);
     tcase_add_test(t, what_is_there_works);
     tcase_add_test(t, a_long_regular_expression_on_a_hostile_subject_is_quick);
+    tcase_add_test(t, an_included_file_that_is_no_lua_names_who_includes_it);
     tcase_add_test(t, files_can_include_others);
     tcase_add_test(t, bad_files_refuse_the_includer);
     tcase_add_test(t, a_link_does_not_lead_out_of_the_folder);
