@@ -58,12 +58,17 @@ static void refuse(struct call *c, bool page, int status, const char *code, cons
 
 static void no_route(struct call *c, const char *allow)
 {
-    const char *path = http_path(c->r);
-    bool page = is_page_path(path);
+    const char *path = http_path(c->r), *method = http_method(c->r);
+    bool reads = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+    bool page = is_page_path(path) && (reads || *allow); /* an agent that sends reads no page */
 
     if (*allow) {
         http_reply_header(c->r, "Allow", allow);
         refuse(c, page, 405, "method_not_allowed", "this path does not take that method");
+    } else if (!reads) {
+        refuse(c, page, 404, "not_found",
+               "there is nothing at this path; data is taken at /api/tocsin/v1/metrics, "
+               "/api/tocsin/v1/events, /api/tocsin/v1/form and /api/v1/write");
     } else {
         refuse(c, page, 404, "not_found", "there is nothing at this path");
     }

@@ -333,7 +333,15 @@ void get_am_status(struct call *c)
 
 void get_am_other(struct call *c)
 {
-    reply_error(c->r, 404, "not_found",
-                "this version of Tocsin has of Alertmanager's API only GET /api/v2/status; its own "
-                "is under /api/tocsin/v1");
+    static const char text[] =
+        "this version of Tocsin has of Alertmanager's API only GET /api/v2/status; its own is "
+        "under /api/tocsin/v1";
+    /* amtool and its kin show the text of these only: the one documented for all of a silence is
+     * 500, of the lists 400; both are plain strings there */
+    bool one = strncmp(http_path(c->r), "/api/v2/silence/", strlen("/api/v2/silence/")) == 0;
+    struct buf out = BUF_INIT;
+    struct json j = json_into(&out);
+
+    json_str(&j, text);
+    reply_json(c->r, one ? 500 : 400, &out);
 }
