@@ -3,6 +3,7 @@
 #include <stdbool.h>
 
 #include <errno.h>
+#include <glob.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -95,14 +96,8 @@ void file_watch_free(struct file_watch *w)
     mem_free(w);
 }
 
-void file_watch_add(struct file_watch *w, const char *path)
+static void add_folder(struct file_watch *w, const char *folder)
 {
-    const char *slash = strrchr(path, '/');
-    char folder[4096];
-
-    if (!w)
-        return;
-    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
     for (size_t i = 0; i < w->n_folders; i++)
         if (strcmp(w->folders[i], folder) == 0)
             return;
@@ -113,4 +108,41 @@ void file_watch_add(struct file_watch *w, const char *path)
         return; /* it does not exist yet: nothing there can change either */
     if ((w->folders[w->n_folders] = mem_strdup(folder)))
         w->n_folders++;
+}
+
+static void folder_of(const char *path, char *folder, size_t size)
+{
+    const char *slash = strrchr(path, '/');
+
+    snprintf(folder, size, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+}
+
+void file_watch_add(struct file_watch *w, const char *path)
+{
+    char folder[4096];
+
+    if (!w)
+        return;
+    folder_of(path, folder, sizeof folder);
+    add_folder(w, folder);
+}
+
+void file_watch_below(struct file_watch *w, const char *path)
+{
+    static const char *const deeper[] = {"/*/", "/*/*/"};
+    char folder[4096 - 8], pattern[4096];
+
+    if (!w)
+        return;
+    folder_of(path, folder, sizeof folder);
+    add_folder(w, folder);
+    for (size_t i = 0; i < sizeof deeper / sizeof *deeper; i++) {
+        glob_t found;
+
+        snprintf(pattern, sizeof pattern, "%s%s", folder, deeper[i]);
+        if (glob(pattern, GLOB_ONLYDIR, NULL, &found) == 0)
+            for (size_t k = 0; k < found.gl_pathc; k++)
+                add_folder(w, found.gl_pathv[k]);
+        globfree(&found);
+    }
 }
