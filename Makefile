@@ -162,7 +162,7 @@ $(addprefix fuzz-,$(FUZZ_NAMES)): fuzz-%: ## fuzz one decoder or parser (FUZZ_SE
 	@mkdir -p tests/fuzz/corpus/$* build/fuzz/corpus/$*
 	@build/fuzz/fuzz_$* -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 build/fuzz/corpus/$* tests/fuzz/corpus/$*
 fuzz-seeds: ## run every fuzz target over its seeds and kept crashes
-	@$(MAKE) --no-print-directory MODE=fuzz CC=clang $(addprefix build/fuzz/fuzz_,$(FUZZ_NAMES))
+	@$(MAKE) --no-print-directory -j$(shell nproc) MODE=fuzz CC=clang $(addprefix build/fuzz/fuzz_,$(FUZZ_NAMES))
 	@for n in $(FUZZ_NAMES); do \
 	    build/fuzz/fuzz_$$n -runs=2000 -max_total_time=10 tests/fuzz/corpus/$$n > build/fuzz/$$n.log 2>&1 \
 	        || { echo "fuzz_$$n failed:"; tail -40 build/fuzz/$$n.log; exit 1; }; \
