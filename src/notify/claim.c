@@ -84,7 +84,7 @@ static void delivered(struct notify *n, struct entry *e, const struct claim *c, 
 {
     for (size_t i = 0; i < c->n_items; i++) {
         const struct item_told *it = &c->items[i];
-        struct told t = {it->n, it->priority, it->starts_ms, e->claimed_ms};
+        struct told t = {it->n, it->priority, it->starts_ms, e->claimed_ms, false};
         owed_remove(e, it->n);
         if (it->kind >= ITEM_RESOLVED) {
             told_remove(e, it->n);
@@ -124,12 +124,18 @@ static void dead(struct notify *n, struct entry *e, const char *why, int64_t at_
     buf_free(&text);
 }
 
-/* What was new in an attempt of unknown fate may be known there: its end is owed. */
+/* What was new in an attempt of unknown fate may be known there: its end is owed. What had ended
+ * may be over there. */
 static void may_be_told(struct entry *e, const struct claim *c)
 {
-    for (size_t i = 0; i < c->n_items; i++)
-        if (c->items[i].kind == ITEM_NEW && owed_put(e, c->items[i].n, e->claimed_ms) == 0)
-            owed_find(e, c->items[i].n)->maybe = true;
+    for (size_t i = 0; i < c->n_items; i++) {
+        const struct item_told *it = &c->items[i];
+        struct told *t = told_find(e, it->n);
+        if (it->kind == ITEM_NEW && owed_put(e, it->n, e->claimed_ms) == 0)
+            owed_find(e, it->n)->maybe = true;
+        if (it->kind >= ITEM_RESOLVED && t)
+            t->maybe_ended = true;
+    }
 }
 
 static void failed(struct notify *n, struct entry *e, const struct claim *c,

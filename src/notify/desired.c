@@ -8,7 +8,8 @@
  *   ended              RESOLVED (through any hold)  MISSED when its firing was owed, else nothing
  *   routed elsewhere   MOVED                        nothing
  *
- * Who may have been told, by an attempt whose fate nobody knows, is told the end in every case.
+ * Who may have been told, by an attempt whose fate nobody knows, is told the end in every case;
+ * who may have been told the end is told anew when it is on again.
  *
  * Every difference has an instant at which it may go out; the earliest makes the plan due, and
  * the message then carries all of them. */
@@ -203,7 +204,7 @@ static void look(struct view *v, struct member *m)
     v->p->firing = true;
     if (v->repeat_ms == 0 || r->repeat_interval_ms < v->repeat_ms)
         v->repeat_ms = r->repeat_interval_ms;
-    if (t)
+    if (t && !t->maybe_ended)
         look_told(v, m, t, r);
     else
         look_new(v, m, r);

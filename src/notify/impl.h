@@ -82,6 +82,7 @@ struct told {
     uint32_t n;
     int priority;
     int64_t starts_ms, told_ms;
+    bool maybe_ended; /* an attempt of unknown fate told of its end: if it is on again it is new */
 };
 struct owed { /* a firing that became due and was not delivered yet */
     uint32_t n;

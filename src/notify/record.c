@@ -178,6 +178,8 @@ static void write_told(struct json *j, const struct entry *e)
         json_kstr(j, "priority", priority_name(e->told[i].priority));
         record_time(j, "starts", e->told[i].starts_ms);
         record_time(j, "told", e->told[i].told_ms);
+        if (e->told[i].maybe_ended)
+            json_kbool(j, "maybe_ended", true);
         json_object_end(j);
     }
     json_array_end(j);

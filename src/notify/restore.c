@@ -269,7 +269,7 @@ static void read_lists(struct entry *e, const cJSON *o)
     cJSON_ArrayForEach(v, item_of(o, "told"))
     {
         struct told t = {(uint32_t)whole_of(v, "n"), priority_parse(text_of(v, "priority")),
-                         time_of(v, "starts"), time_of(v, "told")};
+                         time_of(v, "starts"), time_of(v, "told"), bool_of(v, "maybe_ended")};
         if (incident_member(e->incident, t.n) && told_put(e, &t))
             return;
     }
@@ -282,6 +282,13 @@ static void read_lists(struct entry *e, const cJSON *o)
             return;
         owed_find(e, n)->maybe = bool_of(v, "maybe_told");
     }
+}
+
+static bool has_ended(const struct entry *e, uint32_t n)
+{
+    const struct member *m = incident_member(e->incident, n);
+
+    return !m || !m->firing;
 }
 
 static void read_entry(struct entry *e, const cJSON *o)
@@ -312,6 +319,8 @@ static void read_entry(struct entry *e, const cJSON *o)
         e->uncertain = true;
         for (size_t i = 0; i < e->n_owed; i++)
             e->owed[i].maybe = true;
+        for (size_t i = 0; i < e->n_told; i++)
+            e->told[i].maybe_ended = e->told[i].maybe_ended || has_ended(e, e->told[i].n);
     }
     e->dirty = false;
 }
