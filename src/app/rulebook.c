@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/changes.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/files.h"
 #include "base/text.h"
 
+#define CHECK_ERRORS  16
 #define RULE_FILE_MAX (4u << 20) /* bytes; the largest generated rule files seen are below 1 MiB */
 
 struct book_file {
@@ -22,6 +24,8 @@ struct book_file {
     char *new_text;
     size_t new_len;
     struct rulefile *candidate;
+    char *error_before;  /* of the load before */
+    bool runs;           /* `file` has been put into the engine */
     bool seen;           /* still on disk */
     bool kept_only;      /* known from Redis, not yet from disk */
     const char *verdict; /* "unchanged", "loaded", "rejected", "removed" */
@@ -31,6 +35,7 @@ struct rulebook {
     struct book_file **files;
     size_t n, cap;
     struct rulefile *own;
+    bool dry_run; /* of the load under way */
 };
 
 struct rulebook *rulebook_new(void)
@@ -53,6 +58,7 @@ static void book_file_free(struct book_file *f)
     mem_free(f->path);
     mem_free(f->text);
     mem_free(f->error);
+    mem_free(f->error_before);
     mem_free(f);
 }
 
@@ -133,17 +139,17 @@ static void set_error(struct book_file *f, const char *text)
     f->error = text ? mem_strdup(text) : NULL;
 }
 
-static void reject(struct book_file *f, const char *text)
+static void reject(const struct rulebook *b, struct book_file *f, const char *text)
 {
-    bool news = !f->error || strcmp(f->error, text) != 0;
+    bool news = !f->error_before || strcmp(f->error_before, text) != 0;
 
     set_error(f, text);
     f->verdict = "rejected";
     drop_candidate(f);
-    if (news)
+    if (news && !b->dry_run)
         log_error(f->file || f->text ? "rule file refused; its previous version runs on"
                                      : "rule file refused",
-                  "error", text, NULL);
+                  "file", f->path, "error", text, NULL);
 }
 
 static struct rulefile *load_text(const char *path, const char *text, size_t len, struct err *e)
@@ -156,13 +162,13 @@ static struct rulefile *load_text(const char *path, const char *text, size_t len
     return rulefile_load(path, text, len, &o, e);
 }
 
-static void read_candidate(struct book_file *f)
+static void read_candidate(const struct rulebook *b, struct book_file *f)
 {
     struct err e;
 
     f->new_text = file_read(f->path, RULE_FILE_MAX, &f->new_len, &e);
     if (!f->new_text) {
-        reject(f, e.text);
+        reject(b, f, e.text);
         return;
     }
     /* Includes may have changed although the file has not: it is loaded anew unless it has none. */
@@ -170,14 +176,13 @@ static void read_candidate(struct book_file *f)
         const char *const *inputs;
 
         if (rulefile_inputs(f->file, &inputs) == 0) {
-            set_error(f, NULL);
             f->verdict = "unchanged";
             return;
         }
     }
     f->candidate = load_text(f->path, f->new_text, f->new_len, &e);
     if (!f->candidate)
-        reject(f, e.text);
+        reject(b, f, e.text);
     else
         f->verdict = "loaded";
 }
@@ -202,197 +207,70 @@ static struct rulefile *wanted(const struct book_file *f)
     return f->candidate ? f->candidate : f->file;
 }
 
-/* Checks that reach over files. A file with an error is refused alone, and the rest is checked
- * again without its new version. */
+/* All that is to run, as one set: what runs already first, so that of two rules of one name the
+ * newcomer is at fault. Returns how many. */
+static size_t gather(const struct rulebook *b, struct rulefile **set, struct book_file **of)
+{
+    size_t n = 0;
+
+    if (b->own) {
+        of[n] = NULL;
+        set[n++] = b->own;
+    }
+    for (int fresh = 0; fresh < 2; fresh++) {
+        for (size_t i = 0; i < b->n; i++) {
+            struct book_file *f = b->files[i];
+
+            if (!wanted(f) || (f->candidate || !f->runs) != fresh)
+                continue;
+            of[n] = f;
+            set[n++] = wanted(f);
+        }
+    }
+    return n;
+}
+
+static bool is_misfit(const struct book_file *f)
+{
+    return f && f->runs && !f->candidate;
+}
+
+/* Checks that reach over files. A new version with an error is refused alone, and the rest is
+ * checked again without it. A file that has not changed and no longer fits (a rule that it names
+ * is gone) runs on, and is told of like one that is refused. */
 static void check_together(struct rulebook *b)
 {
-    struct rulefile **set = mem_alloc((b->n + 2) * sizeof *set);
-    size_t *index = mem_alloc((b->n + 2) * sizeof *index);
+    struct rulefile **set = mem_alloc((b->n + 1) * sizeof *set);
+    struct book_file **of = mem_alloc((b->n + 1) * sizeof *of);
+    struct err errors[CHECK_ERRORS];
+    size_t which[CHECK_ERRORS], n_errors = 0;
 
-    for (size_t round = 0; set && index && round <= b->n; round++) {
-        struct err errors[1];
-        size_t which[1], n = 0;
-        struct book_file *bad;
+    for (size_t round = 0; set && of && round <= b->n; round++) {
+        size_t k = 0;
 
-        if (b->own) { /* first: of two rules of one name the later is at fault */
-            index[n] = SIZE_MAX;
-            set[n++] = b->own;
-        }
-        for (size_t i = 0; i < b->n; i++) {
-            if (wanted(b->files[i])) {
-                index[n] = i;
-                set[n++] = wanted(b->files[i]);
-            }
-        }
-        if (rulefiles_check(set, n, errors, which, 1, NULL) == 0 || index[which[0]] == SIZE_MAX)
+        n_errors = rulefiles_check(set, gather(b, set, of), errors, which, CHECK_ERRORS, NULL);
+        n_errors = n_errors < CHECK_ERRORS ? n_errors : CHECK_ERRORS;
+        while (k < n_errors && (!of[which[k]] || is_misfit(of[which[k]])))
+            k++;
+        if (k == n_errors)
             break;
-        bad = b->files[index[which[0]]];
-        if (!bad->candidate) {
-            /* an old version that fits no more: it cannot run beside the others */
-            rulefile_unref(bad->file);
-            bad->file = NULL;
+        if (!of[which[k]]->candidate) { /* a kept version, which does not run yet */
+            rulefile_unref(of[which[k]]->file);
+            of[which[k]]->file = NULL;
         }
-        reject(bad, errors[0].text);
+        reject(b, of[which[k]], errors[k].text);
+        n_errors = 0;
     }
+    for (size_t k = 0; k < n_errors; k++)
+        if (of[which[k]])
+            reject(b, of[which[k]], errors[k].text);
     mem_free(set);
-    mem_free(index);
+    mem_free(of);
 }
 
-/* --- what changed, for people --- */
+/* --- for people --- */
 
-static const struct rule_def *find_rule(const struct rulefile *f, const char *name)
-{
-    for (size_t i = 0; f && i < rulefile_count(f); i++)
-        if (strcmp(rulefile_rule(f, i)->name, name) == 0)
-            return rulefile_rule(f, i);
-    return NULL;
-}
-
-/* The first comparison with a number in a condition. */
-static const struct expr *first_limit(const struct expr *x)
-{
-    const struct expr *found;
-
-    if (!x)
-        return NULL;
-    if (x->kind == COND_CMP)
-        return x->b->kind == EXPR_NUM ? x : NULL;
-    if (x->kind != COND_AND && x->kind != COND_OR && x->kind != COND_NOT && x->kind != COND_LASTING)
-        return NULL;
-    found = first_limit(x->a);
-    return found ? found : first_limit(x->b);
-}
-
-static void add_limit_change(struct buf *out, const struct rule_def *was, const struct rule_def *is)
-{
-    for (size_t i = 0; i < is->n_levels && i < was->n_levels; i++) {
-        const struct expr *old = first_limit(was->levels[i].cond);
-        const struct expr *fresh = first_limit(is->levels[i].cond);
-
-        if (!old || !fresh || old->b->num == fresh->b->num)
-            continue;
-        buf_adds(out, " limit ");
-        expr_number(out, old->b->num, old->b->unit);
-        buf_adds(out, " → ");
-        expr_number(out, fresh->b->num, fresh->b->unit);
-    }
-}
-
-static bool within(const struct expr *cmp, double v)
-{
-    bool upper = cmp->cmp == CMP_ABOVE || cmp->cmp == CMP_AT_LEAST;
-    bool lower = cmp->cmp == CMP_BELOW || cmp->cmp == CMP_AT_MOST;
-
-    return (upper && v < cmp->b->num) || (lower && v > cmp->b->num);
-}
-
-/* Alerts that are on and no longer would be, by the value they have now. */
-struct ending {
-    const struct rule_def *is;
-    struct notify *notify;
-    struct buf *out;
-};
-
-static void note_ending(struct alert *a, void *arg)
-{
-    const struct ending *x = arg;
-    struct alert_standing standing;
-
-    if (a->state.firing == 0 || !a->has_value)
-        return;
-    for (size_t i = 0; i < x->is->n_levels; i++) {
-        const struct expr *cmp = first_limit(x->is->levels[i].cond);
-
-        if (!cmp || !within(cmp, a->value))
-            return;
-    }
-    notify_standing(x->notify, a, &standing);
-    if (standing.incident)
-        buf_addf(x->out, " · #%llu will resolve", (unsigned long long)standing.incident);
-}
-
-struct differences {
-    struct buf added, changed, removed; /* "A, B" */
-};
-
-static void add_name(struct buf *b, const char *name)
-{
-    if (b->len)
-        buf_adds(b, " · ");
-    buf_adds(b, name);
-}
-
-static bool same_texts(const struct rule_def *a, const struct rule_def *b)
-{
-    if (a->n_annotations != b->n_annotations || a->n_labels != b->n_labels)
-        return false;
-    for (size_t i = 0; i < a->n_annotations; i++)
-        if (strcmp(a->annotations[i].value, b->annotations[i].value) != 0)
-            return false;
-    for (size_t i = 0; i < a->n_labels; i++)
-        if (strcmp(a->labels[i].value, b->labels[i].value) != 0)
-            return false;
-    return true;
-}
-
-static bool same_rule(const struct rule_def *a, const struct rule_def *b)
-{
-    bool same = a->fire_hash == b->fire_hash && a->lasting_ms == b->lasting_ms &&
-                a->clear_after_ms == b->clear_after_ms && a->every_ms == b->every_ms &&
-                a->when < 0 && b->when < 0 && same_texts(a, b);
-
-    for (size_t i = 0; same && i < a->n_levels; i++)
-        same = a->levels[i].priority == b->levels[i].priority &&
-               a->levels[i].lasting_ms == b->levels[i].lasting_ms;
-    return same;
-}
-
-static void compare(const struct book_file *f, const struct wire_parts *p, struct differences *d)
-{
-    const struct rulefile *is = wanted(f), *was = f->file;
-
-    for (size_t i = 0; is && i < rulefile_count(is); i++) {
-        const struct rule_def *fresh = rulefile_rule(is, i), *old = find_rule(was, fresh->name);
-
-        if (!old) {
-            add_name(&d->added, fresh->name);
-        } else if (!same_rule(old, fresh)) {
-            struct ending ending = {.is = fresh, .notify = p->notify, .out = &d->changed};
-            struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
-
-            add_name(&d->changed, fresh->name);
-            add_limit_change(&d->changed, old, fresh);
-            if (alerts)
-                alert_each_of(alerts, note_ending, &ending);
-        }
-    }
-    for (size_t i = 0; was && i < rulefile_count(was); i++)
-        if (!find_rule(is, rulefile_rule(was, i)->name))
-            add_name(&d->removed, rulefile_rule(was, i)->name);
-}
-
-static void tell(const struct differences *d, size_t n_rejected)
-{
-    struct buf line = BUF_INIT;
-    const struct {
-        const char *what;
-        const struct buf *names;
-    } parts[] = {{"added ", &d->added}, {"", &d->changed}, {"removed ", &d->removed}};
-
-    for (size_t i = 0; i < 3; i++)
-        if (parts[i].names->len)
-            buf_addf(&line, " · %s%s", parts[i].what, buf_str(parts[i].names));
-    if (line.len) {
-        struct buf all = BUF_INIT;
-
-        buf_addf(&all, "%s%s", n_rejected ? "reloaded in part" : "reloaded", buf_str(&line));
-        log_info(buf_str(&all), NULL);
-        buf_free(&all);
-    }
-    buf_free(&line);
-}
-
-static void write_result(const struct rulebook *b, const struct differences *d, struct json *out)
+static void write_result(const struct rulebook *b, const struct changes *d, struct json *out)
 {
     json_key(out, "files");
     json_array(out);
@@ -406,11 +284,7 @@ static void write_result(const struct rulebook *b, const struct differences *d, 
     }
     json_array_end(out);
     json_key(out, "rules");
-    json_object(out);
-    json_kstr(out, "added", buf_str(&d->added));
-    json_kstr(out, "changed", buf_str(&d->changed));
-    json_kstr(out, "removed", buf_str(&d->removed));
-    json_object_end(out);
+    changes_json(d, out);
 }
 
 /* Alerts that would end because their rule goes. */
@@ -425,10 +299,10 @@ static void note_would_end(const struct alert *a, void *arg)
     const char *name = alert_rule_def(a->rule)->name;
     struct buf text = BUF_INIT;
 
-    if (a->state.firing == 0)
+    if (a->state.firing == 0 || changes_find(w->b->own, name))
         return;
     for (size_t i = 0; i < w->b->n; i++)
-        if (find_rule(wanted(w->b->files[i]), name))
+        if (changes_find(wanted(w->b->files[i]), name))
             return;
     labels_text(a->labels, a->n_labels, &text);
     json_str(w->out, buf_str(&text));
@@ -442,11 +316,11 @@ static void accept(struct rulebook *b, struct book_file *f, struct wire *w, int6
     const struct wire_parts *p = wire_parts(w);
     struct err e;
 
-    (void)b;
     if (rules_put(p->rules, f->path, wanted(f), at_ms, &e) < 0) {
-        reject(f, e.text);
+        reject(b, f, e.text);
         return;
     }
+    f->runs = true;
     if (!f->candidate)
         return;
     rulefile_unref(f->file);
@@ -481,74 +355,131 @@ static void forget_missing(struct rulebook *b, struct wire *w, int64_t at_ms)
     b->n = kept;
 }
 
-static bool needs_put(const struct book_file *f, const struct rules *rules)
+/* Accepted just now, or a kept version that does not run yet. */
+static bool needs_put(const struct book_file *f)
 {
-    const struct rule_def *first =
-        f->file && rulefile_count(f->file) ? rulefile_rule(f->file, 0) : NULL;
+    return f->seen && (f->candidate || (f->file && !f->runs));
+}
 
-    /* accepted just now, or a kept version that does not run yet */
-    return f->candidate || (first && !rules_find(rules, first->name));
+static void write_would_end(struct rulebook *b, const struct wire_parts *p, struct json *out)
+{
+    struct would_end we = {.b = b, .out = out};
+
+    json_key(out, "would_resolve");
+    json_array(out);
+    alert_each(p->book, note_would_end, &we);
+    json_array_end(out);
+}
+
+static void read_files(struct rulebook *b, char **paths, size_t n)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct book_file *f = b->files[i];
+
+        f->seen = false;
+        f->verdict = "removed";
+        f->error_before = f->error;
+        f->error = NULL;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct book_file *f = find_or_add(b, paths[i]);
+
+        if (!f)
+            continue;
+        f->seen = true;
+        read_candidate(b, f);
+        fall_back(f);
+    }
+}
+
+/* Leaves the book as a dry run has found it. */
+static void undo(struct rulebook *b, size_t n_before)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        struct book_file *f = b->files[i];
+
+        mem_free(f->error);
+        f->error = f->error_before;
+        f->error_before = NULL;
+        if (i >= n_before)
+            book_file_free(f);
+    }
+    b->n = n_before;
+}
+
+static void end_load(struct rulebook *b)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        mem_free(b->files[i]->error_before);
+        b->files[i]->error_before = NULL;
+    }
+}
+
+static size_t count_rejected(const struct rulebook *b)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < b->n; i++)
+        n += b->files[i]->seen && b->files[i]->error;
+    return n;
+}
+
+static void settle(struct rulebook *b, struct wire *w, const struct changes *c, bool in_part,
+                   int64_t at_ms)
+{
+    end_load(b);
+    forget_missing(b, w, at_ms);
+    rules_link(wire_parts(w)->rules, at_ms);
+    wire_rules_changed(w);
+    if (!wire_is_live(w))
+        return;
+    changes_log(c, in_part);
+    wire_fill_new_leaves(w);
+}
+
+/* Nothing could be listed: that is no reason to end what runs. */
+static size_t list_failed(const struct err *e, struct json *out)
+{
+    log_error("rule files cannot be listed; the rules run on as they are", "error", e->text, NULL);
+    if (out)
+        json_kstr(out, "error", e->text);
+    return 1;
 }
 
 size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patterns,
                      size_t n_patterns, bool dry_run, struct json *out)
 {
     const struct wire_parts *p = wire_parts(w);
-    struct differences d = {0};
+    struct changes c = {0};
     struct err e;
     char **paths = NULL;
     long n_paths = rule_paths(patterns, n_patterns, &paths, &e);
     int64_t at_ms = clock_wall_ms(p->clock);
-    size_t rejected = 0;
+    size_t n_before = b->n, rejected;
 
-    for (size_t i = 0; i < b->n; i++) {
-        b->files[i]->seen = false;
-        b->files[i]->verdict = "removed";
-    }
-    for (long i = 0; i < n_paths; i++) {
-        struct book_file *f = find_or_add(b, paths[i]);
-
-        if (f) {
-            f->seen = true;
-            read_candidate(f);
-            fall_back(f);
-        }
-        mem_free(paths[i]);
-    }
-    mem_free(paths);
+    if (n_paths < 0)
+        return list_failed(&e, out);
+    b->dry_run = dry_run;
+    read_files(b, paths, (size_t)n_paths);
+    file_paths_free(paths, n_paths);
     check_together(b);
     for (size_t i = 0; i < b->n; i++)
-        compare(b->files[i], p, &d);
+        changes_add(&c, b->files[i]->file, wanted(b->files[i]), p);
+    for (size_t i = 0; i < b->n && !dry_run; i++)
+        if (needs_put(b->files[i]))
+            accept(b, b->files[i], w, at_ms);
     if (out)
-        write_result(b, &d, out);
-    if (out && dry_run) {
-        struct would_end we = {.b = b, .out = out};
-
-        json_key(out, "would_resolve");
-        json_array(out);
-        alert_each(p->book, note_would_end, &we);
-        json_array_end(out);
-    }
-    for (size_t i = 0; i < b->n; i++) {
-        struct book_file *f = b->files[i];
-
-        if (!dry_run && f->seen && needs_put(f, p->rules))
-            accept(b, f, w, at_ms);
-        drop_candidate(f);
-        rejected += f->error != NULL;
-    }
-    if (!dry_run) {
-        forget_missing(b, w, at_ms);
-        rules_link(p->rules, at_ms);
-        wire_rules_changed(w);
-        if (wire_is_live(w)) {
-            tell(&d, rejected);
-            wire_fill_new_leaves(w);
-        }
-    }
-    buf_free(&d.added);
-    buf_free(&d.changed);
-    buf_free(&d.removed);
+        write_result(b, &c, out);
+    if (out && dry_run)
+        write_would_end(b, p, out);
+    rejected = count_rejected(b);
+    for (size_t i = 0; i < b->n; i++)
+        drop_candidate(b->files[i]);
+    if (dry_run)
+        undo(b, n_before);
+    else
+        settle(b, w, &c, rejected > 0, at_ms);
+    changes_clear(&c);
     return rejected;
 }
 

@@ -1,0 +1,171 @@
+/* What a reload changes, for people: "added A · B limit 2% → 30% · #7 will resolve". */
+#include "app/changes.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+const struct rule_def *changes_find(const struct rulefile *f, const char *name)
+{
+    for (size_t i = 0; f && i < rulefile_count(f); i++)
+        if (strcmp(rulefile_rule(f, i)->name, name) == 0)
+            return rulefile_rule(f, i);
+    return NULL;
+}
+
+/* The first comparison with a number in a condition. */
+static const struct expr *first_limit(const struct expr *x)
+{
+    const struct expr *found;
+
+    if (!x)
+        return NULL;
+    if (x->kind == COND_CMP)
+        return x->b->kind == EXPR_NUM ? x : NULL;
+    if (x->kind != COND_AND && x->kind != COND_OR && x->kind != COND_NOT && x->kind != COND_LASTING)
+        return NULL;
+    found = first_limit(x->a);
+    return found ? found : first_limit(x->b);
+}
+
+static void add_limit_change(struct buf *out, const struct rule_def *was, const struct rule_def *is)
+{
+    for (size_t i = 0; i < is->n_levels && i < was->n_levels; i++) {
+        const struct expr *old = first_limit(was->levels[i].cond);
+        const struct expr *fresh = first_limit(is->levels[i].cond);
+
+        if (!old || !fresh || old->b->num == fresh->b->num)
+            continue;
+        buf_adds(out, " limit ");
+        expr_number(out, old->b->num, old->b->unit);
+        buf_adds(out, " → ");
+        expr_number(out, fresh->b->num, fresh->b->unit);
+    }
+}
+
+static bool within(const struct expr *cmp, double v)
+{
+    bool upper = cmp->cmp == CMP_ABOVE || cmp->cmp == CMP_AT_LEAST;
+    bool lower = cmp->cmp == CMP_BELOW || cmp->cmp == CMP_AT_MOST;
+
+    return (upper && v < cmp->b->num) || (lower && v > cmp->b->num);
+}
+
+/* Alerts that are on and no longer would be, by the value they have now. */
+struct ending {
+    const struct rule_def *is;
+    struct notify *notify;
+    struct buf *out;
+};
+
+static void note_ending(struct alert *a, void *arg)
+{
+    const struct ending *x = arg;
+    struct alert_standing standing;
+
+    if (a->state.firing == 0 || !a->has_value)
+        return;
+    for (size_t i = 0; i < x->is->n_levels; i++) {
+        const struct expr *cmp = first_limit(x->is->levels[i].cond);
+
+        if (!cmp || !within(cmp, a->value))
+            return;
+    }
+    notify_standing(x->notify, a, &standing);
+    if (standing.incident)
+        buf_addf(x->out, " · #%llu will resolve", (unsigned long long)standing.incident);
+}
+
+static void add_name(struct buf *b, const char *between, const char *name)
+{
+    if (b->len)
+        buf_adds(b, between);
+    buf_adds(b, name);
+}
+
+static bool same_texts(const struct rule_def *a, const struct rule_def *b)
+{
+    if (a->n_annotations != b->n_annotations || a->n_labels != b->n_labels)
+        return false;
+    for (size_t i = 0; i < a->n_annotations; i++)
+        if (strcmp(a->annotations[i].value, b->annotations[i].value) != 0)
+            return false;
+    for (size_t i = 0; i < a->n_labels; i++)
+        if (strcmp(a->labels[i].value, b->labels[i].value) != 0)
+            return false;
+    return true;
+}
+
+static bool same_rule(const struct rule_def *a, const struct rule_def *b)
+{
+    bool same = a->fire_hash == b->fire_hash && a->lasting_ms == b->lasting_ms &&
+                a->clear_after_ms == b->clear_after_ms && a->every_ms == b->every_ms &&
+                a->when < 0 && b->when < 0 && same_texts(a, b);
+
+    for (size_t i = 0; same && i < a->n_levels; i++)
+        same = a->levels[i].priority == b->levels[i].priority &&
+               a->levels[i].lasting_ms == b->levels[i].lasting_ms;
+    return same;
+}
+
+void changes_add(struct changes *d, const struct rulefile *was, const struct rulefile *is,
+                 const struct wire_parts *p)
+{
+    if (is == was)
+        return;
+    for (size_t i = 0; is && i < rulefile_count(is); i++) {
+        const struct rule_def *fresh = rulefile_rule(is, i), *old = changes_find(was, fresh->name);
+
+        if (!old) {
+            add_name(&d->added, ", ", fresh->name);
+        } else if (!same_rule(old, fresh)) {
+            struct ending ending = {.is = fresh, .notify = p->notify, .out = &d->changed};
+            struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
+
+            add_name(&d->changed, " · ", fresh->name);
+            add_limit_change(&d->changed, old, fresh);
+            if (alerts)
+                alert_each_of(alerts, note_ending, &ending);
+        }
+    }
+    for (size_t i = 0; was && i < rulefile_count(was); i++)
+        if (!changes_find(is, rulefile_rule(was, i)->name))
+            add_name(&d->removed, ", ", rulefile_rule(was, i)->name);
+}
+
+void changes_log(const struct changes *d, bool in_part)
+{
+    struct buf line = BUF_INIT;
+    const struct {
+        const char *what;
+        const struct buf *names;
+    } parts[] = {{"added ", &d->added}, {"", &d->changed}, {"removed ", &d->removed}};
+
+    for (size_t i = 0; i < 3; i++)
+        if (parts[i].names->len)
+            buf_addf(&line, " · %s%s", parts[i].what, buf_str(parts[i].names));
+    if (line.len) {
+        struct buf all = BUF_INIT;
+
+        buf_addf(&all, "%s%s", in_part ? "reloaded in part" : "reloaded", buf_str(&line));
+        log_info(buf_str(&all), NULL);
+        buf_free(&all);
+    }
+    buf_free(&line);
+}
+
+void changes_json(const struct changes *d, struct json *out)
+{
+    json_object(out);
+    json_kstr(out, "added", buf_str(&d->added));
+    json_kstr(out, "changed", buf_str(&d->changed));
+    json_kstr(out, "removed", buf_str(&d->removed));
+    json_object_end(out);
+}
+
+void changes_clear(struct changes *d)
+{
+    buf_free(&d->added);
+    buf_free(&d->changed);
+    buf_free(&d->removed);
+}
