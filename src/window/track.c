@@ -110,8 +110,8 @@ static void take_first(struct track *t, const struct sample *s, bool alive, stru
     set_newest(t, s);
 }
 
-static bool take_old(struct track *t, struct recent *recent, const struct sample *s,
-                     struct step *x, struct track_counts *counts)
+static bool take_old(struct track *t, struct recent *recent, const struct sample *s, struct step *x,
+                     struct track_counts *counts)
 {
     if (s->t_ms < track_time(t)) {
         if (recent && recent_has(recent, s->t_ms)) {

@@ -60,7 +60,9 @@ static const struct row rows[] = {
       .missing = MISSING_FIRE,
       .missing_priority = 5,
       .missing_only = true},
-     "f?t?f", NULL, ".FRnr"},
+     "f?t?f",
+     NULL,
+     ".FRnr"},
     {"clear: the unknown level", TWO(.missing = MISSING_CLEAR), "t?t", "ttt", "FLR"},
     {"fire: forgotten, and quiet", ONE(.forget_ms = 2 * MIN, .missing = MISSING_FIRE), "f????t",
      NULL, ".Fg..F"},
@@ -96,8 +98,7 @@ END_TEST
 START_TEST(forget_from_the_sample)
 {
     struct alert_policy p = ONE(.forget_ms = 10000);
-    struct observation t = {.level = {TRUE_}},
-                       u = {.level = {UNKNOWN_}, .sample_ms = START - 4000};
+    struct observation t = {.level = {TRUE_}}, u = {.level = {UNKNOWN_}, .sample_ms = START - 4000};
     struct observation stays = u;
     struct alert_state s = {0}, expected;
 
