@@ -681,6 +681,19 @@ void deliver_free(struct deliver *d)
     mem_free(d);
 }
 
+/* Those that no configuration has any more, once nothing of theirs is on its way. */
+static void drop_gone_lanes(struct deliver *d)
+{
+    struct lane *l;
+
+    for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
+        if (l->config || l->stats.in_flight)
+            continue;
+        map_removes(d->lanes, l->name);
+        lane_free(l);
+    }
+}
+
 void deliver_configure(struct deliver *d, const struct config *c)
 {
     struct named_template *nt;
@@ -692,7 +705,9 @@ void deliver_configure(struct deliver *d, const struct config *c)
     for (size_t at = 0; (nt = map_next(d->templates, &at, &key, &len));)
         template_drop(map_remove(d->templates, key, len));
     find_lanes(d);
+    drop_gone_lanes(d);
     for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
+        timer_stop(l->rest);
         l->resting = false; /* the mistake may just have been mended */
         l->failures = 0;
         pump(l);

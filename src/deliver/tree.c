@@ -189,7 +189,7 @@ static void add_facts(struct template_tree *t, struct template_value *root, cons
         ack = template_object(t, root, "ack");
         template_string(t, ack, "who", x->ack.who);
         template_string(t, ack, "note", x->ack.note);
-        add_time(t, ack, "until", "until_text", x->ack.until_ms);
+        add_time(t, ack, "expires", "expires_text", x->ack.until_ms);
     }
 }
 

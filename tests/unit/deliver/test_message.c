@@ -175,6 +175,36 @@ START_TEST(hostile_texts_stay_text)
 }
 END_TEST
 
+/* The first Lua of the document is a whole template. */
+START_TEST(the_example_of_the_document_renders)
+{
+    struct err e = {0};
+    size_t len;
+    char *text = file_read("docs/channels.md", 1u << 20, &len, &e), *from, *to;
+    struct template *t;
+    struct example x;
+    struct message m;
+    cJSON *o;
+
+    ck_assert_msg(text, "%s", e.text);
+    from = strstr(text, "```lua\n") + 7;
+    to = strstr(from, "```");
+    *to = '\0';
+    t = of_text(from);
+    example_make(&x);
+    make(&webhook, t, &x.x, &m);
+    ck_assert_msg(!m.template_failed, "%s", m.error);
+    o = cJSON_Parse(buf_str(&m.body));
+    ck_assert_str_eq(cJSON_GetObjectItem(o, "id")->valuestring, "tocsin-412");
+    ck_assert_str_eq(cJSON_GetArrayItem(cJSON_GetObjectItem(o, "lines"), 0)->valuestring,
+                     "P1 HighErrorRate eu-1: 23% of requests fail (limit 2%), since 02:41");
+    cJSON_Delete(o);
+    message_clear(&m);
+    template_free(t);
+    mem_free(text);
+}
+END_TEST
+
 /* --- Alertmanager's body --- */
 
 static void is_v4(const cJSON *o, bool firing)
@@ -660,6 +690,7 @@ static void add(TCase *t)
 {
     tcase_add_test(t, shipped_templates_render_what_was_approved);
     tcase_add_test(t, hostile_texts_stay_text);
+    tcase_add_test(t, the_example_of_the_document_renders);
     tcase_add_test(t, a_webhook_gets_alertmanagers_body_with_and_without_a_template);
     tcase_add_test(t, empty_maps_and_lists_keep_their_kind);
     tcase_add_test(t, a_thousand_alerts_fit_through_every_template);
