@@ -5,18 +5,24 @@ Closes with `e2e: N passed, N failed`."""
 import glob
 import importlib
 import os
+import shutil
 import sys
+import tempfile
 import time
 import traceback
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+# A copy of the program, so that a build beside it cannot change what is under test.
+COPY = tempfile.mkdtemp(prefix="tocsin-program-", dir="/tmp")
+os.environ["TOCSIN"] = shutil.copy(os.environ.get("TOCSIN", os.path.join(HERE, "..", "..", "build", "tocsin")), COPY)
 import harness  # noqa: E402
 
 
 def main():
     wanted = sys.argv[1:]
     passed, failed = 0, []
-    for path in sorted(glob.glob(os.path.join(os.path.dirname(os.path.abspath(__file__)), "test_*.py"))):
+    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
         module = importlib.import_module(os.path.basename(path)[:-3])
         for name in [n for n in dir(module) if n.startswith("test_")]:
             full = f"{module.__name__}.{name}"
@@ -40,6 +46,7 @@ def main():
                   + (f"  ({folder.keep()})" if verdict != "ok" else ""), flush=True)
             if verdict == "ok":
                 folder.remove()
+    shutil.rmtree(COPY, ignore_errors=True)
     print(f"e2e: {passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 
