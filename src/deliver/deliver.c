@@ -705,13 +705,13 @@ void deliver_configure(struct deliver *d, const struct config *c)
     for (size_t at = 0; (nt = map_next(d->templates, &at, &key, &len));)
         template_drop(map_remove(d->templates, key, len));
     find_lanes(d);
-    drop_gone_lanes(d);
     for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
         timer_stop(l->rest);
         l->resting = false; /* the mistake may just have been mended */
         l->failures = 0;
         pump(l);
     }
+    drop_gone_lanes(d);
 }
 
 void deliver_drain(struct deliver *d, int64_t wait_ms, void (*drained)(void *arg), void *arg)
