@@ -180,7 +180,7 @@ START_TEST(the_example_of_the_document_renders)
 {
     struct err e = {0};
     size_t len;
-    char *text = file_read("docs/channels.md", 1u << 20, &len, &e), *from, *to;
+    char *text = file_read("docs/channels.md", 1u << 20, &len, &e), *from, *end;
     struct template *t;
     struct example x;
     struct message m;
@@ -188,8 +188,8 @@ START_TEST(the_example_of_the_document_renders)
 
     ck_assert_msg(text, "%s", e.text);
     from = strstr(text, "```lua\n") + 7;
-    to = strstr(from, "```");
-    *to = '\0';
+    end = strstr(from, "```");
+    *end = '\0';
     t = of_text(from);
     example_make(&x);
     make(&webhook, t, &x.x, &m);
