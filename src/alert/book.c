@@ -228,10 +228,17 @@ static void follow_value(struct alert_entry *e, const struct alert_look *look,
 {
     struct alert *a = &e->a;
 
+    const struct alert_limit *own =
+        a->state.firing ? &look->limit[a->state.firing - 1] : &(struct alert_limit){0};
+
     a->has_value = look->o.has_value;
     if (look->o.has_value)
         a->value = look->o.value;
-    if (look->has_threshold) {
+    if (own->ok) {
+        a->has_threshold = true;
+        a->threshold = own->v;
+        a->unit = own->unit;
+    } else if (look->has_threshold) {
         a->has_threshold = true;
         a->threshold = look->threshold;
         a->unit = look->unit;
@@ -260,6 +267,20 @@ static void follow_times(struct alert *a, enum alert_change change, const char *
         a->ended_ms = at_ms;
         set_text(&a->end_reason, reason);
     }
+}
+
+/* A group without data for `forget` is over: what its conditions remember of it goes too, or groups
+ * that come and go would be kept for ever. */
+static void forget_memory(struct alert_entry *e, const struct observation *o, int64_t at_ms)
+{
+    const struct alert_state *s = &e->a.state;
+    int64_t forget_ms = e->a.rule->policy.forget_ms;
+
+    if (forget_ms <= 0 || o->expected || !alert_is_blank(s) || at_ms - s->last_data_ms < forget_ms)
+        return;
+    e->a.sticky = 0;
+    memset(e->a.since_ms, 0, sizeof e->a.since_ms);
+    entry_state_clear(e);
 }
 
 static bool nothing_to_remember(const struct alert *a)
@@ -317,6 +338,8 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
         entry_annotate(e, look, at_ms);
     if (change != CHANGE_NONE)
         entry_explain(e, look);
+    if (verdict == UNKNOWN_)
+        forget_memory(e, &look->o, at_ms);
     conclude(e, change, from, from_phase,
              change != CHANGE_NONE || from != 0 || was_suppressed != a->suppressed, at_ms);
     return change;

@@ -198,7 +198,8 @@ static void fill_text(const char *template, const struct alert *a, int64_t at_ms
     message_fill(template, &v, out);
 }
 
-/* The limit that matters for a row: of the most severe level that holds, else of what fires. */
+/* The limits of a row: of each level that holds, and of what fires; the first is that of the most
+ * severe. */
 static void find_threshold(struct look *l, size_t i, struct alert_look *out)
 {
     const struct rule_def *d = l->r->d;
@@ -213,10 +214,13 @@ static void find_threshold(struct look *l, size_t i, struct alert_look *out)
             eval_number(&l->b, cmp->b, &l->limit[k]);
             l->limit_done[k] = true;
         }
+        out->limit[d->levels[k].priority - 1] =
+            (struct alert_limit){l->limit[k].ok[i], l->limit[k].v[i], cmp->b->unit};
+        if (out->has_threshold)
+            continue;
         out->has_threshold = l->limit[k].ok[i];
         out->threshold = l->limit[k].v[i];
         out->unit = cmp->b->unit;
-        return;
     }
 }
 
@@ -258,6 +262,13 @@ static void observe(const struct look *l, size_t i, struct observation *o)
         o->sample_ms = rowset_newest_ms(&r->rs, row);
 }
 
+static void pin_row_if_needed(struct rule *r, uint32_t row, bool has_alert)
+{
+    bool expected = r->has_expected && r->expected[row];
+
+    rowset_pin(&r->rs, row, expected || r->single || has_alert);
+}
+
 static void step_row(struct look *l, size_t i)
 {
     struct rule *r = l->r;
@@ -283,8 +294,7 @@ static void step_row(struct look *l, size_t i)
     find_threshold(l, i, &look);
     if (alert_observe(a, &look, l->b.at_ms) != CHANGE_NONE)
         r->changed = true;
-    r->rs.pinned[row] = (r->has_expected && r->expected[row]) || r->single ||
-                        alert_find(r->alerts, group) != NULL;
+    pin_row_if_needed(r, row, alert_find(r->alerts, group) != NULL);
 }
 
 static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
@@ -312,9 +322,12 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     }
     if (r->d->unless)
         eval_truth(&l.b, r->d->unless, l.held);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!l.failed[i] && needs_alert(&l, i))
             step_row(&l, i);
+        else if (!l.alert[i] && r->rs.pinned[rows[i]]) /* its alert was ended by hand */
+            pin_row_if_needed(r, rows[i], false);
+    }
     mem_free(l.inputs);
 }
 

@@ -245,6 +245,12 @@ uint32_t rowset_row(struct rowset *rs, labelset group)
     return row;
 }
 
+void rowset_pin(struct rowset *rs, uint32_t row, bool pinned)
+{
+    rs->unpinned = rs->unpinned || (rs->pinned[row] && !pinned);
+    rs->pinned[row] = pinned;
+}
+
 static void free_row(struct rowset *rs, uint32_t row)
 {
     if (mem_grow((void **)&rs->free_rows, &rs->free_cap, rs->n_free + 1, sizeof *rs->free_rows) < 0)
@@ -300,6 +306,19 @@ static void resolve_again(struct rowset *rs, struct source *s)
     }
 }
 
+static void drop_undriven(struct rowset *rs)
+{
+    rs->unpinned = false;
+    for (uint32_t row = 0; row < rs->n_rows; row++) {
+        bool driven = rs->group[row] == LABELSET_NONE || rs->pinned[row];
+
+        for (size_t i = 0; i < rs->n_sources && !driven; i++)
+            driven = rs->sources[i].driver && rs->sources[i].slot[row] != SLOT_NONE;
+        if (!driven)
+            free_row(rs, row);
+    }
+}
+
 /* A slot was freed somewhere: every slot is looked up again, and rows that no driver has go. */
 static void start_over(struct rowset *rs)
 {
@@ -319,14 +338,7 @@ static void start_over(struct rowset *rs)
         else
             s->synced = source_slots(rs, s);
     }
-    for (uint32_t row = 0; row < rs->n_rows; row++) {
-        bool driven = rs->group[row] == LABELSET_NONE || rs->pinned[row];
-
-        for (size_t i = 0; i < rs->n_sources && !driven; i++)
-            driven = rs->sources[i].driver && rs->sources[i].slot[row] != SLOT_NONE;
-        if (!driven)
-            free_row(rs, row);
-    }
+    drop_undriven(rs);
 }
 
 void rowset_sync(struct rowset *rs, bool whole)
@@ -340,6 +352,8 @@ void rowset_sync(struct rowset *rs, bool whole)
     }
     if (void_slots)
         start_over(rs);
+    else if (whole && rs->unpinned)
+        drop_undriven(rs);
     for (size_t i = 0; i < rs->n_sources; i++) {
         struct source *s = &rs->sources[i];
         bool grown = s->synced != source_slots(rs, s);

@@ -46,6 +46,7 @@ struct rowset {
     size_t n_sources;
     labelset *group; /* [row]; LABELSET_NONE: free */
     bool *pinned;    /* [row]: stays without any driver (expected, or it has an alert) */
+    bool unpinned;   /* some row may go now */
     uint32_t n_rows, n_live;
     size_t cap;
     uint32_t *free_rows;
@@ -68,6 +69,8 @@ void rowset_clear(struct rowset *rs);
 void rowset_sync(struct rowset *rs, bool whole);
 /* The row of a group, created when missing. ROW_NONE: no memory. */
 uint32_t rowset_row(struct rowset *rs, labelset group);
+/* Keeps a row although no driver has it; when let go, it leaves with the next whole sync. */
+void rowset_pin(struct rowset *rs, uint32_t row, bool pinned);
 struct source *rowset_source(const struct rowset *rs, const struct expr *x);
 /* Time of the newest sample behind a row: of its drivers, or of the others when those have none.
  * 0: no sample. */
