@@ -186,9 +186,16 @@ struct alert *alert_get(struct alert_rule *r, labelset group);
 struct alert_look {
     struct observation o;
     bool suppressed;
-    bool has_threshold;
+    bool has_threshold; /* of the most severe level that holds, else of what fires */
     double threshold;
     enum unit unit;
+    /* by priority less 1, of each level that holds or fires: what fires shows its own limit, also
+     * while a more severe level is pending */
+    struct alert_limit {
+        bool ok;
+        double v;
+        enum unit unit;
+    } limit[PRIORITIES];
     void (*why)(struct buf *out, void *arg);
     void *why_arg;
     const double *input_values;

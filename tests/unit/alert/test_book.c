@@ -162,6 +162,37 @@ START_TEST(life)
 }
 END_TEST
 
+START_TEST(what_fires_shows_its_own_limit_while_a_worse_level_is_pending)
+{
+    struct rule_def d = rule("R");
+    struct alert_rule *r;
+    struct alert *a;
+    labelset g;
+    struct alert_look l = {.o = {.level = {TRUE_, TRUE_}, .has_value = true, .value = 0.3},
+                           .has_threshold = true,
+                           .threshold = 0.2,
+                           .limit = {[0] = {true, 0.2, UNIT_RATIO}, [2] = {true, 0.02, UNIT_RATIO}},
+                           .why = why,
+                           .why_arg = "{}"};
+
+    d.n_levels = 2;
+    d.levels[0].priority = 1;
+    d.levels[0].lasting_ms = 60000;
+    d.levels[1].priority = 3;
+    d.levels[1].lasting_ms = 0;
+    r = alert_rule_put(book, &d, START);
+    g = group("service", "a");
+    a = alert_get(r, g);
+    alert_observe(a, &l, START);
+    ck_assert_int_eq(a->state.firing, 3);
+    ck_assert_double_eq(a->threshold, 0.02);
+    alert_observe(a, &l, START + 60000);
+    ck_assert_int_eq(a->state.firing, 1);
+    ck_assert_double_eq(a->threshold, 0.2);
+    labelset_unref(ls, g);
+}
+END_TEST
+
 START_TEST(peak_of_a_low_value)
 {
     struct rule_def d = rule("R");
@@ -492,6 +523,7 @@ static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, life);
+    tcase_add_test(t, what_fires_shows_its_own_limit_while_a_worse_level_is_pending);
     tcase_add_test(t, peak_of_a_low_value);
     tcase_add_test(t, restart_goes_on);
     tcase_add_test(t, long_outage_is_not_counted);
