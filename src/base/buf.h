@@ -39,7 +39,7 @@ void buf_add(struct buf *b, const void *p, size_t n);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_addf(struct buf *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
-void buf_addv(struct buf *b, const char *fmt, va_list ap);
+void buf_addv(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
 /* Little-endian and LEB128 varints, for the binary formats of journal and cut. */
 void buf_add_u8(struct buf *b, uint8_t v);

@@ -32,7 +32,7 @@ struct err {
 
 /* Fills `e` (may be NULL) and returns -1, so that a caller can `return err_set(…)`. */
 int err_set(struct err *e, enum err_code code, const char *fmt, ...) PRINTF_LIKE(3, 4);
-int err_setv(struct err *e, enum err_code code, const char *fmt, va_list ap);
+int err_setv(struct err *e, enum err_code code, const char *fmt, va_list ap) PRINTF_LIKE(3, 0);
 /* err_set() with the place in the input. */
 int err_at(struct err *e, enum err_code code, int line, const char *at, const char *fmt, ...)
     PRINTF_LIKE(5, 6);

@@ -22,7 +22,7 @@ static void subject_of(struct subject *s, const struct label *l, size_t n, int p
     if (!has_priority && priority > 0)
         s->l[s->n++] = label_of("priority", priority_name(priority));
     if (labels_sort(s->l, s->n) < 0)
-        assert(!"labels of an alert are distinct");
+        assert(0 && "labels of an alert are distinct");
 }
 
 bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,

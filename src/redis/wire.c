@@ -129,7 +129,7 @@ static const char *add_value(struct wire_args *a, const char *f, va_list *ap)
         buf_addc(&a->text, '%');
         break;
     default:
-        assert(!"a conversion that commands do not have");
+        assert(0 && "a conversion that commands do not have");
     }
     return f + 1;
 }

@@ -106,7 +106,7 @@ static void ratio(const struct batch *b, const struct expr *x, struct column *ou
         bool enough = total.ok[i] && (x->num == 0 || total.v[i] >= x->num);
         double v = enough && total.v[i] != 0 ? part / total.v[i] : NAN;
 
-        out->ok[i] = isfinite(v);
+        out->ok[i] = isfinite(v) != 0;
         out->v[i] = out->ok[i] ? v : 0;
     }
 }

@@ -71,6 +71,7 @@ static void check_body(const char *s, size_t n)
     buf_free(&want);
 }
 
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t at = size ? data[0] : 0;
