@@ -11,7 +11,7 @@ local function alert(a)
     generatorURL = a.generatorURL,
     fingerprint = a.fingerprint,
     tocsin = { priority = a.priority, value = a.value, threshold = a.threshold, peak = a.peak, new = a.new,
-               end_reason = a.end_reason },
+               missed = a.missed, end_reason = a.end_reason },
   }
 end
 

@@ -10,6 +10,7 @@ struct fill {
     leaf_id *from, *to;      /* the leaf there (made at the first block), the leaf that is filled */
     size_t n;
     struct journal_id before;
+    int64_t since_ms; /* the leaves were made then */
     bool begun;
 };
 
@@ -72,8 +73,12 @@ uint64_t fills_done(const struct fills *f)
 
 static void start_next(struct fills *all);
 
+/* A filled leaf is as old as what it was filled with, and in any case older than it was, so that
+ * it is not taken for a new one again. */
 static void begin(struct fill *f, int64_t recv_ms)
 {
+    if (recv_ms >= f->since_ms)
+        recv_ms = f->since_ms - 1;
     f->begun = true;
     for (size_t i = 0; i < f->n; i++)
         f->from[i] =
@@ -101,7 +106,9 @@ static void have_read(const struct err *e, void *arg)
     if (e)
         log_warn("new windows could not be filled from the journal; they start empty", "error",
                  e->text, NULL);
-    for (size_t i = 0; i < f->n && !e && f->begun; i++)
+    if (!f->begun && !e)
+        begin(f, f->since_ms);
+    for (size_t i = 0; i < f->n && !e; i++)
         if (f->from[i] == LEAF_NONE ||
             windows_adopt_leaf(all->o.windows, f->to[i], f->windows, f->from[i], &err) < 0)
             log_warn("a new window starts empty", "error",
@@ -164,7 +171,7 @@ static void list_leaves(struct fill *f, int64_t since_ms)
     }
 }
 
-static struct fill *fill_new(struct fills *all, struct journal_id before)
+static struct fill *fill_new(struct fills *all, int64_t since_ms, struct journal_id before)
 {
     struct windows_options o = {.series = all->o.series};
     struct fill *f = mem_zalloc(sizeof *f);
@@ -176,6 +183,7 @@ static struct fill *fill_new(struct fills *all, struct journal_id before)
         max += rule_definition(rules_at(all->o.rules, i))->n_leaves;
     f->all = all;
     f->before = before;
+    f->since_ms = since_ms;
     f->windows = windows_new(&o);
     f->from = mem_alloc(max * sizeof *f->from);
     f->to = mem_alloc(max * sizeof *f->to);
@@ -187,7 +195,7 @@ static struct fill *fill_new(struct fills *all, struct journal_id before)
 
 void fills_add(struct fills *all, int64_t since_ms, struct journal_id before)
 {
-    struct fill *f = fill_new(all, before), **end = &all->first;
+    struct fill *f = fill_new(all, since_ms, before), **end = &all->first;
 
     if (!f) {
         log_warn("no memory to fill new windows; they start empty", NULL);
