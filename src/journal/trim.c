@@ -84,7 +84,8 @@ void journal_watch_memory(struct journal *j)
     }
     if (is_due(j, &j->weigh_at_ms, WEIGH_MS)) {
         journal_call(j);
-        db_sendf(j->o.db, on_weight, j, "MEMORY USAGE %s", KEY_JOURNAL);
+        /* all of it: a sample is taken from the oldest blocks, and weighs them for the rest */
+        db_sendf(j->o.db, on_weight, j, "MEMORY USAGE %s SAMPLES 0", KEY_JOURNAL);
     }
 }
 
