@@ -91,6 +91,47 @@ static void add_rules(struct selfwatch *s)
     }
 }
 
+/* What was mended or removed sends no sample any more, also after a restart: 0 is sent for each
+ * alert that is on, or it would stay on until it is forgotten. */
+struct settling {
+    struct selfwatch *s;
+    const char *metric, *label;
+    size_t n_before; /* samples of this turn that say otherwise */
+};
+
+static void settle_alert(struct alert *a, void *arg)
+{
+    const struct settling *x = arg;
+    struct selfwatch *s = x->s;
+    size_t n = s->n_samples;
+
+    for (size_t i = 0; a->state.firing && i < a->n_labels; i++)
+        if (strcmp(a->labels[i].name, x->label) == 0)
+            add(s, x->metric, x->label, a->labels[i].value, 0);
+    for (size_t i = 0; s->n_samples > n && i < x->n_before; i++)
+        if (s->samples[i].series == s->samples[n].series)
+            s->n_samples = n;
+}
+
+static void settle(struct selfwatch *s)
+{
+    static const struct {
+        const char *rule, *metric, *label;
+    } rows[] = {{"RuleFileRejected", "tocsin_rule_file_rejected", "file"},
+                {"RuleBroken", "tocsin_rule_broken", "rule"},
+                {"RuleNeverMatched", "tocsin_rule_unmatched_seconds", "rule"},
+                {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"}};
+    size_t n_before = s->n_samples;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct alert_rule *r = alert_rule_find(parts(s)->book, rows[i].rule);
+        struct settling x = {s, rows[i].metric, rows[i].label, n_before};
+
+        if (r)
+            alert_each_of(r, settle_alert, &x);
+    }
+}
+
 static uint64_t input_count(const struct selfwatch *s)
 {
     struct ingest_stats st;
@@ -137,6 +178,7 @@ static void turn(void *arg)
     add_rules(s);
     rulebook_rejected(s->o.rulebook, add_rejected, s);
     deliver_lanes(parts(s)->deliver, add_lane, s);
+    settle(s);
     r.n_samples = s->n_samples;
     journal_append(parts(s)->journal, &r, NULL, NULL);
     timer_in(s->timer, EVERY_MS);

@@ -225,6 +225,23 @@ def test_a_saved_rule_file_is_picked_up_and_a_bad_one_keeps_the_old(folder):
     sink.close()
 
 
+def test_mending_what_a_file_includes_is_seen_and_ends_the_alert(folder):
+    t = Tocsin(folder, config()).start()
+    os.makedirs(os.path.join(folder, "rules", "lib"), exist_ok=True)
+    t.write("rules/lib/limit.lua", "local x = (")
+    t.write("rules/more.lua", 'local limit = include "lib/limit.lua"\nalert "More" { value = m.more, fire = above(limit) }\n')
+    rejected = lambda: t.get("/api/tocsin/v1/status")["rejected"]
+    check("included at more.lua:1" in wait(rejected, "the refusal", seconds=5)[0]["error"], rejected())
+    t.write("rules/lib/limit.lua", "return 5")
+    wait(lambda: not rejected(), "mended where it was broken", seconds=5)
+    t.write("rules/lib/limit.lua", "local x = (")
+    wait(lambda: t.alerts(alertname="RuleFileRejected"), "the alert about the file", seconds=30)
+    t.kill()
+    t.write("rules/lib/limit.lua", "return 5")
+    t.start()
+    wait(lambda: not t.alerts(alertname="RuleFileRejected"), "the end of that alert", seconds=30)
+
+
 def test_reload_by_command_tells_what_would_change(folder):
     t = Tocsin(folder, config(), RULES).start()
     settle(t, 50)
