@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/builtin.h"
-#include "base/files.h"
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -20,15 +18,14 @@
 #include "deliver/channel.h"
 #include "deliver/inbox.h"
 #include "deliver/mime.h"
+#include "deliver/templates.h"
 #include "deliver/wording.h"
 #include "tocsin/config.h"
-#include "tocsin/template.h"
 
 #define IN_FLIGHT_MAX   8 /* messages of one lane at the same time, of different incidents */
 #define REST_MIN_MS     500
 #define REST_MAX_MS     60000
 #define RETRY_AFTER_MAX 3600000 /* a provider that asks for more is asked again after an hour */
-#define TEMPLATE_MAX    (256u << 10)
 
 struct send;
 
@@ -69,16 +66,11 @@ struct test {
     size_t open;
 };
 
-struct named_template {
-    struct template *t;
-    char error[256];
-};
-
 struct deliver {
     struct deliver_options o;
     const struct config *config;
-    struct map *lanes;     /* name -> struct lane */
-    struct map *templates; /* name -> struct named_template */
+    struct map *lanes; /* name -> struct lane */
+    struct templates *templates;
     struct inbox *inbox;
     struct send *sends;
     struct deliver_stats stats;
@@ -93,65 +85,6 @@ static void pump(struct lane *l);
 static int64_t now_ms(const struct deliver *d)
 {
     return clock_wall_ms(loop_clock(d->o.loop));
-}
-
-/* --- templates --- */
-
-static char *template_source(struct deliver *d, const char *name, char *path, size_t size,
-                             size_t *len)
-{
-    const struct builtin_file *f;
-    struct err e;
-    char *text = NULL;
-
-    if (d->o.templates) {
-        snprintf(path, size, "%s/%s.lua", d->o.templates, name);
-        text = file_read(path, TEMPLATE_MAX, len, &e);
-    }
-    if (text)
-        return text;
-    snprintf(path, size, "rules/channels/%s.lua", name);
-    f = builtin_find(path);
-    if (!f)
-        return NULL;
-    *len = f->len;
-    return mem_dup(f->text, f->len);
-}
-
-static struct named_template *load_template(struct deliver *d, const char *name)
-{
-    struct named_template *nt = map_gets(d->templates, name);
-    char path[640];
-    size_t len;
-    char *text;
-    struct err e;
-
-    if (nt)
-        return nt;
-    nt = mem_zalloc(sizeof *nt);
-    if (!nt || map_puts(d->templates, name, nt, NULL) < 0) {
-        mem_free(nt);
-        return NULL;
-    }
-    text = template_source(d, name, path, sizeof path, &len);
-    if (text)
-        nt->t = template_load(path, text, len, &e);
-    else
-        err_set(&e, ERR_INPUT, "there is no template %s.lua", name);
-    mem_free(text);
-    if (!nt->t) {
-        snprintf(nt->error, sizeof nt->error, "%.250s", e.text);
-        log_error("a channel template does not load; plain text is sent", "error", e.text, NULL);
-    }
-    return nt;
-}
-
-static void template_drop(void *value)
-{
-    struct named_template *nt = value;
-
-    template_free(nt->t);
-    mem_free(nt);
 }
 
 /* --- lanes --- */
@@ -208,7 +141,7 @@ static void note_lane(const char *name, const char *receiver, const char *channe
     l->channel_index = index;
     l->config = r && index < r->n_channels ? &r->channels[index] : NULL;
     if (l->config) /* now, so that a mistake in it is told before a page needs it */
-        (void)load_template(d, l->config->template);
+        (void)templates_find(d->templates, l->config->template);
 }
 
 static void find_lanes(struct deliver *d)
@@ -491,7 +424,7 @@ static void transmit(bool durable, void *arg)
 
 static int compose_send(struct send *s)
 {
-    struct named_template *nt = load_template(s->d, s->config->template);
+    const struct named_template *nt = templates_find(s->d->templates, s->config->template);
 
     if (!nt || message_make(s->channel, s->config, nt->t, nt->error, s->x, &s->m) < 0)
         return -1;
@@ -611,7 +544,7 @@ void deliver_render(struct deliver *d, const struct notice *x, struct buf *out)
     const struct config_receiver *r = config_receiver_find(d->config, x->receiver);
     const struct config_channel *c =
         r && x->channel_index < r->n_channels ? &r->channels[x->channel_index] : NULL;
-    struct named_template *nt = c ? load_template(d, c->template) : NULL;
+    const struct named_template *nt = c ? templates_find(d->templates, c->template) : NULL;
     struct message m;
 
     if (!nt || message_make(channels[c->type], c, nt->t, nt->error, x, &m) < 0) {
@@ -645,7 +578,7 @@ struct deliver *deliver_new(const struct deliver_options *o, struct err *e)
     d->o = *o;
     d->config = o->config;
     d->lanes = map_new();
-    d->templates = map_new();
+    d->templates = templates_new(o->templates);
     d->inbox = inbox_new(o->store);
     d->drain_timer = timer_new(o->loop, LOOP_DELIVERY, drain_timed_out, d);
     if (!d->lanes || !d->templates || !d->inbox || !d->drain_timer) {
@@ -675,7 +608,7 @@ void deliver_free(struct deliver *d)
         send_free(s);
     }
     map_free(d->lanes, lane_free);
-    map_free(d->templates, template_drop);
+    templates_free(d->templates);
     inbox_free(d->inbox);
     timer_free(d->drain_timer);
     mem_free(d);
@@ -696,14 +629,10 @@ static void drop_gone_lanes(struct deliver *d)
 
 void deliver_configure(struct deliver *d, const struct config *c)
 {
-    struct named_template *nt;
-    const char *key;
-    size_t len;
     struct lane *l;
 
     d->config = c; /* messages in flight hold the old one */
-    for (size_t at = 0; (nt = map_next(d->templates, &at, &key, &len));)
-        template_drop(map_remove(d->templates, key, len));
+    templates_forget(d->templates);
     find_lanes(d);
     for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
         timer_stop(l->rest);
