@@ -49,6 +49,7 @@ struct program {
     int64_t started_ms;
     int exit_code;
     bool ending, said_ready;
+    bool reload_waits; /* ordered during the start */
 };
 
 static void refuse(struct program *p, const char *why)
@@ -156,7 +157,8 @@ static void reload_quietly(void *arg)
     struct buf b = BUF_INIT;
     struct json j = json_into(&b);
 
-    if (wire_is_live(p->wire))
+    p->reload_waits = !wire_is_live(p->wire);
+    if (!p->reload_waits)
         reload(false, &j, p);
     buf_free(&b);
 }
@@ -391,6 +393,8 @@ static void went_live(const struct err *e, void *arg)
     }
     api_open(p->api);
     selfwatch_start(p->self);
+    if (p->reload_waits)
+        reload_quietly(p);
     store_read_stream(wire_parts(p->wire)->store, KEY_INBOX, NULL, INBOX_RESTORE,
                       restored_inbox_entry, say_ready, p);
 }
