@@ -20,6 +20,8 @@
 struct heard {
     int priority; /* firing and told, 0: not */
     bool owed;    /* a first message about it failed */
+    bool maybe;   /* and may have arrived */
+    bool over;    /* a message of its end may have arrived: it may be new once more */
 };
 
 struct world {
@@ -83,7 +85,7 @@ static void hear_alert(struct world *w, const struct notice *x, const struct not
     int i = alert_of(a);
 
     if (!a->firing) {
-        CHECK(w, x, a->missed || h->priority != 0, "the end of what was not announced");
+        CHECK(w, x, a->missed || h->priority != 0 || h->maybe, "the end of what was not announced");
         CHECK(w, x, !a->missed || h->priority == 0 || quiet, "missed, although it was told");
         *h = (struct heard){0};
         return;
@@ -93,7 +95,7 @@ static void hear_alert(struct world *w, const struct notice *x, const struct not
         CHECK(w, x, !held(w, i), "announced while it is held back");
         CHECK(w, x, a->priority == w->priority[i], "of another priority");
     }
-    CHECK(w, x, a->is_new == (h->priority == 0) || quiet,
+    CHECK(w, x, a->is_new == (h->priority == 0) || (a->is_new && h->over) || quiet,
           "new, and told before, or not new, and never told");
     *h = (struct heard){.priority = a->priority};
 }
@@ -111,8 +113,11 @@ static void hear(const struct notice *x, enum outcome_kind fate, void *arg)
         news = news || x->alerts[i].changed;
         if (fate == OUTCOME_DELIVERED)
             hear_alert(w, x, &x->alerts[i], h);
-        else if (x->alerts[i].is_new)
+        else if (x->alerts[i].is_new) {
             h->owed = true;
+            h->maybe = h->maybe || fate == OUTCOME_UNKNOWN;
+        } else if (!x->alerts[i].firing && fate == OUTCOME_UNKNOWN)
+            h->over = true;
     }
     if (fate != OUTCOME_DELIVERED)
         return;
@@ -227,6 +232,8 @@ static void restart(struct world *w)
     notify_run(w->s->n); /* the book would tell again what was not noticed: not this test */
     notify_stats(w->s->n, &st);
     w->expired += st.expired;
+    if (w->s->held)
+        hear(w->s->held, OUTCOME_UNKNOWN, w);
     w->s->hold = false;
     scene_restart(w->s);
 }

@@ -130,6 +130,14 @@ static const struct story stories[] = {
     {"fired and ended while the receiver was down",
      "down ops/webhook\n fire A P1 svc=web\n go 3m\n end A\n go 3m\n up ops/webhook\n go 2m\n"
      "> 420 ops/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
+    {"what may have been told is told its end, through a silence",
+     "unknown ops/webhook\n fire A P1 svc=web\n go 1m\n silence svc=web 1h\n end A\n go 1m\n"
+     "up ops/webhook\n go 5m\n"
+     "> 180 ops/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
+    {"what may have been told to be over is new when it is on again",
+     "fire A P1 svc=web\n fire B P1 svc=web\n go 2m\n"
+     "> 0 ops/webhook #1 first notification F A+ B+\n unknown ops/webhook\n end A\n go 1m\n"
+     "fire A P1\n up ops/webhook\n go 5m\n > 240 ops/webhook #1 new alerts F B= A+\n go 1m\n ."},
     {"fired and ended while nobody could even try",
      "pause ops/webhook\n fire A P1 svc=web\n go 3m\n end A\n go 3m\n resume ops/webhook\n go 0s\n"
      "> 360 ops/webhook #1 fired and ended before it could be told R A?\n go 1d\n ."},
