@@ -84,7 +84,9 @@ static void tell(void *arg)
                                 .body = "",
                                 .retry_after_ms = -1,
                                 .maybe_done = c->is_late || c->answer == FAKE_IS_MUTE,
-                                .error = ok ? "" : c->is_late ? "timed out" : "no connection",
+                                .error = ok           ? ""
+                                         : c->is_late ? "timed out"
+                                                      : "no connection",
                                 .took_ms = c->took_ms};
     outbound_done done = c->done;
     void *done_arg = c->arg;
@@ -98,8 +100,8 @@ static void tell(void *arg)
     done(&r, done_arg);
 }
 
-static struct outbound_call *start(struct outbound *o, const struct fake_message *m,
-                                   int timeout_ms, outbound_done done, void *arg)
+static struct outbound_call *start(struct outbound *o, const struct fake_message *m, int timeout_ms,
+                                   outbound_done done, void *arg)
 {
     struct fake_plan plan = receiver->receive(m, receiver->arg);
     struct outbound_call *c = mem_zalloc(sizeof *c);

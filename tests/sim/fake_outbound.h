@@ -13,11 +13,11 @@
 #include "tocsin/outbound.h"
 
 enum fake_answer {
-    FAKE_TAKES,    /* taken: 200 */
-    FAKE_FAILS,    /* not taken: 503 */
-    FAKE_REFUSES,  /* not taken: 400 */
-    FAKE_IS_AWAY,  /* not taken: no connection */
-    FAKE_IS_MUTE,  /* taken, and the answer is lost */
+    FAKE_TAKES,   /* taken: 200 */
+    FAKE_FAILS,   /* not taken: 503 */
+    FAKE_REFUSES, /* not taken: 400 */
+    FAKE_IS_AWAY, /* not taken: no connection */
+    FAKE_IS_MUTE, /* taken, and the answer is lost */
 };
 
 struct fake_plan {
@@ -26,7 +26,7 @@ struct fake_plan {
 };
 
 struct fake_message {
-    uint64_t number; /* 1, 2, … of all requests of this receiver's life */
+    uint64_t number;       /* 1, 2, … of all requests of this receiver's life */
     const char *url, *key; /* key: of the header Idempotency-Key, "" when there is none */
     const char *body;
     size_t len;
