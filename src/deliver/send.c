@@ -1,0 +1,352 @@
+/* Lanes. Each has its own pace: what is due is claimed one message at a time, up to a few side by
+ * side (different incidents); after a temporary failure the whole lane rests, longer each time,
+ * so that a provider that is down is not asked by every incident at once.
+ *
+ *   due(lane) -> pump: claim -> compose -> wait until the claim is stored -> send -> judge
+ *                  ^                                                            |
+ *                  +------- rest timer <--- temporary, unknown <----------------+--> commit */
+#include "deliver/send.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "deliver/mime.h"
+#include "tocsin/config.h"
+
+#define IN_FLIGHT_MAX   8 /* messages of one lane at the same time, of different incidents */
+#define REST_MIN_MS     500
+#define REST_MAX_MS     60000
+#define RETRY_AFTER_MAX 3600000 /* a provider that asks for more is asked again after an hour */
+
+void send_free(struct send *s)
+{
+    struct send **at = &s->d->sends;
+
+    while (*at && *at != s)
+        at = &(*at)->next;
+    if (*at)
+        *at = s->next;
+    message_clear(&s->m);
+    config_unref(s->held);
+    if (s->deferred)
+        s->d = NULL; /* send_send_transmit() frees it */
+    else
+        mem_free(s);
+}
+
+void deliver_check_drained(struct deliver *d)
+{
+    void (*drained)(void *arg) = d->drained;
+
+    if (!d->draining || !drained || d->sends)
+        return;
+    d->drained = NULL;
+    timer_stop(d->drain_timer);
+    drained(d->drained_arg);
+}
+
+static void note_success(struct lane *l, const struct send *s)
+{
+    struct deliver *d = l->d;
+
+    l->failures = 0;
+    l->stats.delivered++;
+    l->stats.last_ok_ms = deliver_now_ms(d);
+    l->stats.failing_since_ms = 0;
+    l->last_error[0] = 0;
+    d->stats.last_ms = deliver_now_ms(d) - s->x->at_ms;
+    if (d->stats.last_ms > d->stats.worst_ms)
+        d->stats.worst_ms = d->stats.last_ms;
+}
+
+/* How long the lane rests after a failure: half a second doubling up to a minute, a quarter more
+ * or less so that many receivers behind one proxy do not come back together. A provider that says
+ * when is believed, but "at once" would be a busy loop. */
+static int64_t rest_ms(const struct lane *l, int64_t retry_after_ms)
+{
+    unsigned doublings = l->failures < 8 ? l->failures : 8;
+    int64_t ms = REST_MIN_MS << doublings;
+
+    if (retry_after_ms >= REST_MIN_MS)
+        return retry_after_ms < RETRY_AFTER_MAX ? retry_after_ms : RETRY_AFTER_MAX;
+    if (ms > REST_MAX_MS)
+        ms = REST_MAX_MS;
+    return ms - ms / 4 + (int64_t)(random_u64() % (uint64_t)(ms / 2 + 1));
+}
+
+static void note_failure(struct lane *l, const struct outcome *o, int64_t ms)
+{
+    l->stats.failed++;
+    if (l->stats.failing_since_ms == 0)
+        l->stats.failing_since_ms = deliver_now_ms(l->d);
+    snprintf(l->last_error, sizeof l->last_error, "%.250s", o->error ? o->error : "");
+    log_warn(o->kind == OUTCOME_PERMANENT ? "a receiver refused a message"
+                                          : "a message could not be delivered; it is tried again",
+             "lane", l->name, "error", l->last_error, NULL);
+    if (o->kind == OUTCOME_PERMANENT)
+        return;
+    l->stats.retried++;
+    if (!l->resting) /* messages that were side by side failed of the same cause: one failure */
+        l->failures++;
+    if (!l->resting || ms > l->rest_ms) {
+        l->rest_ms = ms;
+        timer_in(l->rest, ms);
+    }
+    l->resting = true;
+}
+
+static void count(struct deliver *d, enum outcome_kind kind)
+{
+    switch (kind) {
+    case OUTCOME_DELIVERED:
+        d->stats.delivered++;
+        break;
+    case OUTCOME_TEMPORARY:
+        d->stats.temporary++;
+        break;
+    case OUTCOME_PERMANENT:
+        d->stats.permanent++;
+        break;
+    case OUTCOME_UNKNOWN:
+        d->stats.unknown++;
+        break;
+    case OUTCOME_RETURNED:
+        break;
+    }
+}
+
+static void finish(struct send *s, enum outcome_kind kind, const char *error,
+                   int64_t retry_after_ms)
+{
+    struct deliver *d = s->d;
+    struct lane *l = s->lane;
+    struct outcome o = {.kind = kind, .error = kind == OUTCOME_DELIVERED ? NULL : error};
+
+    if (s->m.keep.len > 0 && (kind == OUTCOME_DELIVERED || kind == OUTCOME_UNKNOWN))
+        o.data = buf_str(&s->m.keep);
+
+    count(d, kind);
+    d->stats.in_flight--;
+    l->stats.in_flight--;
+    if (kind == OUTCOME_DELIVERED) {
+        note_success(l, s);
+    } else if (kind != OUTCOME_RETURNED) {
+        int64_t ms = rest_ms(l, retry_after_ms);
+
+        o.retry_ms = deliver_now_ms(d) + ms;
+        note_failure(l, &o, ms);
+    }
+    notify_commit(d->o.notify, s->x, &o);
+    send_free(s);
+    if (!d->draining)
+        lane_pump(l);
+    deliver_check_drained(d);
+}
+
+static void explain_answer(const struct outbound_result *r, char *out, size_t size)
+{
+    int shown = r->len < 160 ? (int)r->len : 160;
+
+    if (!r->ok || r->status == 0)
+        snprintf(out, size, "%s", r->error && *r->error ? r->error : "no answer");
+    else
+        snprintf(out, size, "%d %.*s", r->status, shown, r->body ? r->body : "");
+}
+
+void test_release(struct test *t)
+{
+    if (--t->open > 0)
+        return;
+    t->done(t->arg);
+    mem_free(t);
+}
+
+void send_finish_test(struct send *s, bool ok, int status, int64_t took_ms, const char *text)
+{
+    struct deliver_answer a = {.receiver = s->x->receiver,
+                               .channel = s->x->channel,
+                               .channel_index = s->x->channel_index,
+                               .ok = ok,
+                               .status = status,
+                               .took_ms = took_ms,
+                               .text = text};
+    struct deliver *d = s->d;
+    struct test *t = s->test;
+
+    t->each(&a, t->arg);
+    notify_notice_free(s->x);
+    send_free(s);
+    test_release(t);
+    deliver_check_drained(d);
+}
+
+static void answered(const struct outbound_result *r, void *arg)
+{
+    struct send *s = arg;
+    enum outcome_kind kind = s->channel->judge(r);
+    char text[512];
+
+    s->call = NULL;
+    explain_answer(r, text, sizeof text);
+    if (s->test)
+        send_finish_test(s, kind == OUTCOME_DELIVERED, r->status, r->took_ms, text);
+    else
+        finish(s, kind, text, r->retry_after_ms);
+}
+
+static struct outbound_call *start_http(struct send *s, struct err *e)
+{
+    const struct config_channel *c = s->config;
+    struct outbound_http h = {.method = "POST",
+                              .url = secret_text(c->url),
+                              .headers = (const char *const *)s->m.headers,
+                              .body = buf_str(&s->m.body),
+                              .len = s->m.body.len,
+                              .timeout_ms = c->timeout_ms,
+                              .user = c->user,
+                              .password = secret_text(c->password),
+                              .bearer = secret_text(c->bearer),
+                              .ca_file = c->ca_file,
+                              .insecure_skip_verify = c->insecure_skip_verify};
+
+    return outbound_http(s->d->o.outbound, &h, answered, s, e);
+}
+
+static struct outbound_call *start_mail(struct send *s, struct err *e)
+{
+    typedef char address[MIME_ADDRESS_LEN];
+    const struct config_channel *c = s->config;
+    struct outbound_call *call = NULL;
+    const char **to = mem_zalloc((c->n_to + 1) * sizeof *to);
+    address from, *bare = mem_alloc((c->n_to + 1) * sizeof *bare);
+    struct outbound_mail m = {.url = c->smtp,
+                              .tls = (enum mail_tls)c->tls,
+                              .user = c->user,
+                              .password = secret_text(c->password),
+                              .from = from,
+                              .to = to,
+                              .data = buf_str(&s->m.body),
+                              .len = s->m.body.len,
+                              .timeout_ms = c->timeout_ms,
+                              .ca_file = c->ca_file,
+                              .insecure_skip_verify = c->insecure_skip_verify};
+
+    err_set(e, ERR_MEMORY, "no memory");
+    if (to && bare) {
+        mime_bare_address(c->from, from);
+        for (size_t i = 0; i < c->n_to; i++) {
+            mime_bare_address(c->to[i], bare[i]);
+            to[i] = bare[i];
+        }
+        call = outbound_mail(s->d->o.outbound, &m, answered, s, e);
+    }
+    mem_free(to);
+    mem_free(bare);
+    return call;
+}
+
+static void deliver_to_inbox(struct send *s)
+{
+    int rc = inbox_add(s->d->inbox, s->x, buf_str(&s->m.text), buf_str(&s->m.body));
+
+    if (s->test)
+        send_finish_test(s, rc == 0, 200, 0, rc == 0 ? "kept in the inbox" : "no memory");
+    else
+        finish(s, rc == 0 ? OUTCOME_DELIVERED : OUTCOME_TEMPORARY, "no memory", -1);
+}
+
+/* The claim is stored (or Redis is away, and a page that may come twice beats none). */
+void send_transmit(bool durable, void *arg)
+{
+    struct send *s = arg;
+    struct err e;
+
+    (void)durable;
+    s->deferred = false;
+    if (!s->d) { /* delivery ended while it waited */
+        mem_free(s);
+        return;
+    }
+    s->d->stats.sent++;
+    if (s->d->o.shadow && !s->test) {
+        finish(s, OUTCOME_DELIVERED, NULL, -1);
+        return;
+    }
+    if (s->channel->transport == TRANSPORT_INBOX) {
+        deliver_to_inbox(s);
+        return;
+    }
+    s->call = s->channel->transport == TRANSPORT_HTTP ? start_http(s, &e) : start_mail(s, &e);
+    if (s->call)
+        return;
+    if (s->test)
+        send_finish_test(s, false, 0, 0, e.text);
+    else
+        finish(s, e.code == ERR_INPUT ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, e.text, -1);
+}
+
+int send_compose(struct send *s)
+{
+    const struct named_template *nt = templates_find(s->d->templates, s->config->template);
+
+    if (!nt || message_make(s->channel, s->config, nt->t, nt->error, s->x, &s->m) < 0)
+        return -1;
+    s->d->stats.truncated += s->m.shortened;
+    if (s->m.template_failed) {
+        s->d->stats.template_errors++;
+        log_error("a channel template failed; plain text is sent", "channel", s->config->template,
+                  "error", s->m.error, NULL);
+    }
+    return 0;
+}
+
+struct send *send_new(struct deliver *d, struct lane *l, struct notice *x,
+                      const struct config_channel *c)
+{
+    struct send *s = mem_zalloc(sizeof *s);
+
+    if (!s)
+        return NULL;
+    *s = (struct send){.d = d, .lane = l, .x = x, .config = c, .next = d->sends};
+    s->channel = channels[c->type];
+    s->held = config_ref(d->config);
+    d->sends = s;
+    return s;
+}
+
+void notice_give_back(struct deliver *d, struct notice *x, const char *why)
+{
+    struct outcome o = {
+        .kind = OUTCOME_RETURNED, .error = why, .retry_ms = deliver_now_ms(d) + 1000};
+
+    notify_commit(d->o.notify, x, &o);
+}
+
+void lane_pump(struct lane *l)
+{
+    struct deliver *d = l->d;
+    struct notice *x;
+
+    while (!d->draining && !l->resting && l->config && l->stats.in_flight < IN_FLIGHT_MAX &&
+           (x = notify_claim(d->o.notify, l->name))) {
+        struct send *s = send_new(d, l, x, l->config);
+
+        if (!s) {
+            notice_give_back(d, x, "no memory");
+            l->resting = true;
+            timer_in(l->rest, REST_MIN_MS);
+            return;
+        }
+        d->stats.in_flight++;
+        l->stats.in_flight++;
+        if (send_compose(s) < 0) {
+            finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
+            return;
+        }
+        s->deferred = true;
+        notify_after(d->o.notify, send_transmit, s);
+    }
+}
