@@ -1,0 +1,236 @@
+/* /metrics: what each room counts, in the exposition format. */
+#include <stddef.h>
+#include <string.h>
+
+#include "app/selfwatch_impl.h"
+#include "base/text.h"
+
+static void metric(struct buf *b, const char *name, const char *type, const char *help)
+{
+    buf_addf(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+static void value(struct buf *b, const char *name, const char *label, const char *of, double v)
+{
+    buf_adds(b, name);
+    if (label) {
+        buf_addf(b, "{%s=", label);
+        json_quote(b, of, strlen(of));
+        buf_addc(b, '}');
+    }
+    buf_addc(b, ' ');
+    text_plain(b, v);
+    buf_addc(b, '\n');
+}
+
+static void single(struct buf *b, const char *name, const char *type, const char *help, double v)
+{
+    metric(b, name, type, help);
+    value(b, name, NULL, NULL, v);
+}
+
+static void ingest_metrics(struct selfwatch *s, struct buf *b)
+{
+    static const struct {
+        const char *name, *help;
+        size_t offset;
+    } rows[] = {
+#define ROW(field, help) \
+    {"tocsin_ingest_" #field "_total", help, offsetof(struct ingest_protocol_stats, field)}
+        ROW(requests, "Requests or datagrams received."),
+        ROW(samples, "Samples handed to the journal."),
+        ROW(events, "Log events handed to the journal."),
+        ROW(bad, "Requests refused: malformed."),
+        ROW(too_large, "Requests refused: over a bound."),
+        ROW(busy, "Requests refused: try again later."),
+        ROW(no_memory, "Requests refused: no memory."),
+        ROW(not_numbers, "Samples left out: NaN or infinite."),
+        ROW(clamped, "Samples from more than a minute ahead, set to now."),
+        ROW(lines_refused, "StatsD lines refused."),
+#undef ROW
+    };
+    struct ingest_stats st;
+
+    ingest_stats(s->o.ingest, &st);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        metric(b, rows[i].name, "counter", rows[i].help);
+        for (size_t p = 0; p < INGEST_PROTOCOLS; p++) {
+            uint64_t v;
+
+            memcpy(&v, (const char *)&st.of[p] + rows[i].offset, sizeof v);
+            value(b, rows[i].name, "protocol", ingest_decoders[p].name, (double)v);
+        }
+    }
+}
+
+static void journal_metrics(struct selfwatch *s, struct buf *b)
+{
+    struct journal_stats j;
+
+    journal_stats(selfwatch_parts(s)->journal, &j);
+    single(b, "tocsin_journal_blocks_total", "counter", "Blocks appended.", (double)j.blocks);
+    single(b, "tocsin_journal_samples_total", "counter", "Samples appended.", (double)j.samples);
+    single(b, "tocsin_journal_events_total", "counter", "Events appended.", (double)j.events);
+    single(b, "tocsin_journal_bytes_total", "counter", "Bytes of blocks appended.",
+           (double)j.bytes);
+    single(b, "tocsin_journal_stored_bytes", "gauge", "Bytes of blocks in Redis.",
+           (double)j.stored_bytes);
+    single(b, "tocsin_journal_pending_bytes", "gauge", "Bytes of blocks waiting for Redis.",
+           (double)j.pending_bytes);
+    single(b, "tocsin_journal_refused_total", "counter", "Requests refused by a bound.",
+           (double)j.refused);
+    single(b, "tocsin_journal_joined_retries_total", "counter",
+           "Repeated requests that joined their waiting block.", (double)j.joined_retries);
+    single(b, "tocsin_journal_cuts_total", "counter", "Cuts published.", (double)j.cuts);
+    single(b, "tocsin_journal_cut_failures_total", "counter", "Cuts that failed.",
+           (double)j.cut_failures);
+    single(b, "tocsin_journal_last_cut_seconds", "gauge", "How long the last cut took.",
+           (double)j.last_cut_took_ms / 1000);
+}
+
+static void window_metrics(struct selfwatch *s, struct buf *b)
+{
+    struct windows_stats w;
+
+    windows_stats(selfwatch_parts(s)->windows, &w);
+    single(b, "tocsin_series", "gauge", "Series known.", series_count(selfwatch_parts(s)->series));
+    single(b, "tocsin_window_bytes", "gauge", "Memory of the windows.", (double)w.bytes);
+    single(b, "tocsin_window_groups", "gauge", "Groups of all leaves.", w.groups);
+    single(b, "tocsin_window_leaves", "gauge", "Leaves that rules share.", w.leaves);
+    single(b, "tocsin_window_samples_total", "counter", "Samples applied.", (double)w.samples);
+    single(b, "tocsin_window_unused_samples_total", "counter", "Samples that no rule needs.",
+           (double)w.samples_unused);
+    single(b, "tocsin_window_late_samples_total", "counter", "Samples too late to count.",
+           (double)w.late);
+    single(b, "tocsin_window_refused_groups_total", "counter",
+           "Groups refused by the memory budget.", (double)w.refused_groups);
+}
+
+static void rule_metrics(struct selfwatch *s, struct buf *b)
+{
+    const struct rules *rules = selfwatch_parts(s)->rules;
+    struct alert_stats a;
+
+    alert_stats(selfwatch_parts(s)->book, &a);
+    single(b, "tocsin_alerts_firing", "gauge", "Alerts that fire.", a.firing);
+    single(b, "tocsin_alerts_pending", "gauge", "Alerts whose time has not run out.", a.pending);
+    single(b, "tocsin_alerts_nodata", "gauge", "Alerts without data.", a.nodata);
+    single(b, "tocsin_alert_changes_total", "counter", "Changes of alerts.", (double)a.changes);
+    single(b, "tocsin_rules", "gauge", "Rules running.", (double)rules_count(rules));
+    metric(b, "tocsin_rule_looks_total", "counter", "Looks of a rule.");
+    for (size_t i = 0; i < rules_count(rules); i++) {
+        struct rule_stats st;
+
+        rule_stats(rules_at(rules, i), &st);
+        value(b, "tocsin_rule_looks_total", "rule", rule_definition(rules_at(rules, i))->name,
+              (double)st.looks);
+    }
+    metric(b, "tocsin_rule_busy_seconds_total", "counter", "Time spent in looks.");
+    for (size_t i = 0; i < rules_count(rules); i++) {
+        struct rule_stats st;
+
+        rule_stats(rules_at(rules, i), &st);
+        value(b, "tocsin_rule_busy_seconds_total", "rule",
+              rule_definition(rules_at(rules, i))->name, (double)st.busy_ns / 1e9);
+    }
+    metric(b, "tocsin_rule_errors_total", "counter", "Failures of `when` functions.");
+    for (size_t i = 0; i < rules_count(rules); i++) {
+        struct rule_stats st;
+
+        rule_stats(rules_at(rules, i), &st);
+        value(b, "tocsin_rule_errors_total", "rule", rule_definition(rules_at(rules, i))->name,
+              (double)st.errors);
+    }
+}
+
+struct lane_metric {
+    struct buf *b;
+    int which;
+};
+
+static void lane_metric(const struct lane_stats *l, void *arg)
+{
+    const struct lane_metric *m = arg;
+
+    if (m->which == 0)
+        value(m->b, "tocsin_lane_delivered_total", "lane", l->lane, (double)l->delivered);
+    else
+        value(m->b, "tocsin_lane_failed_total", "lane", l->lane, (double)l->failed);
+}
+
+static void notify_metrics(struct selfwatch *s, struct buf *b)
+{
+    struct notify_stats n;
+    struct deliver_stats d;
+    struct lane_metric m = {.b = b};
+
+    notify_stats(selfwatch_parts(s)->notify, &n);
+    deliver_stats(selfwatch_parts(s)->deliver, &d);
+    single(b, "tocsin_incidents_open", "gauge", "Incidents that are on.", (double)n.incidents_open);
+    single(b, "tocsin_silences_active", "gauge", "Silences in force.", (double)n.silences_active);
+    single(b, "tocsin_notifications_due", "gauge", "Messages that should go out now.",
+           (double)n.due);
+    single(b, "tocsin_notifications_dead", "gauge", "Dead letters.", (double)n.dead);
+    single(b, "tocsin_notifications_delivered_total", "counter", "Messages delivered.",
+           (double)d.delivered);
+    single(b, "tocsin_notifications_failed_total", "counter", "Attempts that failed.",
+           (double)(d.temporary + d.permanent + d.unknown));
+    single(b, "tocsin_template_errors_total", "counter", "Templates that failed; text was sent.",
+           (double)d.template_errors);
+    metric(b, "tocsin_lane_delivered_total", "counter", "Messages delivered on a lane.");
+    deliver_lanes(selfwatch_parts(s)->deliver, lane_metric, &m);
+    m.which = 1;
+    metric(b, "tocsin_lane_failed_total", "counter", "Attempts that failed on a lane.");
+    deliver_lanes(selfwatch_parts(s)->deliver, lane_metric, &m);
+}
+
+static void loop_metrics(struct selfwatch *s, struct buf *b)
+{
+    metric(b, "tocsin_loop_busy_seconds_total", "counter", "Time spent in a stage of the loop.");
+    for (size_t i = 0; i < LOOP_STAGES; i++)
+        value(b, "tocsin_loop_busy_seconds_total", "stage", loop_stage_names[i],
+              (double)s->busy_ns[i] / 1e9);
+    single(b, "tocsin_loop_late_seconds", "gauge", "Worst lateness of a timer, last 10 s.",
+           (double)s->lag.worst_late_ms / 1000);
+    single(b, "tocsin_look_delay_seconds", "gauge", "Worst delay of a look, last 10 s.",
+           (double)s->wire.looks_late_ms / 1000);
+    single(b, "tocsin_deadman_pings_total", "counter", "Pings of the deadman.", (double)s->pings);
+    single(b, "tocsin_deadman_held_total", "counter", "Pings held back: something did not work.",
+           (double)s->pings_held);
+}
+
+static void store_metrics(struct selfwatch *s, struct buf *b)
+{
+    const struct db_health *h = db_health(selfwatch_parts(s)->db);
+    struct store_stats st;
+
+    store_stats(selfwatch_parts(s)->store, &st);
+    single(b, "tocsin_redis_up", "gauge", "1 while Redis answers.",
+           db_is_up(selfwatch_parts(s)->db));
+    single(b, "tocsin_redis_outstanding_bytes", "gauge", "Bytes of commands not answered yet.",
+           (double)db_outstanding(selfwatch_parts(s)->db));
+    if (h->known)
+        single(b, "tocsin_redis_used_memory_bytes", "gauge", "Memory that Redis uses.",
+               (double)h->used_memory);
+    single(b, "tocsin_store_commits_total", "counter", "Transactions of control state.",
+           (double)st.commits);
+    single(b, "tocsin_store_rewrites_total", "counter",
+           "Times all control state was written again.", (double)st.rewrites);
+    single(b, "tocsin_store_waiting_fields", "gauge", "Changes that wait for Redis.",
+           (double)st.waiting_fields);
+}
+
+void selfwatch_metrics(struct selfwatch *s, struct buf *out)
+{
+    metric(out, "tocsin_build_info", "gauge", "Version.");
+    value(out, "tocsin_build_info", "version", TOCSIN_VERSION, 1);
+    metric(out, "alertmanager_build_info", "gauge", "For tools that look for it.");
+    value(out, "alertmanager_build_info", "version", "0.27.0", 1);
+    ingest_metrics(s, out);
+    journal_metrics(s, out);
+    window_metrics(s, out);
+    rule_metrics(s, out);
+    notify_metrics(s, out);
+    store_metrics(s, out);
+    loop_metrics(s, out);
+}

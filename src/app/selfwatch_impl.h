@@ -1,0 +1,32 @@
+/* What watching itself keeps, for its two files: samples and probes, and /metrics. */
+#ifndef TOCSIN_APP_SELFWATCH_IMPL_H
+#define TOCSIN_APP_SELFWATCH_IMPL_H
+
+#include "app/selfwatch.h"
+
+/* The samples of one turn, before they get their series. */
+#define SELF_SAMPLES_MAX 2048
+
+struct selfwatch {
+    struct selfwatch_options o;
+    struct timer *timer;
+    struct timer *deadman;
+    int64_t down_since_ms; /* Redis, 0: up */
+    uint64_t last_input;   /* samples and events counted at the last turn */
+    int64_t last_input_ms; /* when it last grew, 0: never */
+    struct wire_stats wire;
+    struct loop_lag lag;
+    uint64_t busy_ns[LOOP_STAGES];
+    bool pinging;
+    uint64_t pings, pings_failed, pings_held;
+    struct sample samples[SELF_SAMPLES_MAX];
+    size_t n_samples;
+    int64_t at_ms; /* of the turn */
+};
+
+static inline const struct wire_parts *selfwatch_parts(const struct selfwatch *s)
+{
+    return wire_parts(s->o.wire);
+}
+
+#endif
