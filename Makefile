@@ -6,6 +6,8 @@ PREFIX  ?= /usr/local
 # debug: asserts and symbols (always on anyway), -O2: the mode that ships
 MODE    ?= release
 WERROR  ?=
+# Debian's own, which has Debian's modules (python3-aiosmtpd)
+PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
 # where `make run` keeps its data
 DATA    ?= data
 
@@ -205,7 +207,7 @@ check-asan: ## unit tests and simulations under address and undefined-behaviour 
 	@$(MAKE) --no-print-directory MODE=asan -j$(shell nproc) unit-build sim-build
 	@$(MAKE) --no-print-directory MODE=asan -k unit sim
 bench: build/tocsin build/load ## print the benchmark table, beside Prometheus where it is installed
-	@python3 tests/bench/run.py
+	@$(PYTHON) tests/bench/run.py
 bench-parts: $(BENCH_BIN) ## print the figures of single parts
 	@for b in $(BENCH_BIN); do echo "== $$b"; $$b; done
 
