@@ -65,9 +65,42 @@ int usage(const char *command, const char *why)
     return EXIT_USAGE;
 }
 
+/* How many words before the command are options that every command has. */
+static int leading_options(int argc, char **argv)
+{
+    int n = 0;
+
+    while (n + 1 < argc) {
+        const char *word = argv[n + 1];
+
+        if (strcmp(word, "--url") == 0 || strcmp(word, "--token") == 0)
+            n += 2;
+        else if (strcmp(word, "--json") == 0 || strncmp(word, "--url=", 6) == 0 ||
+                 strncmp(word, "--token=", 8) == 0)
+            n++;
+        else
+            break;
+    }
+    return n + 1 < argc ? n : 0;
+}
+
+/* "--url U status" becomes "status --url U". */
+static void command_first(int argc, char **argv)
+{
+    int n = leading_options(argc, argv);
+    char *command = argv[n + (argc > 1)];
+
+    for (int i = n; i > 0; i--)
+        argv[i + 1] = argv[i];
+    if (n > 0)
+        argv[1] = command;
+}
+
 int cli_main(int argc, char **argv)
 {
     const struct command *c;
+
+    command_first(argc, argv);
 
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
         return argc < 2 ? (print_help(stderr), EXIT_USAGE) : print_help(stdout);
