@@ -459,6 +459,8 @@ size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patt
 
     if (n_paths < 0)
         return list_failed(&e, out);
+    if (n_paths == 0 && n_patterns > 0 && !dry_run)
+        log_warn("no rule file is found; only Tocsin's own alerts run", "rules", patterns[0], NULL);
     b->dry_run = dry_run;
     read_files(b, paths, (size_t)n_paths);
     file_paths_free(paths, n_paths);

@@ -37,6 +37,9 @@ static int check_listen(const struct settings *s, struct err *e)
     bool local = strncmp(a, "127.", 4) == 0 || strncmp(a, "[::1]", 5) == 0 ||
                  strncmp(a, "localhost:", 10) == 0;
 
+    if (!strchr(a, ':'))
+        return err_set(e, ERR_INPUT,
+                       "listen takes an address and a port such as 127.0.0.1:9393, not %s", a);
     if (local || s->config->server.n_tokens > 0)
         return 0;
     return err_set(e, ERR_REFUSED,
