@@ -123,7 +123,10 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
     out->unit_name = copy(k, m->unit_name);
     out->origin = copy(k, m->origin);
     out->end_reason = it->kind == ITEM_MOVED ? "routed elsewhere" : copy(k, m->end_reason);
-    out->freed_by = m->freed_ms && m->freed_ms == m->visible_ms ? copy(k, m->freed_by) : "";
+    out->freed_by = (it->kind == ITEM_NEW || it->kind == ITEM_FREED) && m->freed_ms &&
+                            m->freed_ms == m->visible_ms
+                        ? copy(k, m->freed_by)
+                        : ""; /* once: a reminder is not about the silence */
     out->why = copy(k, m->why);
     buf_addf(&url, "%s/i/%llu#%016llx", base_url(n), (unsigned long long)m->incident->number,
              (unsigned long long)m->fingerprint);
