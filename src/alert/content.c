@@ -44,31 +44,6 @@ static void collect(const struct alert_entry *e, int priority, struct label_list
     list_set(list, label_of("alertname", r->name));
 }
 
-/* One block: the views, then the bytes they point to. */
-static struct label *copy_labels(const struct label *l, size_t n)
-{
-    size_t bytes = n * sizeof *l;
-    struct label *out;
-    char *p;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += (size_t)l[i].name_len + l[i].value_len + 2;
-    out = mem_alloc(bytes ? bytes : 1);
-    if (!out)
-        return NULL;
-    p = (char *)(out + n);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = l[i];
-        out[i].name = memcpy(p, l[i].name, l[i].name_len);
-        p += l[i].name_len;
-        *p++ = '\0';
-        out[i].value = memcpy(p, l[i].value, l[i].value_len);
-        p += l[i].value_len;
-        *p++ = '\0';
-    }
-    return out;
-}
-
 static uint64_t identity(const struct label *l, size_t n)
 {
     struct label kept[2 * LABELS_MAX + 4];
@@ -91,7 +66,7 @@ void entry_fingerprint_drop(struct alert_entry *e)
 int entry_label_as(struct alert_entry *e, const struct label *l, size_t n)
 {
     struct map *m = e->a.rule->book->by_fingerprint;
-    struct label *copy = copy_labels(l, n);
+    struct label *copy = labels_dup(l, n);
 
     if (!copy)
         return -1;

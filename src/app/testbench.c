@@ -59,30 +59,6 @@ void bench_instant(const struct bench *b, int64_t at_ms, struct buf *out)
 
 /* --- transitions are remembered --- */
 
-static struct label *copy_labels(const struct label *l, size_t n)
-{
-    size_t bytes = n * sizeof *l;
-    struct label *copy;
-    char *p;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += l[i].name_len + l[i].value_len + 2u;
-    copy = mem_alloc(bytes + 1);
-    if (!copy)
-        return NULL;
-    p = (char *)(copy + n);
-    for (size_t i = 0; i < n; i++) {
-        copy[i] = l[i];
-        copy[i].name = memcpy(p, l[i].name, l[i].name_len);
-        p += l[i].name_len;
-        *p++ = 0;
-        copy[i].value = memcpy(p, l[i].value, l[i].value_len);
-        p += l[i].value_len;
-        *p++ = 0;
-    }
-    return copy;
-}
-
 static bool was_shown(const struct bench *b, const char *rule, uint64_t fingerprint)
 {
     for (size_t i = b->n_changes; i-- > 0;)
@@ -108,7 +84,7 @@ static void changed(const struct alert *a, enum alert_change change, int64_t at_
                                .priority = a->state.firing,
                                .shown = shown,
                                .rule = rule,
-                               .labels = copy_labels(a->labels, a->n_labels),
+                               .labels = labels_dup(a->labels, a->n_labels),
                                .n_labels = a->n_labels,
                                .has_value = a->has_value,
                                .value = a->value,

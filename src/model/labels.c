@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/mem.h"
 
 struct label label_of(const char *name, const char *value)
 {
@@ -59,6 +60,30 @@ static void sort(struct label *l, size_t n)
         l[end] = swap;
         sift_down(l, 0, end);
     }
+}
+
+struct label *labels_dup(const struct label *l, size_t n)
+{
+    size_t bytes = n * sizeof *l + 1;
+    struct label *out;
+    char *p;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += (size_t)l[i].name_len + l[i].value_len + 2;
+    out = mem_alloc(bytes);
+    if (!out)
+        return NULL;
+    p = (char *)(out + n);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = l[i];
+        out[i].name = memcpy(p, l[i].name, l[i].name_len);
+        p += l[i].name_len;
+        *p++ = '\0';
+        out[i].value = memcpy(p, l[i].value, l[i].value_len);
+        p += l[i].value_len;
+        *p++ = '\0';
+    }
+    return out;
 }
 
 int labels_sort(struct label *l, size_t n)

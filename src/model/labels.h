@@ -29,6 +29,9 @@ struct label {
  * -1 when a name stands twice. */
 int labels_sort(struct label *l, size_t n) MUST_USE;
 struct label label_of(const char *name, const char *value); /* of C strings */
+/* A copy that owns its strings, NUL-terminated, in one block: free with mem_free(). NULL: no
+ * memory. */
+struct label *labels_dup(const struct label *l, size_t n);
 
 typedef uint32_t labelset; /* an interned set */
 #define LABELSET_NONE UINT32_MAX

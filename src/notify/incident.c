@@ -49,7 +49,7 @@ struct incident *incident_open(struct notify *n, const char *key, const struct l
         return NULL;
     inc->opened_ms = at_ms;
     inc->key = mem_strdup(key);
-    inc->labels = member_labels(l, n_labels);
+    inc->labels = labels_dup(l, n_labels);
     inc->n_labels = n_labels;
     if (!inc->key || !inc->labels || incident_list(n, inc)) {
         incident_free(n, inc);

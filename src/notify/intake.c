@@ -22,7 +22,7 @@ void starts_add(struct notify *n, const struct member *m)
     else
         n->n_starts++;
     mem_free(s->labels);
-    s->labels = member_labels(m->labels, m->n_labels);
+    s->labels = labels_dup(m->labels, m->n_labels);
     s->n_labels = s->labels ? m->n_labels : 0;
     s->at_ms = m->starts_ms;
 }
@@ -162,7 +162,7 @@ static int copy_member(struct member *to, const struct member *from)
 {
     mem_free(to->labels);
     mem_free(to->annotations);
-    to->labels = member_labels(from->labels, from->n_labels);
+    to->labels = labels_dup(from->labels, from->n_labels);
     to->n_labels = to->labels ? from->n_labels : 0;
     to->annotations = member_pairs(from->annotations, from->n_annotations);
     to->n_annotations = to->annotations ? from->n_annotations : 0;

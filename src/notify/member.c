@@ -19,30 +19,6 @@ void member_text(char **to, const char *text, size_t max)
     *to = copy;
 }
 
-struct label *member_labels(const struct label *l, size_t n)
-{
-    size_t bytes = n * sizeof *l + 1;
-    struct label *out;
-    char *p;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += (size_t)l[i].name_len + l[i].value_len + 2;
-    out = mem_alloc(bytes);
-    if (!out)
-        return NULL;
-    p = (char *)(out + n);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = l[i];
-        out[i].name = memcpy(p, l[i].name, l[i].name_len);
-        p += l[i].name_len;
-        *p++ = '\0';
-        out[i].value = memcpy(p, l[i].value, l[i].value_len);
-        p += l[i].value_len;
-        *p++ = '\0';
-    }
-    return out;
-}
-
 struct rule_pair *member_pairs(const struct rule_pair *pairs, size_t n)
 {
     size_t bytes = n * sizeof *pairs + 1;
@@ -137,7 +113,7 @@ void member_values(struct member *m, const struct alert *a)
 
 int member_copy(struct member *m, const struct alert *a)
 {
-    struct label *labels = member_labels(a->labels, a->n_labels);
+    struct label *labels = labels_dup(a->labels, a->n_labels);
     struct rule_pair *annotations = member_pairs(a->annotations, a->n_annotations);
     const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
 

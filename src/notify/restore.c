@@ -141,7 +141,7 @@ static int read_member(struct incident *inc, const cJSON *o)
     if (!m)
         return -1;
     m->n = inc->next_n = (uint32_t)n;
-    m->labels = member_labels(l, (size_t)n_labels);
+    m->labels = labels_dup(l, (size_t)n_labels);
     m->n_labels = m->labels ? (size_t)n_labels : 0;
     member_text(&m->origin, text_of(o, "origin"), 256);
     m->firing = strcmp(text_of(o, "status"), "firing") == 0;
@@ -215,7 +215,7 @@ static int read_incident(struct incident *inc, const cJSON *o, struct err *e)
     if (n_labels < 0 || !text_of(o, "key")[0])
         return err_set(e, ERR_INPUT, "\"key\" or \"group\" is missing");
     inc->key = mem_strdup(text_of(o, "key"));
-    inc->labels = member_labels(l, (size_t)n_labels);
+    inc->labels = labels_dup(l, (size_t)n_labels);
     inc->n_labels = (size_t)n_labels;
     if (!inc->key || !inc->labels)
         return err_set(e, ERR_MEMORY, "no memory");
