@@ -255,6 +255,24 @@ def test_reload_by_command_tells_what_would_change(folder):
     wait(lambda: [r for r in t.get("/api/tocsin/v1/rules") if r["name"] == "More"], "the new rule")
 
 
+def test_of_two_rule_files_the_newcomer_is_at_fault(folder):
+    rule = 'alert "{}" {{ value = m.load:last(), fire = above(1), summary = "x"{} }}\n'
+    t = Tocsin(folder, config(), {**RULES, "b.lua": rule.format("Second", ', unless = firing("LoadHigh")')}).start()
+    names = lambda: sorted(r["name"] for r in t.get("/api/tocsin/v1/rules") if r["name"] in ("First", "LoadHigh", "Second"))
+    reload = lambda *more: {f["path"]: f["status"] for f in json.loads(t.command("reload", "--json", *more, code=None))["files"]}
+    t.write("rules/a.lua", rule.format("Second", ""))  # sorts before the one whose name it takes
+    check(reload()["rules/a.lua"] == "rejected", "the newcomer runs")
+    t.write("rules/a.lua", rule.format("First", ""))
+    reload()
+    wait(lambda: names() == ["First", "LoadHigh", "Second"], "both")
+    os.remove(os.path.join(folder, "rules/load.lua"))  # Second still names its rule
+    check(reload()["rules/b.lua"] == "rejected", "it is not told that its rule is gone")
+    check(names() == ["First", "Second"], names())
+    os.remove(os.path.join(folder, "rules/b.lua"))
+    reload()
+    wait(lambda: names() == ["First"], "the end of what is removed")
+
+
 def test_bad_configuration_keeps_the_old(folder):
     t = Tocsin(folder, config(), RULES).start()
     t.write("tocsin.lua", 'receiver "ops" { inbx {} }\nroute { receiver = "ops" }\n')
