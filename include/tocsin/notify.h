@@ -65,7 +65,8 @@ void notify_free(struct notify *n);
 /* True when `t` is a table of notify (the field was taken, or logged and left out). */
 bool notify_load(struct notify *n, struct store_table *t, const char *field, size_t field_len,
                  const char *value, size_t len);
-/* Compares with the alerts of the book (may be NULL): what is on there and unknown here is taken
+/* Before it alerts may come in already (the journal is replayed): they are kept, nothing is sent.
+ * Compares with the alerts of the book (may be NULL): what is on there and unknown here is taken
  * in, what is on here and not there has ended. Sends that were claimed when the program ended are
  * due once more, with the same key while their content is the same. */
 void notify_start(struct notify *n, struct alert_book *book);

@@ -59,6 +59,8 @@ struct notice *notify_claim(struct notify *n, const char *lane)
     struct notice *x = NULL;
     struct entry *e;
 
+    if (!n->started)
+        return NULL;
     notify_run(n);
     while (l && !x && (e = pick(l, at_ms))) {
         struct item *items = mem_alloc((e->incident->n_members + 1) * sizeof *items);

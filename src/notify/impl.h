@@ -166,6 +166,8 @@ struct notify {
     struct store_table *groups, *ledger, *silences_table;
     struct timer *timer;
     bool deferred, closing, running, degraded;
+    bool indexed;           /* what was loaded can be found: start.c */
+    bool started;           /* before that nothing is sent */
     struct map *lanes;      /* name -> struct lane */
     struct map *by_number;  /* 8 bytes -> struct incident */
     struct map *by_key;     /* key -> the open incident of that group */
@@ -226,7 +228,6 @@ struct member *member_new(struct incident *inc,
 void member_free(struct member *m);
 int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
 void member_values(struct member *m, const struct alert *a);
-struct label *member_labels(const struct label *l, size_t n); /* one block, mem_free() */
 struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
 uint64_t member_fingerprint(const struct member *m);
 void alert_key(const char *origin, const struct label *l, size_t n, struct buf *out);
@@ -353,6 +354,10 @@ void silence_store(struct notify *n, struct silence_record *r);
 struct silence_record *silence_by_id(const struct notify *n, const char *id);
 bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
                   int priority);
+
+/* --- start.c --------------------------------------------------------------------------------------- */
+/* Makes what was loaded whole, once: the ledger joins its incidents, groups find theirs. */
+void notify_index(struct notify *n);
 
 /* --- record.c, restore.c: what stands in Redis ---------------------------------------------------- */
 void incident_store(struct notify *n, struct incident *inc);

@@ -196,8 +196,8 @@ void notify_run(struct notify *n)
 {
     int64_t at_ms = notify_now(n), next_ms;
 
-    if (n->running)
-        return; /* deliver claims from within `due` */
+    if (n->running || !n->started)
+        return; /* deliver claims from within `due`; nobody does before the start */
     n->running = true;
     n->deferred = false;
     do { /* the end of an incident may end a silence, which frees others */
@@ -235,9 +235,13 @@ int64_t notify_next_ms(const struct notify *n)
 
 void notify_alert(struct notify *n, const struct alert *a, enum alert_change change, int64_t at_ms)
 {
-    (void)change; /* the state of the alert says it all, also when a change was missed */
+    (void)change;    /* the state of the alert says it all, also when a change was missed */
+    if (!n->started) /* the journal is replayed over what was loaded */
+        notify_index(n);
     intake_alert(n, a, at_ms);
-    if (n->n_marked > 0)
+    if (!n->started)
+        review_marked(n, at_ms); /* what is due is owed, also when the replay ends it again */
+    else if (n->n_marked > 0)
         notify_run_soon(n);
 }
 

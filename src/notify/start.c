@@ -127,14 +127,23 @@ static void index_incidents(struct notify *n)
             return;
 }
 
-void notify_start(struct notify *n, struct alert_book *book)
+void notify_index(struct notify *n)
 {
-    int64_t at_ms = notify_now(n);
-
+    if (n->indexed)
+        return;
+    n->indexed = true;
     restore_ledger(n);
     index_incidents(n);
     if (lanes_configure(n))
         log_error("no memory for all lanes of the configuration", NULL);
+}
+
+void notify_start(struct notify *n, struct alert_book *book)
+{
+    int64_t at_ms = notify_now(n);
+
+    notify_index(n);
+    n->started = true;
     if (book)
         compare(n, book, at_ms);
     notify_reroute(n, at_ms);

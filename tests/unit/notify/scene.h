@@ -161,6 +161,7 @@ static struct scene *scene_new(void)
     s->store = fake_store_new();
     s->config = stage_config_new();
     s->n = scene_notify(s);
+    notify_start(s->n, NULL);
     return s;
 }
 
@@ -314,8 +315,9 @@ static bool scene_load_field(void *room, struct store_table *t, const char *fiel
     return notify_load(room, t, field, field_len, value, len);
 }
 
-/* kill -9, and another process: what was claimed is lost with its answer. */
-static void scene_restart(struct scene *s)
+/* kill -9, and another process that has loaded what is stored: what was claimed is lost with its
+ * answer. */
+static void scene_reload(struct scene *s)
 {
     struct outcome o = {.kind = OUTCOME_RETURNED};
     struct notice *lost = s->held;
@@ -334,6 +336,11 @@ static void scene_restart(struct scene *s)
     s->store = copy;
     s->n = scene_notify(s);
     fake_load(s->store, scene_load_field, s->n);
+}
+
+static void scene_restart(struct scene *s)
+{
+    scene_reload(s);
     notify_start(s->n, NULL);
 }
 

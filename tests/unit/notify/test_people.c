@@ -435,6 +435,29 @@ START_TEST(the_start_compares)
 }
 END_TEST
 
+/* Between loading and the start the journal is replayed: the same alerts are told of again. */
+START_TEST(a_replay_changes_nothing_that_was_known)
+{
+    scene_fire(s, "A P1 svc=web");
+    scene_go(s, 120 * SEC);
+    ck_assert_uint_eq(s->n_lines, 1);
+    scene_reload(s);
+    alert_tell(s, scene_alert(s, "A"), CHANGE_NONE);
+    scene_fire(s, "B P1 svc=db");
+    scene_end(s, "B"); /* within the replay */
+    scene_pump(s);
+    ck_assert_uint_eq(s->n_lines, 1); /* nothing is sent before the start */
+    notify_start(s->n, NULL);
+    scene_go(s, 200 * SEC);
+    ck_assert_uint_eq(s->n_lines, 2);
+    ck_assert_str_eq(s->lines[1],
+                     "120 ops/webhook #2 fired and ended before it could be told R B?");
+    scene_end(s, "A");
+    scene_go(s, 300 * SEC);
+    ck_assert_str_eq(s->lines[2], "320 ops/webhook #1 all alerts resolved R A-");
+}
+END_TEST
+
 /* Every allocation fails once, at any place: no crash, and the page goes out. */
 START_TEST(memory_runs_out)
 {
@@ -475,6 +498,7 @@ static void add(TCase *t)
     tcase_add_test(t, broken_records_are_left_out);
     tcase_add_test(t, redis_lost_everything);
     tcase_add_test(t, the_start_compares);
+    tcase_add_test(t, a_replay_changes_nothing_that_was_known);
     tcase_add_test(t, memory_runs_out);
 }
 
