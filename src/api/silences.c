@@ -79,17 +79,31 @@ void silences_json(const struct call *c, struct json *j, const struct matcher_li
     json_array_end(j);
 }
 
+static bool is_state(const char *name)
+{
+    for (int i = SILENCE_PENDING; i <= SILENCE_EXPIRED; i++)
+        if (strcmp(silence_state_names[i], name) == 0)
+            return true;
+    return false;
+}
+
 void get_silences(struct call *c)
 {
+    const char *state = http_query(c->r, "state", 0);
     struct matcher_list filters;
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
     size_t limit;
 
+    if (state && strcmp(state, "all") == 0)
+        state = NULL;
+    if (state && *state && !is_state(state)) {
+        reply_error(c->r, 400, "bad_request", "state is active, pending, expired or all");
+        return;
+    }
     if (call_limit(c, LIMIT, LIMIT_MAX, &limit) || call_filters(c, &filters))
         return;
-    silences_json(c, &j, &filters, http_query(c->r, "state", 0), http_query(c->r, "after", 0),
-                  limit);
+    silences_json(c, &j, &filters, state, http_query(c->r, "after", 0), limit);
     matcher_list_free(&filters);
     reply_json(c->r, 200, &out);
 }

@@ -65,6 +65,7 @@ START_TEST(wrong_requests_are_told_so)
         {"GET", V1 "route?label=a=1&label=a=2", NULL, NULL, 400, "bad_request", "twice"},
         {"GET", V1 "route?priority=P9", NULL, NULL, 400, "bad_request", "P1 to P5"},
         {"GET", V1 "route?at=x", NULL, NULL, 400, "bad_request", NULL},
+        {"GET", V1 "silences?state=over", NULL, NULL, 400, "bad_request", "expired"},
         {"GET", V1 "history?before=x", NULL, NULL, 400, "bad_request", NULL},
         {"GET", V1 "history?incident=99", NULL, NULL, 404, "not_found", NULL},
         {"GET", V1 "deliveries/99/everyone/inbox", NULL, NULL, 404, "not_found", NULL},
