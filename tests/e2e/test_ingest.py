@@ -267,10 +267,12 @@ remote_write:
 def test_counter_over_a_crash_of_tocsin(folder):
     """What was answered with 204 is counted once, also when the process is killed right after."""
     t = start(folder)
-    total = 0
+    total, begin = 0, time.time()
     for i in range(12):
         total += 1
-        wait(lambda: t.metrics([{"name": "orders_total", "labels": {"shop": "k"}, "value": total}])[0] == 204, "taken")
+        # a time of its own for each: of two values of one millisecond the first is the sample
+        sample = {"name": "orders_total", "labels": {"shop": "k"}, "value": total, "time": begin + i * 0.01}
+        wait(lambda: t.metrics([sample])[0] == 204, "taken")
         if i % 4 == 3:
             t.kill()
             t.start()
