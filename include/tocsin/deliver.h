@@ -70,8 +70,11 @@ void deliver_render(struct deliver *d, const struct notice *x, struct buf *out);
  * "payload"}]. Answered from memory (the last 1,000); older ones from Redis are not read. */
 void deliver_inbox(struct deliver *d, uint64_t after, uint64_t before, size_t limit,
                    struct json *out);
-/* Feeds one entry of the stored inbox back at start, oldest first. */
+/* Feeds entries of the stored inbox back at the start, in any order, and says that these were the
+ * newest: numbers go on from there. Inbox lanes wait for it, and read the stream by themselves when
+ * they are due before. */
 void deliver_inbox_restore(struct deliver *d, const char *id, const char *const *pairs, size_t n);
+void deliver_inbox_restored(struct deliver *d);
 
 struct lane_stats {
     const char *lane;

@@ -371,6 +371,8 @@ static void say_ready(const struct err *e, void *arg)
 
     if (e)
         log_warn("the stored inbox could not be read", "error", e->text, NULL);
+    else
+        deliver_inbox_restored(wire_parts(p->wire)->deliver);
     snprintf(url, sizeof url, "%s://%s", http_server_is_tls(p->http) ? "https" : "http",
              http_server_address(p->http));
     printf("tocsin ready http=%s", url);

@@ -253,6 +253,15 @@ void deliver_inbox_restore(struct deliver *d, const char *id, const char *const 
     inbox_restore(d->inbox, id, pairs, n);
 }
 
+void deliver_inbox_restored(struct deliver *d)
+{
+    struct lane *l;
+
+    inbox_set_known(d->inbox);
+    for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));)
+        lane_pump(l);
+}
+
 void deliver_lanes(const struct deliver *d, void (*each)(const struct lane_stats *s, void *arg),
                    void *arg)
 {

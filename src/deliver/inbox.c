@@ -26,14 +26,19 @@ struct inbox {
     struct store *store;
     struct entry ring[KEPT_MAX]; /* entry n stands at n % KEPT_MAX */
     uint64_t last;
+    bool known, reading;
+    void (*then)(const struct err *e, void *arg);
+    void *then_arg;
 };
 
 struct inbox *inbox_new(struct store *store)
 {
     struct inbox *b = mem_zalloc(sizeof *b);
 
-    if (b)
-        b->store = store;
+    if (!b)
+        return NULL;
+    b->store = store;
+    b->known = !store;
     return b;
 }
 
@@ -117,8 +122,38 @@ void inbox_restore(struct inbox *b, const char *id, const char *const *pairs, si
                       .text = (char *)pair(pairs, n, "text"),
                       .payload = (char *)pair(pairs, n, "payload")};
 
-    if (e.n > 0)
+    if (e.n > b->ring[e.n % KEPT_MAX].n)
         (void)keep(b, &e); /* one message less to show, when there is no memory */
+}
+
+static void read_entry(const char *id, const char *const *pairs, size_t n, void *arg)
+{
+    inbox_restore(arg, id, pairs, n);
+}
+
+static void was_read(const struct err *e, void *arg)
+{
+    struct inbox *b = arg;
+
+    b->reading = false;
+    b->known = b->known || !e;
+    b->then(e, b->then_arg);
+}
+
+bool inbox_is_known(struct inbox *b, void (*then)(const struct err *e, void *arg), void *arg)
+{
+    if (b->known || b->reading)
+        return b->known;
+    b->reading = true;
+    b->then = then;
+    b->then_arg = arg;
+    store_read_stream(b->store, KEY_INBOX, NULL, 1, read_entry, was_read, b);
+    return b->known;
+}
+
+void inbox_set_known(struct inbox *b)
+{
+    b->known = true;
 }
 
 static void write_entry(const struct entry *e, struct json *out)

@@ -17,6 +17,7 @@
 #include "tocsin/config.h"
 
 #define IN_FLIGHT_MAX   8 /* messages of one lane at the same time, of different incidents */
+#define INBOX_AGAIN_MS  1000
 #define REST_MIN_MS     500
 #define REST_MAX_MS     60000
 #define RETRY_AFTER_MAX 3600000 /* a provider that asks for more is asked again after an hour */
@@ -325,11 +326,30 @@ void notice_give_back(struct deliver *d, struct notice *x, const char *why)
     notify_commit(d->o.notify, x, &o);
 }
 
+/* All inbox lanes go on, or rest before the next try. */
+static void inbox_was_read(const struct err *e, void *arg)
+{
+    struct deliver *d = arg;
+    struct lane *l;
+
+    if (e)
+        log_warn("the stored inbox could not be read; it is tried again", "error", e->text, NULL);
+    for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
+        if (!l->config || l->config->type != CHANNEL_INBOX || l->resting)
+            continue;
+        l->resting = true;
+        timer_in(l->rest, e ? INBOX_AGAIN_MS : 0);
+    }
+}
+
 void lane_pump(struct lane *l)
 {
     struct deliver *d = l->d;
     struct notice *x;
 
+    if (l->config && l->config->type == CHANNEL_INBOX && !l->resting &&
+        !inbox_is_known(d->inbox, inbox_was_read, d))
+        return;
     while (!d->draining && !l->resting && l->config && l->stats.in_flight < IN_FLIGHT_MAX &&
            (x = notify_claim(d->o.notify, l->name))) {
         struct send *s = send_new(d, l, x, l->config);

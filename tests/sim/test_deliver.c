@@ -228,6 +228,35 @@ static void answer(size_t call, int status, int64_t retry_after_ms)
     c->done(&r, c->arg);
 }
 
+/* --- a store that holds the inbox's stream --- */
+
+struct store {
+    char last_id[32]; /* of what was appended */
+    void (*entry)(const char *id, const char *const *pairs, size_t n_pairs, void *arg);
+    void (*done)(const struct err *e, void *arg);
+    void *arg;
+    int reads;
+};
+
+void store_append(struct store *s, const char *key, uint64_t max_len, const char *id,
+                  const char *const *pairs)
+{
+    (void)key, (void)max_len, (void)pairs;
+    snprintf(s->last_id, sizeof s->last_id, "%s", id);
+}
+
+void store_read_stream(struct store *s, const char *key, const char *before, size_t limit,
+                       void (*entry)(const char *id, const char *const *pairs, size_t n_pairs,
+                                     void *arg),
+                       void (*done)(const struct err *e, void *arg), void *arg)
+{
+    (void)key, (void)before, (void)limit;
+    s->entry = entry;
+    s->done = done;
+    s->arg = arg;
+    s->reads++;
+}
+
 /* --- a process --- */
 
 struct world {
@@ -256,9 +285,9 @@ static const char *const two_lanes =
     "receiver 'ops' { webhook { url = 'http://127.0.0.1:1/a' }, webhook { url = "
     "'http://127.0.0.1:1/b' } }\nroute { receiver = 'ops' }\n";
 
-static void open_world(struct world *w, const char *config)
+static void open_stored_world(struct world *w, const char *config, struct store *store)
 {
-    struct deliver_options o = {.notify = &w->notify};
+    struct deliver_options o = {.notify = &w->notify, .store = store};
     struct err e = {0};
 
     *w = (struct world){.clock = clock_virtual(START_MS)};
@@ -271,6 +300,11 @@ static void open_world(struct world *w, const char *config)
     w->notify.config = o.config = w->config;
     w->d = deliver_new(&o, &e);
     ck_assert_msg(w->d, "%s", e.text);
+}
+
+static void open_world(struct world *w, const char *config)
+{
+    open_stored_world(w, config, NULL);
 }
 
 static void close_world(struct world *w)
@@ -651,6 +685,39 @@ START_TEST(the_inbox_keeps_and_shows)
 }
 END_TEST
 
+START_TEST(an_inbox_goes_on_behind_what_is_stored)
+{
+    static const char *const pairs[] = {"at", "1", "text", "old", NULL};
+    struct store store = {0};
+    struct err e = {.text = "away"};
+    struct world w;
+
+    open_stored_world(&w, "receiver 'ops' { inbox {} }\nroute { receiver = 'ops' }\n", &store);
+    w.notify.due[0] = 2;
+    deliver_due("ops/inbox", w.d);
+    fake_loop_run_for(w.loop, 5000);
+    ck_assert_uint_eq(w.notify.n_commits, 0); /* which number? */
+    ck_assert_int_eq(store.reads, 1);
+    store.done(&e, store.arg);
+    fake_loop_run_for(w.loop, 999);
+    ck_assert_int_eq(store.reads, 1);
+    fake_loop_run_for(w.loop, 1);
+    ck_assert_int_eq(store.reads, 2);
+    store.entry("41-0", pairs, 2, store.arg);
+    store.done(NULL, store.arg);
+    fake_loop_settle(w.loop);
+    ck_assert_uint_eq(w.notify.n_commits, 2);
+    ck_assert_str_eq(store.last_id, "43-0");
+    deliver_inbox_restore(w.d, "43-0", pairs, 2); /* read by somebody else meanwhile */
+    deliver_inbox_restored(w.d);
+    w.notify.due[0] = 1;
+    deliver_due("ops/inbox", w.d);
+    fake_loop_settle(w.loop);
+    ck_assert_str_eq(store.last_id, "44-0");
+    close_world(&w);
+}
+END_TEST
+
 START_TEST(a_message_whose_template_is_missing_still_goes_out)
 {
     struct world w;
@@ -699,6 +766,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_waits_for_redis_when_delivery_ends_is_given_back);
     tcase_add_test(t, a_test_message_goes_through_every_channel_past_the_rest);
     tcase_add_test(t, the_inbox_keeps_and_shows);
+    tcase_add_test(t, an_inbox_goes_on_behind_what_is_stored);
     tcase_add_test(t, a_message_whose_template_is_missing_still_goes_out);
     tcase_add_test(t, a_mails_subject_is_kept_for_the_next_one);
 }
