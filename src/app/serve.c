@@ -48,7 +48,7 @@ struct program {
     struct timer *quit_timer;
     int64_t started_ms;
     int exit_code;
-    bool ending, said_ready;
+    bool ending, said_ready, redis_away;
     bool reload_waits; /* ordered during the start */
 };
 
@@ -319,6 +319,9 @@ static void redis_up(void *arg)
 
     if (!p->wire)
         return;
+    if (p->redis_away)
+        log_info("Redis is back", NULL);
+    p->redis_away = false;
     if (p->self)
         selfwatch_db(p->self, true);
     check_redis(p);
@@ -332,8 +335,10 @@ static void redis_down(const char *why, void *arg)
 
     if (p->ending)
         return;
-    log_warn("Redis is away: pages go on from memory, senders are told to repeat", "reason", why,
-             NULL);
+    if (!p->redis_away) /* told again when the reason changes: that is no news */
+        log_warn("Redis is away: pages go on from memory, senders are told to repeat", "reason",
+                 why, NULL);
+    p->redis_away = true;
     if (p->self)
         selfwatch_db(p->self, false);
     if (p->wire)

@@ -1,8 +1,10 @@
 #include "cli/commands.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json.h"
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
 
@@ -28,11 +30,14 @@ int command_ack(int argc, char **argv)
     struct buf path = BUF_INIT, body = BUF_INIT;
     struct json j = json_into(&body);
     uint64_t number;
+    int64_t for_ms;
 
     if (n < 0)
         return EXIT_USAGE;
     if (n != 2 || !incident_number(argv[1], &number))
         return usage("ack", "takes the number of an incident: tocsin ack 412");
+    if (for_ && text_parse_duration(for_, strlen(for_), &for_ms) < 0)
+        return usage("ack", "--for takes a duration such as 2h");
     buf_addf(&path, "incidents/%llu/ack", (unsigned long long)number);
     json_object(&j);
     if (for_)
