@@ -211,6 +211,15 @@ class Story:
                     + f" kills {[(round(k[0] - rs[0]['at'], 2), round(k[1] - rs[0]['at'], 2), k[2]) for k in self.kills if abs(k[0] - rs[0]['at']) < 8]}")
 
 
+def check_logs(folder, harmless=("could not be delivered", "the embedded redis-server has ended")):
+    """Nothing is said to be lost, unreadable or refused."""
+    for name in sorted(os.listdir(folder)):
+        if name.endswith(".log"):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as f:
+                bad = [line for line in f if " error: " in line and not any(h in line for h in harmless)]
+            check(not bad, f"{name}: {bad[:3]}")
+
+
 def try_get(t, path):
     try:
         return t.get(path)
@@ -282,6 +291,7 @@ def test_fifty_kills_under_load(folder):
         story.check_timers(time.time(), last=True)
         story.kills += [(r["at"], r["at"], "answer dropped") for r in sink.all() if r["headers"]["Idempotency-Key"] in dropped]
         story.check_duplicates()
+        check_logs(folder)
         kinds = {}
         for r in sink.all():
             kind = (r["json"]["groupLabels"]["alertname"], r["json"]["status"], r["json"]["notification_reason"])
