@@ -52,7 +52,7 @@ _tocsin() {
     serve) options="--config --listen --redis --data-dir --rules --statsd --workers --shadow
         --log-json --verbose --help" ;;
     check) options="$options --config --cost --live" ;;
-    test) options="$options --config --junit" ;;
+    test) options="$options --config --junit --watch" ;;
     explain) options="$options --tree" words="$(_tocsin_numbers)" ;;
     alerts) options="$options --state --limit" ;;
     incidents) options="$options --all --limit" words="$(_tocsin_numbers)" ;;

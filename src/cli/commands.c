@@ -23,10 +23,11 @@ const struct command commands[] = {
      "  --live          asks the server what each selector matches now\n"
      "Exit 1 on an error; warnings do not count.\n",
      command_check},
-    {"test", "[FILE_test.lua…] [--junit F]", "runs tests of rules on a virtual clock",
+    {"test", "[FILE_test.lua…] [--junit F] [--watch]", "runs tests of rules on a virtual clock",
      "x_test.lua tests x.lua beside it, else all rule files of its folder. Without FILE: the\n"
      "tests beside the configured rules.\n"
-     "  --junit F       writes the results as JUnit XML\n",
+     "  --junit F       writes the results as JUnit XML\n"
+     "  --watch         runs them again whenever a file beside them is saved; Ctrl-C ends\n",
      command_test},
     {"explain", "RULE [label=value…] | N", "why it fires, or not; where it went",
      "  --tree          every node of the conditions with its value, the data, the history\n",

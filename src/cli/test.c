@@ -145,26 +145,45 @@ static int run_configured(struct test_report *r, const char *config_path)
     return 0;
 }
 
-int command_test(int argc, char **argv)
+static int run_all(const char *config, const char *junit, char **tests, int n_tests)
 {
-    const char *junit = NULL, *config = NULL;
-    const struct option_row rows[] = {{.name = "--junit", .value = &junit},
-                                      {.name = "--config", .value = &config}};
-    int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct test_report r = {0};
+    int code;
 
-    if (n < 0)
-        return EXIT_USAGE;
     test_report_open(&r);
-    if (n == 1 && run_configured(&r, config) < 0) {
+    if (n_tests == 0 && run_configured(&r, config) < 0) {
         test_report_free(&r);
         return EXIT_NO;
     }
-    for (int i = 1; i < n; i++)
-        run_file(&r, argv[i]);
+    for (int i = 0; i < n_tests; i++)
+        run_file(&r, tests[i]);
     code = r.n_failed ? EXIT_NO : EXIT_YES;
     if (test_report_close(&r, junit) < 0)
         code = EXIT_NO;
     test_report_free(&r);
     return code;
+}
+
+int command_test(int argc, char **argv)
+{
+    const char *junit = NULL, *config = NULL;
+    bool watch = false;
+    const struct option_row rows[] = {{.name = "--junit", .value = &junit},
+                                      {.name = "--config", .value = &config},
+                                      {.name = "--watch", .flag = &watch}};
+    int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
+    struct err e;
+
+    if (n < 0)
+        return EXIT_USAGE;
+    for (;;) {
+        code = run_all(config, junit, argv + 1, n - 1);
+        fflush(stdout);
+        if (!watch)
+            return code;
+        if (test_watch(config, argv + 1, n - 1, &e) < 0) {
+            fprintf(stderr, "tocsin test: %s\n", e.text);
+            return EXIT_NO;
+        }
+    }
 }

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "base/err.h"
 #include "tocsin/testbench.h"
 
 struct test_outcome {
@@ -34,5 +35,9 @@ void test_report_free(struct test_report *r);
 /* What a failure looks like. */
 void show_failure(const struct test_outcome *o, struct buf *out);
 uint64_t test_clock_ns(void);
+
+/* Returns once something was saved in the folders of these tests (none: of the configured rules).
+ * Blocks. -1: nothing can be watched. */
+int test_watch(const char *config_path, char *const *tests, int n_tests, struct err *e) MUST_USE;
 
 #endif
