@@ -29,7 +29,8 @@ const struct command commands[] = {
      "  --junit F       writes the results as JUnit XML\n"
      "  --watch         runs them again whenever a file beside them is saved; Ctrl-C ends\n",
      command_test},
-    {"explain", "RULE [label=value…] | N", "why it fires, or not; where it went",
+    {"explain", "(RULE [label=value…] | N) [--at TIME]", "why it fires, or not; where it went",
+     "  --at TIME       how it stood then (20:15, or RFC 3339), from the history\n"
      "  --tree          every node of the conditions with its value, the data, the history\n",
      command_explain},
     {"alerts", "[MATCHER…] [--state firing|pending|all]", "what fires now", NULL, command_alerts},

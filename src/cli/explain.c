@@ -1,7 +1,9 @@
 #include "cli/commands.h"
 
 #include <string.h>
+#include <time.h>
 
+#include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
 
@@ -17,17 +19,72 @@ static void show_rule_part(const cJSON *answer, int64_t now_ms, struct buf *out)
     show_explained_rule(answer, with_tree, now_ms, out);
 }
 
+static int64_t past_ms;
+
+static void show_past_part(const cJSON *answer, int64_t now_ms, struct buf *out)
+{
+    show_explained_past(answer, past_ms, now_ms, out);
+}
+
+/* RFC 3339, or a clock time of today. */
+static bool read_instant(const char *s, int64_t *at_ms)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    const char *end;
+
+    if (text_parse_time(s, strlen(s), at_ms) == 0)
+        return true;
+    localtime_r(&now, &tm);
+    tm.tm_sec = 0;
+    end = strptime(s, strlen(s) > 5 ? "%H:%M:%S" : "%H:%M", &tm);
+    if (!end || *end)
+        return false;
+    *at_ms = (int64_t)mktime(&tm) * 1000;
+    return true;
+}
+
+/* What was: the last transitions until then, from the history. */
+static int explain_past(char **argv, int n, bool is_incident, uint64_t number)
+{
+    struct buf path = BUF_INIT;
+    int code;
+
+    buf_adds(&path, "history?limit=50&");
+    if (is_incident) {
+        buf_addf(&path, "incident=%llu", (unsigned long long)number);
+    } else {
+        buf_adds(&path, "rule=");
+        url_escape(&path, argv[1]);
+    }
+    for (int i = 2; i < n; i++) {
+        buf_adds(&path, "&label=");
+        url_escape(&path, argv[i]);
+    }
+    /* ids of the history are its times: everything before the next millisecond */
+    buf_addf(&path, "&before=%lld-0", (long long)past_ms + 1);
+    code = ask_and_show("GET", buf_str(&path), NULL, show_past_part);
+    buf_free(&path);
+    return code;
+}
+
 int command_explain(int argc, char **argv)
 {
-    const struct option_row rows[] = {{.name = "--tree", .flag = &with_tree}};
+    const char *at = NULL;
+    const struct option_row rows[] = {{.name = "--tree", .flag = &with_tree},
+                                      {.name = "--at", .value = &at}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct buf path = BUF_INIT;
-    uint64_t number;
+    uint64_t number = 0;
 
     if (n < 0)
         return EXIT_USAGE;
     if (n < 2)
         return usage("explain", "takes the number of an incident, or a rule and labels");
+    if (at && !read_instant(at, &past_ms))
+        return usage("explain", "--at takes 20:15, 20:15:30 or 2026-01-05T20:15:00Z");
+    if (at)
+        return explain_past(argv, n, n == 2 && incident_number(argv[1], &number), number);
     if (n == 2 && incident_number(argv[1], &number)) {
         buf_addf(&path, "explain?incident=%llu", (unsigned long long)number);
         code = ask_and_show("GET", buf_str(&path), NULL, show_incident_part);

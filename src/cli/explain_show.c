@@ -360,3 +360,33 @@ void show_explained_rule(const cJSON *answer, bool tree, int64_t now_ms, struct 
     if (tree)
         show_history_tail(field(answer, "history"), now_ms, out);
 }
+
+/* The last transition of each group until an instant, newest first, with what was seen then. */
+void show_explained_past(const cJSON *list, int64_t at_ms, int64_t now_ms, struct buf *out)
+{
+    const cJSON *entry, *earlier;
+
+    cJSON_ArrayForEach(entry, list)
+    {
+        bool shown = false;
+
+        for (earlier = list->child; earlier != entry && !shown; earlier = earlier->next)
+            shown = cJSON_Compare(field(earlier, "labels"), field(entry, "labels"), true) &&
+                    strcmp(field_text(earlier, "rule"), field_text(entry, "rule")) == 0;
+        if (shown)
+            continue;
+        buf_adds(out, field_text(entry, "rule"));
+        buf_addc(out, ' ');
+        show_labels(out, field(entry, "labels"));
+        buf_adds(out, " at ");
+        show_clock(out, at_ms, now_ms);
+        buf_addf(out, ": %s since ", field_text(entry, "to"));
+        show_clock(out, field_ms(entry, "at"), now_ms);
+        if (*field_text(entry, "reason"))
+            buf_addf(out, " (%s)", field_text(entry, "reason"));
+        buf_addc(out, '\n');
+        show_levels(field(field(entry, "why"), "tree"), out);
+    }
+    if (out->len == 0)
+        buf_adds(out, "nothing is known of it until then: no transition in the history\n");
+}

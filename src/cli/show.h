@@ -60,6 +60,8 @@ void show_status(const cJSON *status, int64_t now_ms, struct buf *out);
 bool show_reload(const cJSON *answer, bool dry_run, struct buf *out); /* false: something refused */
 void show_explained_incident(const cJSON *answer, bool tree, int64_t now_ms, struct buf *out);
 void show_explained_rule(const cJSON *answer, bool tree, int64_t now_ms, struct buf *out);
+/* of history entries, newest first: how things stood at `at_ms` */
+void show_explained_past(const cJSON *list, int64_t at_ms, int64_t now_ms, struct buf *out);
 void show_tree(const cJSON *node, int depth, struct buf *out);
 void show_matched(const cJSON *rule, int64_t now_ms, struct buf *out); /* check --live */
 

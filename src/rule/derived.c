@@ -132,7 +132,8 @@ void derived_sync(struct derived *d)
         forget_groups(d);
         d->epoch++;
         d->at_ms = INT64_MIN;
-        memset(d->out_of, 0xff, d->out_of_cap * sizeof *d->out_of);
+        if (d->out_of)
+            memset(d->out_of, 0xff, d->out_of_cap * sizeof *d->out_of);
     }
     if (mem_grow((void **)&d->out_of, &d->out_of_cap, d->in.n_rows, sizeof *d->out_of) < 0)
         return;

@@ -386,7 +386,8 @@ static void fit_expected(struct rule *r)
     if (!r->has_expected ||
         mem_grow((void **)&r->expected, &r->expected_cap, r->rs.n_rows, sizeof *r->expected) < 0)
         return;
-    memset(r->expected + before, 0, (r->expected_cap - before) * sizeof *r->expected);
+    if (r->expected_cap > before)
+        memset(r->expected + before, 0, (r->expected_cap - before) * sizeof *r->expected);
 }
 
 static void keep_dirty(struct rule *r, const struct dirty *x, size_t *kept)

@@ -328,7 +328,8 @@ static void start_over(struct rowset *rs)
         s->epoch = source_epoch(rs, s);
         s->synced = 0;
         s->unresolved = false;
-        memset(s->row_of, 0xff, s->row_of_cap * sizeof *s->row_of);
+        if (s->row_of)
+            memset(s->row_of, 0xff, s->row_of_cap * sizeof *s->row_of);
         for (uint32_t row = 0; row < rs->n_rows; row++)
             s->slot[row] =
                 rs->group[row] == LABELSET_NONE ? SLOT_NONE : lookup(rs, s, rs->group[row]);
