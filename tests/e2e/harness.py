@@ -5,6 +5,7 @@ import email
 import email.policy
 import http.server
 import json
+import logging
 import os
 import re
 import shutil
@@ -282,6 +283,7 @@ class Mail:
         from aiosmtpd.controller import Controller
         from aiosmtpd.smtp import AuthResult
         mail = self
+        logging.getLogger("mail.log").setLevel(logging.ERROR)
         self.messages = []
         self.reply = reply
 
