@@ -122,8 +122,10 @@ static bool reload_config(struct program *p, struct json *out)
 {
     struct err e;
 
-    if (!p->settings.path)
+    if (!p->settings.path) { /* built in; but a saved template is read again */
+        wire_configure(p->wire, p->settings.config);
         return true;
+    }
     if (settings_reload(&p->settings, &e) < 0) {
         log_error("configuration refused; the previous one runs on", "error", e.text, NULL);
         if (out)
