@@ -205,32 +205,25 @@ def send_simple(port, name, series, scrapes):
 
 
 def bench_latency(folder):
-    import threading
+    """One sample at a time on an idle server; the clock starts when the sample has been answered."""
     sink = h.HttpSink()
     config = ('receiver "hook" { webhook { url = "%s" } }\n'
               'route { receiver = "hook", group_by = { "i" }, group_wait = "0s", group_interval = "1s" }\n' % sink.url)
     rules = 'alert "Bad" { priority = "P1", value = m.lat, fire = above(0) }\n'
     t = Tocsin(os.path.join(folder, "lat"), config=config, rules={"r.lua": rules}).start()
     n, took = (50 if SMALL else 300), []
-    sent = {}
-    seen = threading.Event()
-
-    def send(i, v):
-        status, body, _ = t.metrics([{"name": "lat", "labels": {"i": str(i)}, "value": v}])
-        h.check(status == 204, f"{status} {body}")
-        sent[i] = time.time()
-
     for i in range(n):
         before = len(sink.all())
-        send(i, 1)
+        status, body, _ = t.metrics([{"name": "lat", "labels": {"i": str(i)}, "value": 1}])
+        answered = time.time()
+        h.check(status == 204, f"{status} {body}")
         h.wait(lambda: len(sink.all()) > before, "the webhook", 10, every=0.0005)
-        took.append((sink.all()[-1]["at"] - sent[i]) * 1000)
+        took.append((sink.all()[-1]["at"] - answered) * 1000)
     took.sort()
-    seen.set()
     t.close()
     sink.close()
     row("sample accepted -> webhook received: p50 / p99 ms", f"{took[len(took) // 2]:.1f} / {took[int(len(took) * .99)]:.1f}",
-        "569 / 1006", f"{1006 / max(took[int(len(took) * .99)], .1):.0f}x", "peer: evaluation 1 s, measured once; negative: page before the answer")
+        "", "", f"{n} samples; the peer is not measured here")
 
 
 def bench_start(folder):
