@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "model/rule_def.h"
 
+struct map;
 struct rulefile; /* rules, their graphs, and the Lua state of their functions; counted references */
 
 struct rulefile_options {
@@ -43,9 +44,10 @@ size_t rulefile_inputs(const struct rulefile *f, const char *const **paths);
 /* Checks between files: double names, unknown and circular firing() names (each error names its
  * file, so that the caller can refuse that file alone). Returns how many errors there are, at
  * most `max` are written, each with the index of the file in `which`. `order` (room for all rules
- * of all files, may be NULL) gets the rules in the order of evaluation. */
+ * of all files, may be NULL) gets the rules in the order of evaluation. `elsewhere` (may be NULL)
+ * has the names of alerts that exist although none of these files defines them. */
 size_t rulefiles_check(struct rulefile *const *files, size_t n, struct err *errors, size_t *which,
-                       size_t max, const struct rule_def **order);
+                       size_t max, const struct rule_def **order, const struct map *elsewhere);
 
 /* --- `when` functions --- */
 struct when_row {

@@ -387,7 +387,7 @@ static void read_content(const cJSON *o, struct alert_entry *e)
     a->has_threshold = number_of(o, "threshold", &a->threshold);
     e->peak_low = e->has_peak && a->has_threshold && a->peak < a->threshold;
     a->unit = (enum unit)whole_of(o, "unit");
-    if (a->unit > UNIT_BYTES)
+    if (a->unit >= UNITS)
         a->unit = UNIT_NONE;
     a->suppressed = bool_of(o, "suppressed");
     a->expected = bool_of(o, "expected");

@@ -248,7 +248,8 @@ static void check_together(struct rulebook *b)
     for (size_t round = 0; set && of && round <= b->n; round++) {
         size_t k = 0;
 
-        n_errors = rulefiles_check(set, gather(b, set, of), errors, which, CHECK_ERRORS, NULL);
+        n_errors =
+            rulefiles_check(set, gather(b, set, of), errors, which, CHECK_ERRORS, NULL, NULL);
         n_errors = n_errors < CHECK_ERRORS ? n_errors : CHECK_ERRORS;
         while (k < n_errors && (!of[which[k]] || is_misfit(of[which[k]])))
             k++;

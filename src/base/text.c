@@ -13,6 +13,16 @@ struct suffix {
     enum unit unit;
 };
 
+const char *const text_unit_names[UNITS] = {"none", "ratio", "seconds", "bytes", "percent"};
+
+enum unit text_unit(const char *name)
+{
+    for (int u = 0; u < UNITS; u++)
+        if (strcmp(name, text_unit_names[u]) == 0)
+            return (enum unit)u;
+    return UNIT_NONE;
+}
+
 /* Durations are the rows with UNIT_SECONDS. */
 static const struct suffix suffixes[] = {
     {"%", 0.01, UNIT_RATIO},

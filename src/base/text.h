@@ -16,7 +16,11 @@
 /* Parses all of `s`; 0 and *ms > 0, or -1 (the caller words the error: it knows the key). */
 int text_parse_duration(const char *s, size_t n, int64_t *ms) MUST_USE;
 
-enum unit { UNIT_NONE, UNIT_RATIO, UNIT_SECONDS, UNIT_BYTES };
+/* UNIT_PERCENT: a number from 0 to 100, where UNIT_RATIO is one from 0 to 1. */
+enum unit { UNIT_NONE, UNIT_RATIO, UNIT_SECONDS, UNIT_BYTES, UNIT_PERCENT };
+#define UNITS (UNIT_PERCENT + 1)
+extern const char *const text_unit_names[UNITS]; /* "none" "ratio" "seconds" "bytes" "percent" */
+enum unit text_unit(const char *name);           /* UNIT_NONE when it is none of these */
 /* "2%" -> 0.02 (UNIT_RATIO), "400ms" -> 0.4 (UNIT_SECONDS), "10GiB" (UNIT_BYTES), "5k" and "12"
  * (UNIT_NONE). 0, or -1. */
 int text_parse_quantity(const char *s, size_t n, double *v, enum unit *unit) MUST_USE;
@@ -38,6 +42,8 @@ void text_number(struct buf *b,
 void text_percent(struct buf *b, double v); /* 0.231 -> "23.1%" */
 void text_bytes(struct buf *b, double v);   /* "1.5 GiB" */
 void text_plain(struct buf *b, double v);   /* shortest form that reads back, no separators */
+
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF" /* that some editors put before a UTF-8 text */
 
 /* Number of bytes (1 to 4) of the well-formed UTF-8 sequence at `s`, 0 when it is not one. */
 size_t text_utf8(const char *s, size_t n);

@@ -112,7 +112,11 @@ static struct config *check_config(struct check *c, const char *path)
     struct config *config = ruleset_config(path, &e);
 
     if (!config) {
-        found(path ? path : "tocsin.lua", true, e.text, c);
+        size_t before = c->n_errors;
+
+        ruleset_config_errors(path ? path : "tocsin.lua", found, c);
+        if (c->n_errors == before)
+            found(path ? path : "tocsin.lua", true, e.text, c);
         return NULL;
     }
     for (size_t i = 0; i < config->n_warnings; i++)
@@ -169,15 +173,16 @@ static void print_close(const struct check *c)
     printf("\n");
 }
 
-static int check_all(struct check *c, const char *const *patterns, size_t n, struct ruleset *s)
+static int check_all(struct check *c, const struct ruleset_wish *w, struct ruleset *s)
 {
     struct err e = {.text = ""};
     int code = EXIT_YES;
 
-    if (ruleset_load(s, patterns, n, found, c, &e) < 0)
+    if (ruleset_load(s, w, found, c, &e) < 0)
         found("", true, e.text, c);
-    c->n_files += s->n_paths;
-    check_tests(c, s, patterns, n);
+    for (size_t i = 0; i < s->n_paths; i++)
+        c->n_files += !ruleset_is_config(s->paths[i]);
+    check_tests(c, s, w->named, w->n_named);
     if (args_json) {
         print_json(c, s);
     } else {
@@ -195,7 +200,7 @@ static int check_all(struct check *c, const char *const *patterns, size_t n, str
 }
 
 /* Files that are named and are not there are errors; patterns of the configuration may match
- * nothing. */
+ * nothing. A configuration among them is checked as one. */
 static void check_named(struct check *c, const char *const *paths, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -210,8 +215,33 @@ static void check_named(struct check *c, const char *const *paths, size_t n)
             found(paths[i], true, buf_str(&text), c);
             buf_free(&text);
         }
+        for (long k = 0; k < found_n; k++)
+            if (ruleset_is_config(hits[k]))
+                config_unref(check_config(c, hits[k]));
         file_paths_free(hits, found_n > 0 ? found_n : 0);
     }
+}
+
+/* The files named, beside what the configuration runs. One that does not load says nothing of
+ * rules: then the usual place is looked at. */
+static int check_files(struct check *c, const char *config_path, const char *const *paths,
+                       struct ruleset_wish *w, struct ruleset *s)
+{
+    struct err e;
+    struct config *config = ruleset_config(config_path, &e);
+    int code;
+
+    if (!config)
+        config = config_default();
+    check_named(c, paths, w->n_named);
+    w->named = paths;
+    if (config) {
+        w->beside = config->server.rules;
+        w->n_beside = config->server.n_rules;
+    }
+    code = check_all(c, w, s);
+    config_unref(config);
+    return code;
 }
 
 int command_check(int argc, char **argv)
@@ -222,7 +252,7 @@ int command_check(int argc, char **argv)
                                       {.name = "--cost", .flag = &c.cost},
                                       {.name = "--live", .flag = &c.live}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code = EXIT_NO;
-    struct config *config = NULL;
+    struct ruleset_wish w = {0};
     struct ruleset s = {0};
 
     if (n < 0)
@@ -231,16 +261,18 @@ int command_check(int argc, char **argv)
     c.warnings = json_into(&c.warnings_text);
     json_array(&c.errors);
     json_array(&c.warnings);
+    w.n_named = (size_t)n - 1;
     if (n > 1) {
-        check_named(&c, (const char *const *)argv + 1, (size_t)n - 1);
-        code = check_all(&c, (const char *const *)argv + 1, (size_t)n - 1, &s);
+        code = check_files(&c, config_path, (const char *const *)argv + 1, &w, &s);
     } else {
-        config = check_config(&c, config_path);
-        code = check_all(&c, config ? config->server.rules : NULL,
-                         config ? config->server.n_rules : 0, &s);
+        struct config *config = check_config(&c, config_path);
+
+        w.named = config ? config->server.rules : NULL;
+        w.n_named = config ? config->server.n_rules : 0;
+        code = check_all(&c, &w, &s);
+        config_unref(config);
     }
     ruleset_clear(&s);
-    config_unref(config);
     buf_free(&c.errors_text);
     buf_free(&c.warnings_text);
     return code;

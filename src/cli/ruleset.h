@@ -11,11 +11,24 @@
 
 #define RULESET_FILE_MAX (4u << 20) /* bytes of one file */
 
+struct map;
+
 struct ruleset {
     char **paths;            /* owned */
     struct rulefile **files; /* those that load, with their own reference */
     size_t *path_of;         /* index into paths of each file */
     size_t n_paths, n_files;
+    char **beside_paths;      /* owned */
+    struct rulefile **beside; /* Tocsin's own rules, and those that run beside the named files */
+    size_t n_beside_paths, n_beside;
+    struct map *lost; /* names of alerts in files that do not load */
+};
+
+struct ruleset_wish {
+    const char *const *named; /* patterns of what is looked at */
+    size_t n_named;
+    const char *const *beside; /* patterns of the whole set; may match the named ones again */
+    size_t n_beside;
 };
 
 /* What reading found. `line` is 0 where it is not known; the text has file and line in front. */
@@ -26,10 +39,15 @@ struct config *ruleset_config(const char *path, struct err *e);
 bool ruleset_is_test(const char *path); /* x_test.lua */
 /* Reads and loads one rule file; includes stay below its folder. */
 struct rulefile *ruleset_read(const char *path, struct err *e);
-/* Loads the rule files that the patterns match (tests are left out), tells every error and warning,
- * then checks them together. -1 with `e`: no memory. Always clear it. */
-int ruleset_load(struct ruleset *s, const char *const *patterns, size_t n, ruleset_found found,
-                 void *arg, struct err *e) MUST_USE;
+/* Loads the rule files that the wish names (tests and configurations are left out), tells every
+ * error and warning, then checks them together with what stands beside them. -1 with `e`: no
+ * memory. Always clear it. */
+int ruleset_load(struct ruleset *s, const struct ruleset_wish *w, ruleset_found found, void *arg,
+                 struct err *e) MUST_USE;
+/* Whether a file is a configuration: named tocsin.lua, or one of its words begins a line. */
+bool ruleset_is_config(const char *path);
+/* Tells every error of a configuration. */
+void ruleset_config_errors(const char *path, ruleset_found found, void *arg);
 void ruleset_clear(struct ruleset *s);
 /* The tests beside these rule files, sorted; free with file_paths_free(). */
 long ruleset_tests(const char *const *patterns, size_t n, char ***out, struct err *e) MUST_USE;

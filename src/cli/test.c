@@ -27,7 +27,8 @@ static void keep_first_error(const char *path, bool is_error, const char *text, 
 static int load_patterns(struct ruleset *s, const char *pattern, struct err *e)
 {
     *e = (struct err){0};
-    if (ruleset_load(s, &pattern, 1, keep_first_error, e, e) < 0)
+    if (ruleset_load(s, &(struct ruleset_wish){.named = &pattern, .n_named = 1}, keep_first_error,
+                     e, e) < 0)
         return -1;
     return e->text[0] ? -1 : 0;
 }

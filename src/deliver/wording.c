@@ -57,10 +57,7 @@ void wording_group(const struct notice *x, struct buf *out)
 
 void wording_value(const struct notice_alert *a, double v, struct buf *out)
 {
-    if (a->unit == UNIT_NONE && strcmp(a->unit_name, "ratio") == 0)
-        expr_number(out, v, UNIT_RATIO);
-    else
-        expr_number(out, v, a->unit);
+    expr_number(out, v, a->unit == UNIT_NONE ? text_unit(a->unit_name) : a->unit);
 }
 
 void wording_detail(const struct notice *x, const struct notice_alert *a, struct buf *out)

@@ -1,4 +1,5 @@
 /* alert "Name" { … }: the keys of a rule, read and checked one by one. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,32 +44,50 @@ bool rulekey_is_one_of(const char *word, const char *const *list, size_t n)
     return false;
 }
 
-static void check_key(lua_State *L, const char *where, const char *key)
+static bool is_key(const char *key)
 {
-    const size_t n = sizeof rule_keys / sizeof *rule_keys;
+    return rulekey_is_one_of(key, rule_keys, sizeof rule_keys / sizeof *rule_keys) &&
+           !rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys);
+}
+
+/* Fails for `key`, which is none; `more` names the others that are none either, or is "". */
+static void refuse_key(lua_State *L, const char *where, const char *key, const char *more)
+{
     const char *near;
 
     if (rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys))
-        sandbox_fail(L, "%s`%s` is not part of this version of Tocsin", where, key);
-    if (rulekey_is_one_of(key, rule_keys, n))
-        return;
+        sandbox_fail(L, "%s`%s` is not part of this version of Tocsin%s", where, key, more);
     for (size_t i = 0; i < sizeof other_words / sizeof *other_words; i++)
         if (strcmp(key, other_words[i].wrong) == 0)
-            sandbox_fail(L, "%sunknown key \"%s\" — use %s", where, key, other_words[i].right);
-    near = text_nearest(key, rule_keys, n);
+            sandbox_fail(L, "%sunknown key \"%s\" — use %s%s", where, key, other_words[i].right,
+                         more);
+    near = text_nearest(key, rule_keys, sizeof rule_keys / sizeof *rule_keys);
     if (near)
-        sandbox_fail(L, "%sunknown key \"%s\" — did you mean \"%s\"?", where, key, near);
-    sandbox_fail(L, "%sunknown key \"%s\"", where, key);
+        sandbox_fail(L, "%sunknown key \"%s\" — did you mean \"%s\"?%s", where, key, near, more);
+    sandbox_fail(L, "%sunknown key \"%s\"%s", where, key, more);
 }
 
 static void check_keys(lua_State *L, int idx, const char *where)
 {
+    char first[64] = "", more[200] = "";
+    size_t used = 0;
+
     safelib_keys(L, idx);
     for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-        check_key(L, where, luaL_tolstring(L, -1, NULL));
+        const char *key = luaL_tolstring(L, -1, NULL);
+
+        if (!is_key(key) && !*first)
+            snprintf(first, sizeof first, "%s", key);
+        else if (!is_key(key) && used < sizeof more)
+            used += (size_t)snprintf(more + used, sizeof more - used, "%s\"%.40s\"",
+                                     used ? ", " : " (nor is there ", key);
         lua_pop(L, 2);
     }
     lua_pop(L, 2);
+    if (used && used < sizeof more - 1)
+        snprintf(more + used, sizeof more - used, ")");
+    if (*first)
+        refuse_key(L, where, first, more);
 }
 
 /* In an alert the stack holds the table of the rule at 1 and the defaults at 2. */
@@ -192,6 +211,21 @@ static void check_form(lua_State *L, struct rule_def *d)
         d->missing_priority = d->n_levels ? d->levels[0].priority : d->priority;
 }
 
+static void read_unit(lua_State *L, struct rule_def *d)
+{
+    const char *near;
+
+    d->unit = rulekey_text(L, "unit");
+    if (!d->unit || text_unit(d->unit) != UNIT_NONE)
+        return;
+    near = text_nearest(d->unit, text_unit_names + 1, UNITS - 1);
+    if (near)
+        sandbox_fail(L, "unit = \"%s\" is unknown — did you mean \"%s\"?", d->unit, near);
+    sandbox_fail(L,
+                 "unit = \"%s\" is unknown: write \"ratio\", \"percent\", \"seconds\" or \"bytes\"",
+                 d->unit);
+}
+
 static void read_rest(lua_State *L, struct rule_def *d)
 {
     d->limit = LIMIT;
@@ -202,7 +236,7 @@ static void read_rest(lua_State *L, struct rule_def *d)
     d->notify = get_flag(L, "notify", true);
     d->shadow = get_flag(L, "shadow", false);
     d->team = rulekey_text(L, "team");
-    d->unit = rulekey_text(L, "unit");
+    read_unit(L, d);
     d->renamed_from = rulekey_text(L, "renamed_from");
 }
 
@@ -263,6 +297,17 @@ static int alert_body(lua_State *L)
     return 0;
 }
 
+/* Names stand in log lines, subjects, paths and on terminals. */
+static void check_name(lua_State *L, const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            sandbox_fail(L,
+                         "the name of an alert has byte %d at place %d: letters, digits, spaces "
+                         "and signs only",
+                         (unsigned char)name[i], (int)i + 1);
+}
+
 static int alert_name(lua_State *L)
 {
     struct sandbox *s = sandbox_of(L);
@@ -271,7 +316,8 @@ static int alert_name(lua_State *L)
     if (*s->prefix)
         sandbox_fail(L, "another alert begins before this one has its { … }");
     if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
-        sandbox_fail(L, "alert \"Name\" { … } needs a name");
+        sandbox_fail(L, "alert \"Name\" { … } needs a name of at most %d bytes", NAME_MAX_LEN);
+    check_name(L, lua_tostring(L, 1), lua_rawlen(L, 1));
     lua_pushvalue(L, 1);
     lua_pushinteger(L, sandbox_where(L, file, sizeof file));
     lua_pushcclosure(L, alert_body, 2);

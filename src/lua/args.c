@@ -107,7 +107,21 @@ const char **arg_labels(lua_State *L, int idx, const char *me, size_t *n)
     return labels;
 }
 
-size_t arg_list(lua_State *L, int idx, const char *what, size_t max)
+/* An entry `name = …`, or one behind a hole, would be passed over without a word. */
+static void refuse_named(lua_State *L, int idx, const char *what, lua_Integer n)
+{
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        lua_pop(L, 1);
+        if (lua_type(L, -1) == LUA_TSTRING)
+            sandbox_fail(L, "%s takes a list { …, … }, but has `%s = …`", what,
+                         lua_tostring(L, -1));
+        if (!lua_isinteger(L, -1) || lua_tointeger(L, -1) < 1 || lua_tointeger(L, -1) > n)
+            sandbox_fail(L, "%s takes a list without holes", what);
+    }
+}
+
+size_t arg_list_part(lua_State *L, int idx, const char *what, size_t max)
 {
     lua_Integer n;
 
@@ -117,6 +131,14 @@ size_t arg_list(lua_State *L, int idx, const char *what, size_t max)
     if (n < 0 || (size_t)n > max)
         sandbox_fail(L, "%s takes at most %d entries", what, (int)max);
     return (size_t)n;
+}
+
+size_t arg_list(lua_State *L, int idx, const char *what, size_t max)
+{
+    size_t n = arg_list_part(L, idx, what, max);
+
+    refuse_named(L, lua_absindex(L, idx), what, (lua_Integer)n);
+    return n;
 }
 
 const char **arg_label_list(lua_State *L, int idx, const char *what, size_t *n)

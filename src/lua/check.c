@@ -20,6 +20,7 @@ struct check {
     struct entry *entries;
     size_t n;
     struct map *by_name; /* name -> struct entry */
+    const struct map *elsewhere;
     struct err *errors;
     size_t *which, max, n_errors;
     const struct rule_def **order;
@@ -116,6 +117,70 @@ static void walk(struct check *c, struct frame *stack, struct entry *start)
     }
 }
 
+/* --- labels that firing() and expect name --- */
+
+static bool has_key(const struct expr_keys *k, const char *name)
+{
+    for (size_t i = 0; i < k->n; i++)
+        if (strcmp(k->names[i], name) == 0)
+            return true;
+    return k->all;
+}
+
+static void report_key(struct check *c, const struct entry *at, const struct expr_firing *f,
+                       const char *label, const struct rule_def *who)
+{
+    const char *near = text_nearest(label, who->keys.names, who->keys.n);
+
+    report(c, at,
+           "firing(\"%s\", { by = { \"%s\" } }) can never be true: alerts of \"%s\" have no label "
+           "\"%s\"%s%s%s",
+           f->rule, label, who->name, label, near ? " — did you mean \"" : "", near ? near : "",
+           near ? "\"?" : "");
+}
+
+/* A label that one of the two sides never has is empty there, and equals nothing here. */
+static void check_by(struct check *c, const struct entry *at, const struct expr *x)
+{
+    const struct expr_firing *f = x->firing;
+    const struct entry *other = map_gets(c->by_name, f->rule);
+
+    for (size_t i = 0; other && f->by_given && i < f->n_by; i++) {
+        if (!has_key(&other->def->keys, f->by[i]))
+            report_key(c, at, f, f->by[i], other->def);
+        else if (!has_key(&at->def->keys, f->by[i]))
+            report_key(c, at, f, f->by[i], at->def);
+    }
+}
+
+/* Bounded: a rule's graph has a bounded number of paths (NODE_PATHS_MAX). */
+static void check_firings(struct check *c, const struct entry *at, const struct expr *x)
+{
+    if (!x)
+        return;
+    if (x->kind == COND_FIRING)
+        check_by(c, at, x);
+    check_firings(c, at, x->a);
+    check_firings(c, at, x->b);
+    check_firings(c, at, x->c);
+}
+
+static void check_rule(struct check *c, const struct entry *at)
+{
+    const struct rule_def *d = at->def;
+
+    for (size_t k = 0; k < d->n_deps; k++)
+        if (!map_gets(c->by_name, d->deps[k]) &&
+            !(c->elsewhere && map_gets(c->elsewhere, d->deps[k])))
+            report_unknown(c, at, d->deps[k]);
+    for (size_t i = 0; d->n_deps > 0 && i < d->n_levels; i++)
+        check_firings(c, at, d->levels[i].cond);
+    for (size_t i = 0; d->n_deps > 0 && i < d->n_inputs; i++)
+        check_firings(c, at, d->inputs[i].x);
+    if (d->n_deps > 0)
+        check_firings(c, at, d->unless);
+}
+
 static int fill(struct check *c, struct rulefile *const *files, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -134,9 +199,10 @@ static int fill(struct check *c, struct rulefile *const *files, size_t n)
 }
 
 size_t rulefiles_check(struct rulefile *const *files, size_t n, struct err *errors, size_t *which,
-                       size_t max, const struct rule_def **order)
+                       size_t max, const struct rule_def **order, const struct map *elsewhere)
 {
-    struct check c = {.errors = errors, .which = which, .max = max, .order = order};
+    struct check c = {
+        .errors = errors, .which = which, .max = max, .order = order, .elsewhere = elsewhere};
     struct frame *stack = NULL;
     size_t rules = 0;
 
@@ -155,9 +221,7 @@ size_t rulefiles_check(struct rulefile *const *files, size_t n, struct err *erro
         goto out;
     }
     for (size_t i = 0; i < c.n; i++)
-        for (size_t k = 0; k < c.entries[i].def->n_deps; k++)
-            if (!map_gets(c.by_name, c.entries[i].def->deps[k]))
-                report_unknown(&c, &c.entries[i], c.entries[i].def->deps[k]);
+        check_rule(&c, &c.entries[i]);
     for (size_t i = 0; i < c.n; i++)
         if (c.entries[i].mark == MARK_NEW)
             walk(&c, stack, &c.entries[i]);

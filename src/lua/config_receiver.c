@@ -239,7 +239,7 @@ static void grow(lua_State *L, struct config_file *f)
 
 static void read_channels(lua_State *L, struct config_receiver *r)
 {
-    size_t n = arg_list(L, 1, "receiver", CHANNELS_MAX);
+    size_t n = arg_list_part(L, 1, "receiver", CHANNELS_MAX);
     struct config_channel *channels;
 
     if (n == 0)

@@ -106,7 +106,7 @@ static void take(lua_State *L, struct route_block *parent, struct route_block *c
 /* The list part: routes, and lists of them, as include "teams/<all>.lua" returns. */
 static void read_children(lua_State *L, struct route_block *b, int list, int depth)
 {
-    size_t n = arg_list(L, list, "route", ROUTES_MAX);
+    size_t n = arg_list_part(L, list, "route", ROUTES_MAX);
 
     for (size_t i = 0; i < n; i++) {
         struct route_block *child;

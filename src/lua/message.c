@@ -115,29 +115,10 @@ static void add_number(struct buf *out, double v, enum format f)
 /* Without a formatter: as the rule's unit says, else as its threshold was written. */
 static void add_value(struct buf *out, const struct message_values *v, double x, enum format f)
 {
-    static const struct {
-        const char *unit;
-        enum format format;
-    } units[] = {{"ratio", FORMAT_PERCENT}, {"seconds", FORMAT_DURATION}, {"bytes", FORMAT_BYTES}};
-
-    if (f != FORMAT_NONE) {
+    if (f != FORMAT_NONE)
         add_number(out, x, f);
-        return;
-    }
-    for (size_t i = 0; v->unit_name && i < sizeof units / sizeof *units; i++)
-        if (strcmp(v->unit_name, units[i].unit) == 0) {
-            add_number(out, x, units[i].format);
-            return;
-        }
-    if (!v->unit_name) {
-        expr_number(out, x, v->unit);
-        return;
-    }
-    text_number(out, x);
-    if (strcmp(v->unit_name, "percent") == 0)
-        buf_addc(out, '%');
     else
-        buf_addf(out, " %s", v->unit_name);
+        expr_number(out, x, v->unit_name ? text_unit(v->unit_name) : v->unit);
 }
 
 static const struct label *find_label(const struct label *l, size_t n, const char *name, size_t len)

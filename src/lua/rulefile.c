@@ -78,9 +78,11 @@ static int end_loading(lua_State *L)
             continue;
         snprintf(f->script.box.prefix, sizeof f->script.box.prefix,
                  "alert \"%.100s\": ", r->def.name);
+        f->script.box.line = r->def.line;
         when_prepare(L, r);
     }
     f->script.box.prefix[0] = 0;
+    f->script.box.line = 0;
     return 0;
 }
 

@@ -103,7 +103,10 @@ void rulekey_read_expect(lua_State *L, struct rule_def *d)
         return;
     }
     at = lua_gettop(L);
-    n = arg_list(L, at, "`expect`", EXPECT_MAX);
+    n = arg_list_part(L, at, "`expect`", EXPECT_MAX);
+    if (n == 0)
+        sandbox_fail(L, "`expect` is a list of label sets: { { job = \"backup\" }, … }");
+    arg_list(L, at, "`expect`", EXPECT_MAX);
     d->expect = script_alloc(L, (n + 1) * sizeof *d->expect);
     for (size_t i = 0; i < n; i++) {
         struct rule_expect *e = &d->expect[d->n_expect++];

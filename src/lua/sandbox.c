@@ -7,8 +7,30 @@
 #include <time.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "lua/safelib.h"
 #include "lua/syntax.h"
+
+/* The innermost line of Lua that runs. Allocates nothing, so that the allocator may ask. */
+static int line_now(lua_State *L, char *file, size_t size)
+{
+    lua_Debug ar;
+
+    for (int level = 0; lua_getstack(L, level, &ar); level++) {
+        lua_getinfo(L, "Sl", &ar);
+        if (ar.currentline > 0) {
+            snprintf(file, size, "%s", ar.short_src);
+            return ar.currentline;
+        }
+    }
+    return 0;
+}
+
+static void refuse(struct sandbox *s)
+{
+    s->heap_refused = true;
+    s->refused.line = s->L ? line_now(s->L, s->refused.file, sizeof s->refused.file) : 0;
+}
 
 /* Lua asks with a size of 0 to free, and trusts that a shrinking block never fails. For new
  * blocks `osize` is a type tag, not a size. */
@@ -25,7 +47,7 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
         return NULL;
     }
     if (nsize > osize && (nsize > s->max_block || s->heap - osize + nsize > s->max_heap)) {
-        s->heap_refused = true;
+        refuse(s);
         return NULL;
     }
     p = mem_realloc(ptr, nsize);
@@ -189,6 +211,17 @@ static const char *text_after_place(const char *text)
     return colon + (*colon == ' ');
 }
 
+static void memory_refused(const struct sandbox *s, struct err *e)
+{
+    const char *file = s->refused.line ? s->refused.file : s->label;
+    char place[LUA_IDSIZE + 16];
+
+    snprintf(place, sizeof place, s->refused.line ? "%s:%d" : "%s", file, s->refused.line);
+    err_at(e, ERR_LIMIT, s->refused.line, file,
+           "%s: %snot enough memory: more than %zu MiB, or %zu KiB in one piece, while %s", place,
+           s->prefix, s->max_heap >> 20, s->max_block >> 10, s->doing);
+}
+
 void sandbox_error(struct sandbox *s, int status, struct err *e)
 {
     lua_State *L = s->L;
@@ -201,9 +234,7 @@ void sandbox_error(struct sandbox *s, int status, struct err *e)
     if (text && strcmp(text, "not enough memory") == 0)
         status = LUA_ERRMEM;
     if (status == LUA_ERRMEM && s->heap_refused)
-        err_set(e, ERR_LIMIT,
-                "%s: not enough memory: more than %zu MiB, or %zu KiB in one piece, while %s",
-                s->label, s->max_heap >> 20, s->max_block >> 10, s->doing);
+        memory_refused(s, e);
     else if (status == LUA_ERRMEM)
         err_set(e, ERR_MEMORY, "%s: not enough memory", s->label);
     else if (!text)
@@ -225,17 +256,12 @@ void sandbox_error(struct sandbox *s, int status, struct err *e)
 
 int sandbox_where(lua_State *L, char *file, size_t size)
 {
-    lua_Debug ar;
+    int line = line_now(L, file, size);
 
-    for (int level = 0; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0) {
-            snprintf(file, size, "%s", ar.short_src);
-            return ar.currentline;
-        }
-    }
+    if (line)
+        return line;
     snprintf(file, size, "%s", sandbox_of(L)->label);
-    return 0;
+    return sandbox_of(L)->line;
 }
 
 void sandbox_fail(lua_State *L, const char *fmt, ...)
@@ -261,6 +287,25 @@ void sandbox_no_memory(lua_State *L)
     sandbox_fail(L, "not enough memory");
 }
 
+/* What is not text here would be bytes that no message may carry. */
+static void check_encoding(lua_State *L, const char *file, const char *source, size_t len)
+{
+    int line = 1;
+    char hex[3];
+    size_t n;
+
+    for (size_t i = 0; i < len; i += n) {
+        n = source[i] ? text_utf8(source + i, len - i) : 0;
+        if (n == 0) {
+            snprintf(hex, sizeof hex, "%02X", (unsigned char)source[i]);
+            lua_pushfstring(L, "%s:%d: byte 0x%s is not UTF-8 text: save the file as UTF-8", file,
+                            line, hex);
+            lua_error(L);
+        }
+        line += source[i] == '\n';
+    }
+}
+
 void sandbox_compile(lua_State *L, const char *name, const char *source, size_t len)
 {
     char chunk[96];
@@ -268,6 +313,11 @@ void sandbox_compile(lua_State *L, const char *name, const char *source, size_t 
     if (len > SANDBOX_SOURCE)
         sandbox_fail(L, "%s is longer than %zu KiB", sandbox_basename(name), SANDBOX_SOURCE >> 10);
     sandbox_charge(L, len / 8);
+    if (len >= 3 && memcmp(source, BYTE_ORDER_MARK, 3) == 0) {
+        source += 3;
+        len -= 3;
+    }
+    check_encoding(L, sandbox_basename(name), source, len);
     snprintf(chunk, sizeof chunk, "@%s", sandbox_basename(name));
     if (luaL_loadbufferx(L, source, len, chunk, "t") != LUA_OK) {
         syntax_explain(L);

@@ -41,6 +41,11 @@ struct sandbox {
     bool deciding;       /* second phase: the functions of the rules run */
     const char *doing;   /* "loading", for the errors of budgets */
     char prefix[128];    /* put before errors: alert "A": */
+    int line;            /* of that alert, for errors raised while no line of Lua runs; or 0 */
+    struct {
+        char file[LUA_IDSIZE];
+        int line;
+    } refused; /* where the last allocation was refused by a bound */
     struct {
         char *pattern;
         struct matcher *m;

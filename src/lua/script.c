@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "lua/safelib.h"
 
 #define INCLUDE_DEPTH 16
@@ -96,9 +97,15 @@ const char *script_dup(lua_State *L, const char *text, size_t len)
 
 const char *script_string(lua_State *L, int idx)
 {
-    size_t len;
+    size_t len, n;
     const char *text = lua_tolstring(L, idx, &len);
 
+    for (size_t i = 0; i < len; i += n) {
+        n = text[i] ? text_utf8(text + i, len - i) : 0;
+        if (n == 0)
+            sandbox_fail(L, "a text has byte %d at place %d, which is not UTF-8 text",
+                         (unsigned char)text[i], (int)i + 1);
+    }
     return script_dup(L, text, len);
 }
 

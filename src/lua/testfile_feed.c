@@ -247,6 +247,7 @@ static void bucket_row(lua_State *L, const char *name, const char *le, const cha
                        const struct feed_options *o)
 {
     bool all = strcmp(le, "+Inf") == 0;
+    const struct label *labels;
     size_t n;
 
     lua_pushfstring(L, "%s_bucket", name);
@@ -261,17 +262,12 @@ static void bucket_row(lua_State *L, const char *name, const char *le, const cha
     }
     lua_pushstring(L, le);
     lua_setfield(L, -2, "le");
-    feed_row(L,
-             add_series(L,
-                        testfile_labels(L, lua_gettop(L), "t:histogram()", lua_tostring(L, -2), &n),
-                        n, SAMPLE_CUMULATIVE),
-             row, o, "t:histogram()");
+    labels = testfile_labels(L, lua_gettop(L), "t:histogram()", lua_tostring(L, -2), &n);
+    feed_row(L, add_series(L, labels, n, SAMPLE_CUMULATIVE), row, o, "t:histogram()");
     if (all) { /* the number of observations is that of the last bucket */
         lua_pushfstring(L, "%s_count", name);
-        feed_row(L,
-                 add_series(L, testfile_labels(L, 3, "t:histogram()", lua_tostring(L, -1), &n), n,
-                            SAMPLE_CUMULATIVE),
-                 row, o, "t:histogram()");
+        labels = testfile_labels(L, 3, "t:histogram()", lua_tostring(L, -1), &n);
+        feed_row(L, add_series(L, labels, n, SAMPLE_CUMULATIVE), row, o, "t:histogram()");
         lua_pop(L, 1);
     }
     lua_pop(L, 2);

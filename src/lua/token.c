@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 struct reader {
     const char *p, *end;
@@ -162,6 +163,8 @@ int tokens_read(struct tokens *ts, const char *source, size_t len)
     size_t *open;
 
     *ts = (struct tokens){0};
+    if (len >= 3 && memcmp(source, BYTE_ORDER_MARK, 3) == 0)
+        r.p += 3;
     while (next_token(&r, &t)) {
         if (mem_grow((void **)&ts->t, &ts->cap, ts->n + 1, sizeof *ts->t) < 0) {
             tokens_free(ts);

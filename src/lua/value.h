@@ -79,7 +79,10 @@ const char **arg_labels(lua_State *L, int idx, const char *me, size_t *n);
 const char **arg_label_list(lua_State *L, int idx, const char *what, size_t *n);
 /* Checks that the table at `idx` has only string keys among `names` (NULL-terminated). */
 void arg_keys(lua_State *L, int idx, const char *what, const char *const *names);
-/* Length of a list, raising when the table at `idx` is none or longer than `max`. */
+/* Length of a list, raising when the table at `idx` is none, is longer than `max`, or has entries
+ * that a walk from 1 to its length would pass over: named ones, or those behind a hole. */
 size_t arg_list(lua_State *L, int idx, const char *what, size_t max);
+/* The same of a table that may have named entries as well. */
+size_t arg_list_part(lua_State *L, int idx, const char *what, size_t max);
 
 #endif

@@ -342,8 +342,8 @@ static size_t run_batch(struct rulefile *f, struct when_call *c, struct err *fir
     size_t failed = 0;
 
     f->call = c;
-    s->prefix[0] = 0;
     snprintf(s->prefix, sizeof s->prefix, "alert \"%.100s\": ", c->rule->def.name);
+    s->line = c->rule->def.line;
     while (c->at < c->n && sandbox_run(s, run_rows, c, failed ? NULL : &e) < 0) {
         fail_row(c, c->at++);
         failed++;
@@ -356,6 +356,7 @@ static size_t run_batch(struct rulefile *f, struct when_call *c, struct err *fir
         for (failed = 0; failed < c->n; failed++)
             fail_row(c, failed);
     s->prefix[0] = 0;
+    s->line = 0;
     f->call = NULL;
     if (failed && first)
         *first = e;

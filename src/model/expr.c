@@ -21,6 +21,10 @@ void expr_number(struct buf *out, double v, enum unit unit)
     case UNIT_BYTES:
         text_bytes(out, v);
         return;
+    case UNIT_PERCENT:
+        text_number(out, v);
+        buf_addc(out, '%');
+        return;
     case UNIT_NONE:
         break;
     }

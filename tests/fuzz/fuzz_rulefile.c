@@ -40,7 +40,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         buf_clear(&out);
     }
     if (rulefile_count(f) < 64)
-        rulefiles_check(&f, 1, errors, which, 4, order);
+        rulefiles_check(&f, 1, errors, which, 4, order, NULL);
     buf_free(&out);
     rulefile_unref(f);
     return 0;

@@ -16,6 +16,8 @@ static const char rules[] =
     "  every = '5s', attach = { events = 1, fields = { 'trace_id' } }, summary = '{service}' }\n"
     "alert 'Held' { value = m.queue_length, fire = above(1000), every = '5s',\n"
     "  unless = firing('Paused', { by = {} }) }\n"
+    "alert 'Slow' { value = m.lat:quantile(0.9, '1m'):by('s', 'zone'), fire = above(0.3), every = "
+    "'5s' }\n"
     "alert 'Paused' { notify = false, value = m.paused, fire = above(0), every = '5s' }\n";
 
 static const char feed[] =
@@ -40,7 +42,7 @@ static struct outcome run(const char *lines)
     size_t which;
 
     ck_assert_msg(f != NULL, "%s", o.e.text);
-    ck_assert_uint_eq(rulefiles_check(&f, 1, &o.e, &which, 1, NULL), 0);
+    ck_assert_uint_eq(rulefiles_check(&f, 1, &o.e, &which, 1, NULL, NULL), 0);
     snprintf(text, sizeof text, "test('t', function(t)\n%s%s\nend)\n", feed, lines);
     t = testfile_load("x_test.lua", text, strlen(text), NULL, &o.e);
     ck_assert_msg(t != NULL, "%s", o.e.text);
@@ -69,6 +71,10 @@ static const char *const holds[] = {
     "t:at('40s'):suppressed('Held') t:at('70s'):fires('Held')",
     "t:silence('50s', { queue = 'orders' }, '20s') t:at('48s'):fires('Backlog')\n"
     "t:at('60s'):suppressed('Backlog') t:at('71s'):fires('Backlog')",
+    /* each bucket is a series with all the labels, and `le` */
+    "t:histogram('lat', { s = 'a', zone = 'z' }, { [0.1] = '0+0x12', [0.5] = '0+10x12', inf = "
+    "'0+10x12' }, { every = '10s' })\n"
+    "t:at('90s'):fires('Slow', { s = 'a', zone = 'z' }):with{ value = near(0.46, 0.001) }",
     /* two checks of one moment, and one before the other although written after it */
     "t:at('2m'):quiet('Backlog'):quiet('Held') t:at('42s'):fires('Backlog')",
 };

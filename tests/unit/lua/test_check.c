@@ -18,6 +18,7 @@ static struct rulefile *must(const char *path, const char *source)
 }
 
 #define PLAIN(name)       "alert \"" name "\" { value = m.x, fire = above(1) }\n"
+#define HOSTS(name)       "alert \"" name "\" { value = m.x:last():max_by(\"host\"), fire = above(1) }\n"
 #define ASKS(name, other) "alert \"" name "\" { fire = firing(\"" other "\") }\n"
 
 static const struct {
@@ -43,6 +44,23 @@ static const struct {
      "C B A",
      {"b.lua:1: alert \"B\": firing() goes in a circle: B → C → B"},
      {1}},
+    {{HOSTS("A"), "alert \"B\" { value = m.y:last():max_by(\"host\"), fire = above(1), "
+                  "unless = firing(\"A\", { by = { \"hosts\" } }) }"},
+     NULL,
+     {"b.lua:1: alert \"B\": firing(\"A\", { by = { \"hosts\" } }) can never be true: alerts of "
+      "\"A\" have no label \"hosts\" — did you mean \"host\"?"},
+     {1}},
+    {{HOSTS("A"), "alert \"B\" { value = m.y:last():max_by(\"job\"), fire = above(1), "
+                  "unless = firing(\"A\", { by = { \"host\" } }) }"},
+     NULL,
+     {"b.lua:1: alert \"B\": firing(\"A\", { by = { \"host\" } }) can never be true: alerts of "
+      "\"B\" have no label \"host\" — did you mean \"job\"?"},
+     {1}},
+    {{HOSTS("A"), PLAIN("C") "alert \"B\" { fire = firing(\"A\", { by = { \"host\" } }), unless = "
+                             "firing(\"C\", { by = { \"host\" } }) }"},
+     "A C B",
+     {NULL},
+     {0}},
     {{NULL}, "", {NULL}, {0}},
 };
 
@@ -62,7 +80,7 @@ START_TEST(names_are_checked_between_files)
             rules += rulefile_count(files[n]);
             n++;
         }
-        n_errors = rulefiles_check(files, n, errors, which, FILES, order);
+        n_errors = rulefiles_check(files, n, errors, which, FILES, order, NULL);
         while (want < FILES && sets[i].errors[want])
             want++;
         ck_assert_uint_eq(n_errors, want);
@@ -87,7 +105,7 @@ START_TEST(only_as_many_errors_as_there_is_room_for)
     struct err errors[1];
     size_t which[1];
 
-    ck_assert_uint_eq(rulefiles_check(&f, 1, errors, which, 1, NULL), 3);
+    ck_assert_uint_eq(rulefiles_check(&f, 1, errors, which, 1, NULL, NULL), 3);
     ck_assert_ptr_nonnull(strstr(errors[0].text, "firing(\"x\")"));
     rulefile_unref(f);
 }
@@ -171,7 +189,7 @@ START_TEST(every_failed_allocation_is_survived)
         int rc;
 
         mem_fail_at(n);
-        count = rulefiles_check(&f, 1, errors, which, 4, NULL);
+        count = rulefiles_check(&f, 1, errors, which, 4, NULL, NULL);
         rc = rulefile_scan("x = { a = 1 } and above(1)", 26, &e);
         if (!mem_failed()) {
             mem_fail_at(0);

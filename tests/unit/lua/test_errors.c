@@ -68,6 +68,31 @@ static const struct wrong keys[] = {
      A "unknown key \"for\" — use `lasting`"},
     {"alert \"A\" { value = m.q, fire = above(1000), lastin = \"5m\" }",
      A "unknown key \"lastin\" — did you mean \"lasting\"?"},
+    {"alert \"A\" { value = m.q, fire = above(1), lastin = \"5m\", colour = 1, zz = 2 }",
+     A "unknown key \"colour\" (nor is there \"lastin\", \"zz\")"},
+    {"alert \"A\" { value = m.q, fire = above(1), expect = { job = \"b\" } }",
+     A "`expect` is a list of label sets: { { job = \"backup\" }, … }"},
+    {"alert \"A\" { value = m.q, fire = above(1), expect = { { job = \"b\" }, job = \"c\" } }",
+     A "`expect` takes a list { …, … }, but has `job = …`"},
+    {"alert \"A\" { value = m.q, fire = above(1), unit = \"second\" }",
+     A "unit = \"second\" is unknown — did you mean \"seconds\"?"},
+    {"alert \"A\" { value = m.q, fire = above(1), unit = \"req/s\" }",
+     A "unit = \"req/s\" is unknown: write \"ratio\", \"percent\", \"seconds\" or \"bytes\""},
+    {"alert \"A\" { value = m.q, fire = above(1), team = \"a\\0b\" }",
+     A "a text has byte 0 at place 2, which is not UTF-8 text"},
+    {"alert \"A\\27[2J\" { value = m.q, fire = above(1) }",
+     "web.lua:1: the name of an alert has byte 27 at place 2: letters, digits, spaces and signs "
+     "only"},
+    {"-- ok\nlocal s = \"caf\xe9\"",
+     "web.lua:2: byte 0xE9 is not UTF-8 text: save the file as UTF-8"},
+    {"local t = {}\nlocal function f(n)\n  return 1 + f(n + 1)\nend\nf(1)",
+     "web.lua:3: not enough memory: more than 64 MiB, or 4096 KiB in one piece, while loading"},
+    {"local n = 0\n\nalert \"A\" { inputs = { a = m.x }, when = function(i) n = n + 1 return i.a > "
+     "n "
+     "end }",
+     "web.lua:3: alert \"A\": `when` changes the local \"n\" declared outside of it: the same "
+     "inputs must give the same answer; use `state = { … }` and g.state (tried while loading, with "
+     "all inputs 10)"},
     {"alert \"A\" { value = m.q, fire = above(1), expr = 1 }",
      A "unknown key \"expr\" — use `value` + `fire`"},
     {"alert \"A\" { value = m.q, fire = above(1), message = \"x\" }",
@@ -100,7 +125,7 @@ static const struct wrong keys[] = {
     {"alert \"A\" { value = m.x, fire = above(1) }\nalert \"A\" { value = m.x, fire = above(1) }",
      "web.lua:2: alert \"A\": defined twice (first at web.lua:1)"},
     {"alert \"A\"", "web.lua: alert \"A\": it has no { … }"},
-    {"alert { value = m.x }", "web.lua:1: alert \"Name\" { … } needs a name"},
+    {"alert { value = m.x }", "web.lua:1: alert \"Name\" { … } needs a name of at most 200 bytes"},
     {"defaults { lastin = \"5m\" }",
      "web.lua:1: defaults{}: unknown key \"lastin\" — did you mean \"lasting\"?"},
     {"alert \"A\" { value = m.x, fire = above(1), labels = { severity = \"x\" } }",
@@ -297,8 +322,21 @@ START_TEST(the_line_is_that_of_the_mistake)
 }
 END_TEST
 
+START_TEST(a_byte_order_mark_is_fine)
+{
+    const char *source = BYTE_ORDER_MARK "alert \"A\" { value = m.a, fire = above(5) }\n";
+    struct err e = {0};
+    struct rulefile *f = rulefile_load("web.lua", source, strlen(source), NULL, &e);
+
+    ck_assert_msg(f != NULL, "%s", e.text);
+    ck_assert_int_eq(rulefile_rule(f, 0)->line, 1);
+    rulefile_unref(f);
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, a_byte_order_mark_is_fine);
     tcase_add_test(t, operators_are_refused);
     tcase_add_test(t, keys_are_refused);
     tcase_add_test(t, methods_are_refused);

@@ -67,7 +67,7 @@ static const struct {
     {"local function f() f() end f()", NULL},
     {"local t = {} for i = 1, 1e9 do t[i] = {} end", NULL},
     {"local s = \"x\" while true do s = s .. s end",
-     "web.lua: not enough memory: more than 64 MiB, or 4096 KiB in one piece, while loading"},
+     "web.lua:1: not enough memory: more than 64 MiB, or 4096 KiB in one piece, while loading"},
     {"local t = {} while true do t[#t + 1] = (\"x\"):format() .. #t end", NULL},
     /* one call in C over much data, again and again: paid for by its length */
     {"local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 0) end",

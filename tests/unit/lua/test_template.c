@@ -87,7 +87,7 @@ static const struct {
     {F("return jion({})"), "x.lua:1: unknown name \"jion\" — did you mean \"join\"?"},
     {F("x = 1"), "x.lua:1: global \"x\": declare it with `local x = …`"},
     {F("local s = 'xxxxxxxxxxxxxxxx' for i = 1, 20 do s = s .. s end return s"),
-     "x.lua: not enough memory: more than 64 MiB, or 4096 KiB in one piece, while rendering"},
+     "x.lua:1: not enough memory: more than 64 MiB, or 4096 KiB in one piece, while rendering"},
     {F("local t = list{} for i = 1, 20000 do t[i] = 'xxxxxxxxxxxxxxxxxxxxx' end return t"),
      "x.lua: the message is too large"},
     {F("error({})"), "x.lua: error(table) was called while rendering"},

@@ -229,10 +229,11 @@ static const struct {
                               "(tried while loading, with all inputs 10)"},
     {W("g.state.n = 5"), T "g.state needs `state = { name = 0 }` in the rule (tried while loading, "
                            "with all inputs 10)"},
-    {W("return \"critical\""), "web.lua: alert \"A\": `when` must return \"P1\" … \"P5\", \"ok\", "
-                               "true or nil, got \"critical\" (tried while loading, with all "
-                               "inputs 10)"},
-    {W("return 5"), "web.lua: alert \"A\": `when` must return \"P1\" … \"P5\", \"ok\", true or "
+    {W("return \"critical\""),
+     "web.lua:1: alert \"A\": `when` must return \"P1\" … \"P5\", \"ok\", "
+     "true or nil, got \"critical\" (tried while loading, with all "
+     "inputs 10)"},
+    {W("return 5"), "web.lua:1: alert \"A\": `when` must return \"P1\" … \"P5\", \"ok\", true or "
                     "nil, got number (tried while loading, with all inputs 10)"},
     {W("if i.x == 0 then return nil + 1 end"),
      T "attempt to perform arithmetic on a nil value (tried while loading, with all inputs 0)"},
@@ -240,11 +241,13 @@ static const struct {
      T "too much work while loading: the budget of instructions is spent (an endless loop?) (tried "
        "while loading, with all inputs 10)"},
     {"local n = 0 " W("n = n + 1"),
-     "web.lua: alert \"A\": `when` changes the local \"n\" declared outside of it: the same inputs "
+     "web.lua:1: alert \"A\": `when` changes the local \"n\" declared outside of it: the same "
+     "inputs "
      "must give the same answer; use `state = { … }` and g.state (tried while loading, with all "
      "inputs 10)"},
     {"local n = 0 local function f() n = n + 1 end " W("f()"),
-     "web.lua: alert \"A\": `when` changes the local \"n\" declared outside of it: the same inputs "
+     "web.lua:1: alert \"A\": `when` changes the local \"n\" declared outside of it: the same "
+     "inputs "
      "must give the same answer; use `state = { … }` and g.state (tried while loading, with all "
      "inputs 10)"},
     {"local t = {} " W("t[#t + 1] = i.x"),
@@ -257,15 +260,16 @@ static const struct {
      T "\"x\" cannot be set: this table is read-only after loading (tried while loading, with all "
        "inputs 10)"},
     {"local t = {} " W("t = { i.x }"),
-     "web.lua: alert \"A\": `when` changes the local \"t\" declared outside of it: the same inputs "
+     "web.lua:1: alert \"A\": `when` changes the local \"t\" declared outside of it: the same "
+     "inputs "
      "must give the same answer; use `state = { … }` and g.state (tried while loading, with all "
      "inputs 10)"},
     {W("_ENV = {}"),
-     "web.lua: alert \"A\": `when` changes the local \"_ENV\" declared outside of it: the same "
+     "web.lua:1: alert \"A\": `when` changes the local \"_ENV\" declared outside of it: the same "
      "inputs must give the same answer; use `state = { … }` and g.state (tried while loading, with "
      "all inputs 10)"},
     {"local err = m.e:rate(\"5m\") " W("return err > 5"),
-     "web.lua: alert \"A\": `when` uses an expression \"err\": declare it in `inputs` and read "
+     "web.lua:1: alert \"A\": `when` uses an expression \"err\": declare it in `inputs` and read "
      "i.err"},
     {"local lib = { http = m.http } " W("return lib.http:rate(\"5m\")"),
      T "a selector is of no use in `when`: declare what it needs in `inputs` (tried while loading, "
