@@ -8,8 +8,10 @@ MODE    ?= release
 WERROR  ?=
 # Debian's own, which has Debian's modules (python3-aiosmtpd)
 PYTHON  ?= $(firstword $(wildcard /usr/bin/python3) python3)
-# where `make run` keeps its data
+# where `make run` keeps its data, and listens: PORT on this machine only, or a whole address
 DATA    ?= data
+PORT    ?=
+LISTEN  ?= $(if $(PORT),127.0.0.1:$(PORT))
 
 # --- the rooms, in the order of the flow; each becomes one archive --------------------------
 ROOMS := base model redis net lua ingest journal window rule alert notify deliver store api web app cli
@@ -179,8 +181,8 @@ deps-test: ## install what the tests need as well
 	@contrib/deps test
 
 # A fresh machine has no pkg-config answers yet when this file is read, so these call make again.
-run: deps ## build, start with an embedded Redis and the shipped rules, and say where to look
-	@contrib/run "$(DATA)"
+run: deps ## build, start with an embedded Redis and the shipped rules, and say where to look (PORT=9494, LISTEN=127.0.0.1:9494, DATA=dir)
+	@contrib/run "$(DATA)" "$(LISTEN)"
 test: deps-test ## run every test
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
 	@$(MAKE) --no-print-directory -k -j$(shell nproc) unit-build sim-build

@@ -104,6 +104,11 @@ int body_duration(struct call *c, const char *key, int64_t *ms) MUST_USE;
 void reply_json(struct http_request *r, int status, struct buf *body); /* frees it */
 void reply_error(struct http_request *r, int status, const char *code, const char *fmt, ...)
     PRINTF_LIKE(4, 5);
+/* 404 for a rule that is not there or not to be seen, with the name that may have been meant. */
+void reply_no_rule(struct call *c, const char *name);
+/* The name of a rule that the caller may see and that is nearest to `name`; NULL: none is. Compares
+ * with at most 5,000 rules. */
+const char *rule_nearest(const struct call *c, const char *name);
 /* Of an expected failure: status by its code. */
 void reply_err(struct http_request *r, const struct err *e);
 

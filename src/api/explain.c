@@ -344,7 +344,7 @@ void get_explain(struct call *c)
     } else if (!name) {
         reply_error(c->r, 400, "bad_request", "explain what? give incident or rule");
     } else if (!r || !scope_allows_rule(&c->access, rule_definition(r))) {
-        reply_error(c->r, 404, "not_found", "there is no rule %s", name);
+        reply_no_rule(c, name);
     } else if (call_labels(c, &want) == 0) {
         explain_rule(c, r, &want);
         label_list_free(&want);

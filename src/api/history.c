@@ -294,6 +294,13 @@ static void searched(struct history_search *s, const struct err *e, void *arg)
         later_fail(l, e);
         return;
     }
+    if (s->n == 0 && s->meant[0]) {
+        struct err unknown;
+
+        err_set(&unknown, ERR_INPUT, "%s", s->meant);
+        later_fail(l, &unknown);
+        return;
+    }
     if (!s->over)
         http_reply_header(l->r, "Tocsin-Searched-To", s->before);
     buf_addc(&l->body, '[');
@@ -303,6 +310,11 @@ static void searched(struct history_search *s, const struct err *e, void *arg)
     later_end(l);
 }
 
+static bool is_fingerprint(const char *s)
+{
+    return strlen(s) == 16 && !s[strspn(s, "0123456789abcdefABCDEF")];
+}
+
 /* ?alert=: a fingerprint of an alert that is known, else the name of a rule. */
 static int want_alert(struct call *c, struct history_search *s, const char *alert)
 {
@@ -310,7 +322,7 @@ static int want_alert(struct call *c, struct history_search *s, const char *aler
     const struct alert *a = NULL;
     int failed;
 
-    if (strlen(alert) == 16 && !alert[strspn(alert, "0123456789abcdefABCDEF")])
+    if (is_fingerprint(alert))
         a = alert_by_fingerprint(c->api->o.book, strtoull(alert, NULL, 16));
     if (a)
         labelset_text(c->api->o.labels, a->group, &text);
@@ -334,6 +346,17 @@ static int want_incident(struct call *c, struct history_search *s, uint64_t numb
     return failed;
 }
 
+/* A name that no rule has may be one of a rule that is gone: its history is told. Where there is
+ * none either, it was mistyped. */
+static void note_unknown_rule(struct call *c, struct history_search *s, const char *rule)
+{
+    const char *near = rules_find(c->api->o.rules, rule) ? NULL : rule_nearest(c, rule);
+
+    if (near)
+        snprintf(s->meant, sizeof s->meant, "there is no rule %.200s: did you mean %.200s?", rule,
+                 near);
+}
+
 static int read_wants(struct call *c, struct history_search *s, uint64_t incident)
 {
     const char *alert = http_query(c->r, "alert", 0), *rule = http_query(c->r, "rule", 0);
@@ -342,6 +365,10 @@ static int read_wants(struct call *c, struct history_search *s, uint64_t inciden
         return -1;
     if (rule && *rule && history_want(s, rule, NULL) != 0)
         return -1;
+    if (rule && *rule)
+        note_unknown_rule(c, s, rule);
+    else if (alert && *alert && !is_fingerprint(alert))
+        note_unknown_rule(c, s, alert);
     return incident ? want_incident(c, s, incident) : 0;
 }
 

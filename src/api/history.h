@@ -23,6 +23,7 @@ struct history_search {
     struct matcher_list scope;
     int64_t since_ms; /* older ones end the search, 0: none */
     size_t limit;
+    char meant[480]; /* said where nothing is found: the rule may have been mistyped */
     char before[STREAM_ID_MAX];
     /* the answer so far: entries, with commas, without brackets */
     struct buf found;

@@ -1,5 +1,7 @@
 /* The running rules, for people. */
 #include "api/handlers.h"
+#include "base/mem.h"
+#include "base/text.h"
 #include "model/leaf.h"
 
 struct alert_count {
@@ -109,6 +111,36 @@ void rules_json(const struct call *c, struct json *j, bool only_broken)
     json_array_end(j);
 }
 
+#define SUGGEST_RULES 5000 /* rules that a mistyped name is compared with, at most */
+
+const char *rule_nearest(const struct call *c, const char *name)
+{
+    const struct rules *all = c->api->o.rules;
+    size_t n = rules_count(all) < SUGGEST_RULES ? rules_count(all) : SUGGEST_RULES;
+    const char **names = mem_zalloc((n + 1) * sizeof *names), *near;
+
+    if (!names)
+        return NULL;
+    for (size_t i = 0; i < n; i++) {
+        const struct rule_def *d = rule_definition(rules_at(all, i));
+
+        names[i] = scope_allows_rule(&c->access, d) ? d->name : NULL;
+    }
+    near = text_nearest(name, names, n);
+    mem_free(names);
+    return near;
+}
+
+void reply_no_rule(struct call *c, const char *name)
+{
+    const char *near = rule_nearest(c, name);
+
+    if (near)
+        reply_error(c->r, 404, "not_found", "there is no rule %s: did you mean %s?", name, near);
+    else
+        reply_error(c->r, 404, "not_found", "there is no rule %s", name);
+}
+
 void get_rules(struct call *c)
 {
     struct buf out = BUF_INIT;
@@ -125,7 +157,7 @@ void get_rule(struct call *c)
     struct json j = json_into(&out);
 
     if (!r || !scope_allows_rule(&c->access, rule_definition(r))) {
-        reply_error(c->r, 404, "not_found", "there is no rule %s", c->arg[0]);
+        reply_no_rule(c, c->arg[0]);
         return;
     }
     rule_json(c, &j, r, true);

@@ -47,6 +47,17 @@ static void raw_silence(struct json *j, const struct silence *s, int64_t now_ms)
     buf_free(&one);
 }
 
+#define SILENCES_CURRENT "current" /* active or pending: what mutes, or will */
+
+static bool is_in_state(const struct silence *s, const char *state, int64_t now_ms)
+{
+    enum silence_state is = silence_state(s, now_ms);
+
+    if (strcmp(state, SILENCES_CURRENT) == 0)
+        return is != SILENCE_EXPIRED;
+    return strcmp(state, silence_state_names[is]) == 0;
+}
+
 static void walk_one(const struct silence *s, void *arg)
 {
     struct silence_walk *w = arg;
@@ -57,7 +68,7 @@ static void walk_one(const struct silence *s, void *arg)
         return;
     }
     if (w->left == 0 || !may_see(w->c, s) || !passes(s, w->filters) ||
-        (w->state && strcmp(silence_state_names[silence_state(s, now_ms)], w->state) != 0))
+        (w->state && !is_in_state(s, w->state, now_ms)))
         return;
     w->left--;
     raw_silence(w->j, s, now_ms);
@@ -97,8 +108,9 @@ void get_silences(struct call *c)
 
     if (state && strcmp(state, "all") == 0)
         state = NULL;
-    if (state && *state && !is_state(state)) {
-        reply_error(c->r, 400, "bad_request", "state is active, pending, expired or all");
+    if (state && *state && !is_state(state) && strcmp(state, SILENCES_CURRENT) != 0) {
+        reply_error(c->r, 400, "bad_request",
+                    "state is active, pending, expired, current (active or pending) or all");
         return;
     }
     if (call_limit(c, LIMIT, LIMIT_MAX, &limit) || call_filters(c, &filters))

@@ -85,8 +85,8 @@ static void watch_input(const char *path, void *arg)
 
 static void watch_files(struct program *p)
 {
-    if (p->settings.path)
-        file_watch_add(p->watch, p->settings.path);
+    /* a first one counts as soon as it is there */
+    file_watch_add(p->watch, p->settings.path ? p->settings.path : SETTINGS_USUAL);
     for (size_t i = 0; i < p->settings.config->n_inputs; i++)
         file_watch_add(p->watch, p->settings.config->inputs[i]);
     for (size_t i = 0; i < p->settings.n_rules; i++)
@@ -122,10 +122,6 @@ static bool reload_config(struct program *p, struct json *out)
 {
     struct err e;
 
-    if (!p->settings.path) { /* built in; but a saved template is read again */
-        wire_configure(p->wire, p->settings.config);
-        return true;
-    }
     if (settings_reload(&p->settings, &e) < 0) {
         log_error("configuration refused; the previous one runs on", "error", e.text, NULL);
         if (out)

@@ -67,10 +67,18 @@ static void apply(struct settings *s)
              slash ? first : ".");
 }
 
+/* The file to read: the one given, else the usual one where it exists by now. */
+static const char *config_path(const struct settings *s)
+{
+    if (s->o->config)
+        return s->o->config;
+    return access(SETTINGS_USUAL, R_OK) == 0 ? SETTINGS_USUAL : s->path;
+}
+
 int settings_load(struct settings *s, const struct app_options *o, struct err *e)
 {
     *s = (struct settings){.o = o};
-    s->path = o->config ? o->config : access("tocsin.lua", R_OK) == 0 ? "tocsin.lua" : NULL;
+    s->path = config_path(s);
     s->config = read_config(s->path, e);
     if (!s->config)
         return -1;
@@ -80,20 +88,41 @@ int settings_load(struct settings *s, const struct app_options *o, struct err *e
     return check_listen(s, e);
 }
 
+/* What is bound or opened once. Both settings still have their configuration. */
+static void tell_restarts(const struct settings *before, const struct settings *now)
+{
+    const struct {
+        const char *name, *before, *now;
+    } once[] = {{"listen", before->listen, now->listen},
+                {"statsd", before->statsd, now->statsd},
+                {"redis", before->redis, now->redis},
+                {"data_dir", before->data_dir, now->data_dir}};
+
+    for (size_t i = 0; i < sizeof once / sizeof *once; i++)
+        if (strcmp(once[i].before ? once[i].before : "", once[i].now ? once[i].now : "") != 0)
+            log_warn("a changed setting takes effect with the next start", "setting", once[i].name,
+                     NULL);
+}
+
 int settings_reload(struct settings *s, struct err *e)
 {
-    struct config *fresh = read_config(s->path, e), *old = s->config;
+    const struct settings before = *s;
+    const char *path = config_path(s);
+    struct config *fresh = read_config(path, e), *old = s->config;
 
     if (!fresh)
         return -1;
+    s->path = path;
     s->config = fresh;
     apply(s);
     if (check_listen(s, e) < 0) {
+        s->path = before.path;
         s->config = old;
         apply(s);
         config_unref(fresh);
         return -1;
     }
+    tell_restarts(&before, s);
     config_unref(old);
     return 0;
 }

@@ -6,6 +6,8 @@
 #include "tocsin/app.h"
 #include "tocsin/config.h"
 
+#define SETTINGS_USUAL "tocsin.lua" /* read where no --config is given and it exists */
+
 struct settings {
     const struct app_options *o;
     struct config *config;
@@ -18,7 +20,8 @@ struct settings {
 };
 
 int settings_load(struct settings *s, const struct app_options *o, struct err *e) MUST_USE;
-/* Reads the file anew; on failure everything stays. */
+/* Reads the file anew, also one that has come into being since the start; on failure everything
+ * stays. Warns of what only a restart changes. */
 int settings_reload(struct settings *s, struct err *e) MUST_USE;
 void settings_clear(struct settings *s);
 

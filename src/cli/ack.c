@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 void show_ack(const cJSON *incident, int64_t now_ms, struct buf *out)
 {
@@ -24,20 +25,17 @@ void show_ack(const cJSON *incident, int64_t now_ms, struct buf *out)
 int command_ack(int argc, char **argv)
 {
     const char *for_ = NULL, *note = NULL;
-    const struct option_row rows[] = {{.name = "--for", .value = &for_},
+    const struct option_row rows[] = {{.name = "--for", .value = &for_, .takes = takes_duration},
                                       {.name = "--note", .value = &note}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct buf path = BUF_INIT, body = BUF_INIT;
     struct json j = json_into(&body);
     uint64_t number;
-    int64_t for_ms;
 
     if (n < 0)
         return EXIT_USAGE;
     if (n != 2 || !incident_number(argv[1], &number))
         return usage("ack", "takes the number of an incident: tocsin ack 412");
-    if (for_ && text_parse_duration(for_, strlen(for_), &for_ms) < 0)
-        return usage("ack", "--for takes a duration such as 2h");
     buf_addf(&path, "incidents/%llu/ack", (unsigned long long)number);
     json_object(&j);
     if (for_)

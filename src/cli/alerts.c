@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 /* What is measured, with its limit: "23.1% (limit 2%)". */
 static void add_value(struct buf *cell, const cJSON *a)
@@ -83,20 +84,19 @@ void show_alerts(const cJSON *list, int64_t now_ms, struct buf *out)
 int command_alerts(int argc, char **argv)
 {
     const char *state = NULL, *limit = NULL;
-    const struct option_row rows[] = {{.name = "--state", .value = &state},
-                                      {.name = "--limit", .value = &limit}};
+    const struct option_row rows[] = {
+        {.name = "--state", .value = &state, .takes = takes_alert_state},
+        {.name = "--limit", .value = &limit, .takes = takes_count}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows);
     struct buf path = BUF_INIT;
     int code;
 
-    if (n < 0)
+    if (n < 0 || words_are_matchers("alerts", n - 1, argv + 1) != EXIT_YES)
         return EXIT_USAGE;
     buf_adds(&path, "alerts?state=");
     url_escape(&path, state ? state : "firing");
-    if (limit) {
-        buf_adds(&path, "&limit=");
-        url_escape(&path, limit);
-    }
+    buf_adds(&path, "&limit=");
+    url_escape(&path, limit ? limit : SHOWN);
     for (int i = 1; i < n; i++) {
         buf_adds(&path, "&filter=");
         url_escape(&path, argv[i]);

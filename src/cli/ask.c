@@ -8,6 +8,17 @@
 #include "cli/cli.h"
 #include "cli/show.h"
 
+/* A page that is full may not be all. On standard error: what is printed stays what was asked for. */
+static void tell_more(const char *path, const cJSON *list)
+{
+    const char *limit = strstr(path, "limit=");
+    int n = limit ? atoi(limit + 6) : 0;
+
+    if (n > 0 && cJSON_IsArray(list) && cJSON_GetArraySize(list) >= n)
+        fprintf(stderr, "tocsin: the first %d, there may be more: narrow it down, or --limit N\n",
+                n);
+}
+
 struct cJSON *ask(const char *method, const char *path, const char *body, int *code)
 {
     struct buf full = BUF_INIT;
@@ -25,6 +36,7 @@ struct cJSON *ask(const char *method, const char *path, const char *body, int *c
         } else if (args_json) {
             printf("%s\n", buf_str(&a.body));
         }
+        tell_more(path, j);
     }
     answer_clear(&a);
     buf_free(&full);

@@ -96,14 +96,32 @@ static void command_first(int argc, char **argv)
         argv[1] = command;
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* `tocsin help silence` */
+static int help_of(const char *name)
+{
+    const struct command *c = find(name);
+
+    if (!c)
+        return unknown(name);
+    print_command_help(stdout, c);
+    return EXIT_YES;
+}
+
 int cli_main(int argc, char **argv)
 {
     const struct command *c;
 
     command_first(argc, argv);
 
-    if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
-        return argc < 2 ? (print_help(stderr), EXIT_USAGE) : print_help(stdout);
+    if (argc < 2)
+        return print_help(stderr), EXIT_USAGE;
+    if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+        return argc > 2 && !is_help(argv[2]) ? help_of(argv[2]) : print_help(stdout);
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "version") == 0) {
         printf("tocsin %s\n", TOCSIN_VERSION);
         return EXIT_YES;
@@ -112,7 +130,7 @@ int cli_main(int argc, char **argv)
     if (!c)
         return unknown(argv[1]);
     for (int i = 2; i < argc && strcmp(argv[i], "--") != 0; i++) {
-        if (strcmp(argv[i], "--help") == 0) {
+        if (is_help(argv[i])) {
             print_command_help(stdout, c);
             return EXIT_YES;
         }
@@ -148,6 +166,13 @@ static int take_option(const char *command, const struct option_row *r, const ch
         fprintf(stderr, "tocsin %s: %s needs a value\n", command, r->name);
         return -1;
     }
+    if (r->takes && r->takes(value)) {
+        char why[240];
+
+        snprintf(why, sizeof why, "%s takes %s, not %.80s", r->name, r->takes(value), value);
+        usage(command, why);
+        return -1;
+    }
     if (r->list)
         return add_to_list(r->list, value);
     *r->value = value;
@@ -174,12 +199,19 @@ static const struct option_row *match(const char *arg, const struct option_row *
     return NULL;
 }
 
+/* `send metric drift -3`: a value, no option. */
+static bool is_negative(const char *word)
+{
+    return word[0] == '-' && (word[1] == '.' || (word[1] >= '0' && word[1] <= '9'));
+}
+
 int args_parse(int argc, char **argv, const struct option_row *rows, size_t n_rows)
 {
     const struct option_row common[] = {{.name = "--json", .flag = &args_json},
                                         {.name = "--url", .value = &given_url},
                                         {.name = "--token", .value = &given_token},
-                                        {.name = "--help", .flag = &wants_help}};
+                                        {.name = "--help", .flag = &wants_help},
+                                        {.name = "-h", .flag = &wants_help}};
     int words = 0;
 
     for (int i = 0; i < argc; i++) {
@@ -191,7 +223,7 @@ int args_parse(int argc, char **argv, const struct option_row *rows, size_t n_ro
                 argv[words++] = argv[i++]; /* "--" stays: a command may want to know */
             break;
         }
-        if (i == 0 || strncmp(argv[i], "--", 2) != 0) {
+        if (i == 0 || argv[i][0] != '-' || !argv[i][1] || is_negative(argv[i])) {
             argv[words++] = argv[i];
             continue;
         }

@@ -35,6 +35,7 @@ struct option_row {
     bool *flag;         /* is a flag, or */
     const char **
         *list; /* takes a value and may stand several times; NULL-terminated by args_parse */
+    const char *(*takes)(const char *value); /* checks a value (takes.h); NULL: any text */
 };
 /* Takes the options out of argv (also "--name=value"); what is left are the words, argv[0] among
  * them; "--" ends options. Always known: --json, --url, --token, --help. Returns the number of
@@ -65,7 +66,8 @@ void url_escape(struct buf *out, const char *text);
 
 /* --- asking and telling (ask.c) --- */
 
-#define API "/api/tocsin/v1/"
+#define API   "/api/tocsin/v1/"
+#define SHOWN "1000" /* entries of a list, unless --limit says otherwise */
 
 /* One request below API. With --json the body is printed here, and the caller prints nothing more.
  * NULL: it failed, which has been told. `*code` is the exit code. Free with cJSON_Delete(). */

@@ -33,8 +33,9 @@ const struct command commands[] = {
      "  --at TIME       how it stood then (20:15, or RFC 3339), from the history\n"
      "  --tree          every node of the conditions with its value, the data, the history\n",
      command_explain},
-    {"alerts", "[MATCHER…] [--state firing|pending|all]", "what fires now", NULL, command_alerts},
-    {"incidents", "[N] [--all]", "open incidents, or one of them",
+    {"alerts", "[MATCHER…] [--state firing|pending|all] [--limit 1000]", "what fires now", NULL,
+     command_alerts},
+    {"incidents", "[N] [--all] [--limit 1000]", "open incidents, or one of them",
      "  --all           also those that have ended\n", command_incidents},
     {"ack", "N [--for 2h] [--note TEXT]", "takes an incident: I have this one",
      "Without --for until it is resolved. New alerts and a rise in priority are still told.\n",
@@ -45,7 +46,9 @@ const struct command commands[] = {
      "tells nobody, also about future alerts",
      "  silence N                     the alerts of incident N, until resolved unless --for\n"
      "  silence MATCHER… --for 2h     name=value, name!=value, name=~regex, name!~regex\n"
-     "  silence list [MATCHER…]       [--state active|pending|expired|all]\n"
+     "  silence list [MATCHER…]       [--state active|pending|expired|all] [--limit 1000]\n"
+     "                                those that mute or will, unless --state says otherwise\n"
+     "                                those that mute or will, unless --state says otherwise\n"
      "  silence expire ID…            ends it now\n"
      "  silence during MATCHER… -- COMMAND   holds one while the command runs\n"
      "  --dry-run       only tells what it would mute\n"
@@ -58,7 +61,7 @@ const struct command commands[] = {
      command_route},
     {"receiver", "[list] | test NAME", "receivers; sends a real test message", NULL,
      command_receiver},
-    {"deliveries", "[list [--all] | show N LANE | retry N LANE | drop N LANE]",
+    {"deliveries", "[list [--all] [--limit 1000] | show N LANE | retry N LANE | drop N LANE]",
      "messages on their way, failed, dead", NULL, command_deliveries},
     {"history", "[RULE | N] [label=value…] [--limit 30]", "what changed, newest first", NULL,
      command_history},

@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 static void add_when(struct buf *cell, const char *what, int64_t at_ms, int64_t now_ms)
 {
@@ -113,17 +114,30 @@ static int one(const char *verb, const char *number, const char *lane)
     return code;
 }
 
+static int list(bool all, const char *limit)
+{
+    struct buf path = BUF_INIT;
+    int code;
+
+    buf_addf(&path, "deliveries?%slimit=", all ? "all=1&" : "");
+    url_escape(&path, limit);
+    code = ask_and_show("GET", buf_str(&path), NULL, show_deliveries);
+    buf_free(&path);
+    return code;
+}
+
 int command_deliveries(int argc, char **argv)
 {
     bool all = false;
-    const struct option_row rows[] = {{.name = "--all", .flag = &all}};
+    const char *limit = NULL;
+    const struct option_row rows[] = {{.name = "--all", .flag = &all},
+                                      {.name = "--limit", .value = &limit, .takes = takes_count}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows);
 
     if (n < 0)
         return EXIT_USAGE;
     if (n == 1 || (n == 2 && strcmp(argv[1], "list") == 0))
-        return ask_and_show("GET", all ? "deliveries?all=1&limit=1000" : "deliveries?limit=1000",
-                            NULL, show_deliveries);
+        return list(all, limit ? limit : SHOWN);
     if (n == 4 && (strcmp(argv[1], "show") == 0 || strcmp(argv[1], "retry") == 0 ||
                    strcmp(argv[1], "drop") == 0))
         return one(argv[1], argv[2], argv[3]);

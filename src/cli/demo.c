@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/demo.h"
 #include "cli/shop.h"
+#include "cli/takes.h"
 
 #define POLL_MS         100
 #define GOOD_VERSION    "checkout@0d8"
@@ -182,10 +183,11 @@ int command_demo(int argc, char **argv)
     const char *for_ = NULL, *after = NULL, *recover = NULL;
     int64_t for_ms = 0, after_ms = DEPLOY_AFTER_MS, recover_ms = 0;
     struct demo d = {0};
-    const struct option_row rows[] = {{.name = "--for", .value = &for_},
-                                      {.name = "--deploy-after", .value = &after},
-                                      {.name = "--recover-after", .value = &recover},
-                                      {.name = "--healthy", .flag = &d.healthy}};
+    const struct option_row rows[] = {
+        {.name = "--for", .value = &for_, .takes = takes_duration},
+        {.name = "--deploy-after", .value = &after, .takes = takes_duration},
+        {.name = "--recover-after", .value = &recover, .takes = takes_duration},
+        {.name = "--healthy", .flag = &d.healthy}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows);
 
     if (n < 0)

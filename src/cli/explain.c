@@ -1,11 +1,11 @@
 #include "cli/commands.h"
 
 #include <string.h>
-#include <time.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 static bool with_tree;
 
@@ -24,24 +24,6 @@ static int64_t past_ms;
 static void show_past_part(const cJSON *answer, int64_t now_ms, struct buf *out)
 {
     show_explained_past(answer, past_ms, now_ms, out);
-}
-
-/* RFC 3339, or a clock time of today. */
-static bool read_instant(const char *s, int64_t *at_ms)
-{
-    time_t now = time(NULL);
-    struct tm tm;
-    const char *end;
-
-    if (text_parse_time(s, strlen(s), at_ms) == 0)
-        return true;
-    localtime_r(&now, &tm);
-    tm.tm_sec = 0;
-    end = strptime(s, strlen(s) > 5 ? "%H:%M:%S" : "%H:%M", &tm);
-    if (!end || *end)
-        return false;
-    *at_ms = (int64_t)mktime(&tm) * 1000;
-    return true;
 }
 
 /* What was: the last transitions until then, from the history. */
@@ -72,7 +54,7 @@ int command_explain(int argc, char **argv)
 {
     const char *at = NULL;
     const struct option_row rows[] = {{.name = "--tree", .flag = &with_tree},
-                                      {.name = "--at", .value = &at}};
+                                      {.name = "--at", .value = &at, .takes = takes_time}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct buf path = BUF_INIT;
     uint64_t number = 0;
@@ -81,9 +63,9 @@ int command_explain(int argc, char **argv)
         return EXIT_USAGE;
     if (n < 2)
         return usage("explain", "takes the number of an incident, or a rule and labels");
-    if (at && !read_instant(at, &past_ms))
-        return usage("explain", "--at takes 20:15, 20:15:30 or 2026-01-05T20:15:00Z");
-    if (at)
+    if (words_are_labels("explain", n - 2, argv + 2) != EXIT_YES)
+        return EXIT_USAGE;
+    if (at && time_read(at, &past_ms) == 0)
         return explain_past(argv, n, n == 2 && incident_number(argv[1], &number), number);
     if (n == 2 && incident_number(argv[1], &number)) {
         buf_addf(&path, "explain?incident=%llu", (unsigned long long)number);
@@ -94,10 +76,6 @@ int command_explain(int argc, char **argv)
     buf_adds(&path, "explain?rule=");
     url_escape(&path, argv[1]);
     for (int i = 2; i < n; i++) {
-        if (!strchr(argv[i], '=')) {
-            buf_free(&path);
-            return usage("explain", "a label is name=value");
-        }
         buf_adds(&path, "&label=");
         url_escape(&path, argv[i]);
     }

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 void show_history(const cJSON *list, int64_t now_ms, struct buf *out)
 {
@@ -37,7 +38,7 @@ void show_history(const cJSON *list, int64_t now_ms, struct buf *out)
 int command_history(int argc, char **argv)
 {
     const char *limit = NULL;
-    const struct option_row rows[] = {{.name = "--limit", .value = &limit}};
+    const struct option_row rows[] = {{.name = "--limit", .value = &limit, .takes = takes_count}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct buf path = BUF_INIT;
     uint64_t number;

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 static void add_owner(struct buf *out, const cJSON *i, int64_t now_ms)
 {
@@ -130,7 +131,7 @@ int command_incidents(int argc, char **argv)
     bool all = false;
     const char *limit = NULL;
     const struct option_row rows[] = {{.name = "--all", .flag = &all},
-                                      {.name = "--limit", .value = &limit}};
+                                      {.name = "--limit", .value = &limit, .takes = takes_count}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct buf path = BUF_INIT;
     uint64_t number;
@@ -145,9 +146,9 @@ int command_incidents(int argc, char **argv)
         buf_addf(&path, "incidents/%llu", (unsigned long long)number);
     else
         buf_addf(&path, "incidents?open=%d", all ? 0 : 1);
-    if (n < 2 && limit) {
+    if (n < 2) {
         buf_adds(&path, "&limit=");
-        url_escape(&path, limit);
+        url_escape(&path, limit ? limit : SHOWN);
     }
     code = ask_and_show("GET", buf_str(&path), NULL, n == 2 ? show_incident : show_incidents);
     buf_free(&path);

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 static void add_names(struct buf *out, const cJSON *list)
 {
@@ -69,21 +70,21 @@ static void show(const cJSON *answer, int64_t now_ms, struct buf *out)
 int command_route(int argc, char **argv)
 {
     const char *at = NULL, *priority = NULL;
-    const struct option_row rows[] = {{.name = "--at", .value = &at},
-                                      {.name = "--priority", .value = &priority}};
+    const struct option_row rows[] = {
+        {.name = "--at", .value = &at, .takes = takes_time},
+        {.name = "--priority", .value = &priority, .takes = takes_priority}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     struct buf path = BUF_INIT;
+    int64_t at_ms;
 
     if (n < 0)
         return EXIT_USAGE;
     if (n < 2)
         return usage("route", "takes labels: tocsin route team=payments severity=critical");
+    if (words_are_labels("route", n - 1, argv + 1) != EXIT_YES)
+        return EXIT_USAGE;
     buf_adds(&path, "route?");
     for (int i = 1; i < n; i++) {
-        if (!strchr(argv[i], '=')) {
-            buf_free(&path);
-            return usage("route", "a label is name=value");
-        }
         buf_adds(&path, i > 1 ? "&label=" : "label=");
         url_escape(&path, argv[i]);
     }
@@ -91,10 +92,8 @@ int command_route(int argc, char **argv)
         buf_adds(&path, "&priority=");
         url_escape(&path, priority);
     }
-    if (at) {
-        buf_adds(&path, "&at=");
-        url_escape(&path, at);
-    }
+    if (at && time_read(at, &at_ms) == 0)
+        buf_addf(&path, "&at=%lld", (long long)at_ms);
     code = ask_and_show("GET", buf_str(&path), NULL, show);
     buf_free(&path);
     return code;

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "cli/takes.h"
 
 #define BATCH_BYTES (256u << 10) /* of lines in one request */
 
@@ -192,10 +193,11 @@ int command_send(int argc, char **argv)
 {
     struct send_options o = {0};
     bool lines = false;
-    const struct option_row rows[] = {{.name = "--type", .value = &o.type},
-                                      {.name = "--time", .value = &o.time},
-                                      {.name = "--lines", .flag = &lines},
-                                      {.name = "--follow", .flag = &o.each_line}};
+    const struct option_row rows[] = {
+        {.name = "--type", .value = &o.type, .takes = takes_sample_type},
+        {.name = "--time", .value = &o.time},
+        {.name = "--lines", .flag = &lines},
+        {.name = "--follow", .flag = &o.each_line}};
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows), code;
     size_t sent = 0;
 

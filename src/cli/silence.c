@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 void silence_body(const struct silence_wish *w, bool dry_run, struct buf *out)
 {
@@ -154,28 +155,28 @@ static const char *take_words(struct silence_wish *w, int n, char **words)
 int command_silence(int argc, char **argv)
 {
     struct silence_wish w = {0};
-    const char *wide = NULL, *state = NULL, *why;
+    const char *wide = NULL, *state = NULL, *limit = NULL, *why;
     bool dry_run = false, yes = false;
     const struct option_row rows[] = {
-        {.name = "--for", .value = &w.for_},
-        {.name = "--until", .value = &w.until},
-        {.name = "--start", .value = &w.start},
+        {.name = "--for", .value = &w.for_, .takes = takes_duration},
+        {.name = "--until", .value = &w.until, .takes = takes_time},
+        {.name = "--start", .value = &w.start, .takes = takes_time},
         {.name = "--comment", .value = &w.comment},
         {.name = "--id", .value = &w.id},
-        {.name = "--wide", .value = &wide},
+        {.name = "--wide", .value = &wide, .takes = takes_count},
         {.name = "--any-priority", .flag = &w.any_priority},
         {.name = "--dry-run", .flag = &dry_run},
         {.name = "--yes", .flag = &yes},
-        {.name = "--state", .value = &state},
+        {.name = "--limit", .value = &limit, .takes = takes_count},
+        {.name = "--state", .value = &state, .takes = takes_silence_state},
     };
     int n = args_parse(argc, argv, rows, sizeof rows / sizeof *rows);
 
     if (n < 0)
         return EXIT_USAGE;
-    if (wide && (w.wide = strtol(wide, NULL, 10)) <= 0)
-        return usage("silence", "--wide takes the count that the preview told");
+    w.wide = wide ? strtol(wide, NULL, 10) : 0;
     if (n >= 2 && strcmp(argv[1], "list") == 0)
-        return silence_list(n - 2, argv + 2, state);
+        return silence_list(n - 2, argv + 2, state, limit);
     if (n >= 2 && strcmp(argv[1], "expire") == 0)
         return silence_expire(n - 2, argv + 2);
     if (n >= 2 && strcmp(argv[1], "during") == 0)
@@ -183,5 +184,7 @@ int command_silence(int argc, char **argv)
     why = take_words(&w, n - 1, argv + 1);
     if (why)
         return usage("silence", why);
+    if (words_are_matchers("silence", (int)w.n_matchers, argv + 1) != EXIT_YES)
+        return EXIT_USAGE;
     return dry_run ? preview(&w) : make(&w, yes);
 }

@@ -21,7 +21,7 @@ struct silence_wish {
 /* The body of POST silences. */
 void silence_body(const struct silence_wish *w, bool dry_run, struct buf *out);
 
-int silence_list(int n, char **matchers, const char *state);
+int silence_list(int n, char **matchers, const char *state, const char *limit);
 int silence_expire(int n, char **ids);
 /* words: MATCHER… -- COMMAND…; the exit code is the command's. */
 int silence_during(const struct silence_wish *w, int n, char **words);

@@ -5,6 +5,7 @@
 
 #include "cli/cli.h"
 #include "cli/show.h"
+#include "cli/takes.h"
 
 static void add_matchers(struct buf *cell, const cJSON *matchers)
 {
@@ -61,16 +62,17 @@ void show_silences(const cJSON *list, int64_t now_ms, struct buf *out)
     table_print(&t, out);
 }
 
-int silence_list(int n, char **matchers, const char *state)
+int silence_list(int n, char **matchers, const char *state, const char *limit)
 {
     struct buf path = BUF_INIT;
     int code;
 
-    buf_adds(&path, "silences?limit=1000");
-    if (!state || strcmp(state, "all") != 0) {
-        buf_adds(&path, "&state=");
-        url_escape(&path, state ? state : "active");
-    }
+    if (words_are_matchers("silence", n, matchers) != EXIT_YES)
+        return EXIT_USAGE;
+    buf_adds(&path, "silences?limit=");
+    url_escape(&path, limit ? limit : SHOWN);
+    buf_adds(&path, "&state=");
+    url_escape(&path, state ? state : "current");
     for (int i = 0; i < n; i++) {
         buf_adds(&path, "&filter=");
         url_escape(&path, matchers[i]);

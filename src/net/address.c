@@ -5,30 +5,31 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 int address_split(const char *text, char *host, size_t host_size, char port[6], struct err *e)
 {
-    const char *colon = strrchr(text, ':'), *end = colon;
+    const char *colon = strrchr(text, ':'), *start = text, *end = colon;
     size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
     size_t len;
 
-    if (!colon || digits == 0 || digits > 5 || colon[1 + digits])
+    if (!colon || digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535)
         goto bad;
     if (text[0] == '[') {
-        text++;
+        start++;
         end--;
-        if (end < text || *end != ']')
+        if (end < start || *end != ']')
             goto bad;
     } else if (memchr(text, ':', (size_t)(colon - text))) {
         goto bad; /* an IPv6 address without brackets: where does the port begin? */
     }
-    len = (size_t)(end - text);
+    len = (size_t)(end - start);
     if (len >= host_size)
         goto bad;
-    memcpy(host, text, len);
+    memcpy(host, start, len);
     host[len] = 0;
     memcpy(port, colon + 1, digits + 1);
     return 0;
@@ -80,6 +81,11 @@ int address_bind(const char *text, int type, struct err *e)
     }
     if (fd >= 0)
         return fd;
+    if (rc == 0 && errno == EADDRINUSE)
+        return err_set(e, ERR_IO,
+                       "cannot listen on %s: the port is in use, perhaps by a Tocsin that runs "
+                       "already; take another one, or 0 for any free one",
+                       text);
     return err_set(e, ERR_IO, "cannot listen on %s: %s", text,
                    rc != 0 ? gai_strerror(rc) : strerror(errno));
 }
