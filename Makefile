@@ -221,7 +221,10 @@ install: all ## install below PREFIX
 	install -m 644 rules/packs/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules/packs
 	install -m 644 rules/channels/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/rules/channels
 	install -m 644 contrib/luals/*.lua $(DESTDIR)$(PREFIX)/share/tocsin/luals
-	install -D -m 644 contrib/tocsin.service $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' contrib/tocsin.service > $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	chmod 644 $(DESTDIR)$(PREFIX)/lib/systemd/system/tocsin.service
+	install -D -m 644 contrib/tocsin.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/tocsin.conf
 	install -D -m 644 contrib/tocsin.1 $(DESTDIR)$(PREFIX)/share/man/man1/tocsin.1
 	install -D -m 644 contrib/tocsin.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/tocsin
 clean: ## remove what was built

@@ -452,7 +452,7 @@ const char *text_nearest(const char *word, const char *const *names, size_t n)
         if (!names[i] || (other = strlen(names[i])) > NEAREST_WORD_MAX)
             continue;
         d = distance(word, len, names[i], other);
-        if (d >= len || d > best_distance || (d == best_distance && !best) ||
+        if (2 * d > len || d > best_distance || (d == best_distance && !best) ||
             (d == best_distance && strcmp(names[i], best) >= 0))
             continue;
         best = names[i];

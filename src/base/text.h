@@ -50,7 +50,7 @@ size_t text_utf8(const char *s, size_t n);
 /* The longest prefix of at most `max` bytes that does not cut a UTF-8 sequence. */
 size_t text_utf8_cut(const char *s, size_t n, size_t max);
 
-/* The candidate nearest to `word` (edit distance below 4 and below the word's length), or NULL:
+/* The candidate nearest to `word` (edit distance below 4, at most half of the word), or NULL:
  * for "did you mean". `names` has `n` entries; NULL entries are skipped. */
 const char *text_nearest(const char *word, const char *const *names, size_t n);
 

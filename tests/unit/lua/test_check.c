@@ -54,7 +54,7 @@ static const struct {
                   "unless = firing(\"A\", { by = { \"host\" } }) }"},
      NULL,
      {"b.lua:1: alert \"B\": firing(\"A\", { by = { \"host\" } }) can never be true: alerts of "
-      "\"B\" have no label \"host\" — did you mean \"job\"?"},
+      "\"B\" have no label \"host\""},
      {1}},
     {{HOSTS("A"), PLAIN("C") "alert \"B\" { fire = firing(\"A\", { by = { \"host\" } }), unless = "
                              "firing(\"C\", { by = { \"host\" } }) }"},
