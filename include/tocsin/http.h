@@ -23,7 +23,10 @@ struct http_server_options {
     size_t max_head;      /* 0: 32 KiB */
     int request_ms;       /* a request must have arrived whole within; 0: 30000 */
     int idle_ms;          /* keep-alive without a request; 0: 120000 */
-    int max_connections;  /* beyond: the newest is closed; 0: 4096 */
+    int max_connections;  /* beyond: the one that has been quiet for longest is closed, or, where
+                             each has a request in work, the newest; 0: 4096 */
+    int quiet_ms;         /* only one that has been quiet for so long is closed for a newcomer, so
+                             that a flood of newcomers does not drive out who was there; 0: 1000 */
     size_t max_receiving; /* bytes of all requests that are still arriving; beyond: the largest
                                  is closed; 0: 256 MiB */
     const char *cert_file, *key_file; /* both: TLS */
@@ -43,6 +46,8 @@ void http_server_pause(struct http_server *s); /* accepts no further connections
 
 struct http_stats {
     uint64_t requests, refused_head, refused_body, timed_out, over_connections, over_memory;
+    uint64_t closed_quiet;  /* connections closed for a newcomer */
+    uint64_t accept_failed; /* connections that could not be accepted */
     uint32_t connections;
 };
 void http_server_stats(const struct http_server *s, struct http_stats *out);

@@ -199,6 +199,29 @@ static void loop_metrics(struct selfwatch *s, struct buf *b)
            (double)s->pings_held);
 }
 
+static void http_metrics(struct selfwatch *s, struct buf *b)
+{
+    struct http_stats st = {0};
+
+    if (!s->o.http)
+        return;
+    http_server_stats(s->o.http, &st);
+    single(b, "tocsin_http_connections", "gauge", "Connections of clients.", st.connections);
+    single(b, "tocsin_http_requests_total", "counter", "Requests that arrived whole.",
+           (double)st.requests);
+    single(b, "tocsin_http_closed_quiet_total", "counter",
+           "Connections closed for a newcomer: the one that had been quiet for longest.",
+           (double)st.closed_quiet);
+    single(b, "tocsin_http_accept_failed_total", "counter",
+           "Connections that could not be accepted: no descriptor was left.",
+           (double)st.accept_failed);
+    single(b, "tocsin_http_timed_out_total", "counter", "Requests that did not arrive in time.",
+           (double)st.timed_out);
+    single(b, "tocsin_http_over_memory_total", "counter",
+           "Connections closed because arriving requests held too much memory.",
+           (double)st.over_memory);
+}
+
 static void store_metrics(struct selfwatch *s, struct buf *b)
 {
     const struct db_health *h = db_health(selfwatch_parts(s)->db);
@@ -233,4 +256,5 @@ void selfwatch_metrics(struct selfwatch *s, struct buf *out)
     notify_metrics(s, out);
     store_metrics(s, out);
     loop_metrics(s, out);
+    http_metrics(s, out);
 }

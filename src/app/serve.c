@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "app/clockwatch.h"
+#include "app/descriptors.h"
 #include "app/rulebook.h"
 #include "app/selfwatch.h"
 #include "app/settings.h"
@@ -27,6 +28,7 @@
 #define REDIS_HANGS_MS 2500 /* a Redis without an answer for this long is away: pages go on */
 
 struct program {
+    struct descriptors descriptors;
     const struct app_options *o;
     struct settings settings;
     struct clock *clock;
@@ -503,7 +505,7 @@ static int make_wire(struct program *p, struct err *e)
                              .rewrite_rule_files = rewrite_rule_files,
                              .ready = went_live,
                              .arg = p};
-    struct outbound_options out = {0};
+    struct outbound_options out = {.max_connections = p->descriptors.sends};
 
     p->outbound = outbound_new(p->loop, &out, e);
     if (!p->outbound)
@@ -546,6 +548,7 @@ static int make_doors(struct program *p, struct err *e)
     struct http_server_options http = {.listen = p->settings.listen,
                                        .cert_file = p->settings.config->server.tls_cert,
                                        .key_file = p->settings.config->server.tls_key,
+                                       .max_connections = p->descriptors.clients,
                                        .handle = handle,
                                        .arg = p};
     struct udp_options udp = {
@@ -579,6 +582,7 @@ static int open_program(struct program *p, struct err *e)
     p->clock = clock_system();
     log_setup(p->o->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
               p->o->log_json || p->settings.config->server.log_json, p->clock);
+    p->descriptors = descriptors_take();
     p->loop = p->clock ? loop_new(p->clock, e) : NULL;
     if (!p->loop)
         return -1;

@@ -39,6 +39,32 @@ static void unlink_from(struct http_conn **list, struct http_conn *c)
         c->next->prev = c->prev;
 }
 
+static void stop_waiting(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+
+    if (!c->waits)
+        return;
+    *(c->louder ? &c->louder->quieter : &s->loudest) = c->quieter;
+    *(c->quieter ? &c->quieter->louder : &s->quietest) = c->louder;
+    c->louder = c->quieter = NULL;
+    c->waits = false;
+}
+
+/* Something has come from it: it is the last to go. */
+static void wait_again(struct http_conn *c)
+{
+    struct http_server *s = c->server;
+
+    stop_waiting(c);
+    c->quieter = s->loudest;
+    *(c->quieter ? &c->quieter->louder : &s->quietest) = c;
+    s->loudest = c;
+    c->heard_ms = clock_mono_ms(loop_clock(s->loop));
+    c->waits = true;
+    assert(!c->louder && s->quietest);
+}
+
 static void forget_received(struct http_conn *c)
 {
     c->server->receiving -= c->received;
@@ -49,6 +75,10 @@ static void enter(struct http_conn *c, enum http_phase phase, int limit_ms)
 {
     c->phase = phase;
     timer_in(c->deadline, limit_ms);
+    if (phase == HTTP_IDLE || phase == HTTP_RECEIVING)
+        wait_again(c);
+    else
+        stop_waiting(c);
 }
 
 static void doom(struct http_conn *c)
@@ -66,6 +96,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
     if (c->request)
         http_request_orphan(c->request);
     forget_received(c);
+    stop_waiting(c);
     unlink_from(&c->server->conns, c);
     c->server->by_fd[c->fd] = NULL;
     c->server->stats.connections--;
@@ -106,6 +137,32 @@ static void look_for_tls(struct http_conn *c, struct evbuffer *input)
     doom(c);
 }
 
+/* The bytes that have just come, in the pieces in which they lie. */
+static void look_at_chunks(struct http_conn *c, struct evbuffer *input,
+                           const struct evbuffer_cb_info *info)
+{
+    struct evbuffer_iovec pieces[16];
+    struct evbuffer_ptr at;
+    size_t left = info->n_added, from = evbuffer_get_length(input) - left;
+
+    while (left > 0 && c->chunks.state != HTTP_CHUNKS_OFF) {
+        int n;
+
+        if (evbuffer_ptr_set(input, &at, from, EVBUFFER_PTR_SET) != 0)
+            return;
+        n = evbuffer_peek(input, (ev_ssize_t)left, &at, pieces, 16);
+        for (int i = 0; i < n && i < 16 && left > 0; i++) {
+            size_t len = pieces[i].iov_len < left ? pieces[i].iov_len : left;
+
+            http_chunks_look(&c->chunks, pieces[i].iov_base, len);
+            left -= len;
+            from += len;
+        }
+        if (n <= 0)
+            return;
+    }
+}
+
 /* All requests that are arriving, together, are held in at most max_receiving bytes; the largest
  * makes room. */
 static void make_room(struct http_server *s)
@@ -128,6 +185,9 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
 
     if (info->n_added == 0 || c->doomed)
         return;
+    look_at_chunks(c, input, info);
+    if (c->waits)
+        wait_again(c);
     if (!c->has_spoken)
         look_for_tls(c, input);
     if (c->phase == HTTP_IDLE)
@@ -249,15 +309,19 @@ static void adopt(struct http_conn *c)
     }
     if (s->stats.connections >= (uint32_t)s->o.max_connections) {
         s->stats.over_connections++;
-        evhttp_connection_free(evcon);
-        drop_fresh(c);
-        return;
+        if (!http_conn_close_quietest(s)) {
+            evhttp_connection_free(evcon);
+            drop_fresh(c);
+            return;
+        }
     }
+    assert(s->stats.connections < (uint32_t)s->o.max_connections);
     unlink_from(&s->fresh, c);
     link_into(&s->conns, c);
     s->stats.connections++;
     c->evcon = evcon;
     remember_fd(c);
+    http_chunks_init(&c->chunks);
     c->deadline = timer_new(s->loop, LOOP_CONTROL, on_deadline, c);
     c->on_input = evbuffer_add_cb(input, on_input, c);
     c->on_output = evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
@@ -288,6 +352,7 @@ void http_conn_handling(struct http_conn *c, struct http_request *r)
     forget_received(c);
     c->phase = HTTP_HANDLING;
     c->request = r;
+    stop_waiting(c);
     timer_stop(c->deadline);
 }
 
@@ -312,6 +377,20 @@ void http_conn_sending(struct http_conn *c)
     evhttp_request_set_on_complete_cb(c->request->req, on_sent, c);
     c->request = NULL;
     enter(c, HTTP_SENDING, c->server->o.idle_ms);
+}
+
+bool http_conn_close_quietest(struct http_server *s)
+{
+    struct http_conn *c = s->quietest;
+
+    while (c && c->doomed)
+        c = c->louder; /* at most one event's worth of them */
+    if (!c || clock_mono_ms(loop_clock(s->loop)) - c->heard_ms < s->o.quiet_ms)
+        return false;
+    assert(c->phase == HTTP_IDLE || c->phase == HTTP_RECEIVING);
+    s->stats.closed_quiet++;
+    evhttp_connection_free(c->evcon); /* frees `c`, by on_close() */
+    return true;
 }
 
 void http_conn_close_idle(struct http_server *s)

@@ -33,6 +33,8 @@ static void set_defaults(struct http_server_options *o)
         o->request_ms = 30000;
     if (o->idle_ms == 0)
         o->idle_ms = 120000;
+    if (o->quiet_ms == 0)
+        o->quiet_ms = 1000;
     if (o->max_connections == 0)
         o->max_connections = 4096;
 }
@@ -45,11 +47,31 @@ static void accept_again(void *arg)
         evconnlistener_enable(evhttp_bound_socket_get_listener(s->bound));
 }
 
+/* evhttp takes the listener over, and its argument with it; so the server is found by the listener.
+ * There is one server in the program. */
+static struct http_server *servers;
+
+static struct http_server *server_of(const struct evconnlistener *listener)
+{
+    struct http_server *s = servers;
+
+    while (s && !(s->bound && evhttp_bound_socket_get_listener(s->bound) == listener))
+        s = s->next;
+    return s;
+}
+
 static void on_accept_error(struct evconnlistener *listener, void *arg)
 {
-    struct http_server *s = arg;
+    struct http_server *s = server_of(listener);
+    int why = errno;
 
-    log_warn("cannot accept a connection", "address", s->address, "error", strerror(errno), NULL);
+    (void)arg;
+    if (!s)
+        return;
+    s->stats.accept_failed++;
+    (void)http_conn_close_quietest(s); /* its descriptor is what the newcomer needs */
+    if ((s->stats.accept_failed & (s->stats.accept_failed - 1)) == 0) /* the 1st, 2nd, 4th, 8th … */
+        log_warn("cannot accept a connection", "address", s->address, "error", strerror(why), NULL);
     evconnlistener_disable(listener);
     timer_in(s->accept_again, ACCEPT_PAUSE_MS);
 }
@@ -130,6 +152,8 @@ struct http_server *http_server_new(struct loop *l, const struct http_server_opt
     }
     if (set_up_evhttp(s, e) != 0 || listen_on(s, o->listen, e) != 0)
         goto failed;
+    s->next = servers;
+    servers = s;
     /* these belong to the caller and are not looked at again */
     s->o.listen = s->o.cert_file = s->o.key_file = NULL;
     return s;
@@ -138,10 +162,21 @@ failed:
     return NULL;
 }
 
+static void forget_server(const struct http_server *s)
+{
+    struct http_server **at = &servers;
+
+    while (*at && *at != s)
+        at = &(*at)->next;
+    if (*at)
+        *at = s->next;
+}
+
 void http_server_free(struct http_server *s)
 {
     if (!s)
         return;
+    forget_server(s);
     for (struct http_conn *c = s->conns; c; c = c->next)
         if (c->request)
             c->request->server = NULL;

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "net/address.h"
+#include "net/http_chunks.h"
 #include "net/http_target.h"
 #include "tocsin/http.h"
 
@@ -24,6 +25,9 @@ enum http_phase { HTTP_IDLE, HTTP_RECEIVING, HTTP_HANDLING, HTTP_SENDING };
 struct http_conn {
     struct http_server *server;
     struct http_conn *prev, *next;
+    struct http_conn *louder, *quieter; /* in the order of `loudest`, while `waits` */
+    bool waits;                         /* IDLE or RECEIVING: may be closed for a newcomer */
+    int64_t heard_ms;                   /* when something last came from it, monotonic */
     struct bufferevent *bev;
     struct evhttp_connection *evcon; /* NULL until adopted */
     struct evbuffer_cb_entry *on_input, *on_output;
@@ -35,6 +39,7 @@ struct http_conn {
     bool refused; /* evhttp has answered by itself */
     bool has_spoken;
     size_t received; /* bytes of the request that is arriving */
+    struct http_chunks chunks;
 };
 
 struct http_server {
@@ -45,7 +50,11 @@ struct http_server {
     struct event *chores;              /* adopts new connections, closes doomed ones */
     struct timer *accept_again;
     struct http_conn *conns, *fresh; /* adopted; not yet adopted */
-    struct http_conn **by_fd;        /* the adopted ones, to find one by evhttp's connection */
+    /* those that wait for bytes, by when the last of them came: the quietest one goes first where
+     * there are too many */
+    struct http_conn *loudest, *quietest;
+    struct http_server *next; /* of all servers of the process */
+    struct http_conn **by_fd; /* the adopted ones, to find one by evhttp's connection */
     size_t cap_fd;
     SSL_CTX *tls;
     size_t receiving; /* sum of `received` */
@@ -73,6 +82,9 @@ struct http_conn *http_conn_of(struct http_server *s, struct evhttp_connection *
 void http_conn_handling(struct http_conn *c, struct http_request *r);
 void http_conn_sending(struct http_conn *c);
 void http_conn_close_idle(struct http_server *s);
+/* Closes the connection that has been quiet for longest; false: each has a request in work, or was
+ * heard just now. */
+bool http_conn_close_quietest(struct http_server *s);
 void http_conn_drop_fresh(struct http_server *s);
 
 /* http_request.c: evhttp's callback for a whole request. */

@@ -1,5 +1,6 @@
 #include "net_test.h"
 
+#include <sys/resource.h>
 #include <zlib.h>
 
 #include "tocsin/http.h"
@@ -171,6 +172,10 @@ static const struct {
     {"501", "TRACE / HTTP/1.1\r\n" HOST "\r\n"},
     {"501", "BREW / HTTP/1.1\r\n" HOST "\r\n"},
     {"413", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\nzz\r\n"},
+    {"413", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n"},
+    {"413", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n+3\r\nabc\r\n0\r\n\r\n"},
+    {"413", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n 3\r\nabc\r\n0\r\n\r\n"},
+    {"413", "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n3x\r\nabc\r\n0\r\n\r\n"},
     {"417", "POST / HTTP/1.1\r\n" HOST "Content-Length: 3\r\nExpect: magic\r\n\r\nabc"},
 };
 
@@ -444,6 +449,98 @@ START_TEST(connections_are_capped)
     WAIT_TEXT(r[0], "[GET /again");
     for (int i = 0; i < 5; i++)
         raw_close(r[i]);
+    shut();
+}
+END_TEST
+
+/* However many are silent, a newcomer is heard: the one that was quiet for longest goes. */
+START_TEST(silent_connections_do_not_lock_a_newcomer_out)
+{
+    struct raw *silent[8], *talks, *r;
+
+    open_with((struct http_server_options){.max_connections = 4, .quiet_ms = 1});
+    talks = ask("GET /first HTTP/1.1\r\n" HOST "\r\n");
+    WAIT_TEXT(talks, "[GET /first");
+    for (int i = 0; i < 8; i++) {
+        int64_t heard_ms = clock_mono_ms(t_clock);
+
+        silent[i] = raw_connect(http_server_port(server));
+        WAIT_FOR(stats().closed_quiet == (uint64_t)(i < 3 ? 0 : i - 2) &&
+                 clock_mono_ms(t_clock) > heard_ms + 1);
+    }
+    ck_assert_uint_eq(stats().connections, 4);
+    r = ask("GET /newcomer HTTP/1.1\r\n" HOST "\r\n");
+    WAIT_TEXT(r, "[GET /newcomer");
+    ck_assert_uint_eq(stats().connections, 4);
+    ck_assert(raw_poll(silent[0]));
+    raw_close(r);
+    raw_close(talks);
+    for (int i = 0; i < 8; i++)
+        raw_close(silent[i]);
+    shut();
+}
+END_TEST
+
+/* Out of descriptors: the process lives, and whoever was there is served. */
+START_TEST(running_out_of_descriptors_ends_nothing)
+{
+    struct rlimit have, few;
+    struct raw *there, *late;
+    int fd;
+
+    open_with((struct http_server_options){.quiet_ms = 60000});
+    there = ask("GET /there HTTP/1.1\r\n" HOST "\r\n");
+    WAIT_TEXT(there, "[GET /there");
+    late = raw_connect(http_server_port(server)); /* the kernel has it, we have not accepted it */
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &have), 0);
+    fd = dup(0);
+    close(fd);
+    few = have;
+    few.rlim_cur = (rlim_t)fd;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+    WAIT_FOR(stats().accept_failed > 0);
+    raw_send(there, "GET /still HTTP/1.1\r\n" HOST "\r\n");
+    WAIT_TEXT(there, "[GET /still");
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &have), 0);
+    raw_send(late, "GET /late HTTP/1.1\r\n" HOST "\r\n");
+    WAIT_TEXT(late, "[GET /late");
+    raw_close(there);
+    raw_close(late);
+    shut();
+}
+END_TEST
+
+/* RFC 9112, 7.1.1: extensions of a chunk are allowed, and mean nothing here. */
+START_TEST(extensions_of_chunks_are_passed_over)
+{
+    static const char *const bodies[] = {
+        "3;name=value\r\nabc\r\n0\r\n\r\n", "3 ; name=\"a;b\"\r\nabc\r\n0;last\r\n\r\n",
+        "1;x\r\na\r\n00002\r\nbc\r\n0\r\nTrailer: 1\r\n\r\n",
+        "3\r\n;x;\r\n0\r\n\r\n", /* data that looks like an extension stays as it is */
+    };
+    char request[512];
+
+    open_with((struct http_server_options){0});
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        struct raw *r;
+
+        /* at once, and byte by byte; then a second request on the same connection */
+        for (int whole = 0; whole < 2; whole++) {
+            snprintf(request, sizeof request,
+                     "POST /c HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked\r\n\r\n%s", bodies[i]);
+            r = raw_connect(http_server_port(server));
+            for (size_t k = 0; !whole && k < strlen(request); k++) {
+                raw_send_n(r, request + k, 1);
+                loop_turn(t_loop, 1);
+            }
+            if (whole)
+                raw_send(r, request);
+            WAIT_TEXT(r, i == 3 ? "body=3:;x;]" : "body=3:abc]");
+            raw_send(r, "GET /after HTTP/1.1\r\n" HOST "\r\n");
+            WAIT_TEXT(r, "[GET /after");
+            raw_close(r);
+        }
+    }
     shut();
 }
 END_TEST
@@ -725,6 +822,9 @@ static void add(TCase *t)
     tcase_add_test(t, a_late_answer_after_the_client_left_is_dropped);
     tcase_add_test(t, a_request_outlives_its_server);
     tcase_add_test(t, connections_are_capped);
+    tcase_add_test(t, silent_connections_do_not_lock_a_newcomer_out);
+    tcase_add_test(t, running_out_of_descriptors_ends_nothing);
+    tcase_add_test(t, extensions_of_chunks_are_passed_over);
     tcase_add_test(t, all_bodies_together_are_bounded);
     tcase_add_test(t, a_tls_hello_on_the_plain_port_is_closed_at_once);
     tcase_add_test(t, compressed_bodies_are_bounded_by_what_they_become);
