@@ -47,6 +47,7 @@ struct config_server {
     const char **rules; /* globs */
     size_t n_rules;
     const char *tls_cert, *tls_key; /* both or none */
+    bool tokens_given; /* then nobody comes in without one, also where no line is left */
     const struct config_token *tokens;
     size_t n_tokens;
     bool log_json; /* log = "json" */

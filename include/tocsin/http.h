@@ -42,6 +42,10 @@ void http_server_free(struct http_server *s);
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:43121" */
 int http_server_port(const struct http_server *s);
 bool http_server_is_tls(const struct http_server *s);
+/* Of a server with TLS: reads certificate and key anew, for connections from here on. On failure the
+ * old ones stay. */
+int http_server_certificate(struct http_server *s, const char *cert_file, const char *key_file,
+                            struct err *e) MUST_USE;
 void http_server_pause(struct http_server *s); /* accepts no further connections (draining) */
 
 struct http_stats {

@@ -1,6 +1,7 @@
 #include "api/access.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -89,7 +90,8 @@ bool access_of(const struct config_server *s, const char *authorization, struct 
     size_t n;
     const struct config_token *found = NULL;
 
-    *out = (struct access){.tokens = s->n_tokens > 0, .name = ""};
+    assert(s->tokens_given || s->n_tokens == 0);
+    *out = (struct access){.tokens = s->tokens_given, .name = ""};
     if (!out->tokens) {
         out->roles = with_included(ROLE_ADMIN);
         return true;
@@ -176,20 +178,40 @@ static bool is_near(struct authority a)
     return n > 10 && strcasecmp(name + n - 10, ".localhost") == 0;
 }
 
-const char *origin_refused(const char *host, const char *origin, const char *fetch_site,
-                           const char *external_url)
+#define NOT_OUR_NAME "this host name is not the external_url of the configuration"
+#define ELSEWHERE    "the request comes from another site"
+
+const char *host_refused(const char *host, const char *external_url)
 {
     struct authority here = authority_of(host ? host : "");
+
+    if (!host || is_near(here) ||
+        same_authority(here, authority_of(external_url ? external_url : "")))
+        return NULL;
+    return NOT_OUR_NAME;
+}
+
+static bool is_ours(const char *url, struct authority here, struct authority known)
+{
+    struct authority from = authority_of(url);
+
+    return same_authority(from, here) || same_authority(from, known);
+}
+
+const char *origin_refused(const struct origin *o, const char *external_url)
+{
+    struct authority here = authority_of(o->host ? o->host : "");
     struct authority known = authority_of(external_url ? external_url : "");
 
-    if (!origin && !fetch_site)
+    if (!o->origin && !o->fetch_site && !o->referer)
         return NULL; /* not a browser: nobody's session is borrowed */
-    if (!same_authority(here, known) && !is_near(here))
-        return "this host name is not the external_url of the configuration";
-    if (origin && !same_authority(authority_of(origin), here) &&
-        !same_authority(authority_of(origin), known))
-        return "the request comes from another site";
-    if (!origin && strcmp(fetch_site, "same-origin") != 0 && strcmp(fetch_site, "none") != 0)
-        return "the request comes from another site";
-    return NULL;
+    if (host_refused(o->host ? o->host : "", external_url))
+        return NOT_OUR_NAME;
+    if (o->origin)
+        return is_ours(o->origin, here, known) ? NULL : ELSEWHERE;
+    if (o->fetch_site)
+        return strcmp(o->fetch_site, "same-origin") == 0 || strcmp(o->fetch_site, "none") == 0
+                   ? NULL
+                   : ELSEWHERE;
+    return is_ours(o->referer, here, known) ? NULL : ELSEWHERE;
 }

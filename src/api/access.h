@@ -20,9 +20,16 @@ struct access {
 bool access_of(const struct config_server *s, const char *authorization, struct access *out);
 bool access_has(const struct access *a, enum config_role role);
 
-/* Is a write from this origin allowed? What a browser sends: Host, Origin and Sec-Fetch-Site (each
- * NULL when absent); `external_url` may be NULL. NULL: yes; else why not. */
-const char *origin_refused(const char *host, const char *origin, const char *fetch_site,
-                           const char *external_url);
+/* What a browser says of where a request comes from; each NULL when absent. An image or a form of an
+ * old browser has a Referer only. */
+struct origin {
+    const char *host, *origin, *fetch_site, *referer;
+};
+/* May a request from there change or feed anything? `external_url` may be NULL. NULL: yes; else why
+ * not. */
+const char *origin_refused(const struct origin *o, const char *external_url);
+/* May this Host be answered at all where there are no tokens? A page of a stranger may let its own
+ * name point here (DNS rebinding); then its requests have its name as Host. NULL: yes. */
+const char *host_refused(const char *host, const char *external_url);
 
 #endif

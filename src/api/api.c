@@ -92,9 +92,8 @@ static bool is_write(const struct call *c)
 
 static bool from_elsewhere(struct call *c, const struct route *route)
 {
-    const char *why =
-        origin_refused(http_header(c->r, "Host"), http_header(c->r, "Origin"),
-                       http_header(c->r, "Sec-Fetch-Site"), c->config->server.external_url);
+    struct origin o = call_origin(c->r);
+    const char *why = origin_refused(&o, c->config->server.external_url);
 
     if (why)
         refuse(c, route->kind == ROUTE_PAGE, 403, "forbidden", why);
@@ -250,10 +249,14 @@ void api_handle(struct api *a, struct http_request *r)
     char allow[64];
 
     route = route_of(http_method(r), http_path(r), c.arg, allow);
-    if (!route)
-        no_route(&c, allow);
-    else if (route->kind == ROUTE_PROBE)
+    if (route && route->kind == ROUTE_PROBE)
         route->handle(&c);
+    else if (!c.access.tokens &&
+             host_refused(http_header(r, "Host"), c.config->server.external_url))
+        reply_error(r, 403, "forbidden", "%s",
+                    host_refused(http_header(r, "Host"), c.config->server.external_url));
+    else if (!route)
+        no_route(&c, allow);
     else if (!a->open && strcmp(route->pattern, "/metrics") != 0)
         refuse(&c, route->kind == ROUTE_PAGE, 503, "unavailable",
                "starting: what was stored is being read");

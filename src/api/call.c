@@ -9,6 +9,14 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+struct origin call_origin(const struct http_request *r)
+{
+    return (struct origin){.host = http_header(r, "Host"),
+                           .origin = http_header(r, "Origin"),
+                           .fetch_site = http_header(r, "Sec-Fetch-Site"),
+                           .referer = http_header(r, "Referer")};
+}
+
 int64_t call_now_ms(const struct call *c)
 {
     return clock_wall_ms(loop_clock(c->api->o.loop));

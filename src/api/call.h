@@ -109,6 +109,7 @@ void reply_no_rule(struct call *c, const char *name);
 /* The name of a rule that the caller may see and that is nearest to `name`; NULL: none is. Compares
  * with at most 5,000 rules. */
 const char *rule_nearest(const struct call *c, const char *name);
+struct origin call_origin(const struct http_request *r);
 /* Of an expected failure: status by its code. */
 void reply_err(struct http_request *r, const struct err *e);
 

@@ -3,9 +3,18 @@
 
 const char *api_sender(struct api *a, struct http_request *r)
 {
+    const struct config_server *server = &a->o.config(a->o.arg)->server;
+    struct origin origin = call_origin(r);
+    const char *why = origin_refused(&origin, server->external_url);
     struct access access;
 
-    if (!access_of(&a->o.config(a->o.arg)->server, http_header(r, "Authorization"), &access)) {
+    if (!why && !server->tokens_given)
+        why = host_refused(origin.host, server->external_url);
+    if (why) { /* a page that somebody has open is no source of data */
+        reply_error(r, 403, "forbidden", "%s", why);
+        return NULL;
+    }
+    if (!access_of(server, http_header(r, "Authorization"), &access)) {
         http_reply_header(r, "WWW-Authenticate", "Bearer");
         reply_error(r, 401, "unauthorized", "send a token: Authorization: Bearer …");
         return NULL;

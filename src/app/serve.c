@@ -89,6 +89,10 @@ static void watch_files(struct program *p)
 {
     /* a first one counts as soon as it is there */
     file_watch_add(p->watch, p->settings.path ? p->settings.path : SETTINGS_USUAL);
+    if (p->settings.config->server.tls_cert) {
+        file_watch_add(p->watch, p->settings.config->server.tls_cert);
+        file_watch_add(p->watch, p->settings.config->server.tls_key);
+    }
     for (size_t i = 0; i < p->settings.config->n_inputs; i++)
         file_watch_add(p->watch, p->settings.config->inputs[i]);
     for (size_t i = 0; i < p->settings.n_rules; i++)
@@ -120,6 +124,18 @@ static void rewrite_rule_files(struct store_table *t, void *arg)
     rulebook_rewrite(p->rulebook, t);
 }
 
+/* A certificate that does not load leaves the old one: an expired one is better than none. */
+static void renew_certificate(struct program *p)
+{
+    const struct config_server *s = &p->settings.config->server;
+    struct err e;
+
+    if (p->http && http_server_is_tls(p->http) && s->tls_cert &&
+        http_server_certificate(p->http, s->tls_cert, s->tls_key, &e) < 0)
+        log_error("the certificate does not load; the previous one is used on", "error", e.text,
+                  NULL);
+}
+
 static bool reload_config(struct program *p, struct json *out)
 {
     struct err e;
@@ -131,6 +147,7 @@ static bool reload_config(struct program *p, struct json *out)
         return false;
     }
     wire_configure(p->wire, p->settings.config);
+    renew_certificate(p);
     return true;
 }
 

@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tocsin/address.h"
 
 #define CONFIG_MAX (4u << 20)
 
@@ -30,22 +31,34 @@ static struct config *read_config(const char *path, struct err *e)
     return c;
 }
 
-/* Anyone who can reach the port can silence alerts: beyond this machine only with tokens. */
+/* Anyone who can reach the port can silence alerts, or feed what raises them: beyond this machine only
+ * with tokens. */
+static int check_address(const struct settings *s, const char *what, const char *a, struct err *e)
+{
+    if (!a || address_is_loopback(a) || s->config->server.tokens_given)
+        return 0;
+    return err_set(
+        e, ERR_REFUSED,
+        "refusing to listen on %s (%s) without tokens: anyone there could silence alerts. "
+        "Give server { tokens = secret_file \"tokens\" }, or listen on 127.0.0.1",
+        a, what);
+}
+
 static int check_listen(const struct settings *s, struct err *e)
 {
-    const char *a = s->listen;
-    bool local = strncmp(a, "127.", 4) == 0 || strncmp(a, "[::1]", 5) == 0 ||
-                 strncmp(a, "localhost:", 10) == 0;
+    char host[256], port[6];
 
-    if (!strchr(a, ':'))
-        return err_set(e, ERR_INPUT,
-                       "listen takes an address and a port such as 127.0.0.1:9393, not %s", a);
-    if (local || s->config->server.n_tokens > 0)
-        return 0;
-    return err_set(e, ERR_REFUSED,
-                   "refusing to listen on %s without tokens: anyone there could silence alerts. "
-                   "Give server { tokens = secret_file \"tokens\" }, or listen on 127.0.0.1",
-                   a);
+    if (address_split(s->listen, host, sizeof host, port, e) != 0)
+        return err_prefix(e, "listen");
+    if (s->statsd && address_split(s->statsd, host, sizeof host, port, e) != 0)
+        return err_prefix(e, "statsd");
+    if (check_address(s, "listen", s->listen, e) < 0 ||
+        check_address(s, "statsd", s->statsd, e) < 0)
+        return -1;
+    /* what is bound since the start stays bound, whatever the file says now */
+    if (check_address(s, "listen, since the start", s->bound_listen, e) < 0)
+        return -1;
+    return check_address(s, "statsd, since the start", s->bound_statsd, e);
 }
 
 static void apply(struct settings *s)
@@ -85,7 +98,13 @@ int settings_load(struct settings *s, const struct app_options *o, struct err *e
     apply(s);
     for (size_t i = 0; i < s->config->n_warnings; i++)
         log_warn(s->config->warnings[i], NULL);
-    return check_listen(s, e);
+    if (check_listen(s, e) < 0)
+        return -1;
+    s->bound_listen = mem_strdup(s->listen);
+    s->bound_statsd = s->statsd ? mem_strdup(s->statsd) : NULL;
+    if (!s->bound_listen || (s->statsd && !s->bound_statsd))
+        return err_set(e, ERR_MEMORY, "no memory");
+    return 0;
 }
 
 /* What is bound or opened once. Both settings still have their configuration. */
@@ -122,6 +141,8 @@ int settings_reload(struct settings *s, struct err *e)
         config_unref(fresh);
         return -1;
     }
+    for (size_t i = 0; i < s->config->n_warnings; i++)
+        log_warn(s->config->warnings[i], NULL);
     tell_restarts(&before, s);
     config_unref(old);
     return 0;
@@ -130,5 +151,7 @@ int settings_reload(struct settings *s, struct err *e)
 void settings_clear(struct settings *s)
 {
     config_unref(s->config);
+    mem_free(s->bound_listen);
+    mem_free(s->bound_statsd);
     s->config = NULL;
 }

@@ -16,7 +16,8 @@ struct settings {
     const char *redis; /* URL; NULL: embedded */
     const char *const *rules;
     size_t n_rules;
-    char templates[512]; /* folder of channel templates */
+    char *bound_listen, *bound_statsd; /* since the start; NULL: not yet, or off */
+    char templates[512];               /* folder of channel templates */
 };
 
 int settings_load(struct settings *s, const struct app_options *o, struct err *e) MUST_USE;

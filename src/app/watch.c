@@ -9,10 +9,12 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 
 #define SETTLE_MS   300 /* editors write, rename and touch in a burst */
 #define FOLDERS_MAX 256
+#define NAMES_MAX   4096
 
 struct file_watch {
     int fd;
@@ -22,15 +24,19 @@ struct file_watch {
     void *arg;
     char *folders[FOLDERS_MAX];
     size_t n_folders;
+    struct map *names; /* last components of the files that were added */
 };
 
-static bool concerns_lua(const struct inotify_event *ev)
+/* Swap and backup files of editors are no news; data files are csv or json; tokens, certificates
+ * and other secrets are files that were added by name, or, where a platform mounts them, links
+ * below "..data", which is exchanged as a whole. */
+static bool concerns(const struct file_watch *w, const struct inotify_event *ev)
 {
     const char *dot = ev->len ? strrchr(ev->name, '.') : NULL;
 
-    /* swap and backup files of editors are no news; data files are csv or json */
-    return dot &&
-           (strcmp(dot, ".lua") == 0 || strcmp(dot, ".csv") == 0 || strcmp(dot, ".json") == 0);
+    if (dot && (strcmp(dot, ".lua") == 0 || strcmp(dot, ".csv") == 0 || strcmp(dot, ".json") == 0))
+        return true;
+    return ev->len && (strcmp(ev->name, "..data") == 0 || map_gets(w->names, ev->name));
 }
 
 static void readable(void *arg)
@@ -43,7 +49,7 @@ static void readable(void *arg)
         for (char *p = bytes; p < bytes + n;) {
             const struct inotify_event *ev = (const struct inotify_event *)p;
 
-            if (concerns_lua(ev))
+            if (concerns(w, ev))
                 timer_in(w->settle, SETTLE_MS);
             p += sizeof *ev + ev->len;
         }
@@ -68,9 +74,16 @@ struct file_watch *file_watch_new(struct loop *l, void (*changed)(void *arg), vo
     }
     w->changed = changed;
     w->arg = arg;
+    w->names = map_new();
+    if (!w->names) {
+        mem_free(w);
+        err_set(e, ERR_MEMORY, "no memory");
+        return NULL;
+    }
     w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (w->fd < 0) {
         err_set(e, ERR_IO, "files cannot be watched: %s", strerror(errno));
+        map_free(w->names, NULL);
         mem_free(w);
         return NULL;
     }
@@ -92,6 +105,7 @@ void file_watch_free(struct file_watch *w)
     timer_free(w->settle);
     for (size_t i = 0; i < w->n_folders; i++)
         mem_free(w->folders[i]);
+    map_free(w->names, NULL);
     close(w->fd);
     mem_free(w);
 }
@@ -119,12 +133,15 @@ static void folder_of(const char *path, char *folder, size_t size)
 
 void file_watch_add(struct file_watch *w, const char *path)
 {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     char folder[4096];
 
     if (!w)
         return;
     folder_of(path, folder, sizeof folder);
     add_folder(w, folder);
+    if (map_count(w->names) < NAMES_MAX && map_puts(w->names, name, w, NULL) < 0)
+        return; /* no memory: SIGHUP still works */
 }
 
 void file_watch_below(struct file_watch *w, const char *path)

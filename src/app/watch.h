@@ -12,7 +12,8 @@ struct file_watch;
 struct file_watch *file_watch_new(struct loop *l, void (*changed)(void *arg), void *arg,
                                   struct err *e);
 void file_watch_free(struct file_watch *w);
-/* Adds the folder of `path` (the path may hold a pattern in its last part). At most 256 folders. */
+/* Adds a file: it is looked for in its folder by name, and so are Lua and data files there (the path
+ * may hold a pattern in its last part). At most 256 folders and 4,096 names. */
 void file_watch_add(struct file_watch *w, const char *path);
 /* Adds that folder and those in it, two deep: what a file that does not load includes is not
  * known, and it is to be loaded anew when that is mended. */

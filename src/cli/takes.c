@@ -10,7 +10,7 @@
 #include "cli/cli.h"
 #include "model/matcher.h"
 #include "model/rule_def.h"
-#include "net/address.h"
+#include "tocsin/address.h"
 
 const char *takes_duration(const char *value)
 {

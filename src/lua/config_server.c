@@ -181,6 +181,9 @@ static void read_tokens(lua_State *L, struct config_server *s, int idx)
         token_line(L, p, end, line, tokens, &s->n_tokens);
     }
     s->tokens = tokens;
+    s->tokens_given = true;
+    if (s->n_tokens == 0)
+        script_warn(L, "server: `tokens` has no line that counts: nobody may do anything");
     lua_pop(L, 1);
 }
 

@@ -1,5 +1,6 @@
-#include "net/address.h"
+#include "tocsin/address.h"
 
+#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <netdb.h>
@@ -7,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -36,6 +38,22 @@ int address_split(const char *text, char *host, size_t host_size, char port[6], 
 bad:
     return err_set(e, ERR_INPUT,
                    "\"%s\" is not an address: write \"127.0.0.1:9393\" or \"[::1]:9393\"", text);
+}
+
+bool address_is_loopback(const char *text)
+{
+    char host[256], port[6];
+    struct in6_addr six;
+    struct in_addr four;
+    struct err e;
+
+    if (address_split(text, host, sizeof host, port, &e) != 0)
+        return false;
+    if (inet_pton(AF_INET, host, &four) == 1)
+        return (ntohl(four.s_addr) >> 24) == 127;
+    if (inet_pton(AF_INET6, host, &six) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&six);
+    return strcasecmp(host, "localhost") == 0;
 }
 
 static int bind_one(const struct addrinfo *a)

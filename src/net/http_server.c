@@ -202,6 +202,19 @@ int http_server_port(const struct http_server *s)
     return s->port;
 }
 
+int http_server_certificate(struct http_server *s, const char *cert_file, const char *key_file,
+                            struct err *e)
+{
+    SSL_CTX *fresh = http_tls_context(cert_file, key_file, e);
+
+    assert(s->tls);
+    if (!fresh)
+        return -1;
+    SSL_CTX_free(s->tls); /* connections hold their own reference */
+    s->tls = fresh;
+    return 0;
+}
+
 bool http_server_is_tls(const struct http_server *s)
 {
     return s->tls != NULL;

@@ -15,7 +15,7 @@
 #include <openssl/ssl.h>
 #include <stdbool.h>
 
-#include "net/address.h"
+#include "tocsin/address.h"
 #include "net/http_chunks.h"
 #include "net/http_target.h"
 #include "tocsin/http.h"

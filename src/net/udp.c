@@ -13,7 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "net/address.h"
+#include "tocsin/address.h"
 
 #define BATCH        32 /* datagrams per system call */
 #define BATCHES_MOST 64 /* calls per wake-up: 2,048 datagrams, a few milliseconds of decoding */

@@ -62,15 +62,16 @@ static void fuzz_access(const char *s)
     static struct secret *secret;
     struct access a;
     struct config_token token = {.name = "t", .roles = ROLE_ADMIN};
-    struct config_server server = {.tokens = &token, .n_tokens = 1};
+    struct config_server server = {.tokens_given = true, .tokens = &token, .n_tokens = 1};
     char arg[2][ARG_MAX], allow[64];
 
     if (!secret)
         secret = secret_new("a secret that no input guesses 7fa3", 35);
     token.token = secret;
     assert(!access_of(&server, s, &a) && a.roles == 0);
-    (void)origin_refused(s, s, NULL, s);
-    (void)origin_refused("127.0.0.1:9393", s, NULL, NULL);
+    (void)origin_refused(&(struct origin){.host = s, .origin = s, .referer = s}, s);
+    (void)origin_refused(&(struct origin){.host = "127.0.0.1:9393", .origin = s}, NULL);
+    (void)host_refused(s, s);
     (void)route_of("GET", s, arg, allow);
     (void)route_of("POST", s, arg, allow);
 }

@@ -47,11 +47,51 @@ START_TEST(a_write_must_come_from_here)
     };
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *why =
-            origin_refused(cases[i].host, cases[i].origin, cases[i].site, cases[i].external);
+        struct origin o = {
+            .host = cases[i].host, .origin = cases[i].origin, .fetch_site = cases[i].site};
+        const char *why = origin_refused(&o, cases[i].external);
 
         ck_assert_msg((why == NULL) == cases[i].ok, "case %zu: %s", i, why ? why : "allowed");
     }
+}
+END_TEST
+
+/* A browser that tells nothing else tells where an image stands. */
+START_TEST(an_image_on_another_site_feeds_nothing)
+{
+    struct origin o = {.host = "127.0.0.1:9393", .referer = "https://evil.example.com/x"};
+
+    ck_assert_ptr_nonnull(origin_refused(&o, NULL));
+    o.referer = "http://127.0.0.1:9393/inbox";
+    ck_assert_ptr_null(origin_refused(&o, NULL));
+    o.referer = "https://t.example.com/i/4";
+    ck_assert_ptr_null(origin_refused(&o, "https://t.example.com"));
+}
+END_TEST
+
+START_TEST(a_name_that_was_made_to_point_here_is_not_answered)
+{
+    static const struct {
+        const char *host, *external;
+        bool ok;
+    } cases[] = {
+        {"127.0.0.1:9393", NULL, true},
+        {"[::1]:9393", NULL, true},
+        {"localhost", NULL, true},
+        {"tocsin:9393", NULL, true},
+        {"10.0.0.7:9393", NULL, true},
+        {NULL, NULL, true}, /* HTTP/1.0: no browser */
+        {"t.example.com", "https://t.example.com", true},
+        {"T.example.com:443", "https://t.example.com/x", true},
+        {"evil.example.com:9393", NULL, false},
+        {"evil.example.com", "https://t.example.com", false},
+        {"127.0.0.1.evil.example.com", NULL, false},
+        {"localhost.evil.example.com:9393", NULL, false},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        ck_assert_msg((host_refused(cases[i].host, cases[i].external) == NULL) == cases[i].ok,
+                      "case %zu", i);
 }
 END_TEST
 
@@ -81,7 +121,7 @@ START_TEST(tokens_are_compared_whole)
     const struct config_token tokens[] = {
         {.name = "reader", .roles = ROLE_READ, .token = secrets[0]},
         {.name = "root", .roles = ROLE_ADMIN, .token = secrets[1]}};
-    struct config_server s = {.tokens = tokens, .n_tokens = 2};
+    struct config_server s = {.tokens_given = true, .tokens = tokens, .n_tokens = 2};
     struct access a;
 
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -91,7 +131,11 @@ START_TEST(tokens_are_compared_whole)
         ck_assert_uint_eq(a.roles, cases[i].roles);
         ck_assert_str_eq(a.name, cases[i].name ? cases[i].name : "");
     }
+    /* all revoked: nobody, not everybody */
     s.n_tokens = 0;
+    ck_assert(!access_of(&s, "Bearer tok-admin", &a) && a.roles == 0);
+    ck_assert(!access_of(&s, NULL, &a) && a.roles == 0);
+    s.tokens_given = false;
     ck_assert(access_of(&s, "Bearer nonsense", &a));
     ck_assert(access_has(&a, ROLE_ADMIN) && !a.tokens);
     secret_free(secrets[0]);
@@ -236,6 +280,8 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, a_write_must_come_from_here);
+    tcase_add_test(t, an_image_on_another_site_feeds_nothing);
+    tcase_add_test(t, a_name_that_was_made_to_point_here_is_not_answered);
     tcase_add_test(t, tokens_are_compared_whole);
     tcase_add_test(t, paths_are_matched_by_parts);
     tcase_add_test(t, a_part_of_a_path_has_a_bound);

@@ -1,7 +1,8 @@
 /* "host:port" and "[v6]:port" as people write them, to a bound socket and back. */
-#ifndef NET_ADDRESS_H
-#define NET_ADDRESS_H
+#ifndef TOCSIN_ADDRESS_H
+#define TOCSIN_ADDRESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -11,6 +12,9 @@
 /* Splits at the last colon. An empty host means every address, IPv6 and IPv4. Returns 0, or -1. */
 int address_split(const char *text, char *host, size_t host_size, char port[6],
                   struct err *e) MUST_USE;
+/* Whether "host:port" is reached from this machine only: 127.0.0.0/8, ::1 or localhost, nothing that
+ * merely begins so. False for text that address_split() refuses. */
+bool address_is_loopback(const char *text);
 /* A non-blocking socket of `type` (SOCK_STREAM, SOCK_DGRAM), bound to `text`. Names are resolved,
  * blocking: for start-up only. Returns the descriptor, or -1. */
 int address_bind(const char *text, int type, struct err *e) MUST_USE;
