@@ -38,6 +38,8 @@ struct ingest_batch {
     size_t n_samples;
     const struct logevent *events; /* views into the body or into memory of the batch */
     size_t n_events;
+    uint32_t n_untimed; /* samples and events that brought neither a time nor an id */
+    uint32_t n_named;   /* events that brought an id */
     struct ingest_counts {
         uint32_t not_numbers; /* samples left out: NaN (but for the staleness mark), Inf */
         uint32_t exemplars, histograms, metadata; /* of remote write, not used */
@@ -125,10 +127,10 @@ struct ingest_options {
     const char *(*sender)(struct http_request *r, void *arg);
     /* May more be taken? Asked before a body is decoded; false with the reason. NULL: always. */
     bool (*accepts)(struct err *e, void *arg);
-    /* Takes a batch, copying what it keeps; calls `done` (may be NULL) once, now or later. `hash`
-     * names the body as it was sent, 0 when it has no identity. */
-    void (*append)(const struct ingest_batch *b, uint64_t hash, ingest_done done, void *done_arg,
-                   void *arg);
+    /* Takes a batch, copying what it keeps; calls `done` (may be NULL) once, now or later.
+     * `identity` is what the request is known by when it comes again (model/identity.h). */
+    void (*append)(const struct ingest_batch *b, uint64_t identity, ingest_done done,
+                   void *done_arg, void *arg);
     void *arg;
 };
 

@@ -9,7 +9,7 @@
  *
  * Redis away: blocks wait in a bounded queue, are applied at once (pages go on), and are appended
  * first, in order, when it returns. Their senders get JOURNAL_WAITING (answer 503 with
- * Retry-After); the identical request, sent again, joins its block by its hash instead of being
+ * Retry-After); the identical request, sent again, joins its block by its identity instead of being
  * counted twice. */
 #ifndef TOCSIN_JOURNAL_H
 #define TOCSIN_JOURNAL_H
@@ -88,7 +88,7 @@ enum journal_answer {
 typedef void (*journal_done)(enum journal_answer answer, const struct err *e, void *arg);
 
 struct journal_request {
-    uint64_t hash; /* of the body as sent; 0: no identity (UDP) */
+    uint64_t hash; /* what it is known by when it comes again (model/identity.h); 0: nothing */
     const struct sample *samples;
     size_t n_samples;
     const struct logevent *events;

@@ -1,5 +1,6 @@
 #include "ingest/event.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,13 @@ static bool is_bunyan(const struct roles *x)
     return has(x, "pid") && has(x, "hostname");
 }
 
+/* Attributes of Python's LogRecord mean what they mean there; elsewhere `args` and `name` are fields
+ * like others. */
+static bool is_python(const struct roles *x)
+{
+    return has(x, "levelname") || has(x, "levelno") || has(x, "record.level.name");
+}
+
 /* loguru puts its own things under "record", the caller's under "record.extra". */
 static void strip_record(struct label *f)
 {
@@ -58,6 +66,8 @@ static void strip_record(struct label *f)
 
 static void assign_roles(struct roles *x)
 {
+    bool python = is_python(x), bunyan = is_bunyan(x);
+
     for (int r = 0; r < ROLES; r++)
         x->winner[r] = -1;
     for (size_t i = 0; i < x->n; i++) {
@@ -65,6 +75,10 @@ static void assign_roles(struct roles *x)
         unsigned rank;
         enum event_role role = event_role_of(f->name, f->name_len, &rank);
 
+        if (role == ROLE_LOGGER && f->name_len == 4) /* "name" */
+            role = bunyan ? ROLE_SERVICE : python ? ROLE_LOGGER : ROLE_NONE;
+        if (role == ROLE_DROP && !python)
+            role = ROLE_NONE;
         if (role == ROLE_NONE) {
             strip_record(f);
             continue;
@@ -73,8 +87,6 @@ static void assign_roles(struct roles *x)
             drop(f);
             continue;
         }
-        if (role == ROLE_LOGGER && f->name_len == 4 && is_bunyan(x))
-            role = ROLE_SERVICE;
         if (x->winner[role] < 0 || rank < x->rank[role]) {
             x->winner[role] = (int)i;
             x->rank[role] = rank;
@@ -100,20 +112,44 @@ static void set_value(struct label *f, const char *s, size_t n)
     f->value_len = (uint32_t)n;
 }
 
-static int64_t read_time(struct roles *x, int64_t now_ms)
+/* A field of such a name may hold a duration, a count, the date of an order. The time of an event that
+ * arrives now is not years away. */
+#define TIME_PAST_MS  (INT64_C(366) * 24 * 3600 * 1000)
+#define TIME_AHEAD_MS (INT64_C(24) * 3600 * 1000)
+
+static bool is_time(const struct label *f, int64_t now_ms, unsigned *rank, int64_t *t_ms)
 {
-    int64_t t_ms = now_ms;
-    int at = x->winner[ROLE_TIME];
+    return event_role_of(f->name, f->name_len, rank) == ROLE_TIME &&
+           event_time(f->value, f->value_len, now_ms, t_ms) == 0 && *t_ms > now_ms - TIME_PAST_MS &&
+           *t_ms < now_ms + TIME_AHEAD_MS;
+}
 
-    if (at < 0 || event_time(x->l[at].value, x->l[at].value_len, now_ms, &t_ms) != 0)
-        return now_ms;                  /* the field stays, so that it can be seen */
-    for (size_t i = 0; i < x->n; i++) { /* the others say the same */
+/* The first in the table of names that can be one; the others that can say the same, and go. What
+ * cannot stays as a field. False: none can be one. */
+static bool read_time(struct roles *x, int64_t now_ms, int64_t *t_ms)
+{
+    unsigned best = UINT_MAX;
+
+    *t_ms = now_ms;
+    for (size_t i = 0; i < x->n; i++) {
         unsigned rank;
+        int64_t at_ms;
 
-        if (event_role_of(x->l[i].name, x->l[i].name_len, &rank) == ROLE_TIME)
-            drop(&x->l[i]);
+        if (!is_time(&x->l[i], now_ms, &rank, &at_ms))
+            continue;
+        if (rank < best) {
+            best = rank;
+            *t_ms = at_ms;
+        }
+        drop(&x->l[i]);
     }
-    return t_ms;
+    return best < UINT_MAX;
+}
+
+/* Ids of events, as CloudEvents, ECS and others write them. */
+static bool is_named(const struct roles *x)
+{
+    return has(x, "event_id") || has(x, "event.id") || has(x, "eventId");
 }
 
 static void read_level(struct roles *x)
@@ -276,14 +312,17 @@ int event_finish(struct ingest_batch *b, const struct ingest_input *in, struct e
     struct roles x = {.n = w->n_labels - w->open};
     struct label said = {0};
     struct fault fault;
-    bool fingerprinted;
+    bool fingerprinted, timed, named;
     int64_t t_ms;
 
     if (x.n == 0)
         return err_set(e, ERR_INPUT, "an event needs at least one field");
     x.l = w->labels + w->open;
+    named = is_named(&x);
     assign_roles(&x);
-    t_ms = read_time(&x, in->now_ms);
+    timed = read_time(&x, in->now_ms, &t_ms);
+    b->n_named += named;
+    b->n_untimed += !timed && !named;
     read_level(&x);
     fault = take_fault(&x, is_loguru(&x));
     fingerprinted = x.winner[ROLE_FINGERPRINT] >= 0;

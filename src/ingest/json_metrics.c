@@ -210,6 +210,7 @@ static int read_metric(struct reading *x)
         m.kind = batch_counts_up(m.name, m.name_len) ? SAMPLE_CUMULATIVE : SAMPLE_GAUGE;
     if (batch_series(x->b, x->in, m.kind, x->e) != 0)
         return located(x);
+    x->b->n_untimed += !(m.seen & 1u << F_TIME);
     return batch_sample(x->b, x->in, m.t_ms, m.v, 1, false, x->e);
 }
 

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "ingest/batch.h"
 #include "ingest/decoders.h"
+#include "model/identity.h"
 #include "tocsin/http.h"
 
 /* Datagrams of one wake-up; beyond, the batch is handed on at once. */
@@ -296,15 +297,20 @@ static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct h
     return 0;
 }
 
-/* The same body sent again by the same client to the same path has the same hash. */
-static uint64_t request_hash(const struct ingest *g, const struct ingest_decoder *d,
-                             const struct ingest_input *in, const char *token)
+/* The same body, or the same key, sent again by the same client to the same path. */
+static uint64_t request_identity(const struct ingest *g, const struct ingest_decoder *d,
+                                 const struct ingest_input *in, const char *token, const char *key)
 {
-    uint64_t h = hash_seeded(in->body, in->len, g->o.hash_seed);
+    const struct ingest_batch *b = g->batch;
+    bool named = (key && *key) || (b->n_samples == 0 && b->n_named == b->n_events);
+    uint64_t h;
 
+    if (!named && b->n_untimed > 0)
+        return 0;
+    h = key && *key ? hash_seeded(key, strlen(key), g->o.hash_seed)
+                    : hash_seeded(in->body, in->len, g->o.hash_seed);
     h = hash_seeded(d->path, strlen(d->path), h);
-    h = hash_seeded(token, strlen(token), h);
-    return h ? h : 1;
+    return identity_of(hash_seeded(token, strlen(token), h), named);
 }
 
 static void take(struct ingest *g, enum ingest_protocol p, struct http_request *r,
@@ -325,7 +331,9 @@ static void take(struct ingest *g, enum ingest_protocol p, struct http_request *
         if (g->batch->n_samples + g->batch->n_events == 0)
             http_reply(r, 204, NULL, NULL, 0);
         else
-            g->o.append(g->batch, request_hash(g, d, &in, token), appended, r, g->o.arg);
+            g->o.append(g->batch,
+                        request_identity(g, d, &in, token, http_header(r, "Idempotency-Key")),
+                        appended, r, g->o.arg);
     }
     buf_free(&query);
 }

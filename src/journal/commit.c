@@ -120,6 +120,7 @@ void journal_seal(struct journal *j)
         j->need_run = true;
         j->stats.refused += p->n_senders;
         journal_tell_all(j, p, JOURNAL_REFUSED, e.code == ERR_NONE ? "no memory" : e.text);
+        retries_abandon(&j->retries, p);
         pending_free(p);
         return;
     }

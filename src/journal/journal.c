@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "journal/journal_impl.h"
+#include "model/identity.h"
 
 #define MAX_PENDING    ((size_t)256 << 20)
 #define BLOCK_SAMPLES  32768
@@ -308,7 +309,8 @@ static bool join(struct journal *j, uint64_t hash, struct sender s)
         return false;
     j->stats.joined_retries++;
     if (!known->block) {
-        retry_forget(&j->retries, known);
+        if (!identity_is_named(hash))
+            retry_forget(&j->retries, known);
         journal_tell(j, s, JOURNAL_STORED, ERR_NONE, NULL);
     } else if (!journal_is_away(j) && s.done && pending_join(known->block, s) == 0) {
         known->joined = true;
@@ -344,6 +346,8 @@ void journal_append(struct journal *j, const struct journal_request *r, journal_
         refuse(j, s, "no memory");
         return;
     }
+    if (identity_is_named(r->hash))
+        retries_enter(&j->retries, j->open, r->hash);
     j->pending_bytes += cost;
     journal_push_soon(j);
 }

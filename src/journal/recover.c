@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "journal/cut_chunk.h"
 #include "journal/recover_impl.h"
+#include "model/identity.h"
 
 /* The start, one question at a time; a question whose answer is lost is asked again:
  *
@@ -148,8 +149,8 @@ static void replay(struct journal *j, struct journal_id id, const struct block_v
                               .n_events = v->n_events,
                               .replayed = true};
 
-    if (v->head.waited)
-        for (size_t i = 0; i < v->head.n_hashes; i++)
+    for (size_t i = 0; i < v->head.n_hashes; i++)
+        if (v->head.waited || identity_is_named(v->head.hashes[i]))
             retries_found(&j->retries, v->head.hashes[i], v->head.recv_ms);
     j->stats.replayed_blocks++;
     journal_apply(j, &b);

@@ -1,6 +1,9 @@
 #include "journal/retry.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
+#include "model/identity.h"
 
 struct retry *retry_find(const struct retries *r, uint64_t hash)
 {
@@ -52,6 +55,25 @@ static void link_stored(struct retries *r, struct retry *one, int64_t stored_ms)
         retry_forget(r, r->first);
 }
 
+void retries_enter(struct retries *r, struct pending *block, uint64_t hash)
+{
+    struct retry *one = add(r, hash);
+
+    assert(identity_is_named(hash));
+    if (one)
+        one->block = block;
+}
+
+void retries_abandon(struct retries *r, const struct pending *block)
+{
+    for (size_t i = 0; i < block->n_hashes; i++) {
+        struct retry *one = retry_find(r, block->hashes[i]);
+
+        if (one && one->block == block)
+            retry_forget(r, one);
+    }
+}
+
 void retries_wait(struct retries *r, struct pending *block)
 {
     for (size_t i = 0; i < block->n_hashes; i++) {
@@ -75,7 +97,7 @@ void retries_stored(struct retries *r, struct pending *block, int64_t now_ms)
 
         if (!one || one->block != block)
             continue;
-        if (one->joined)
+        if (one->joined && !identity_is_named(one->hash))
             retry_forget(r, one);
         else
             link_stored(r, one, now_ms);

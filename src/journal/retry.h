@@ -1,6 +1,9 @@
-/* Requests whose senders were told to come again although their samples were taken: which block
- * holds them, and for ten minutes after it is in Redis, that they are stored. So the identical
- * request, when it comes again, is counted once. */
+/* Requests that are known when they come again (model/identity.h): which block holds them, and for
+ * ten minutes after it is in Redis, that they are stored. So they are counted once.
+ *
+ * Those with a name of their own are known from their arrival on, and stay known however often they
+ * come. Of the others only those whose senders were told to come again although their samples were
+ * taken; one of these is forgotten when it has come. */
 #ifndef TOCSIN_JOURNAL_RETRY_H
 #define TOCSIN_JOURNAL_RETRY_H
 
@@ -31,6 +34,10 @@ struct retries {
 
 void retries_clear(struct retries *r);
 struct retry *retry_find(const struct retries *r, uint64_t hash); /* or NULL */
+/* A request with a name of its own goes into the block. Forgets it for lack of memory. */
+void retries_enter(struct retries *r, struct pending *block, uint64_t hash);
+/* The block comes to nothing: nobody was told that it was taken. */
+void retries_abandon(struct retries *r, const struct pending *block);
 /* The senders of the block's requests are told to come again. Forgets one for lack of memory. */
 void retries_wait(struct retries *r, struct pending *block);
 /* The block is in Redis. */

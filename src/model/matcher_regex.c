@@ -68,7 +68,7 @@ static int prepare(void)
 static int compile(struct regex *r, const char *pattern, size_t len, struct err *e)
 {
     uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF |
-                       PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP;
+                       PCRE2_NEVER_BACKSLASH_C | PCRE2_NEVER_UCP | PCRE2_DOTALL;
     int code;
     PCRE2_SIZE at;
     char why[200];

@@ -10,6 +10,7 @@
 #include "fake_db.h"
 #include "fake_loop.h"
 #include "tocsin/journal.h"
+#include "model/identity.h"
 
 /* A sender's requests carry a serial number each, as the value of their first sample. What a
  * process has applied is the list of serials in order: that is its "windows", and what a cut
@@ -516,6 +517,81 @@ START_TEST(a_retry_after_a_crash_is_known_by_the_block)
     fake_loop_settle(w->p->loop);
     ck_assert_int_eq(w->stored[1], 1);
     ck_assert_int_eq(count_applied(w->p, 1), 1);
+    world_free(w);
+}
+END_TEST
+
+static void send_named(struct world *w, int serial)
+{
+    append(w, serial, IDENTITY_NAMED | (uint64_t)serial);
+}
+
+/* An Idempotency-Key or ids of events: whenever it comes again, it counts once. */
+START_TEST(a_named_request_counts_once_also_after_its_answer)
+{
+    struct world *w = world_new();
+
+    fake_db_latency(w->p->db, 100);
+    send_named(w, 1);
+    fake_loop_run_for(w->p->loop, 20);
+    send_named(w, 1); /* while it flies: both hear of it */
+    fake_loop_run_for(w->p->loop, 1000);
+    ck_assert_int_eq(w->stored[1], 2);
+    ck_assert_int_eq(count_applied(w->p, 1), 1);
+    send_named(w, 1);
+    send_named(w, 1);
+    fake_loop_run_for(w->p->loop, 1000);
+    ck_assert_int_eq(w->stored[1], 4);
+    ck_assert_int_eq(count_applied(w->p, 1), 1);
+    fake_db_crash(w->p->db, 0);
+    process_end(w->p);
+    w->p = process_ready(w);
+    send_named(w, 1); /* known by its block */
+    fake_loop_run_for(w->p->loop, 1000);
+    ck_assert_int_eq(w->stored[1], 5);
+    ck_assert_int_eq(count_applied(w->p, 1), 1);
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_named_request_counts_once_through_an_outage)
+{
+    struct world *w = world_new();
+
+    fake_db_down(w->p->db, 0);
+    for (int i = 0; i < 3; i++) {
+        send_named(w, 1);
+        fake_loop_settle(w->p->loop);
+    }
+    ck_assert_int_eq(w->waiting[1], 3);
+    fake_db_up(w->p->db);
+    fake_loop_run_for(w->p->loop, 500);
+    for (int i = 0; i < 2; i++) {
+        send_named(w, 1);
+        fake_loop_settle(w->p->loop);
+    }
+    ck_assert_int_eq(w->stored[1], 2);
+    ck_assert_int_eq(count_applied(w->p, 1), 1);
+    world_free(w);
+}
+END_TEST
+
+/* 95, 20, 95 without times: three readings, also while Redis is away. */
+START_TEST(what_has_no_identity_is_no_repetition)
+{
+    struct world *w = world_new();
+
+    fake_db_down(w->p->db, 0);
+    for (int i = 0; i < 3; i++) {
+        append(w, 1, 0);
+        fake_loop_settle(w->p->loop);
+    }
+    ck_assert_int_eq(count_applied(w->p, 1), 3);
+    fake_db_up(w->p->db);
+    fake_loop_run_for(w->p->loop, 500);
+    append(w, 1, 0);
+    fake_loop_settle(w->p->loop);
+    ck_assert_int_eq(count_applied(w->p, 1), 4);
     world_free(w);
 }
 END_TEST
@@ -1240,6 +1316,9 @@ static void add(TCase *t)
     tcase_add_test(t, an_identical_retry_joins_and_is_counted_once);
     tcase_add_test(t, a_retry_that_comes_while_the_block_flies_hears_of_it);
     tcase_add_test(t, a_retry_after_a_crash_is_known_by_the_block);
+    tcase_add_test(t, a_named_request_counts_once_also_after_its_answer);
+    tcase_add_test(t, a_named_request_counts_once_through_an_outage);
+    tcase_add_test(t, what_has_no_identity_is_no_repetition);
     tcase_add_test(t, stored_retries_are_remembered_for_ten_minutes);
     tcase_add_test(t, requests_without_identity_never_join);
     tcase_add_test(t, memory_of_redis_out_keeps_blocks_and_stops_ingest);

@@ -6,6 +6,7 @@
 #include "protobuf.h"
 #include "tocsin/http.h"
 #include "tocsin/udp.h"
+#include "model/identity.h"
 
 #define HOST "Host: x\r\n"
 
@@ -310,25 +311,60 @@ START_TEST(nothing_is_decoded_while_nothing_is_accepted)
 }
 END_TEST
 
+#define TIMED "{\"name\":\"up\",\"value\":1,\"time\":1767600000}"
+
 START_TEST(hashes_name_the_body_its_path_and_its_sender)
 {
     uint64_t first, second;
 
     open_all();
-    post(METRICS, JSON, ONE);
+    post(METRICS, JSON, TIMED);
     first = sink.hash;
-    ck_assert(first != 0);
-    post(METRICS, JSON, ONE);
+    ck_assert(first != 0 && !identity_is_named(first));
+    post(METRICS, JSON, TIMED);
     ck_assert(sink.hash == first);
-    ask("POST " METRICS, "Authorization: ana\r\n", ONE, strlen(ONE));
+    ask("POST " METRICS, "Authorization: ana\r\n", TIMED, strlen(TIMED));
     second = sink.hash;
     ck_assert(second != first);
-    post(EVENTS, JSON, ONE);
+    post(EVENTS, JSON, TIMED);
     ck_assert(sink.hash != first);
-    post(METRICS, JSON, ONE " ");
+    post(METRICS, JSON, TIMED " ");
     ck_assert(sink.hash != first && sink.hash != second);
-    HAS(ask("POST " METRICS, "Authorization: wrong\r\n", ONE, strlen(ONE)), "HTTP/1.1 401");
+    HAS(ask("POST " METRICS, "Authorization: wrong\r\n", TIMED, strlen(TIMED)), "HTTP/1.1 401");
     ck_assert_uint_eq(sink.n, 5);
+    close_all();
+}
+END_TEST
+
+/* The same reading may come twice: only what carries a time, or a name of its own, is known again. */
+START_TEST(a_body_without_times_is_not_known_by_its_hash)
+{
+    static const char *const anonymous[] = {
+        "{\"name\":\"t\",\"value\":95}",
+        "[{\"name\":\"t\",\"value\":95,\"time\":1767600000},{\"name\":\"t\",\"value\":96}]",
+    };
+    uint64_t key;
+
+    open_all();
+    for (size_t i = 0; i < 2; i++) {
+        post(METRICS, JSON, anonymous[i]);
+        ck_assert_uint_eq(sink.hash, 0);
+    }
+    post(EVENTS, JSON, "{\"message\":\"no stock\"}");
+    ck_assert_uint_eq(sink.hash, 0);
+    post(EVENTS, JSON, "{\"message\":\"no stock\",\"time\":1.5}");
+    ck_assert_uint_eq(sink.hash, 0);
+    post(EVENTS, JSON, "[{\"message\":\"x\",\"event_id\":\"e1\"},{\"message\":\"x\"}]");
+    ck_assert_uint_eq(sink.hash, 0);
+    post(EVENTS, JSON, "{\"message\":\"no stock\",\"event_id\":\"e1\"}");
+    ck_assert(identity_is_named(sink.hash));
+    ask("POST " METRICS, "Idempotency-Key: k1\r\n", anonymous[0], strlen(anonymous[0]));
+    key = sink.hash;
+    ck_assert(identity_is_named(key));
+    ask("POST " METRICS, "Idempotency-Key: k1\r\n", anonymous[0], strlen(anonymous[0]));
+    ck_assert(sink.hash == key);
+    ask("POST " METRICS, "Idempotency-Key: k2\r\n", anonymous[0], strlen(anonymous[0]));
+    ck_assert(sink.hash != key && identity_is_named(sink.hash));
     close_all();
 }
 END_TEST
@@ -423,6 +459,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, answers_may_come_later);
     tcase_add_test(tc, nothing_is_decoded_while_nothing_is_accepted);
     tcase_add_test(tc, hashes_name_the_body_its_path_and_its_sender);
+    tcase_add_test(tc, a_body_without_times_is_not_known_by_its_hash);
     tcase_add_test(tc, empty_requests_need_no_sink);
     tcase_add_test(tc, datagrams_of_one_wake_up_are_one_batch);
     tcase_add_test(tc, a_flood_of_datagrams_is_handed_on_in_parts);
