@@ -51,9 +51,10 @@ void rules_skip_to(struct rules *e, int64_t at_ms);
 
 /* Before a block with this receive time is applied: the ticks and delayed looks before it. */
 void rules_before_block(struct rules *e, int64_t recv_ms);
-/* After windows_apply() of that block: early looks. `newest_ms` is what it returned. */
-void rules_after_block(struct rules *e, int64_t recv_ms, int64_t newest_ms,
-                       const struct logevent *events, size_t n_events);
+/* After windows_apply() of that block: early looks, at its receive time. Nothing that a sender says
+ * moves T, which all rules share and which is stored as decided. */
+void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *events,
+                       size_t n_events);
 /* Everything due up to `at_ms`, when all blocks received until then are applied. */
 void rules_advance(struct rules *e, int64_t at_ms);
 /* When the next tick or delayed look is due (for a timer). */

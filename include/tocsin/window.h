@@ -48,11 +48,12 @@ int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf); /* from wh
  * for messages only.) */
 bool windows_wants_events(const struct windows *w);
 
-/* Applies one block, in the journal's order. `recv_ms` is its receive time. Samples more than a
- * minute ahead of it are clamped to it and counted. Returns the newest sample or event time that
- * was applied, after clamping (recv_ms when there was none). */
-int64_t windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
-                      const struct logevent *events, size_t n_events);
+/* Applies one block, in the journal's order. `recv_ms` is its receive time, and no sample or event
+ * counts as of later than that, whatever its sender's clock says. Up to a minute ahead its own time
+ * still tells it from others of its series (a repetition is one); what is further ahead is taken as
+ * of `recv_ms` altogether, and counted. */
+void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
+                   const struct logevent *events, size_t n_events);
 
 /* --- what the last windows_apply() calls touched, since windows_clear_touched() --- */
 struct touched {

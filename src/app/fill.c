@@ -93,7 +93,7 @@ static void take_block(const struct journal_block *b, void *arg)
         return;
     if (!f->begun)
         begin(f, b->recv_ms);
-    (void)windows_apply(f->windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
+    windows_apply(f->windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
     windows_clear_touched(f->windows);
 }
 

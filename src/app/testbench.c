@@ -156,12 +156,9 @@ static int add_item(struct bench *b, const struct test_feed *f, struct block *k,
 /* As the wiring of the program does it: ticks before the block, the block, early looks. */
 static void apply(struct bench *b, const struct block *k)
 {
-    int64_t newest_ms;
-
     rules_before_block(b->rules, b->at_ms);
-    newest_ms =
-        windows_apply(b->windows, b->at_ms, k->samples, k->n_samples, k->events, k->n_events);
-    rules_after_block(b->rules, b->at_ms, newest_ms, k->events, k->n_events);
+    windows_apply(b->windows, b->at_ms, k->samples, k->n_samples, k->events, k->n_events);
+    rules_after_block(b->rules, b->at_ms, k->events, k->n_events);
 }
 
 /* Applies what arrives at one instant; returns how many items that were, -1 with `e`. */

@@ -123,12 +123,10 @@ void wire_rules_changed(struct wire *w)
 static void apply_block(const struct journal_block *b, void *arg)
 {
     struct wire *w = arg;
-    int64_t newest_ms;
 
     rules_before_block(w->p.rules, b->recv_ms);
-    newest_ms =
-        windows_apply(w->p.windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
-    rules_after_block(w->p.rules, b->recv_ms, newest_ms, b->events, b->n_events);
+    windows_apply(w->p.windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
+    rules_after_block(w->p.rules, b->recv_ms, b->events, b->n_events);
     if (!b->replayed)
         set_look_timer(w);
     else if (w->replayed_from.ms == 0)

@@ -402,10 +402,10 @@ void rules_before_block(struct rules *e, int64_t recv_ms)
     rules_advance(e, recv_ms - 1);
 }
 
-void rules_after_block(struct rules *e, int64_t recv_ms, int64_t newest_ms,
-                       const struct logevent *events, size_t n_events)
+void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *events,
+                       size_t n_events)
 {
-    int64_t at_ms = newest_ms > recv_ms ? newest_ms : recv_ms;
+    int64_t at_ms = recv_ms;
     const leaf_id *leaves;
     size_t n_leaves = windows_touched_leaves(e->c.windows, &leaves);
     bool any = false;

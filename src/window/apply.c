@@ -115,11 +115,14 @@ static void step_of_delta(const struct sample *s, struct step *x)
     }
 }
 
-static void add_sample(struct windows *w, const struct sample *s, uint32_t use, bool alive,
-                       uint32_t source)
+/* A sample keeps its own time as what it is known by among those of its series; where it counts is
+ * never after `recv_ms`. */
+static void add_sample(struct windows *w, const struct sample *s, int64_t recv_ms, uint32_t use,
+                       bool alive, uint32_t source)
 {
     struct track *t = track_at(w, use);
-    struct step x = {.t_ms = s->t_ms, .second = second_of(s->t_ms), .v = s->v, .weight = 1};
+    int64_t t_ms = s->t_ms < recv_ms ? s->t_ms : recv_ms;
+    struct step x = {.t_ms = t_ms, .second = second_of(t_ms), .v = s->v, .weight = 1};
     const struct plan *p = plan_at(&w->plans, t->plan);
     bool taken = false;
 
@@ -129,6 +132,8 @@ static void add_sample(struct windows *w, const struct sample *s, uint32_t use, 
         x.flags = STEP_VALUE;
         if (!track_take(t, p->counts_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
             return;
+        if (s->t_ms > recv_ms)
+            x.flags &= ~(unsigned)STEP_REWRITE; /* what it replaces counts in another pane */
     } else {
         step_of_delta(s, &x);
     }
@@ -151,7 +156,7 @@ static bool note_source(struct windows *w, uint32_t source, const struct sample 
     return alive;
 }
 
-static int64_t apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
+static void apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
 {
     struct series *entry = series_entry(w, s.series);
     uint32_t use, minute;
@@ -160,15 +165,15 @@ static int64_t apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
     w->stats.samples++;
     if (!entry || entry->labels == LABELSET_NONE) {
         w->stats.samples_unused++;
-        return 0;
+        return;
     }
     if (!s.stale && !isfinite(s.v)) {
         w->stats.nan_refused++;
-        return 0;
+        return;
     }
     s.t_ms = windows_clamp(w, s.t_ms, recv_ms);
     if (s.t_ms == 0)
-        return 0;
+        return;
     minute = (uint32_t)(s.t_ms / 60000);
     if (minute > entry->seen_min)
         entry->seen_min = minute;
@@ -179,27 +184,20 @@ static int64_t apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
     if (use < USE_TRACK)
         w->stats.samples_unused++;
     else
-        add_sample(w, &s, use, alive, entry->source);
-    return s.t_ms;
+        add_sample(w, &s, recv_ms, use, alive, entry->source);
 }
 
-int64_t windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
-                      const struct logevent *events, size_t n_events)
+void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
+                   const struct logevent *events, size_t n_events)
 {
-    int64_t newest_ms = 0;
-
     if (w->dirty)
         bind_dirty(w);
     for (size_t at = 0; at < n; at += BATCH) {
         size_t m = n - at < BATCH ? n - at : BATCH;
 
         prefetch(w, samples + at, m);
-        for (size_t i = 0; i < m; i++) {
-            int64_t t_ms = apply_sample(w, recv_ms, samples[at + i]);
-
-            newest_ms = t_ms > newest_ms ? t_ms : newest_ms;
-        }
+        for (size_t i = 0; i < m; i++)
+            apply_sample(w, recv_ms, samples[at + i]);
     }
-    newest_ms = events_apply(w, recv_ms, events, n_events, newest_ms);
-    return newest_ms > 0 ? newest_ms : recv_ms;
+    events_apply(w, recv_ms, events, n_events);
 }

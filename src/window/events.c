@@ -215,23 +215,20 @@ static void next_mark(struct windows *w)
         w->log_matchers[i].mark = 0;
 }
 
-int64_t events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n,
-                     int64_t newest_ms)
+void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int64_t t_ms = windows_clamp(w, events[i].t_ms, recv_ms);
-        struct step x = {.t_ms = t_ms,
-                         .second = second_of(t_ms),
+        struct step x = {.t_ms = t_ms < recv_ms ? t_ms : recv_ms,
+                         .second = second_of(t_ms < recv_ms ? t_ms : recv_ms),
                          .flags = STEP_VALUE | STEP_DELTA | STEP_INC,
                          .inc = 1,
                          .weight = 1};
 
         if (t_ms == 0)
             continue;
-        newest_ms = t_ms > newest_ms ? t_ms : newest_ms;
         next_mark(w);
         for (size_t j = 0; j < w->n_log_leaves; j++)
             add_event(w, w->leaves[w->log_leaves[j]], &events[i], &x);
     }
-    return newest_ms;
 }

@@ -131,8 +131,7 @@ labelset bind_labels(struct windows *w, const struct leaf *l, const struct serie
 /* --- events.c --- */
 int events_bind(struct windows *w, struct leaf *l) MUST_USE;
 void events_unbind(struct windows *w, struct leaf *l);
-int64_t events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n,
-                     int64_t newest_ms);
+void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n);
 
 /* Brings a time from outside into what windows can hold: at most a minute ahead of `recv_ms`.
  * 0: it is before 1970. */

@@ -306,15 +306,14 @@ static void stage_feed(const char *queue, double value)
 {
     struct label l[] = {label_of("__name__", "queue_length"), label_of("queue", queue)};
     struct sample s = {.v = value, .weight = 1, .kind = SAMPLE_GAUGE};
-    int64_t newest_ms;
     bool is_new;
 
     st.fed_ms += 1000;
     s.t_ms = st.fed_ms;
     s.series = series_resolve(st.series, l, 2, "", SAMPLE_GAUGE, &is_new);
     rules_before_block(st.rules, st.fed_ms);
-    newest_ms = windows_apply(st.windows, st.fed_ms, &s, 1, NULL, 0);
-    rules_after_block(st.rules, st.fed_ms, newest_ms, NULL, 0);
+    windows_apply(st.windows, st.fed_ms, &s, 1, NULL, 0);
+    rules_after_block(st.rules, st.fed_ms, NULL, 0);
     windows_clear_touched(st.windows);
     st.fed_ms += 1000;
     rules_advance(st.rules, st.fed_ms);

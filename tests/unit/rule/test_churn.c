@@ -81,8 +81,8 @@ static void sample(struct bench *b, const char *service, int pod, double v)
     s.series = series_resolve(b->series, l, 3, "", SAMPLE_GAUGE, &is_new);
     ck_assert_uint_ne(s.series, SERIES_NONE);
     rules_before_block(b->rules, b->at_ms);
-    rules_after_block(b->rules, b->at_ms, windows_apply(b->windows, b->at_ms, &s, 1, NULL, 0), NULL,
-                      0);
+    windows_apply(b->windows, b->at_ms, &s, 1, NULL, 0);
+    rules_after_block(b->rules, b->at_ms, NULL, 0);
 }
 
 static void event(struct bench *b, const char *service, const char *message)
@@ -92,8 +92,8 @@ static void event(struct bench *b, const char *service, const char *message)
     struct logevent e = {.t_ms = b->at_ms, .fields = f, .n_fields = 3};
 
     rules_before_block(b->rules, b->at_ms);
-    rules_after_block(b->rules, b->at_ms, windows_apply(b->windows, b->at_ms, NULL, 0, &e, 1), &e,
-                      1);
+    windows_apply(b->windows, b->at_ms, NULL, 0, &e, 1);
+    rules_after_block(b->rules, b->at_ms, &e, 1);
 }
 
 static void advance(struct bench *b, int64_t ms)

@@ -378,22 +378,30 @@ START_TEST(refused_and_clamped)
     put_late(&f, "m", SAMPLE_GAUGE, at + 30 * S, at + 90001, 3); /* more is clamped */
     ck_assert_uint_eq(stats_of(&f).future, 1);
     ck_value(value_of(&f, count, "", at + MIN), 4);
-    ck_value(value_of(&f, last, "", at + MIN), 2);
+    ck_value(value_of(&f, last, "", at + MIN), 3);
     fixture_free(&f);
 }
 END_TEST
 
-START_TEST(apply_tells_the_newest_time)
+/* What is ahead counts when it came, so that the window at T has it; a repetition stays one. */
+START_TEST(a_sample_ahead_counts_as_of_its_receipt)
 {
     struct fixture f = fixture_new();
-    struct sample s[2] = {
-        {.t_ms = BASE + 5 * S, .v = 1, .series = fixture_series(&f, "m", SAMPLE_GAUGE)},
-        {.t_ms = BASE + 3 * S, .v = 1, .series = fixture_series(&f, "n", SAMPLE_GAUGE)}};
+    leaf_id count = leaf_on(&f, "m", LEAF_COUNT, 10 * S), sum = leaf_on(&f, "m", LEAF_SUM, 10 * S);
+    leaf_id last = leaf_on(&f, "m", LEAF_LAST, 5 * MIN);
+    int64_t at = BASE + MIN;
 
-    ck_assert_int_eq(windows_apply(f.w, BASE, s, 2, NULL, 0), BASE + 5 * S);
-    ck_assert_int_eq(windows_apply(f.w, BASE + 7, NULL, 0, NULL, 0), BASE + 7);
-    s[0].t_ms = BASE + HOUR;
-    ck_assert_int_eq(windows_apply(f.w, BASE + MIN, s, 1, NULL, 0), BASE + MIN);
+    put_late(&f, "m", SAMPLE_GAUGE, at, at + 30 * S, 5);
+    ck_value(value_of(&f, last, "", at), 5);
+    ck_value(value_of(&f, sum, "", at), 5);
+    ck_assert_int_eq(windows_newest_ms(f.w, last, 0), at);
+    put_late(&f, "m", SAMPLE_GAUGE, at + S, at + 30 * S, 5); /* the same again */
+    ck_value(value_of(&f, count, "", at + S), 1);
+    put_late(&f, "m", SAMPLE_GAUGE, at + 2 * S, at + 32 * S, 7);
+    put_late(&f, "m", SAMPLE_GAUGE, at + 2 * S, at + 33 * S, 8); /* one block, two readings */
+    ck_value(value_of(&f, count, "", at + 2 * S), 3);
+    ck_value(value_of(&f, last, "", at + 2 * S), 8);
+    ck_assert_uint_eq(stats_of(&f).future, 0);
     fixture_free(&f);
 }
 END_TEST
@@ -476,7 +484,7 @@ static void add(TCase *t)
     tcase_add_test(t, stale_marker_ends_last_only);
     tcase_add_test(t, same_time_last_write_wins);
     tcase_add_test(t, refused_and_clamped);
-    tcase_add_test(t, apply_tells_the_newest_time);
+    tcase_add_test(t, a_sample_ahead_counts_as_of_its_receipt);
     tcase_add_test(t, weights);
     tcase_add_test(t, late_repetitions);
     tcase_add_test(t, late_repetitions_of_a_new_leaf);
