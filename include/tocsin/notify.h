@@ -34,6 +34,16 @@
 struct config; /* tocsin/config.h */
 struct notify;
 
+/* An alert about Tocsin itself, as far as it is known before it fires: what a silence may hold only
+ * by someone with the role admin. */
+struct own_alert {
+    const char *name;
+    const struct label *labels; /* those that its rule gives: team … */
+    size_t n_labels;
+    const char *const *by; /* labels that its groups have, of any value */
+    size_t n_by;
+};
+
 struct notify_options {
     struct clock *clock; /* borrowed */
     struct loop *loop;   /* NULL: the caller calls notify_run() when notify_next_ms() is due */
@@ -58,6 +68,8 @@ struct notify_options {
 };
 
 struct notify *notify_new(const struct notify_options *o); /* NULL: no memory */
+/* The alerts about Tocsin itself; borrowed until the next call. */
+void notify_set_own(struct notify *n, const struct own_alert *own, size_t n_own);
 void notify_free(struct notify *n);
 
 /* --- restoring: notify_new, store_load -> notify_load for each field, notify_start --- */
@@ -178,7 +190,9 @@ struct silence_preview {
     bool week_complete;          /* false: older starts were not kept */
     size_t rules;                /* different alertnames among `now` */
     int priority;                /* most severe among `now`, 0: none */
-    bool wide;                   /* more than 50 or 20 % of those firing: needs wide = now */
+    bool open_ended;             /* a matcher takes every value */
+    bool wide;                   /* more than 50 or 20 % of those firing, or open-ended */
+    size_t confirm;              /* a wide one needs wide = this: `now`, at least 1 */
     bool own;                    /* would hold Tocsin's own alerts: needs admin */
     uint64_t first_incidents[8]; /* numbers, for the text */
 };

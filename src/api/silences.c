@@ -262,7 +262,8 @@ static void preview_text(const struct silence_preview *p, struct buf *b)
     if (p->priority > 1)
         buf_addf(b, " Will not mute: a rise to %s.", priority_name(p->priority - 1));
     if (p->wide)
-        buf_addf(b, " This is wide: confirm with the number %zu.", p->now);
+        buf_addf(b, "%s confirm with the number %zu.",
+                 p->open_ended ? " A matcher takes every value:" : " This is wide:", p->confirm);
     if (p->own)
         buf_adds(b, " It would mute Tocsin's own alerts, which needs the role admin.");
 }
@@ -295,6 +296,7 @@ void silence_preview_json(const struct silence_request *r, const struct silence_
     if (p->priority)
         json_kstr(&j, "priority", priority_name(p->priority));
     json_kbool(&j, "wide", p->wide);
+    json_kint(&j, "confirm", (int64_t)p->confirm);
     json_kbool(&j, "own", p->own);
     preview_text(p, &text);
     json_kstr(&j, "text", buf_str(&text));

@@ -7,6 +7,7 @@
 
 #include "app/clockwatch.h"
 #include "app/descriptors.h"
+#include "app/own_alerts.h"
 #include "app/rulebook.h"
 #include "app/selfwatch.h"
 #include "app/settings.h"
@@ -39,6 +40,8 @@ struct program {
     struct outbound *outbound;
     struct rulebook *rulebook;
     struct rulefile *own_rules; /* built in: Tocsin's own alerts */
+    struct own_alert *own_alerts;
+    size_t n_own_alerts;
     struct wire *wire;
     struct ingest *ingest;
     struct api *api;
@@ -76,6 +79,9 @@ static void load_own_rules(struct program *p)
         log_error("Tocsin's own alerts do not load", "error", e.text, NULL);
     else
         rulebook_reserve(p->rulebook, p->own_rules);
+    p->own_alerts = p->own_rules ? own_alerts_new(p->own_rules, &p->n_own_alerts) : NULL;
+    if (p->own_alerts)
+        notify_set_own(wire_parts(p->wire)->notify, p->own_alerts, p->n_own_alerts);
 }
 
 static void watch_input(const char *path, void *arg)
@@ -625,6 +631,7 @@ static void close_program(struct program *p)
     clock_watch_free(p->clock_watch);
     ingest_free(p->ingest);
     wire_free(p->wire);
+    own_alerts_free(p->own_alerts, p->n_own_alerts);
     rulefile_unref(p->own_rules);
     rulebook_free(p->rulebook);
     outbound_free(p->outbound);

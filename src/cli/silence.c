@@ -66,8 +66,7 @@ static void show_preview(const cJSON *p, int64_t now_ms, struct buf *out)
     (void)now_ms;
     buf_addf(out, "%s\n", field_text(p, "text"));
     if (field_true(p, "wide"))
-        buf_addf(out, "This is wide: confirm with --wide %.0f\n",
-                 field_number(field(p, "mutes"), "now"));
+        buf_addf(out, "This is wide: confirm with --wide %.0f\n", field_number(p, "confirm"));
     if (field_true(p, "own"))
         buf_adds(out, "It would hold alerts about Tocsin itself: that needs the role admin\n");
 }
@@ -103,8 +102,7 @@ static bool confirmed(struct silence_wish *w, char *comment, size_t size, int *c
         w->comment = comment;
     }
     if (field_true(p, "wide") && w->wide == 0) {
-        buf_addf(&out, "This is wide. Type how many alerts it mutes (%.0f) to go on: ",
-                 field_number(field(p, "mutes"), "now"));
+        buf_addf(&out, "This is wide. Type %.0f to go on: ", field_number(p, "confirm"));
         ask_person(buf_str(&out), answer, sizeof answer);
         w->wide = strtol(answer, NULL, 10);
         yes = w->wide > 0;

@@ -162,6 +162,8 @@ struct start { /* of the ring of recent starts */
 
 struct notify {
     struct notify_options o;
+    const struct own_alert *own; /* about Tocsin itself; borrowed */
+    size_t n_own;
     const struct config *config;
     struct store_table *groups, *ledger, *silences_table;
     struct timer *timer;

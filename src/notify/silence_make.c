@@ -1,6 +1,7 @@
 /* Making a silence: its preview, the guard rails, and what an update means. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,31 +14,33 @@
 #define WIDE_FROM     10 /* a share says nothing of a handful of alerts */
 #define LENGTH_MAX_MS WEEK_MS
 
-/* Alerts about Tocsin itself. */
-static const char *const own_alerts[] = {"RuleBroken",     "RuleFileRejected", "RuleNeverMatched",
-                                         "RuleOverBudget", "InputGone",        "DeliveryFailing",
-                                         "EvaluationLate", "RedisMemory",      "TemplateBroken"};
-
-static bool is_own(const struct label *l, size_t n, const char *origin)
+/* Could a matcher take an alert that carries only `known` labels so far? A label that is not among
+ * them may come to have any value, if it is one that groups of that rule have. */
+static bool may_take(const struct matcher *m, const struct own_alert *own)
 {
-    if (origin && strncmp(origin, "tocsin:", 7) == 0)
-        return true;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < sizeof own_alerts / sizeof *own_alerts; k++)
-            if (strcmp(l[i].name, "alertname") == 0 && strcmp(l[i].value, own_alerts[k]) == 0)
-                return true;
-    return false;
+    const char *name = matcher_name(m);
+
+    if (strcmp(name, "alertname") == 0)
+        return matcher_test(m, own->name, strlen(own->name));
+    for (size_t i = 0; i < own->n_labels; i++)
+        if (strcmp(own->labels[i].name, name) == 0)
+            return matcher_test(m, own->labels[i].value, own->labels[i].value_len);
+    for (size_t i = 0; i < own->n_by; i++)
+        if (strcmp(own->by[i], name) == 0)
+            return true;
+    return strcmp(name, "severity") == 0 || strcmp(name, "priority") == 0 || matcher_test(m, "", 0);
 }
 
-static bool aims_at_own(const struct silence *s)
+/* Would it ever hold an alert about Tocsin itself? Bounded: these are the built-in ones. */
+static bool aims_at_own(const struct notify *n, const struct silence *s)
 {
-    for (size_t i = 0; i < s->n_matchers; i++) {
-        const struct matcher *m = s->matchers[i];
-        if (strcmp(matcher_name(m), "alertname") != 0 || matcher_negated(m))
-            continue;
-        for (size_t k = 0; k < sizeof own_alerts / sizeof *own_alerts; k++)
-            if (matcher_op(m) == MATCH_EQUAL && strcmp(matcher_value(m), own_alerts[k]) == 0)
-                return true;
+    for (size_t i = 0; i < n->n_own; i++) {
+        size_t k = 0;
+
+        while (k < s->n_matchers && may_take(s->matchers[k], &n->own[i]))
+            k++;
+        if (k == s->n_matchers)
+            return true;
     }
     return false;
 }
@@ -66,6 +69,32 @@ static int add_matcher(struct silence *s, struct label l, struct err *e)
     return 0;
 }
 
+/* The labels that the incident's alerts were grouped by stand in its key (route_key()), also those
+ * that they do not have: of these the empty value is part of what it is. */
+static int add_missing(struct silence *s, const struct incident *inc, struct err *e)
+{
+    const char *p = inc->key, *end = strchr(p, '|');
+    size_t n;
+
+    for (; end && p < end; p += n + 1) {
+        char name[256];
+        bool has = false;
+
+        n = strcspn(p, ",|");
+        snprintf(name, sizeof name, "%.*s", (int)n, p);
+        for (size_t i = 0; i < inc->n_labels; i++)
+            has = has || strcmp(inc->labels[i].name, name) == 0;
+        if (has || n == 0 || n >= sizeof name || strcmp(name, "...") == 0 ||
+            strcmp(name, "severity") == 0 || strcmp(name, "priority") == 0)
+            continue;
+        if (s->n_matchers == MATCHERS_MAX)
+            return err_set(e, ERR_LIMIT, "a silence has at most %d matchers", MATCHERS_MAX);
+        if (add_matcher(s, label_of(name, ""), e) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* The exact alertname (when the incident has one) and the group labels; never the priority. */
 static int matchers_of_incident(struct silence *s, const struct incident *inc, struct err *e)
 {
@@ -85,7 +114,7 @@ static int matchers_of_incident(struct silence *s, const struct incident *inc, s
             name = &m->labels[k];
         }
     }
-    s->matchers = mem_zalloc((inc->n_labels + 2) * sizeof *s->matchers);
+    s->matchers = mem_zalloc((inc->n_labels + MATCHERS_MAX + 2) * sizeof *s->matchers);
     if (!s->matchers)
         return err_set(e, ERR_MEMORY, "no memory");
     if (name && !grouped && add_matcher(s, *name, e))
@@ -99,7 +128,7 @@ static int matchers_of_incident(struct silence *s, const struct incident *inc, s
             return -1;
     }
     if (s->n_matchers > 0)
-        return 0;
+        return add_missing(s, inc, e);
     return err_set(e, ERR_REFUSED,
                    "incident #%llu has no group labels and several alert names: "
                    "say what to silence with matchers",
@@ -165,6 +194,13 @@ static struct silence_record *draft(struct notify *n, const struct silence_reque
     return NULL;
 }
 
+void notify_set_own(struct notify *n, const struct own_alert *own, size_t n_own)
+{
+    assert(own || n_own == 0);
+    n->own = own;
+    n->n_own = n_own;
+}
+
 /* --- the preview ---------------------------------------------------------------------------------------------- */
 
 static void count_incident(struct silence_preview *p, uint64_t number)
@@ -200,7 +236,6 @@ static void count_now(const struct notify *n, const struct silence *s, struct si
         if (!silence_matches(s, m->labels, m->n_labels, m->priority))
             continue;
         p->now++;
-        p->own = p->own || is_own(m->labels, m->n_labels, m->origin);
         if (p->priority == 0 || m->priority < p->priority)
             p->priority = m->priority;
         if (rules && map_puts(rules, name_of(m->labels, m->n_labels), m, NULL))
@@ -232,14 +267,38 @@ static void count_week(const struct notify *n, const struct silence *s, int64_t 
     p->week_complete = at_ms - (n->n_starts == STARTS_MAX ? oldest_ms : n->born_ms) >= WEEK_MS;
 }
 
+/* A matcher that takes every value restricts nothing: what is left may be much more than its author
+ * sees now. */
+static bool takes_everything(const struct matcher *m)
+{
+    static const char *const odd[] = {"", "x", "0", "\n", "a b", "\xc3\xa9"};
+
+    if (matcher_op(m) != MATCH_REGEX || matcher_negated(m))
+        return false;
+    for (size_t i = 1; i < sizeof odd / sizeof *odd; i++) /* `.+` leaves the empty value out */
+        if (!matcher_test(m, odd[i], strlen(odd[i])))
+            return false;
+    return true;
+}
+
+static bool is_open_ended(const struct silence *s)
+{
+    for (size_t i = 0; i < s->n_matchers; i++)
+        if (takes_everything(s->matchers[i]))
+            return true;
+    return false;
+}
+
 static void preview(const struct notify *n, const struct silence *s, struct silence_preview *p)
 {
     *p = (struct silence_preview){0};
     count_now(n, s, p);
     count_week(n, s, notify_now(n), p);
-    p->own = p->own || aims_at_own(s);
-    p->wide =
-        p->now > WIDE_ALERTS || (p->now > WIDE_FROM && p->now * 100 > p->active * WIDE_PERCENT);
+    p->own = aims_at_own(n, s);
+    p->open_ended = is_open_ended(s);
+    p->confirm = p->now > 0 ? p->now : 1;
+    p->wide = p->open_ended || p->now > WIDE_ALERTS ||
+              (p->now > WIDE_FROM && p->now * 100 > p->active * WIDE_PERCENT);
 }
 
 static bool matches_too_easily(const struct silence *s)
@@ -287,10 +346,18 @@ static int soft_rails(struct notify *n, const struct silence_preview *p,
 {
     if (p->own && !(a && a->admin))
         return err_set(e, ERR_REFUSED,
-                       "it would silence alerts about Tocsin itself: "
-                       "that needs the role admin");
-    if (!p->wide || (r->wide > 0 && (uint64_t)r->wide >= p->now))
+                       "it would silence alerts about Tocsin itself: that needs the role admin. "
+                       "Add the matcher team!=\"tocsin\" to leave them out");
+    if (!p->wide || (r->wide > 0 && (uint64_t)r->wide >= p->confirm))
         return 0;
+    if (p->open_ended) {
+        err_set(
+            e, ERR_REFUSED,
+            "a matcher takes every value, so that it also mutes what is not there yet (now %zu of "
+            "%zu alerts): confirm with --wide %zu, or name the values",
+            p->now, p->active, p->confirm);
+        return refuse_or_warn(n, r, a, e);
+    }
     err_set(e, ERR_REFUSED,
             "it would mute %zu of the %zu alerts that fire now: confirm with the "
             "number (--wide %zu)",

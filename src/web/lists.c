@@ -148,7 +148,7 @@ static void preview_form(struct buf *b, const struct web_frame *f, const cJSON *
         buf_addf(b,
                  "<label>This is wide. Type %.0f to confirm "
                  "<input name=\"wide\" inputmode=\"numeric\" size=\"6\"></label>",
-                 data_num(data_get(preview, "mutes"), "now"));
+                 data_num(preview, "confirm"));
     buf_adds(b, "<button name=\"step\" value=\"preview\">Count again</button>");
     if (cJSON_IsObject(preview))
         buf_adds(b, "<button name=\"step\" value=\"confirm\">Silence</button>");

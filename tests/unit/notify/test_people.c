@@ -5,6 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/mem.h"
+#include "notify/impl.h"
 
 static struct scene *s;
 
@@ -65,6 +66,20 @@ static const struct rail rails[] = {
     {"svc=web", -1, 0, true, false, "in the past"},
     {"alertname=RuleBroken", 1, 0, false, false, "admin"},
     {"alertname=RuleBroken", 1, 0, true, true, ""},
+    /* whatever would hold one of them when it fires, also by what is not its name */
+    {"alertname=RedisAway", 1, 0, false, false, "team!="},
+    {"alertname=~Redis.*", 1, 0, false, false, "admin"},
+    {"team=tocsin", 1, 0, false, false, "admin"},
+    {"alertname!=Many,team=~toc.*", 1, 0, false, false, "admin"},
+    {"rule=a", 1, 0, false, false, "admin"}, /* groups of RuleBroken have that label */
+    {"rule=a,team!=tocsin", 1, 0, false, true, ""},
+    {"alertname=RedisAway,host=a", 1, 0, false, true, ""}, /* it has no host */
+    /* what takes every value asks, however little it mutes now */
+    {"svc=none,host=~\".*\"", 1, 0, true, false, "--wide 1"},
+    {"svc=none,host=~\".+\"", 1, 0, true, false, "takes every value"},
+    {"svc=none,host=~\"(?s)(.|x)*\"", 1, 0, true, false, "takes every value"},
+    {"svc=none,host=~\".*\"", 1, 1, true, true, ""},
+    {"svc=none,host=~\"web.*\"", 1, 0, true, true, ""},
     {"svc=none", 1, 0, false, true, ""},
 };
 
@@ -78,6 +93,14 @@ START_TEST(guard_rails)
     struct err e = {0};
     const struct silence *made;
 
+    static const struct label team[] = {
+        {.name = "team", .value = "tocsin", .name_len = 4, .value_len = 6}};
+    static const char *const by[] = {"rule"};
+    static const struct own_alert own[] = {
+        {.name = "RuleBroken", .labels = team, .n_labels = 1, .by = by, .n_by = 1},
+        {.name = "RedisAway", .labels = team, .n_labels = 1}};
+
+    notify_set_own(s->n, own, 2);
     fire_many(12, "core");
     snprintf(copy, sizeof copy, "%s", r->matchers);
     while ((w = strsep(&at, ",")))
@@ -91,6 +114,32 @@ START_TEST(guard_rails)
     ck_assert_msg(r->ok || strstr(e.text, r->says), "%s: %s", r->matchers, e.text);
     for (size_t i = 0; i < q.n_matchers; i++)
         matcher_unref(m[i]);
+}
+END_TEST
+
+/* svc is missing in that incident: to have none is what its alerts have in common. */
+START_TEST(the_silence_of_an_incident_without_its_group_label_holds_no_other)
+{
+    struct label l[2] = {label_of("alertname", "Errors"), label_of("team", "core")};
+    struct label other[3] = {l[0], label_of("svc", "web"), l[1]};
+    struct silence_request q = {.incident = 1, .ends_ms = START + 3600 * SEC};
+    struct actor who = {.who = "bo", .admin = true};
+    struct actor_alert x = {.used = false};
+    const struct silence *made;
+    struct err e = {0};
+
+    x.a.origin = "rule:Errors";
+    x.a.state.firing = 3;
+    x.a.started_ms = clock_wall_ms(s->clock);
+    x.a.labels = l;
+    x.a.n_labels = 2;
+    x.a.fingerprint = labels_fingerprint(l, 2);
+    notify_alert(s->n, &x.a, CHANGE_FIRED, clock_wall_ms(s->clock));
+    notify_run(s->n);
+    made = notify_silence(s->n, &q, &who, NULL, &e);
+    ck_assert_msg(made != NULL, "%s", e.text);
+    ck_assert(silence_matches(made, l, 2, 3));
+    ck_assert(!silence_matches(made, other, 3, 3));
 }
 END_TEST
 
@@ -485,6 +534,7 @@ static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_loop_test(t, guard_rails, 0, sizeof rails / sizeof *rails);
+    tcase_add_test(t, the_silence_of_an_incident_without_its_group_label_holds_no_other);
     tcase_add_test(t, preview_counts);
     tcase_add_test(t, updates);
     tcase_add_test(t, scope);

@@ -252,7 +252,8 @@ START_TEST(preview)
                "{\"action\":\"/i/412/silence\",\"back\":\"/i/412\",\"matchers\":[{\"text\":\"" X
                "\",\"on\":true},{\"text\":\"b\",\"on\":false}],\"for\":\"" X "\",\"comment\":\"" X
                "\",\"by\":\"" X "\",\"error\":\"" X
-               "\",\"preview\":{\"wide\":true,\"mutes\":{\"now\":214},\"text\":\"" X "\"}}",
+               "\",\"preview\":{\"wide\":true,\"confirm\":214,\"mutes\":{\"now\":214},\"text\":\"" X
+               "\"}}",
                NULL);
 }
 END_TEST
