@@ -1,60 +1,61 @@
 -- Tocsin's own alerts, built into the program: they run beside whatever rules are configured.
--- Their data are Tocsin's own metrics, which take the same way as everybody's.
+-- Their data are Tocsin's own samples, which take the same way as everybody's. They carry a label that is refused
+-- from everybody else: another Tocsin's metrics forwarded here raise nothing.
 
 defaults { team = "tocsin", every = "10s" }
 
 alert "RuleBroken" {
   priority = "P3",
-  value    = m.tocsin_rule_broken:max("1m"):by("rule"),
+  value    = m.tocsin_rule_broken{ __origin__ = "tocsin" }:max("1m"):by("rule"),
   fire     = above(0),
   summary  = "rule {rule} keeps failing: its alerts are frozen; see tocsin explain {rule}",
 }
 
 alert "RuleFileRejected" {
   priority = "P3",
-  value    = m.tocsin_rule_file_rejected:last():max_by("file"),
+  value    = m.tocsin_rule_file_rejected{ __origin__ = "tocsin" }:last():max_by("file"),
   fire     = above(0),
   summary  = "{file} does not load: its previous version runs on; see tocsin check {file}",
 }
 
 alert "RuleNeverMatched" {
   priority = "P5",
-  value    = m.tocsin_rule_unmatched_seconds:last():max_by("rule"),
+  value    = m.tocsin_rule_unmatched_seconds{ __origin__ = "tocsin" }:last():max_by("rule"),
   fire     = above("6h"),
   summary  = "rule {rule} has matched no series and no event for {value:duration}; is the name right?",
 }
 
 alert "InputStopped" {
   priority = "P2",
-  value    = m.tocsin_input_quiet_seconds:last():max_by(),
+  value    = m.tocsin_input_quiet_seconds{ __origin__ = "tocsin" }:last():max_by(),
   fire     = above("5m"),
   summary  = "nothing has come in for {value:duration}, and it did before",
 }
 
 alert "DeliveryFailing" {
   priority = "P2",
-  value    = m.tocsin_lane_failing_seconds:last():max_by("lane"),
+  value    = m.tocsin_lane_failing_seconds{ __origin__ = "tocsin" }:last():max_by("lane"),
   fire     = above("5m"),
   summary  = "{lane} has taken no message for {value:duration}; see tocsin deliveries",
 }
 
 alert "RedisMemoryHigh" {
   priority = "P2",
-  value    = m.tocsin_redis_memory_ratio:last():max_by(),
+  value    = m.tocsin_redis_memory_ratio{ __origin__ = "tocsin" }:last():max_by(),
   fire     = above("70%", { clear = "65%" }),
   summary  = "Redis is {value:percent} full; at 75% ingest is refused",
 }
 
 alert "RedisAway" {
   priority = "P2",
-  value    = m.tocsin_redis_away_seconds:last():max_by(),
+  value    = m.tocsin_redis_away_seconds{ __origin__ = "tocsin" }:last():max_by(),
   fire     = above("10s"),
   summary  = "Redis has not answered for {value:duration}: pages go on, senders are told to repeat",
 }
 
 alert "LooksLate" {
   priority = "P3",
-  value    = m.tocsin_look_delay_seconds:max("1m"):by(),
+  value    = m.tocsin_look_delay_seconds{ __origin__ = "tocsin" }:max("1m"):by(),
   fire     = above("5s"),
   lasting  = "1m",
   summary  = "rules are evaluated {value:duration} late",
@@ -64,7 +65,7 @@ alert "LooksLate" {
 alert "Canary" {
   notify   = false,
   priority = "P5",
-  value    = m.tocsin_canary:since_last():by(),
+  value    = m.tocsin_canary{ __origin__ = "tocsin" }:since_last():by(),
   fire     = below("1m"),
   missing  = "clear",
   summary  = "ingest, windows and rules work",

@@ -17,11 +17,12 @@
 static void add(struct selfwatch *s, const char *name, const char *label, const char *value,
                 double v)
 {
-    struct label labels[3] = {label_of("__name__", name), label_of("job", "tocsin"),
-                              label_of(label ? label : "job", label ? value : "tocsin")};
+    struct label labels[4] = {label_of("__name__", name), label_of("job", "tocsin"),
+                              label_of(SERIES_OWN_LABEL, SERIES_OWN),
+                              label_of(label ? label : "", label ? value : "")};
     struct sample *out = &s->samples[s->n_samples];
     bool is_new;
-    int n = labels_sort(labels, label ? 3 : 2);
+    int n = labels_sort(labels, label ? 4 : 3);
 
     if (s->n_samples == SELF_SAMPLES_MAX || n < 0)
         return;

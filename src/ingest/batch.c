@@ -157,6 +157,12 @@ size_t batch_tidy(struct label *l, size_t n)
     return sorted < 0 ? 0 : (size_t)sorted;
 }
 
+static bool is_own_mark(const struct label *l)
+{
+    return l->name_len == sizeof SERIES_OWN_LABEL - 1 &&
+           memcmp(l->name, SERIES_OWN_LABEL, sizeof SERIES_OWN_LABEL - 1) == 0;
+}
+
 static int check_label(const struct label *l, const struct ingest_limits *x, struct err *e)
 {
     if (l->name_len > x->max_name)
@@ -167,6 +173,10 @@ static int check_label(const struct label *l, const struct ingest_limits *x, str
                       "the value of label \"%.*s\" has %u bytes: at most %u are taken",
                       (int)text_utf8_cut(l->name, l->name_len, 60), l->name, l->value_len,
                       x->max_value);
+    if (is_own_mark(l))
+        return err_at(e, ERR_INPUT, 0, "labels",
+                      "the label " SERIES_OWN_LABEL " marks Tocsin's own samples: send it under "
+                      "another name");
     if (!batch_is_text(l->name, l->name_len) || !batch_is_text(l->value, l->value_len))
         return err_at(e, ERR_INPUT, 0, "labels", "a label is not UTF-8 text");
     return 0;

@@ -17,6 +17,11 @@
 
 #define SERIES_NONE UINT32_MAX
 
+/* The mark of samples that this program writes about itself. Whatever comes in with a label of
+ * this name is refused, so its own alerts, which ask for it, see nobody else's data. */
+#define SERIES_OWN_LABEL "__origin__"
+#define SERIES_OWN       "tocsin"
+
 struct series {
     labelset labels;   /* without __name__ */
     uint32_t name;     /* interned name: compare ids, read with series_name() */

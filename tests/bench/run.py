@@ -91,14 +91,6 @@ class Tocsin(h.Tocsin):
         self.kill()
         h.kill_leftovers(self.folder)
 
-    def metric(self, name, **labels):
-        _, body, _ = self.call("GET", "/metrics")
-        for line in body.decode().splitlines():
-            m = re.match(r"(\w+)(?:\{([^}]*)\})? (\S+)", line)
-            if m and m.group(1) == name and all(f'{k}="{v}"' in (m.group(2) or "") for k, v in labels.items()):
-                return float(m.group(3))
-        return None
-
 
 def load(port, series, scrapes, **more):
     argv = [LOAD, "--port", str(port), "--series", str(series), "--scrapes", str(scrapes)]

@@ -187,6 +187,15 @@ class Tocsin:
     def metrics(self, samples):
         return self.call("POST", "/api/tocsin/v1/metrics", samples)
 
+    def metric(self, name, **labels):
+        """A value of /metrics, None while it is not there."""
+        _, body, _ = self.call("GET", "/metrics")
+        for line in body.decode().splitlines():
+            m = re.match(r"(\w+)(?:\{([^}]*)\})? (\S+)", line)
+            if m and m.group(1) == name and all(f'{k}="{v}"' in (m.group(2) or "") for k, v in labels.items()):
+                return float(m.group(3))
+        return None
+
     def gauge(self, value, service="checkout", name="load", **labels):
         """One sample; True when it is stored, False when Tocsin says to repeat or does not answer."""
         try:

@@ -287,3 +287,17 @@ def test_compressed_with_deflate_or_nothing_known(folder):
     check(status in (204, 415), f"deflate: {status}")
     status, _, _ = t.call("POST", METRICS, body, {"Content-Type": "application/json", "Content-Encoding": "br"})
     check(status == 415, f"brotli: {status}")
+
+
+def test_own_alerts_ignore_what_others_send_under_their_names(folder):
+    t = start(folder)
+    names = {"tocsin_redis_away_seconds": {}, "tocsin_lane_failing_seconds": {"lane": "ops/inbox"}, "tocsin_rule_broken": {"rule": "Load"},
+             "tocsin_rule_file_rejected": {"file": "x.lua"}, "tocsin_redis_memory_ratio": {}, "tocsin_input_quiet_seconds": {}}
+    t.metrics([{"name": name, "labels": {"job": "tocsin", **labels}, "value": 1e6} for name, labels in names.items()])
+    t.metrics([{"name": "load", "labels": {"host": "seen"}, "value": 11}])
+    fires(t, "Load", host="seen")
+    looks = t.metric("tocsin_rule_looks_total", rule="RedisAway")
+    wait(lambda: t.metric("tocsin_rule_looks_total", rule="RedisAway") >= looks + 2, "own rules to look twice", 60)
+    check(not [a for a in t.alerts() if a["labels"].get("team") == "tocsin" and a["labels"]["alertname"] != "Canary"], t.alerts())
+    refused(t, METRICS, b'{"name":"tocsin_redis_away_seconds","labels":{"__origin__":"tocsin"},"value":1e6}', 400, "bad_request",
+            "marks Tocsin's own samples")
