@@ -6,8 +6,11 @@
  * remembered has no alert. The book writes alerts and their history to the store, human-readable,
  * and tells `changed`.
  *
- * Identity: origin (the rule, or the token of an external sender) + group labels + alertname;
- * never the priority, severity or value. All times are the instants of looks (engine time), never
+ * Identity: origin (the rule, or the token of an external sender) + group labels as the data has
+ * them; never the priority, the rule's severity or the value. A rule's own labels never replace one
+ * of the group: such a group is refused, so that two alerts never come out as one. When an edit of
+ * the rule changes what others know an alert by (its labels, its name), the old one is told as
+ * ended and the new one goes on with its timers. All times are the instants of looks (engine time), never
  * the live clock, so that a replay decides the same. */
 #ifndef TOCSIN_ALERT_H
 #define TOCSIN_ALERT_H
@@ -16,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "model/labels.h"
 #include "model/rule_def.h"
@@ -111,8 +115,9 @@ struct alert {
     int64_t since_ms[ALERT_SINCE_MAX]; /* of nested :lasting conditions: instant since true, 0;
                                           -1 - ms: held that long before data went missing */
     uint32_t sticky_used;              /* (internal) */
-    bool suppressed;                   /* `unless` holds: messages are held, state goes on */
-    bool expected;                     /* from `expect`: exists without data */
+    bool relabelled; /* during `changed`: its labels are not those that were told before */
+    bool suppressed; /* `unless` holds: messages are held, state goes on */
+    bool expected;   /* from `expect`: exists without data */
     bool has_value;
     double value, peak; /* last value; the most extreme one since it began to fire */
     double threshold;   /* of the level that fires or is pending */
@@ -123,9 +128,11 @@ struct alert {
     char *end_reason;     /* "condition cleared", "gone", "rule removed", … or NULL */
     char *why;            /* JSON: the evaluated tree at the last change; redacted */
     char **when_state;    /* g.state of `when` rules, n_state strings or NULL */
-    uint64_t fingerprint; /* Alertmanager's, of its labels without priority and severity */
     struct label *labels; /* all: alertname, group, the rule's own, team, severity; sorted */
     size_t n_labels;
+    uint64_t fingerprint; /* Alertmanager's, of its labels without a severity of the rule's own */
+    char *key;            /* origin and the labels behind the fingerprint: who is told "firing" of a
+                             key is told its end; there with the labels, else NULL */
     /* annotations, filled from the rule's templates at the last change or look while firing */
     struct rule_pair *annotations;
     size_t n_annotations;
@@ -166,19 +173,37 @@ void alert_book_bridge(struct alert_book *b, int64_t outage_ms);
 /* Registers a rule or a new version of it. Alerts are kept by (name, group labels). When the
  * group labels changed, those of the old shape end with "rule changed"; when fire_hash changed,
  * pending starts over and firing stays until the new condition has been false for clear_after.
- * The definition must outlive its registration. NULL: no memory. */
+ * The definition must outlive its registration. NULL: no memory, and nothing has changed. */
 struct alert_rule *alert_rule_put(struct alert_book *b, const struct rule_def *d, int64_t at_ms);
+/* Takes what alert_rule_put() of the same definition will need, so that it cannot fail; of several
+ * rules either all are put or none. -1: no memory. What was reserved and is not to be put goes back
+ * with alert_rule_unreserve() (harmless when nothing was). */
+int alert_rule_reserve(struct alert_book *b, const struct rule_def *d) MUST_USE;
+void alert_rule_unreserve(struct alert_book *b, const struct rule_def *d);
+/* Alerts of `old`, which no file defines any more, go on as alerts of `r`, which carries on its
+ * conditions under another name: each ends under the old name ("renamed to R") and goes on under
+ * the new one with its start and timers. What cannot go on (other group labels, an alert that `r`
+ * has already) ends. Removes `old`; -1: no memory, the rest stays as it is: to be called again. */
+int alert_rule_adopt(struct alert_rule *r, struct alert_rule *old, int64_t at_ms) MUST_USE;
+/* The label of the rule (own, team, severity, alertname) that would hide one of the group's, NULL:
+ * none. Such a group has no alert. */
+const char *alert_rule_hides(const struct alert_rule *r, labelset group);
 void alert_rule_remove(struct alert_book *b, struct alert_rule *r, const char *reason,
                        int64_t at_ms);
 struct alert_rule *alert_rule_find(struct alert_book *b, const char *name);
 const struct rule_def *alert_rule_def(const struct alert_rule *r);
 size_t alert_rule_count(const struct alert_rule *r);      /* alerts with memory */
 uint64_t alert_rule_overflow(const struct alert_rule *r); /* groups refused by `limit`, now */
+/* Groups refused now because a label of the rule (`label`, may be NULL) hides theirs. */
+uint64_t alert_rule_hidden(const struct alert_rule *r, const char **label);
+/* A look at all groups of the rule begins: from here on refused groups are counted anew. */
+void alert_rule_begin_look(struct alert_rule *r, int64_t at_ms);
 
 /* The alert of a group, or NULL when nothing is remembered of it. Cost: one hash lookup; at once
  * when the rule has none. */
 struct alert *alert_find(struct alert_rule *r, labelset group);
-/* The same, created when missing; NULL when the rule's `limit` is reached or no memory. */
+/* The same, created when missing; NULL when the rule's `limit` is reached, when the rule's labels
+ * hide one of the group's, or without memory. */
 struct alert *alert_get(struct alert_rule *r, labelset group);
 
 /* What a look found. `why` (may be NULL) is called only when the change is to be kept: it writes
@@ -217,6 +242,9 @@ void alert_end(struct alert *a, const char *reason, int64_t at_ms);
  * labels equal those of `group` on the names given? */
 bool alert_rule_fires(const struct alert_rule *r, int priority, const struct label_names *by,
                       labelset group);
+
+/* The form of an alert's key: its origin, then the labels of its identity as text. */
+void alert_key_text(const char *origin, const struct label *identity, size_t n, struct buf *out);
 
 /* Walks all alerts in no order; nothing may be created or ended during it. */
 void alert_each(struct alert_book *b, void (*each)(const struct alert *a, void *arg), void *arg);

@@ -69,10 +69,13 @@ const struct rule_def *rule_definition(const struct rule *r);
 
 struct rule_stats {
     uint64_t looks, groups_looked, errors;
-    uint64_t busy_ns; /* in looks, in all */
+    uint64_t held_looks; /* of a run of groups each, that decided nothing for want of memory */
+    uint64_t busy_ns;    /* in looks, in all */
     int64_t last_tick_ms, last_took_us;
     uint32_t groups;   /* rows now */
     uint32_t overflow; /* groups over `limit` */
+    uint32_t hidden; /* groups refused: a label of the rule, `hides`, would replace one of theirs */
+    const char *hides; /* NULL: none */
     bool broken;       /* quarantined: its alerts are frozen */
     int64_t retry_ms;  /* when it is tried again */
     const char *error; /* the last, "" for none */

@@ -161,6 +161,7 @@ void entry_free(struct alert_entry *e)
     entry_state_clear(e);
     entry_annotations_clear(e);
     mem_free(a->labels);
+    mem_free(a->key);
     mem_free(a->end_reason);
     mem_free(a->why);
     mem_free(e->field);
@@ -179,7 +180,12 @@ struct alert *alert_get(struct alert_rule *r, labelset group)
     if (a)
         return a;
     if (r->def && r->def->limit > 0 && r->alerts.n >= r->def->limit) {
-        r->refused++;
+        r->refused.limit++;
+        return NULL;
+    }
+    if (alert_rule_hides(r, group)) {
+        r->refused.hidden++;
+        r->hides = alert_rule_hides(r, group);
         return NULL;
     }
     return (struct alert *)entry_new(r, group);
@@ -187,18 +193,32 @@ struct alert *alert_get(struct alert_rule *r, labelset group)
 
 /* A rule's groups are looked at one after the other at one instant: when a new instant begins,
  * the number of groups refused during the last one is complete. */
-static void count_refused(struct alert_rule *r, int64_t at_ms)
+void alert_rule_begin_look(struct alert_rule *r, int64_t at_ms)
 {
     if (at_ms == r->look_ms)
         return;
     r->look_ms = at_ms;
     r->refused_before = r->refused;
-    r->refused = 0;
+    r->refused = (struct refusals){0};
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
 }
 
 uint64_t alert_rule_overflow(const struct alert_rule *r)
 {
-    return r->refused > r->refused_before ? r->refused : r->refused_before;
+    return most(r->refused.limit, r->refused_before.limit);
+}
+
+uint64_t alert_rule_hidden(const struct alert_rule *r, const char **label)
+{
+    uint64_t n = most(r->refused.hidden, r->refused_before.hidden);
+
+    if (label)
+        *label = n > 0 ? r->hides : NULL;
+    return n;
 }
 
 static const char *change_reason(const struct alert_entry *e, enum alert_change change, bool data)
@@ -327,7 +347,8 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
 
     if (verdict == TRUE_)
         e->conditions_changed = false; /* it is on by the new conditions too */
-    count_refused(a->rule, at_ms);
+    if (e->labels_stale)
+        entry_relabel(e, at_ms);
     a->suppressed = look->suppressed;
     follow_value(e, look, change);
     follow_times(a, change, change_reason(e, change, verdict != UNKNOWN_), at_ms);
@@ -403,5 +424,5 @@ void alert_stats(const struct alert_book *b, struct alert_stats *out)
     *out = (struct alert_stats){.changes = b->changes};
     alert_each((struct alert_book *)b, count_alert, out);
     for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
-        out->overflow += alert_rule_overflow(r);
+        out->overflow += alert_rule_overflow(r) + alert_rule_hidden(r, NULL);
 }

@@ -28,7 +28,13 @@ struct alert_rule {
     uint64_t fire_hash;         /* of the conditions that its alerts were decided by */
     struct alert_policy policy; /* until claimed: one level for each priority */
     struct group_map alerts;
-    uint64_t refused, refused_before; /* since the present look, at the look before it */
+    const struct rule_def *next_def; /* reserved for, with next_keys */
+    char *next_keys;
+    /* groups refused since the present look, and at the look before it */
+    struct refusals {
+        uint64_t limit, hidden;
+    } refused, refused_before;
+    const char *hides; /* the label that hid one of the data's last; of `def` */
     int64_t look_ms;
 };
 
@@ -39,6 +45,7 @@ struct alert_entry {
     uint64_t stored; /* hash of what a restart must not lose, as it was last written */
     bool in_store, has_peak, peak_low;
     bool conditions_changed; /* by a reload, while it was on: not looked at since */
+    bool labels_stale;       /* there was no memory for those of the rule's new version */
     size_t n_state;          /* strings in a.when_state */
     int labels_priority;     /* the severity label was made for this priority */
 };
@@ -56,6 +63,9 @@ void entry_annotate(struct alert_entry *e, const struct alert_look *look, int64_
 void entry_annotations_clear(struct alert_entry *e);
 void entry_explain(struct alert_entry *e, const struct alert_look *look);
 void entry_fingerprint_drop(struct alert_entry *e);
+/* After the rule's labels changed: makes its labels anew. Who may have been told of it under the
+ * old ones is told its end, then its start under the new ones. */
+void entry_relabel(struct alert_entry *e, int64_t at_ms);
 
 /* --- record.c: what stands in Redis --- */
 void entry_store(struct alert_entry *e); /* writes it when a restart would lose something */

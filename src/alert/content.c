@@ -11,6 +11,14 @@ struct label_list {
     size_t n;
 };
 
+/* What a new set of labels takes, before the old one is given up. */
+struct made {
+    struct label *labels;
+    size_t n;
+    char *key;
+    uint64_t fingerprint;
+};
+
 static void list_set(struct label_list *list, struct label l)
 {
     for (size_t i = 0; i < list->n; i++)
@@ -44,15 +52,78 @@ static void collect(const struct alert_entry *e, int priority, struct label_list
     list_set(list, label_of("alertname", r->name));
 }
 
-static uint64_t identity(const struct label *l, size_t n)
+const char *alert_rule_hides(const struct alert_rule *r, labelset group)
 {
-    struct label kept[2 * LABELS_MAX + 4];
-    size_t k = 0;
+    const struct labelsets *ls = r->book->o.labels;
+    const struct rule_def *d = r->def;
+    size_t len;
 
+    if (labelset_value(ls, group, "alertname", &len) && len > 0)
+        return "alertname";
+    for (size_t i = 0; d && i < d->n_labels; i++)
+        if (labelset_value(ls, group, d->labels[i].name, &len) && len > 0)
+            return d->labels[i].name;
+    if (d && d->team && labelset_value(ls, group, "team", &len) && len > 0)
+        return "team";
+    if (d && d->severity && labelset_value(ls, group, "severity", &len) && len > 0)
+        return "severity";
+    return NULL;
+}
+
+/* Without a severity that follows from the priority or the rule; one of the data is data. */
+static size_t identity(const struct alert_entry *e, const struct label *l, size_t n,
+                       struct label *kept)
+{
+    const struct labelsets *ls = e->a.rule->book->o.labels;
+    bool drop;
+    size_t k = 0, len = 0;
+
+    drop = !labelset_value(ls, e->a.group, "severity", &len) || len == 0;
     for (size_t i = 0; i < n; i++)
-        if (strcmp(l[i].name, "severity") != 0 && strcmp(l[i].name, "priority") != 0)
+        if (!drop || strcmp(l[i].name, "severity") != 0)
             kept[k++] = l[i];
-    return labels_fingerprint(kept, k);
+    return k;
+}
+
+static int make(struct alert_entry *e, const struct label *l, size_t n, struct made *out)
+{
+    struct map *m = e->a.rule->book->by_fingerprint;
+    struct label kept[2 * LABELS_MAX + 4];
+    size_t k = identity(e, l, n, kept);
+    struct buf key = BUF_INIT;
+
+    alert_key_text(e->a.origin, kept, k, &key);
+    *out = (struct made){.labels = labels_dup(l, n),
+                         .n = n,
+                         .key = buf_take(&key, NULL),
+                         .fingerprint = labels_fingerprint(kept, k)};
+    buf_free(&key);
+    /* of two alerts with one fingerprint (of another origin) the first is found by it */
+    if (out->labels && out->key &&
+        (map_get(m, &out->fingerprint, sizeof out->fingerprint) ||
+         map_put(m, &out->fingerprint, sizeof out->fingerprint, e, NULL) == 0))
+        return 0;
+    mem_free(out->labels);
+    mem_free(out->key);
+    return -1;
+}
+
+static void install(struct alert_entry *e, const struct made *x)
+{
+    if (e->a.fingerprint != x->fingerprint)
+        entry_fingerprint_drop(e);
+    mem_free(e->a.labels);
+    mem_free(e->a.key);
+    e->a.labels = x->labels;
+    e->a.n_labels = x->n;
+    e->a.key = x->key;
+    e->a.fingerprint = x->fingerprint;
+}
+
+void alert_key_text(const char *origin, const struct label *l, size_t n, struct buf *out)
+{
+    buf_adds(out, origin);
+    labels_text(l, n, out);
 }
 
 void entry_fingerprint_drop(struct alert_entry *e)
@@ -65,19 +136,11 @@ void entry_fingerprint_drop(struct alert_entry *e)
 
 int entry_label_as(struct alert_entry *e, const struct label *l, size_t n)
 {
-    struct map *m = e->a.rule->book->by_fingerprint;
-    struct label *copy = labels_dup(l, n);
+    struct made x;
 
-    if (!copy)
+    if (make(e, l, n, &x))
         return -1;
-    entry_fingerprint_drop(e);
-    mem_free(e->a.labels);
-    e->a.labels = copy;
-    e->a.n_labels = n;
-    e->a.fingerprint = identity(copy, n);
-    /* of two alerts with one fingerprint (of another origin) the first is found by it */
-    if (!map_get(m, &e->a.fingerprint, sizeof e->a.fingerprint))
-        return map_put(m, &e->a.fingerprint, sizeof e->a.fingerprint, e, NULL);
+    install(e, &x);
     return 0;
 }
 
@@ -92,6 +155,47 @@ int entry_label(struct alert_entry *e, int priority)
         return -1;
     e->labels_priority = priority;
     return 0;
+}
+
+/* The end of what was known under the old labels; the alert itself goes on. */
+static void tell_old_end(const struct alert_entry *e, const char *reason, int64_t at_ms)
+{
+    struct alert old = e->a;
+    struct buf text = BUF_INIT;
+
+    buf_adds(&text, reason);
+    old.state = (struct alert_state){0};
+    old.ended_ms = at_ms;
+    old.end_reason = buf_ok(&text) ? text.data : NULL;
+    e->a.rule->book->o.changed(&old, CHANGE_RESOLVED, at_ms, e->a.rule->book->o.arg);
+    buf_free(&text);
+}
+
+void entry_relabel(struct alert_entry *e, int64_t at_ms)
+{
+    const struct alert_book *b = e->a.rule->book;
+    int priority = e->a.state.firing ? e->a.state.firing : e->labels_priority;
+    struct label_list list = {.n = 0};
+    struct made x;
+    bool other, told, same;
+    int n;
+
+    collect(e, priority, &list);
+    n = labels_sort(list.l, list.n);
+    e->labels_stale = n < 0 || make(e, list.l, (size_t)n, &x);
+    if (e->labels_stale)
+        return; /* known under the old ones until there is memory */
+    same = e->a.labels && labels_same(e->a.labels, e->a.n_labels, x.labels, x.n);
+    other = !e->a.key || strcmp(e->a.key, x.key) != 0;
+    told = e->a.state.firing != 0 && b->o.changed && !same;
+    if (told && other && e->a.key)
+        tell_old_end(e, "the labels of its rule were changed", at_ms);
+    install(e, &x);
+    e->labels_priority = priority;
+    e->a.relabelled = told;
+    if (told)
+        b->o.changed(&e->a, other ? CHANGE_FIRED : CHANGE_NONE, at_ms, b->o.arg);
+    e->a.relabelled = false;
 }
 
 void entry_annotations_clear(struct alert_entry *e)

@@ -35,6 +35,7 @@ static uint64_t lasting_hash(const struct alert_entry *e)
              (long long)a->state.active_ms, (long long)a->state.pending_ms,
              (long long)a->state.nodata_ms, (unsigned long long)a->sticky, a->suppressed,
              a->expected, (unsigned long long)a->rule->fire_hash, e->labels_priority);
+    buf_addf(&b, "%llx;", (unsigned long long)labels_fingerprint(a->labels, a->n_labels));
     for (int i = 0; i < ALERT_SINCE_MAX; i++)
         buf_addf(&b, "%lld ", (long long)a->since_ms[i]);
     for (size_t i = 0; a->when_state && i < e->n_state; i++)

@@ -1,6 +1,7 @@
 /* Rules in the book: put, changed, renamed, removed, and what that does to their alerts. */
 #include "alert/book.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -41,6 +42,7 @@ void rule_free(struct alert_rule *r)
     mem_free(r->name);
     mem_free(r->origin);
     mem_free(r->keys);
+    mem_free(r->next_keys);
     mem_free(r);
 }
 
@@ -63,6 +65,18 @@ static void end_all(struct alert_rule *r, const char *reason, int64_t at_ms)
     for (size_t i = 0; i < r->alerts.cap; i++)
         while (r->alerts.slots[i].value)
             alert_end(r->alerts.slots[i].value, reason, at_ms);
+    assert(r->alerts.n == 0);
+}
+
+/* Those whose own labels the new version would hide. */
+static void end_hidden(struct alert_rule *r, int64_t at_ms)
+{
+    for (size_t i = 0; i < r->alerts.cap; i++) {
+        struct alert_entry *e;
+
+        while ((e = r->alerts.slots[i].value) && alert_rule_hides(r, e->a.group))
+            alert_end(&e->a, "a label of its rule hides one of its own", at_ms);
+    }
 }
 
 static int level_of(const struct alert_policy *p, int priority)
@@ -114,7 +128,8 @@ static void state_adapt(struct alert_state *s, const struct alert_policy *was,
         s->pending_ms = s->nodata_ms = 0;
 }
 
-static void entry_adapt(struct alert_entry *e, const struct alert_policy *was, bool restart)
+static void entry_adapt(struct alert_entry *e, const struct alert_policy *was, bool restart,
+                        int64_t at_ms)
 {
     struct alert_rule *r = e->a.rule;
 
@@ -129,83 +144,144 @@ static void entry_adapt(struct alert_entry *e, const struct alert_policy *was, b
         e->n_state = r->def->n_state;
     }
     if (e->a.labels)
-        entry_label(e, e->a.state.firing ? e->a.state.firing : e->labels_priority);
+        entry_relabel(e, at_ms);
     entry_store(e);
 }
 
-/* Alerts of a rule that has another name now: they end under the old one, since their labels and
- * their identity change, and go on under the new one with their timers. */
-static void adopt(struct alert_rule *r, struct alert_rule *old, int64_t at_ms)
+/* The state goes on under the new name; what was told under the old one ends. -1: no memory, and
+ * nothing has changed. */
+static int adopt(struct alert_rule *r, struct alert_entry *from, int64_t at_ms)
 {
-    for (size_t i = 0; i < old->alerts.cap; i++) {
-        struct alert_entry *from = old->alerts.slots[i].value, *to;
-        if (!from || !(to = entry_new(r, from->a.group)))
-            continue;
-        to->a.state = from->a.state;
-        to->a.sticky = from->a.sticky;
-        memcpy(to->a.since_ms, from->a.since_ms, sizeof to->a.since_ms);
-        to->a.has_value = from->a.has_value;
-        to->a.value = from->a.value;
-        to->a.peak = from->a.peak;
-        to->has_peak = from->has_peak;
-        to->peak_low = from->peak_low;
-        to->a.started_ms = from->a.started_ms;
-        to->n_state = from->n_state;
-        to->a.when_state = from->a.when_state;
-        from->a.when_state = NULL;
-        if (to->a.state.firing)
-            entry_label(to, to->a.state.firing);
+    const struct alert_policy *was = &from->a.rule->policy;
+    struct alert_entry *to = entry_new(r, from->a.group);
+    bool restart = from->a.rule->fire_hash != r->fire_hash;
+    int priority = from->a.state.firing;
+    struct buf reason = BUF_INIT;
+
+    buf_addf(&reason, "renamed to %s", r->name);
+    if (!to || !buf_ok(&reason) || (priority && entry_label(to, priority))) {
+        if (to)
+            entry_free(to);
+        buf_free(&reason);
+        return -1;
     }
-    r->policy = old->policy;
-    alert_rule_remove(r->book, old, "rule renamed", at_ms);
+    to->a.state = from->a.state;
+    to->a.sticky = from->a.sticky;
+    memcpy(to->a.since_ms, from->a.since_ms, sizeof to->a.since_ms);
+    to->a.has_value = from->a.has_value;
+    to->a.value = from->a.value;
+    to->a.peak = from->a.peak;
+    to->has_peak = from->has_peak;
+    to->peak_low = from->peak_low;
+    to->a.has_threshold = from->a.has_threshold;
+    to->a.threshold = from->a.threshold;
+    to->a.unit = from->a.unit;
+    to->a.started_ms = from->a.started_ms;
+    to->n_state = from->n_state;
+    to->a.when_state = from->a.when_state;
+    from->a.when_state = NULL;
+    to->a.annotations = from->a.annotations;
+    to->a.n_annotations = from->a.n_annotations;
+    from->a.annotations = NULL;
+    from->a.n_annotations = 0;
+    to->a.suppressed = from->a.suppressed;
+    entry_adapt(to, was, restart, at_ms);
+    alert_end(&from->a, buf_str(&reason), at_ms);
+    buf_free(&reason);
+    if (priority == 0)
+        return 0;
+    entry_history(to, CHANGE_FIRED, 0, ALERT_OK, at_ms, "renamed");
+    if (r->book->o.changed)
+        r->book->o.changed(&to->a, CHANGE_FIRED, at_ms, r->book->o.arg);
+    return 0;
 }
 
-static struct alert_rule *rule_begin(struct alert_book *b, const struct rule_def *d, int64_t at_ms)
+int alert_rule_adopt(struct alert_rule *r, struct alert_rule *old, int64_t at_ms)
 {
-    struct alert_rule *r = map_gets(b->rules, d->name), *old;
+    assert(r != old && r->def);
+    if (strcmp(r->keys, old->keys) != 0)
+        end_all(old, "rule changed", at_ms);
+    for (size_t i = 0; i < old->alerts.cap; i++) {
+        struct alert_entry *e;
 
-    if (r)
-        return r;
-    r = rule_new(b, d->name);
-    old = r && d->renamed_from ? map_gets(b->rules, d->renamed_from) : NULL;
-    if (!old)
-        return r;
-    r->def = old->def;
-    r->fire_hash = old->fire_hash;
-    mem_free(r->keys);
-    r->keys = old->keys;
-    old->keys = NULL;
-    adopt(r, old, at_ms);
-    return r;
+        while ((e = old->alerts.slots[i].value)) {
+            if (group_map_get(&r->alerts, e->a.group) || alert_rule_hides(r, e->a.group))
+                alert_end(&e->a, "rule renamed", at_ms);
+            else if (adopt(r, e, at_ms))
+                return -1;
+        }
+    }
+    alert_rule_remove(r->book, old, "rule renamed", at_ms);
+    return 0;
+}
+
+int alert_rule_reserve(struct alert_book *b, const struct rule_def *d)
+{
+    struct alert_rule *r = map_gets(b->rules, d->name);
+    struct buf text = BUF_INIT;
+
+    if (!r)
+        r = rule_new(b, d->name);
+    buf_reserve(&text, 1);
+    rule_keys_text(d, &text);
+    if (r) {
+        mem_free(r->next_keys);
+        r->next_keys = buf_take(&text, NULL);
+        r->next_def = r->next_keys ? d : NULL;
+    }
+    buf_free(&text);
+    if (r && r->next_keys)
+        return 0;
+    alert_rule_unreserve(b, d);
+    return -1;
+}
+
+void alert_rule_unreserve(struct alert_book *b, const struct rule_def *d)
+{
+    struct alert_rule *r = map_gets(b->rules, d->name);
+
+    if (!r)
+        return;
+    if (r->next_def == d) {
+        mem_free(r->next_keys);
+        r->next_keys = NULL;
+        r->next_def = NULL;
+    }
+    if (r->def || r->alerts.n > 0 || r->next_def)
+        return;
+    map_removes(b->rules, r->name); /* it was made for this definition */
+    rule_free(r);
 }
 
 struct alert_rule *alert_rule_put(struct alert_book *b, const struct rule_def *d, int64_t at_ms)
 {
-    struct buf text = BUF_INIT;
-    struct alert_rule *r = rule_begin(b, d, at_ms);
+    struct alert_rule *r = map_gets(b->rules, d->name);
     struct alert_policy was;
-    char *keys;
     bool restart;
 
-    buf_reserve(&text, 1);
-    rule_keys_text(d, &text);
-    keys = r ? buf_take(&text, NULL) : NULL;
-    buf_free(&text);
-    if (!keys)
-        return NULL;
+    if (!r || r->next_def != d) {
+        if (alert_rule_reserve(b, d))
+            return NULL;
+        r = map_gets(b->rules, d->name);
+    }
+    assert(r && r->next_def == d && r->next_keys);
     /* at the first put after a start the keys are those that were stored with the alerts */
-    if (r->alerts.n > 0 && strcmp(keys, r->keys) != 0)
+    if (r->alerts.n > 0 && strcmp(r->next_keys, r->keys) != 0)
         end_all(r, "rule changed", at_ms);
     mem_free(r->keys);
-    r->keys = keys;
+    r->keys = r->next_keys;
+    r->next_keys = NULL;
+    r->next_def = NULL;
     was = r->policy;
     restart = r->alerts.n > 0 && r->fire_hash != d->fire_hash;
     r->def = d;
+    r->hides = NULL;
     r->fire_hash = d->fire_hash;
     alert_policy_of(d, &r->policy);
+    end_hidden(r, at_ms);
     for (size_t i = 0; i < r->alerts.cap; i++)
         if (r->alerts.slots[i].value)
-            entry_adapt(r->alerts.slots[i].value, &was, restart);
+            entry_adapt(r->alerts.slots[i].value, &was, restart, at_ms);
     return r;
 }
 

@@ -69,6 +69,9 @@ void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_l
                            : "ok");
     json_kint(j, "groups", s.groups);
     json_kint(j, "overflow", s.overflow);
+    json_kint(j, "hidden", s.hidden);
+    if (s.hides)
+        json_kstr(j, "hides", s.hides);
     json_key(j, "alerts");
     json_object(j);
     json_kint(j, "firing", n.firing);

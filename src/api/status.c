@@ -6,13 +6,14 @@
 
 static void rule_counts(const struct api *a, struct json *j)
 {
-    int64_t broken = 0, unmatched = 0;
+    int64_t broken = 0, unmatched = 0, hidden = 0;
 
     for (size_t i = 0; i < rules_count(a->o.rules); i++) {
         struct rule_stats s;
 
         rule_stats(rules_at(a->o.rules, i), &s);
         broken += s.broken;
+        hidden += s.hidden;
         unmatched += !s.broken && !s.matched;
     }
     json_key(j, "rules");
@@ -20,6 +21,7 @@ static void rule_counts(const struct api *a, struct json *j)
     json_kint(j, "count", (int64_t)rules_count(a->o.rules));
     json_kint(j, "broken", broken);
     json_kint(j, "unmatched", unmatched);
+    json_kint(j, "hidden", hidden);
     json_object_end(j);
     json_key(j, "rejected");
     if (a->o.rejected) {

@@ -244,6 +244,16 @@ void why_not(struct api *a, struct json *j, struct rule *r, const struct label_l
         json_str(j, buf_str(&b));
         buf_free(&b);
     }
+    if (s.hides) {
+        struct buf b = BUF_INIT;
+
+        buf_addf(&b,
+                 "%u groups have no alert: the rule's label \"%s\" hides the data's; rename it, or "
+                 "group without that label",
+                 (unsigned)s.hidden, s.hides);
+        json_str(j, buf_str(&b));
+        buf_free(&b);
+    }
     if (!s.matched)
         json_str(j, "its selectors have never matched a series or event");
     if (n_groups == 0)

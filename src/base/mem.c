@@ -1,11 +1,11 @@
 #include "base/mem.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 static long fail_countdown; /* 0: off */
 static int fail_happened;
+static uint64_t refusals;
 
 void mem_fail_at(long n)
 {
@@ -18,6 +18,11 @@ int mem_failed(void)
     return fail_happened;
 }
 
+uint64_t mem_refusals(void)
+{
+    return refusals;
+}
+
 static int refuse(void)
 {
     if (fail_countdown == 0 || --fail_countdown > 0)
@@ -26,19 +31,25 @@ static int refuse(void)
     return 1;
 }
 
+static void *counted(void *p)
+{
+    refusals += p == NULL;
+    return p;
+}
+
 void *mem_alloc(size_t size)
 {
-    return refuse() ? NULL : malloc(size ? size : 1);
+    return counted(refuse() ? NULL : malloc(size ? size : 1));
 }
 
 void *mem_zalloc(size_t size)
 {
-    return refuse() ? NULL : calloc(1, size ? size : 1);
+    return counted(refuse() ? NULL : calloc(1, size ? size : 1));
 }
 
 void *mem_realloc(void *p, size_t size)
 {
-    return refuse() ? NULL : realloc(p, size ? size : 1);
+    return counted(refuse() ? NULL : realloc(p, size ? size : 1));
 }
 
 void mem_free(void *p)

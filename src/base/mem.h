@@ -7,6 +7,7 @@
 #define TOCSIN_BASE_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 void *mem_alloc(size_t size);             /* uninitialised; NULL on failure */
 void *mem_zalloc(size_t size);            /* zeroed; NULL on failure */
@@ -18,6 +19,10 @@ char *mem_dup(const char *s, size_t len); /* copy of `len` bytes, NUL added; NUL
 /* Makes room for `need` elements of `size` bytes in the array `*p` of capacity `*cap`, growing by
  * half at least. The array may move. Returns 0, or -1 with the array as it was. */
 int mem_grow(void **p, size_t *cap, size_t need, size_t size);
+
+/* Allocations that were refused since the start. Who decides something looks at it before and after:
+ * when it has moved, what was found may be half of the truth, and the decision waits. */
+uint64_t mem_refusals(void);
 
 /* Test hook: the n-th allocation from now on fails, once (n = 1: the next); 0 switches it off. */
 void mem_fail_at(long n);

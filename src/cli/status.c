@@ -12,6 +12,9 @@ static void show_numbers(const cJSON *s, struct buf *out)
     buf_addf(out, "rules       %.0f", field_number(rules, "count"));
     if (field_number(rules, "broken") > 0)
         buf_addf(out, ", %.0f broken", field_number(rules, "broken"));
+    if (field_number(rules, "hidden") > 0)
+        buf_addf(out, ", %.0f groups refused: a label of their rule hides one of the data's",
+                 field_number(rules, "hidden"));
     if (field_number(rules, "unmatched") > 0)
         buf_addf(out, ", %.0f have never matched", field_number(rules, "unmatched"));
     buf_addf(out, "\nalerts      %.0f firing, %.0f pending\n", field_number(alerts, "firing"),

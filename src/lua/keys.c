@@ -193,6 +193,33 @@ static void add_part(struct plan *p, struct node *sum, struct expr *part, const 
     sum->follows = sum->follows && node_of(part)->follows;
 }
 
+/* A label of the rule may not take the place of one that its groups have: two groups would come out
+ * as one alert. */
+static void own_label(struct plan *p, const char *key, const char *name)
+{
+    const struct rule_def *d = &p->rule->def;
+
+    for (size_t i = 0; !d->keys.all && i < d->keys.n; i++)
+        if (strcmp(d->keys.names[i], name) == 0)
+            sandbox_fail(p->L,
+                         "`%s` would hide the label \"%s\" of the data, which the rule groups by: "
+                         "%sgroup without it or write it into `annotations`",
+                         key, name, strcmp(key, "labels") == 0 ? "choose another name, " : "");
+}
+
+static void own_labels(struct plan *p)
+{
+    const struct rule_def *d = &p->rule->def;
+
+    for (size_t i = 0; i < d->n_labels; i++)
+        own_label(p, "labels", d->labels[i].name);
+    if (d->team)
+        own_label(p, "team", "team");
+    if (d->severity)
+        own_label(p, "severity", "severity");
+    own_label(p, "alert", "alertname");
+}
+
 void plan_keys_of_rule(struct plan *p)
 {
     struct rule_def *d = &p->rule->def;
@@ -206,4 +233,5 @@ void plan_keys_of_rule(struct plan *p)
     d->keys = sum.x.keys;
     if (d->keys.scalar) /* one alert without labels */
         d->keys = (struct expr_keys){0};
+    own_labels(p);
 }

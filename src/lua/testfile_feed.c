@@ -68,16 +68,6 @@ static const char *name_arg(lua_State *L, int idx, const char *what)
     return lua_tostring(L, idx);
 }
 
-static bool same_labels(const struct label *a, const struct label *b, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (a[i].name_len != b[i].name_len || a[i].value_len != b[i].value_len ||
-            memcmp(a[i].name, b[i].name, a[i].name_len) != 0 ||
-            memcmp(a[i].value, b[i].value, a[i].value_len) != 0)
-            return false;
-    return true;
-}
-
 static uint32_t add_series(lua_State *L, const struct label *labels, size_t n,
                            enum sample_kind kind)
 {
@@ -86,7 +76,7 @@ static uint32_t add_series(lua_State *L, const struct label *labels, size_t n,
 
     sandbox_charge(L, b->done.n_series / 4);
     for (; i < b->done.n_series; i++)
-        if (b->series[i].n_labels == n && same_labels(b->series[i].labels, labels, n))
+        if (labels_same(b->series[i].labels, b->series[i].n_labels, labels, n))
             return (uint32_t)i;
     testfile_grow(L, &b->series, &b->cap_series, i + 1, sizeof *b->series);
     b->series[i] = (struct test_series){labels, n, kind};

@@ -127,6 +127,16 @@ void labels_text(const struct label *l, size_t n, struct buf *out)
     buf_addc(out, '}');
 }
 
+bool labels_same(const struct label *a, size_t n_a, const struct label *b, size_t n_b)
+{
+    for (size_t i = 0; n_a == n_b && i < n_a; i++)
+        if (a[i].name_len != b[i].name_len || a[i].value_len != b[i].value_len ||
+            memcmp(a[i].name, b[i].name, a[i].name_len) != 0 ||
+            memcmp(a[i].value, b[i].value, a[i].value_len) != 0)
+            return false;
+    return n_a == n_b;
+}
+
 uint64_t labels_fingerprint(const struct label *l, size_t n)
 {
     static const unsigned char end = 0xff;

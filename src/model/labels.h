@@ -81,6 +81,7 @@ uint64_t labelset_signature(const struct labelsets *ls, labelset id);
 /* {a="b",c="d"} with \, " and newline escaped. */
 void labelset_text(const struct labelsets *ls, labelset id, struct buf *out);
 void labels_text(const struct label *l, size_t n, struct buf *out);
+bool labels_same(const struct label *a, size_t n_a, const struct label *b, size_t n_b);
 /* Alertmanager's fingerprint: FNV-1a over sorted names and values, each followed by 0xFF. */
 uint64_t labels_fingerprint(const struct label *l, size_t n);
 

@@ -178,15 +178,9 @@ void notify_explain_route(const struct notify *n, const struct label *l, size_t 
 void notify_explain_alert(const struct notify *n, const struct alert *a, struct buf *out)
 {
     const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
-    struct buf key = BUF_INIT;
     struct json j = json_into(out);
-    const struct member *m = NULL;
+    const struct member *m = a->key ? map_gets(n->members, a->key) : NULL;
 
-    if (a->labels) {
-        alert_key(a->origin, a->labels, a->n_labels, &key);
-        m = buf_ok(&key) ? map_gets(n->members, buf_str(&key)) : NULL;
-    }
-    buf_free(&key);
     json_object(&j);
     if (d && !d->notify)
         json_kstr(&j, "nowhere", "its rule has notify = false");

@@ -231,8 +231,6 @@ void member_free(struct member *m);
 int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
 void member_values(struct member *m, const struct alert *a);
 struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
-uint64_t member_fingerprint(const struct member *m);
-void alert_key(const char *origin, const struct label *l, size_t n, struct buf *out);
 void member_text(char **to, const char *text,
                  size_t max); /* NULL: none; keeps the old without memory */
 

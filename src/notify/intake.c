@@ -1,6 +1,7 @@
 /* Alerts come in: routed, grouped, and kept as members of incidents. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -269,9 +270,9 @@ static bool wants_messages(const struct alert *a)
 static bool only_values(const struct member *m, const struct alert *a)
 {
     for (; m; m = m->next_same)
-        if (m->firing &&
-            (m->n_routes == 0 || m->priority != a->state.firing || m->starts_ms != a->started_ms ||
-             m->suppressed != a->suppressed || (m->nodata_ms != 0) != (a->state.nodata_ms != 0)))
+        if (m->firing && (a->relabelled || m->n_routes == 0 || m->priority != a->state.firing ||
+                          m->starts_ms != a->started_ms || m->suppressed != a->suppressed ||
+                          (m->nodata_ms != 0) != (a->state.nodata_ms != 0)))
             return false;
     return true;
 }
@@ -305,18 +306,12 @@ void intake_end(struct notify *n, struct member *m, const char *reason, int64_t 
 
 void intake_alert(struct notify *n, const struct alert *a, int64_t at_ms)
 {
-    struct buf key = BUF_INIT;
     struct member *known;
 
     if (!a->labels)
         return;
-    alert_key(a->origin, a->labels, a->n_labels, &key);
-    if (!buf_ok(&key)) {
-        buf_free(&key);
-        n->stats.overflow++;
-        return;
-    }
-    known = map_gets(n->members, key.data);
+    assert(a->key);
+    known = map_gets(n->members, a->key);
     if (wants_messages(a)) {
         bool on = false;
         for (struct member *m = known; m; m = m->next_same)
@@ -324,7 +319,7 @@ void intake_alert(struct notify *n, const struct alert *a, int64_t at_ms)
         if (on && only_values(known, a))
             follow_values(known, a);
         else
-            place_alert(n, key.data, a, NULL, at_ms);
+            place_alert(n, a->key, a, NULL, at_ms);
     } else {
         const char *reason = a->state.firing ? "its rule sends no messages now" : a->end_reason;
         for (struct member *m = known; m; m = m->next_same) {
@@ -333,7 +328,6 @@ void intake_alert(struct notify *n, const struct alert *a, int64_t at_ms)
             intake_end(n, m, reason ? reason : "condition cleared", at_ms);
         }
     }
-    buf_free(&key);
 }
 
 /* One that has ended stays where it is; its routes say at which pace its end is told. */

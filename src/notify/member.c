@@ -40,31 +40,6 @@ struct rule_pair *member_pairs(const struct rule_pair *pairs, size_t n)
     return out;
 }
 
-/* Alertmanager's, of the labels without priority and severity: the identity that the book has. */
-uint64_t member_fingerprint(const struct member *m)
-{
-    struct label kept[2 * LABELS_MAX + 8];
-    size_t k = 0;
-
-    for (size_t i = 0; i < m->n_labels && k < sizeof kept / sizeof *kept; i++)
-        if (strcmp(m->labels[i].name, "severity") != 0 &&
-            strcmp(m->labels[i].name, "priority") != 0)
-            kept[k++] = m->labels[i];
-    return labels_fingerprint(kept, k);
-}
-
-void alert_key(const char *origin, const struct label *l, size_t n, struct buf *out)
-{
-    struct label kept[2 * LABELS_MAX + 8];
-    size_t k = 0;
-
-    for (size_t i = 0; i < n && k < sizeof kept / sizeof *kept; i++)
-        if (strcmp(l[i].name, "severity") != 0 && strcmp(l[i].name, "priority") != 0)
-            kept[k++] = l[i];
-    buf_adds(out, origin);
-    labels_text(kept, k, out);
-}
-
 struct member *member_new(struct incident *inc, const char *key)
 {
     struct member *m;

@@ -65,9 +65,13 @@ void numbers_store(struct notify *n)
 
 static void write_member(struct json *j, const struct member *m, bool history)
 {
+    char hex[20];
+
     json_object(j);
     json_kint(j, "n", m->n);
     json_kstr(j, "key", m->key);
+    snprintf(hex, sizeof hex, "%llx", (unsigned long long)m->fingerprint);
+    json_kstr(j, "fingerprint", hex);
     json_kstr(j, "origin", m->origin ? m->origin : "");
     json_kstr(j, "status", m->firing ? "firing" : "resolved");
     json_kstr(j, "priority", priority_name(m->priority));

@@ -158,7 +158,7 @@ static int read_member(struct incident *inc, const cJSON *o)
     member_text(&m->why, text_of(o, "why"), WHY_MAX);
     read_annotations(m, o);
     read_hold(m, o);
-    m->fingerprint = member_fingerprint(m);
+    m->fingerprint = hex_of(o, "fingerprint");
     return 0;
 }
 

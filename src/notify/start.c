@@ -81,24 +81,23 @@ struct comparison {
     struct notify *n;
     struct map *on; /* keys of the alerts that fire in the book */
     int64_t at_ms;
+    bool in_part; /* no memory for all of `on` */
 };
 
 static void take_in(const struct alert *a, void *arg)
 {
     struct comparison *c = arg;
-    struct buf key = BUF_INIT;
 
     if (a->state.firing == 0 || !a->labels)
         return;
-    alert_key(a->origin, a->labels, a->n_labels, &key);
-    if (buf_ok(&key) && map_puts(c->on, buf_str(&key), c, NULL) == 0)
-        intake_alert(c->n, a, c->at_ms);
-    buf_free(&key);
+    if (map_puts(c->on, a->key, c, NULL))
+        c->in_part = true;
+    intake_alert(c->n, a, c->at_ms);
 }
 
 static void compare(struct notify *n, struct alert_book *book, int64_t at_ms)
 {
-    struct comparison c = {n, map_new(), at_ms};
+    struct comparison c = {.n = n, .on = map_new(), .at_ms = at_ms};
 
     if (!c.on)
         return;
@@ -106,7 +105,7 @@ static void compare(struct notify *n, struct alert_book *book, int64_t at_ms)
     for (size_t i = 0; i < n->n_open; i++)
         for (size_t k = 0; k < n->open[i]->n_members; k++) {
             struct member *m = n->open[i]->members[k];
-            if (m->firing && !map_gets(c.on, m->key))
+            if (m->firing && !c.in_part && !map_gets(c.on, m->key))
                 intake_end(n, m, "it is not on any more", at_ms);
         }
     map_free(c.on, NULL);

@@ -197,16 +197,7 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
 
 static struct member *member_of(const struct notify *n, const struct alert *a)
 {
-    struct buf key = BUF_INIT;
-    struct member *m = NULL;
-
-    if (!a->labels)
-        return NULL;
-    alert_key(a->origin, a->labels, a->n_labels, &key);
-    if (buf_ok(&key))
-        m = map_gets(n->members, buf_str(&key));
-    buf_free(&key);
-    return m;
+    return a->key ? map_gets(n->members, a->key) : NULL;
 }
 
 static bool listed_already(const char *const *list, size_t n, const char *s)

@@ -9,6 +9,7 @@
  * Live, a timer calls rules_advance() when a tick or a delayed look is due and all that was
  * received until then is applied; in a replay the blocks themselves move time. Both run the same
  * instants in the same order. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -30,9 +31,12 @@ struct uses {
 
 struct rules {
     struct rules_context c;
-    struct rule **order;     /* of evaluation */
+    /* of evaluation; with the room to sort it and for the grids of as many, so that linking never
+     * fails half way */
+    struct rule **order, **scratch;
     size_t n, n_independent; /* the first of `order` depend on no other rule */
-    struct rule **retired;   /* replaced by a reload, until rules_link() */
+    bool adoptions_left;     /* some alerts of renamed rules found no memory: tried again */
+    struct rule **retired;   /* replaced by a reload, until rules_link() is done */
     size_t n_retired, retired_cap;
     struct map *by_name;
     struct uses *uses; /* [leaf id] */
@@ -89,6 +93,7 @@ void rules_free(struct rules *e)
         running_free(e->retired[i]);
     map_free(e->by_name, NULL);
     mem_free(e->order);
+    mem_free(e->scratch);
     mem_free(e->retired);
     mem_free(e->grids);
     mem_free(e);
@@ -104,17 +109,11 @@ static int retire(struct rules *e, struct rule *r)
     return 0;
 }
 
-/* Where the book has the definitions of `fresh` already, which go, it gets those that run back. */
-static void drop_new(struct rules *e, struct rule **fresh, size_t n, int64_t at_ms)
+/* Nothing of them was put: what ran before goes on as it is. */
+static void drop_new(struct rules *e, struct rule **fresh, size_t n)
 {
-    for (size_t i = 0; i < n; i++) {
-        const struct rule *old = rules_find(e, fresh[i]->d->name);
-
-        if (fresh[i]->alerts && !old)
-            alert_rule_remove(e->c.book, fresh[i]->alerts, "rule removed", at_ms);
-        else if (fresh[i]->alerts && !alert_rule_put(e->c.book, old->d, at_ms))
-            log_error("no memory to go back to the running version of a rule", "rule", old->d->name,
-                      NULL);
+    for (size_t i = 0; i < n && fresh[i]; i++) {
+        alert_rule_unreserve(e->c.book, fresh[i]->d);
         running_free(fresh[i]);
     }
     mem_free(fresh);
@@ -123,27 +122,35 @@ static void drop_new(struct rules *e, struct rule **fresh, size_t n, int64_t at_
 /* The rules of other files stay; those of `path` are replaced by `fresh`. */
 static int swap_file(struct rules *e, const char *path, struct rule **fresh, size_t n_fresh)
 {
-    struct rule **order = mem_alloc((e->n + n_fresh + 1) * sizeof *order);
-    size_t n = 0, before = e->n_retired;
+    size_t most = e->n + n_fresh + 1, n = 0, before = e->n_retired;
+    struct rule **order = mem_alloc(most * sizeof *order);
+    struct rule **scratch = mem_alloc(most * sizeof *scratch);
+    int64_t *grids = mem_realloc(e->grids, most * sizeof *grids);
 
-    if (!order)
-        return -1;
+    if (grids)
+        e->grids = grids;
+    if (!order || !scratch || !grids)
+        goto fail;
     for (size_t i = 0; i < e->n; i++) {
-        if (strcmp(e->order[i]->d->file, path) != 0) {
+        if (strcmp(e->order[i]->d->file, path) != 0)
             order[n++] = e->order[i];
-        } else if (retire(e, e->order[i]) < 0) {
-            e->n_retired = before;
-            mem_free(order);
-            return -1;
-        }
+        else if (retire(e, e->order[i]) < 0)
+            goto fail;
     }
     for (size_t i = 0; i < n_fresh; i++)
         order[n++] = fresh[i];
     mem_free(e->order);
+    mem_free(e->scratch);
     e->order = order;
+    e->scratch = scratch;
     e->n = n;
     e->n_independent = 0; /* until rules_link() */
     return 0;
+fail:
+    e->n_retired = before;
+    mem_free(order);
+    mem_free(scratch);
+    return -1;
 }
 
 int rules_put(struct rules *e, const char *path, struct rulefile *file, int64_t at_ms,
@@ -157,37 +164,45 @@ int rules_put(struct rules *e, const char *path, struct rulefile *file, int64_t 
     for (size_t i = 0; i < n; i++) {
         fresh[i] = running_new(e, file, rulefile_rule(file, i), at_ms, e_out);
         if (!fresh[i]) {
-            drop_new(e, fresh, i, at_ms);
+            drop_new(e, fresh, n);
             return -1;
         }
     }
-    /* only when none can meet a bound any more: it restarts what is pending */
-    for (size_t i = 0; i < n; i++) {
-        if (running_register(fresh[i], at_ms, e_out) < 0) {
-            drop_new(e, fresh, n, at_ms);
-            return -1;
-        }
-    }
-    if (swap_file(e, path, fresh, n) < 0) {
-        drop_new(e, fresh, n, at_ms);
-        return err_set(e_out, ERR_MEMORY, "no memory for the rules of %s", path);
-    }
+    for (size_t i = 0; i < n; i++)
+        if (alert_rule_reserve(e->c.book, fresh[i]->d) < 0)
+            goto no_memory;
+    if (swap_file(e, path, fresh, n) < 0)
+        goto no_memory;
+    /* only when nothing can meet a bound any more: it restarts what is pending */
+    for (size_t i = 0; i < n; i++)
+        running_register(fresh[i], at_ms);
     mem_free(fresh);
     return 0;
+no_memory:
+    drop_new(e, fresh, n);
+    return err_set(e_out, ERR_MEMORY, "no memory for the rules of %s", path);
 }
 
+/* Without memory there is none, and rules_find() walks. */
 static void index_names(struct rules *e)
 {
     map_free(e->by_name, NULL);
     e->by_name = map_new();
     for (size_t i = 0; e->by_name && i < e->n; i++)
-        if (map_puts(e->by_name, e->order[i]->d->name, e->order[i], NULL) < 0)
-            log_error("no memory for the index of rules", NULL);
+        if (map_puts(e->by_name, e->order[i]->d->name, e->order[i], NULL) < 0) {
+            map_free(e->by_name, NULL);
+            e->by_name = NULL;
+        }
 }
 
 struct rule *rules_find(const struct rules *e, const char *name)
 {
-    return e->by_name ? map_gets(e->by_name, name) : NULL;
+    if (e->by_name)
+        return map_gets(e->by_name, name);
+    for (size_t i = 0; i < e->n; i++)
+        if (strcmp(e->order[i]->d->name, name) == 0)
+            return e->order[i];
+    return NULL;
 }
 
 /* Rules after those they depend on; rulefiles_check() has refused circles. */
@@ -207,12 +222,9 @@ static void place(struct rules *e, struct rule *r, struct rule **out, size_t *n,
 
 static void sort_by_dependence(struct rules *e)
 {
-    struct rule **out = mem_alloc((e->n + 1) * sizeof *out);
+    struct rule **out = e->scratch;
     size_t n = 0;
 
-    e->n_independent = 0;
-    if (!out)
-        return;
     /* The many that depend on nothing come first, as they stand: no search for them. */
     for (size_t i = 0; i < e->n; i++)
         if (e->order[i]->d->n_deps == 0)
@@ -221,7 +233,8 @@ static void sort_by_dependence(struct rules *e)
     for (size_t i = 0; i < e->n && e->n_independent < e->n; i++)
         if (e->order[i]->d->n_deps > 0)
             place(e, e->order[i], out, &n, 0);
-    mem_free(e->order);
+    assert(n == e->n);
+    e->scratch = e->order;
     e->order = out;
 }
 
@@ -259,20 +272,52 @@ static void index_uses(struct rules *e)
 
 static void find_grids(struct rules *e)
 {
-    int64_t *grids = mem_alloc((e->n + 1) * sizeof *grids);
     size_t n = 0, k;
 
-    if (!grids)
-        return;
     for (size_t i = 0; i < e->n; i++) {
-        for (k = 0; k < n && grids[k] != e->order[i]->d->every_ms; k++)
+        for (k = 0; k < n && e->grids[k] != e->order[i]->d->every_ms; k++)
             continue;
         if (k == n)
-            grids[n++] = e->order[i]->d->every_ms;
+            e->grids[n++] = e->order[i]->d->every_ms;
     }
-    mem_free(e->grids);
-    e->grids = grids;
     e->n_grids = n;
+}
+
+static bool runs(const struct rules *e, const struct rule_def *d)
+{
+    const struct rule *r = d ? rules_find(e, d->name) : NULL;
+
+    return r && r->d == d;
+}
+
+/* Alerts of rules that have another name now. Bound: the rules with `renamed_from`. */
+static void adopt_renamed(struct rules *e, int64_t at_ms)
+{
+    e->adoptions_left = false;
+    for (size_t i = 0; i < e->n; i++) {
+        const char *was = e->order[i]->d->renamed_from;
+        struct alert_rule *old = was ? alert_rule_find(e->c.book, was) : NULL;
+
+        if (!old || old == e->order[i]->alerts || runs(e, alert_rule_def(old)))
+            continue; /* it is long done, or both names are in use */
+        if (alert_rule_adopt(e->order[i]->alerts, old, at_ms) < 0)
+            e->adoptions_left = true;
+        running_pin_alerts(e->order[i]);
+    }
+}
+
+/* Of a rule that no file defines any more the alerts end; those of a renamed one wait for memory. */
+static void end_retired(struct rules *e, int64_t at_ms)
+{
+    for (size_t i = 0; i < e->n_retired; i++) {
+        struct rule *old = e->retired[i];
+        struct alert_rule *alerts = alert_rule_find(e->c.book, old->d->name);
+
+        if (alerts && alert_rule_def(alerts) == old->d && !runs(e, old->d))
+            alert_rule_remove(e->c.book, alerts, "rule removed", at_ms);
+        running_free(old);
+    }
+    e->n_retired = 0;
 }
 
 void rules_link(struct rules *e, int64_t at_ms)
@@ -281,17 +326,12 @@ void rules_link(struct rules *e, int64_t at_ms)
 
     index_names(e);
     sort_by_dependence(e);
+    adopt_renamed(e, at_ms);
+    if (!e->adoptions_left)
+        end_retired(e, at_ms);
     for (size_t i = 0; i < e->n; i++)
         if (running_link(e->order[i], &err) < 0)
             log_error("a rule could not be linked", "error", err.text, NULL);
-    for (size_t i = 0; i < e->n_retired; i++) {
-        struct rule *old = e->retired[i];
-
-        if (!rules_find(e, old->d->name))
-            alert_rule_remove(e->c.book, old->alerts, "rule removed", at_ms);
-        running_free(old);
-    }
-    e->n_retired = 0;
     index_uses(e);
     find_grids(e);
     e->delayed_ms = INT64_MAX;
@@ -362,6 +402,8 @@ static void run_instant(struct rules *e, int64_t at_ms, bool is_tick)
         return;
     }
     e->delayed_ms = INT64_MAX;
+    if (e->adoptions_left)
+        rules_link(e, at_ms);
     for (size_t i = 0; i < e->n; i++) {
         struct rule *r = e->order[i];
         bool due = is_tick && at_ms % r->d->every_ms == 0;
@@ -453,6 +495,7 @@ void rule_stats(const struct rule *r, struct rule_stats *out)
     *out = r->stats;
     out->groups = r->rs.n_live;
     out->overflow = (uint32_t)alert_rule_overflow(r->alerts);
+    out->hidden = (uint32_t)alert_rule_hidden(r->alerts, &out->hides);
     out->error = r->error;
     for (size_t i = 0; i < r->rs.n_sources && !out->matched; i++)
         out->matched = source_slots(&r->rs, &r->rs.sources[i]) > 0;

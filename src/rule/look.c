@@ -300,6 +300,7 @@ static void step_row(struct look *l, size_t i)
 static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
 {
     struct look l;
+    uint64_t refusals;
 
     l.r = r;
     l.b = running_batch(r, rows, n, at_ms);
@@ -309,6 +310,8 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     memset(l.held, FALSE_, n);
     memset(l.failed, 0, sizeof l.failed);
     load_memory(&l);
+    /* what follows allocates: where that was refused, or where rows of this look could not be made,
+     * truths may be half of it, and the alerts stay as they are until the next look */
     if (r->d->when >= 0) {
         eval_when(&l);
     } else {
@@ -322,12 +325,19 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     }
     if (r->d->unless)
         eval_truth(&l.b, r->d->unless, l.held);
+    if (mem_refusals() != r->refusals) {
+        r->stats.held_looks++;
+        mem_free(l.inputs);
+        return;
+    }
+    refusals = mem_refusals();
     for (size_t i = 0; i < n; i++) {
         if (!l.failed[i] && needs_alert(&l, i))
             step_row(&l, i);
         else if (!l.alert[i] && r->rs.pinned[rows[i]]) /* its alert was ended by hand */
             pin_row_if_needed(r, rows[i], false);
     }
+    r->refusals += mem_refusals() - refusals; /* decided already: nothing to hold */
     mem_free(l.inputs);
 }
 
@@ -357,11 +367,16 @@ void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
 {
     const struct rules_context *c = rules_context(r->engine);
     uint64_t errors = r->stats.errors, start_ns = clock_mono_ns(c->clock);
+    struct err e;
 
     if (at_ms < r->last_look_ms)
         at_ms = r->last_look_ms;
     if (r->stats.broken && at_ms < r->stats.retry_ms)
         return;
+    if (!r->linked && running_link(r, &e) < 0)
+        return;
+    if (alert_rule_def(r->alerts) != r->d)
+        return; /* another file has the rule by now, and this one could not be taken away yet */
     r->last_look_ms = at_ms;
     for (size_t i = 0; i < n; i += BATCH)
         look_batch(r, rows + i, n - i < BATCH ? n - i : BATCH, at_ms);
@@ -456,6 +471,10 @@ void look_all(struct rule *r, int64_t at_ms)
     uint64_t start_ns = clock_mono_ns(c->clock);
     size_t n = 0;
 
+    r->refusals = mem_refusals();
+    if (r->pins_missing)
+        running_pin_alerts(r);
+    alert_rule_begin_look(r->alerts, at_ms);
     rowset_sync(&r->rs, true);
     if (r->depends)
         for (size_t i = 0; i < r->d->n_levels; i++)
@@ -536,8 +555,9 @@ int64_t look_touched(struct rule *r, int64_t at_ms)
     int64_t next_ms = INT64_MAX;
     size_t n = 0, kept = 0;
 
+    r->refusals = mem_refusals();
     if (mem_grow((void **)&r->picked, &r->picked_cap, r->n_dirty, sizeof *r->picked) < 0)
-        return next_ms;
+        return at_ms + 1; /* all of them wait */
     for (size_t i = 0; i < r->n_dirty; i++) {
         struct dirty *x = &r->dirty[i];
         int64_t until_ms = x->first_ms + r->d->delay_ms;

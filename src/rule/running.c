@@ -1,5 +1,6 @@
 #include "rule/running.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -123,37 +124,41 @@ static bool has_driver(const struct rowset *rs)
 }
 
 /* Rows for groups that exist without data: those of `expect`, and those with restored alerts. */
-static void pin_row(struct rule *r, labelset group, bool expected)
+static int pin_row(struct rule *r, labelset group, bool expected)
 {
     uint32_t row = rowset_row(&r->rs, group);
     size_t before = r->expected_cap;
 
     if (row == ROW_NONE)
-        return;
+        return -1;
     r->rs.pinned[row] = true;
     if (mem_grow((void **)&r->expected, &r->expected_cap, row + 1, sizeof *r->expected) < 0)
-        return;
+        return -1;
     memset(r->expected + before, 0, (r->expected_cap - before) * sizeof *r->expected);
     if (expected)
         r->expected[row] = r->has_expected = true;
+    return 0;
 }
 
 static void pin_alert(struct alert *a, void *arg)
 {
-    pin_row(arg, a->group, false);
+    (void)pin_row(arg, a->group, false); /* running_pin_alerts() sees that memory was short */
 }
 
 static int pin_expected(struct rule *r, struct err *e)
 {
     struct labelsets *ls = r->rs.labels;
+    int rc;
 
     for (size_t i = 0; i < r->d->n_expect; i++) {
         labelset group = labelsets_intern(ls, r->d->expect[i].labels, r->d->expect[i].n);
 
         if (group == LABELSET_NONE)
             return err_set(e, ERR_LIMIT, "no room for the label sets of `expect`");
-        pin_row(r, group, true);
+        rc = pin_row(r, group, true);
         labelset_unref(ls, group);
+        if (rc)
+            return err_set(e, ERR_MEMORY, "no memory for the groups of `expect`");
     }
     return 0;
 }
@@ -185,8 +190,10 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
         goto fail;
     }
     r->single = !d->keys.all && d->keys.n == 0;
-    if (r->single)
-        pin_row(r, labelsets_empty(c->labels), false);
+    if (r->single && pin_row(r, labelsets_empty(c->labels), false)) {
+        err_set(e_out, ERR_MEMORY, "no memory for the rule's rows");
+        goto fail;
+    }
     if (pin_expected(r, e_out) < 0)
         goto fail;
     r->early = r->early && has_driver(&r->rs);
@@ -197,13 +204,19 @@ fail:
     return NULL;
 }
 
-int running_register(struct rule *r, int64_t at_ms, struct err *e)
+void running_register(struct rule *r, int64_t at_ms)
 {
     r->alerts = alert_rule_put(rules_context(r->engine)->book, r->d, at_ms);
-    if (!r->alerts)
-        return err_set(e, ERR_MEMORY, "alert \"%s\": no memory for its alerts", r->d->name);
+    assert(r->alerts);
+    running_pin_alerts(r);
+}
+
+void running_pin_alerts(struct rule *r)
+{
+    uint64_t refusals = mem_refusals();
+
     alert_each_of(r->alerts, pin_alert, r);
-    return 0;
+    r->pins_missing = mem_refusals() != refusals;
 }
 
 void running_free(struct rule *r)
@@ -258,9 +271,11 @@ static int link_firing(struct rule *r, const struct expr *x, struct err *e)
 
 int running_link(struct rule *r, struct err *e)
 {
+    r->linked = false;
     for (size_t i = 0; i < r->n_roots; i++)
         if (link_firing(r, r->roots[i], e) < 0)
             return err_set(e, ERR_MEMORY, "alert \"%s\": no memory for firing()", r->d->name);
+    r->linked = true;
     return 0;
 }
 

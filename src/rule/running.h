@@ -34,11 +34,13 @@ struct rule {
     bool *expected; /* [row] */
     size_t expected_cap;
     bool has_expected;
-    bool single;   /* one group without labels, there from the start */
-    bool early;    /* may look between ticks */
-    bool depends;  /* on other rules: looks when one of them changed */
-    bool changed;  /* one of its alerts changed at the present instant */
-    bool look_due; /* a rule it depends on changed */
+    bool single;       /* one group without labels, there from the start */
+    bool early;        /* may look between ticks */
+    bool depends;      /* on other rules: looks when one of them changed */
+    bool changed;      /* one of its alerts changed at the present instant */
+    bool look_due;     /* a rule it depends on changed */
+    bool linked;       /* firing() knows its rules; without that nothing is decided */
+    bool pins_missing; /* there was no memory for the rows of some alerts */
     struct dirty *dirty;
     size_t n_dirty, dirty_cap;
     uint32_t *dirty_at; /* [row]: 1 + its place in `dirty`, 0: not there */
@@ -46,6 +48,7 @@ struct rule {
     uint32_t *picked; /* rows gathered for the look at hand */
     size_t picked_cap;
     int64_t last_look_ms;
+    uint64_t refusals;           /* mem_refusals() when the present look began */
     struct attachments attached; /* last log events of each group, for messages */
     /* misbehaviour of a `when` function */
     unsigned bad_ticks;
@@ -57,10 +60,13 @@ struct rule {
 struct rule *running_new(struct rules *e, struct rulefile *file, const struct rule_def *d,
                          int64_t at_ms, struct err *e_out);
 /* Gives the rule its alerts, those of the version that ran before: to be done when nothing else of
- * its file can be refused. -1: no memory. */
-int running_register(struct rule *r, int64_t at_ms, struct err *e) MUST_USE;
+ * its file can be refused, and they are reserved in the book. */
+void running_register(struct rule *r, int64_t at_ms);
+/* Rows for its alerts, which are looked at without data too. */
+void running_pin_alerts(struct rule *r);
 void running_free(struct rule *r);
-/* Resolves the names given to firing() once all rules are there. */
+/* Resolves the names given to firing() once all rules are there. -1: no memory; the rule is not
+ * looked at until it is done. */
 int running_link(struct rule *r, struct err *e) MUST_USE;
 
 /* Looks at `n` rows at the instant `at_ms`: evaluates, steps the alerts. */

@@ -360,21 +360,115 @@ END_TEST
 START_TEST(renamed)
 {
     struct rule_def d = rule("R"), d2 = rule("New");
-    struct alert_rule *r = alert_rule_put(book, &d, START);
+    struct alert_rule *r = alert_rule_put(book, &d, START), *old;
 
     look(r, "web", TRUE_, 20, START);
     look(r, "web", TRUE_, 20, START + 10 * SEC);
     look(r, "db", TRUE_, 20, START + 10 * SEC);
     told[0] = '\0';
     d2.renamed_from = "R";
+    old = r;
     r = alert_rule_put(book, &d2, START + 11 * SEC);
+    ck_assert_int_eq(alert_rule_adopt(r, old, START + 11 * SEC), 0);
     ck_assert_ptr_null(alert_rule_find(book, "R"));
     ck_assert_int_eq(find(r, "web")->state.firing, 2);
     ck_assert_int_eq(find(r, "web")->started_ms, START + 10 * SEC);
     ck_assert_int_eq(look(r, "db", TRUE_, 20, START + 20 * SEC), CHANGE_FIRED);
-    ck_assert_ptr_nonnull(strstr(told, "resolved rule:R rule renamed;"));
+    ck_assert_ptr_nonnull(strstr(told, "resolved rule:R renamed to New;fired rule:New ;"));
     ck_assert_uint_eq(fake_count(store, KEY_ALERTS), 2);
     ck_assert_ptr_nonnull(fake_get(store, KEY_ALERTS, "rule:New{service=\"web\"}"));
+}
+END_TEST
+
+static struct alert *fire(struct alert_rule *r, const struct label *l, size_t n)
+{
+    labelset g = labelsets_intern(ls, l, n);
+    struct alert *a = alert_get(r, g);
+    struct alert_look x = {.o = {.level = {TRUE_}, .has_value = true, .value = 1}};
+
+    if (a)
+        alert_observe(a, &x, START);
+    a = a ? alert_find(r, g) : NULL;
+    labelset_unref(ls, g);
+    return a;
+}
+
+START_TEST(a_label_of_the_data_is_data)
+{
+    static const char *const data[] = {"priority", "severity"};
+    struct rule_def d = rule("R");
+    struct alert_rule *r;
+
+    d.levels[0].lasting_ms = 0;
+    d.keys = (struct expr_keys){.all = true};
+    r = alert_rule_put(book, &d, START);
+    for (size_t i = 0; i < 2; i++) {
+        struct label high[] = {label_of(data[i], "high"), label_of("service", "web")};
+        struct label low[] = {label_of(data[i], "low"), label_of("service", "web")};
+        struct alert *a = fire(r, high, 2), *b = fire(r, low, 2);
+
+        ck_assert_ptr_nonnull(a);
+        ck_assert_ptr_nonnull(b);
+        ck_assert_uint_ne(a->fingerprint, b->fingerprint);
+        ck_assert_str_ne(a->key, b->key);
+        ck_assert_str_eq(label(a, data[i]), "high");
+        ck_assert_ptr_eq(alert_by_fingerprint(book, b->fingerprint), b);
+    }
+}
+END_TEST
+
+START_TEST(a_label_of_the_rule_never_replaces_one_of_the_data)
+{
+    struct rule_def d = rule("R"), plain = rule("R");
+    struct label same[] = {label_of("service", "web"), label_of("tier", "1")};
+    struct label named[] = {label_of("alertname", "Other"), label_of("service", "web")};
+    struct label team[] = {label_of("service", "web"), label_of("team", "search")};
+    struct label beside[] = {label_of("service", "web"), label_of("tier_2", "1")};
+    const char *hides;
+    struct alert_rule *r;
+
+    d.levels[0].lasting_ms = plain.levels[0].lasting_ms = 0;
+    plain.n_labels = 0;
+    plain.team = NULL;
+    plain.keys = d.keys = (struct expr_keys){.all = true};
+    r = alert_rule_put(book, &plain, START);
+    ck_assert_ptr_nonnull(fire(r, same, 2));
+    told[0] = '\0';
+    ck_assert_ptr_eq(alert_rule_put(book, &d, START), r);
+    ck_assert_ptr_nonnull(strstr(told, "resolved rule:R a label of its rule hides"));
+    alert_rule_begin_look(r, START + SEC);
+    ck_assert_uint_eq(alert_rule_hidden(r, &hides), 0);
+    ck_assert_ptr_null(fire(r, same, 2));
+    ck_assert_uint_eq(alert_rule_hidden(r, &hides), 1);
+    ck_assert_str_eq(hides, "tier");
+    ck_assert_ptr_null(fire(r, named, 2));
+    ck_assert_ptr_null(fire(r, team, 2));
+    ck_assert_uint_eq(alert_rule_hidden(r, &hides), 3);
+    ck_assert_ptr_nonnull(fire(r, beside, 2));
+    ck_assert_ptr_nonnull(fire(r, same, 1));
+}
+END_TEST
+
+START_TEST(new_labels_end_the_old_identity_and_go_on_under_the_new_one)
+{
+    static struct rule_pair other[] = {{"tier", "2"}};
+    struct rule_def d = rule("R"), d2 = rule("R");
+    struct alert_rule *r;
+
+    d.levels[0].lasting_ms = d2.levels[0].lasting_ms = 0;
+    d2.labels = other;
+    r = alert_rule_put(book, &d, START);
+    look(r, "web", TRUE_, 20, START);
+    told[0] = '\0';
+    alert_rule_put(book, &d2, START + SEC);
+    ck_assert_str_eq(told, "resolved rule:R the labels of its rule were changed;fired rule:R ;");
+    ck_assert_int_eq(find(r, "web")->started_ms, START);
+    ck_assert_str_eq(label(find(r, "web"), "tier"), "2");
+    restart();
+    told[0] = '\0';
+    r = alert_rule_put(book, &d2, START + 2 * SEC);
+    ck_assert_str_eq(told, "");
+    ck_assert_str_eq(label(find(r, "web"), "tier"), "2");
 }
 END_TEST
 
@@ -534,6 +628,9 @@ static void add(TCase *t)
     tcase_add_test(t, level_taken_away);
     tcase_add_test(t, other_group_labels);
     tcase_add_test(t, renamed);
+    tcase_add_test(t, a_label_of_the_data_is_data);
+    tcase_add_test(t, a_label_of_the_rule_never_replaces_one_of_the_data);
+    tcase_add_test(t, new_labels_end_the_old_identity_and_go_on_under_the_new_one);
     tcase_add_test(t, limit);
     tcase_add_test(t, firing_question);
     tcase_add_test(t, retired_by_hand);

@@ -74,6 +74,20 @@ static const struct wrong keys[] = {
      A "`expect` is a list of label sets: { { job = \"backup\" }, … }"},
     {"alert \"A\" { value = m.q, fire = above(1), expect = { { job = \"b\" }, job = \"c\" } }",
      A "`expect` takes a list { …, … }, but has `job = …`"},
+    {"alert \"A\" { value = m.q:last():max_by(\"tier\"), fire = above(1), labels = { tier = \"1\" "
+     "} }",
+     A
+     "`labels` would hide the label \"tier\" of the data, which the rule groups by: choose another "
+     "name, group without it or write it into `annotations`"},
+    {"alert \"A\" { value = m.q:last():max_by(\"team\"), fire = above(1), team = \"x\" }", A
+     "`team` would hide the label \"team\" of the data, which the rule groups by: group without it "
+     "or write it into `annotations`"},
+    {"alert \"A\" { value = m.q:last():max_by(\"severity\"), fire = above(1), severity = \"x\" }",
+     A "`severity` would hide the label \"severity\" of the data, which the rule groups by: group "
+       "without it or write it into `annotations`"},
+    {"alert \"A\" { value = m.q:last():max_by(\"alertname\"), fire = above(1) }",
+     A "`alert` would hide the label \"alertname\" of the data, which the rule groups by: group "
+       "without it or write it into `annotations`"},
     {"alert \"A\" { value = m.q, fire = above(1), unit = \"second\" }",
      A "unit = \"second\" is unknown — did you mean \"seconds\"?"},
     {"alert \"A\" { value = m.q, fire = above(1), unit = \"req/s\" }",

@@ -382,6 +382,8 @@ static void alert_label(struct actor_alert *x, const char *name, const char *val
 static void alert_tell(struct scene *s, struct actor_alert *x, enum alert_change change)
 {
     struct label sorted[8];
+    char key[1024] = ""; /* not allocated: allocations fail on order here */
+    int at = 0;
     static struct rule_pair text = {"summary", "it burns"};
 
     memcpy(sorted, x->l, sizeof sorted);
@@ -391,8 +393,13 @@ static void alert_tell(struct scene *s, struct actor_alert *x, enum alert_change
     x->a.annotations = &text;
     x->a.n_annotations = 1;
     x->a.fingerprint = labels_fingerprint(sorted, x->n);
+    for (size_t i = 0; i < x->n; i++)
+        at +=
+            snprintf(key + at, sizeof key - (size_t)at, "%s=%s,", sorted[i].name, sorted[i].value);
+    x->a.key = key;
     notify_alert(s->n, &x->a, change, clock_wall_ms(s->clock));
     x->a.labels = NULL;
+    x->a.key = NULL;
 }
 
 /* `words`: "A P2 svc=web team=pager". */

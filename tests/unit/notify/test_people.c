@@ -26,6 +26,7 @@ static void fire_many(int n, const char *team)
     for (int i = 0; i < n; i++) {
         struct actor_alert x = {.used = false};
         struct label l[4];
+        struct buf key = BUF_INIT;
         snprintf(words, sizeof words, "i%03d", i);
         l[0] = label_of("alertname", "Many");
         l[1] = label_of("instance", words);
@@ -37,7 +38,10 @@ static void fire_many(int n, const char *team)
         x.a.labels = l;
         x.a.n_labels = 4;
         x.a.fingerprint = labels_fingerprint(l, 4);
+        alert_key_text(x.a.origin, l, 4, &key);
+        x.a.key = key.data;
         notify_alert(s->n, &x.a, CHANGE_FIRED, clock_wall_ms(s->clock));
+        buf_free(&key);
     }
     notify_run(s->n);
 }
