@@ -16,6 +16,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/redact.h"
 #include "model/matcher.h"
 #include "model/rule_def.h"
 
@@ -50,7 +51,8 @@ struct config_server {
     bool tokens_given; /* then nobody comes in without one, also where no line is left */
     const struct config_token *tokens;
     size_t n_tokens;
-    bool log_json; /* log = "json" */
+    bool log_json;             /* log = "json" */
+    struct redact_also redact; /* words hidden in texts of events beside the usual secrets */
 };
 
 /* --- receiver "name" { channel {…}, … } --- */

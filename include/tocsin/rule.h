@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/redact.h"
 #include "model/rule_def.h"
 #include "tocsin/alert.h"
 #include "tocsin/rulefile.h"
@@ -28,7 +29,9 @@ struct rules_options {
     struct windows *windows;
     struct alert_book *book;
     struct clock *clock; /* only to measure how long looks take */
-    bool ticks_only;     /* no looks between ticks (tests, comparisons) */
+    /* what is hidden in texts of events beside the usual; may change between turns; NULL: nothing */
+    const struct redact_also *redact;
+    bool ticks_only; /* no looks between ticks (tests, comparisons) */
 };
 
 struct rules *rules_new(const struct rules_options *o); /* NULL: no memory */

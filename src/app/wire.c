@@ -70,6 +70,7 @@ struct wire {
     struct wire_stats stats;
     bool cutting;
     const char *severity[PRIORITIES + 1];
+    struct redact_also redact; /* of the configuration; rules read it */
 };
 
 const struct wire_parts *wire_parts(const struct wire *w)
@@ -352,9 +353,10 @@ static int make_data_side(struct wire *w, struct err *e)
     return w->p.journal ? 0 : -1;
 }
 
-/* The labels that priorities carry; the book reads this array. */
-static void name_severities(struct wire *w)
+/* What book and rules read of the configuration: the labels that priorities carry, words to hide. */
+static void share_settings(struct wire *w)
 {
+    w->redact = w->p.config->server.redact;
     for (int p = 1; p <= PRIORITIES; p++)
         w->severity[p] = config_severity_of(w->p.config, p);
 }
@@ -368,7 +370,7 @@ static int make_control_side(struct wire *w, struct err *e)
                                     .due = lane_due,
                                     .edits = channel_edits,
                                     .arg = w};
-    struct rules_options rules = {.clock = w->p.clock};
+    struct rules_options rules = {.clock = w->p.clock, .redact = &w->redact};
     struct fills_options fills = {
         .journal = w->p.journal, .windows = w->p.windows, .series = w->p.series};
     struct deliver_options deliver = {.loop = w->o.loop,
@@ -381,7 +383,7 @@ static int make_control_side(struct wire *w, struct err *e)
     if (!w->p.store)
         return err_set(e, ERR_MEMORY, "no memory for the store");
     w->p.rule_files = store_table(w->p.store, KEY_RULES, w->o.rewrite_rule_files, w->o.arg);
-    name_severities(w);
+    share_settings(w);
     book.labels = rules.labels = w->p.labels;
     book.store = notify.store = deliver.store = w->p.store;
     w->p.book = alert_book_new(&book);
@@ -452,7 +454,7 @@ void wire_configure(struct wire *w, const struct config *c)
     const struct config *old = w->p.config;
 
     w->p.config = config_ref(c);
-    name_severities(w);
+    share_settings(w);
     notify_configure(w->p.notify, w->p.config);
     deliver_configure(w->p.deliver, w->p.config);
     config_unref(old);

@@ -13,6 +13,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/redact.h"
 #include "deliver/mime.h"
 #include "tocsin/config.h"
 
@@ -147,14 +148,24 @@ static void finish(struct send *s, enum outcome_kind kind, const char *error,
     deliver_check_drained(d);
 }
 
-static void explain_answer(const struct outbound_result *r, char *out, size_t size)
+/* An answer may repeat what it was sent, and an error the address with its key: both are kept. */
+static void explain_answer(const struct send *s, const struct outbound_result *r, char *out,
+                           size_t size)
 {
-    int shown = r->len < 160 ? (int)r->len : 160;
+    size_t shown = r->body && r->len < 160 ? r->len : r->body ? 160 : 0;
+    const struct redact_also *also = &s->d->o.config->server.redact;
+    struct buf b = BUF_INIT;
 
-    if (!r->ok || r->status == 0)
-        snprintf(out, size, "%s", r->error && *r->error ? r->error : "no answer");
-    else
-        snprintf(out, size, "%d %.*s", r->status, shown, r->body ? r->body : "");
+    if (!r->ok || r->status == 0) {
+        const char *error = r->error && *r->error ? r->error : "no answer";
+
+        redact_text(also, error, strlen(error), &b);
+    } else {
+        buf_addf(&b, "%d ", r->status);
+        redact_text(also, r->body ? r->body : "", shown, &b);
+    }
+    snprintf(out, size, "%s", buf_ok(&b) ? buf_str(&b) : "no memory to say it");
+    buf_free(&b);
 }
 
 void test_release(struct test *t)
@@ -191,7 +202,7 @@ static void answered(const struct outbound_result *r, void *arg)
     char text[512];
 
     s->call = NULL;
-    explain_answer(r, text, sizeof text);
+    explain_answer(s, r, text, sizeof text);
     if (s->test)
         send_finish_test(s, kind == OUTCOME_DELIVERED, r->status, r->took_ms, text);
     else

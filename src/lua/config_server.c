@@ -191,18 +191,14 @@ static void read_tokens(lua_State *L, struct config_server *s, int idx)
 
 #define AT(field) offsetof(struct config_server, field)
 static const struct row server_rows[] = {
-    {"listen", ROW_TEXT, AT(listen)},
-    {"statsd", ROW_TEXT, AT(statsd)},
-    {"syslog", ROW_LATER, 0},
-    {"external_url", ROW_TEXT, AT(external_url)},
-    {"redis", ROW_SECRET, AT(redis)},
-    {"data_dir", ROW_PATH, AT(data_dir)},
-    {"rules", ROW_TEXTS, AT(rules)},
-    {"tls", ROW_OTHER, 0},
-    {"tokens", ROW_OTHER, 0},
-    {"log", ROW_OTHER, 0},
-    {NULL, ROW_OTHER, 0},
+    {"listen", ROW_TEXT, AT(listen)},  {"statsd", ROW_TEXT, AT(statsd)},
+    {"syslog", ROW_LATER, 0},          {"external_url", ROW_TEXT, AT(external_url)},
+    {"redis", ROW_SECRET, AT(redis)},  {"data_dir", ROW_PATH, AT(data_dir)},
+    {"rules", ROW_TEXTS, AT(rules)},   {"tls", ROW_OTHER, 0},
+    {"tokens", ROW_OTHER, 0},          {"log", ROW_OTHER, 0},
+    {"redact", ROW_TEXTS, AT(redact)}, {NULL, ROW_OTHER, 0},
 };
+_Static_assert(AT(redact.n) == AT(redact.patterns) + sizeof(char **), "the same");
 _Static_assert(AT(n_rules) == AT(rules) + sizeof(char **), "ROW_TEXTS: the count comes behind");
 
 static const struct row tls_rows[] = {
@@ -238,6 +234,25 @@ static void read_log(lua_State *L, struct config_server *s, int idx)
             sandbox_fail(L, "server: `log` must be \"text\" or \"json\"");
     }
     lua_pop(L, 1);
+}
+
+/* `*` alone would hide every word. */
+static void check_redact(lua_State *L, const struct redact_also *also)
+{
+    if (also->n > REDACT_PATTERNS)
+        sandbox_fail(L, "server: `redact` takes at most %d words", REDACT_PATTERNS);
+    for (size_t i = 0; i < also->n; i++) {
+        const char *word = also->patterns[i];
+
+        if (strlen(word) > REDACT_PATTERN_MAX)
+            sandbox_fail(L, "server: redact: \"%.40s…\" is longer than %d bytes", word,
+                         REDACT_PATTERN_MAX);
+        if (word[strspn(word, "*")] == '\0' || strpbrk(word, " \t\n=:"))
+            sandbox_fail(L,
+                         "server: redact: \"%.40s\" is no word: a name (\"badge_no\") or a form "
+                         "(\"acme-*\") is needed",
+                         word);
+    }
 }
 
 static const char *without_slash(lua_State *L, const char *url)
@@ -276,6 +291,7 @@ static int server(lua_State *L)
     for (size_t i = 0; i < s->n_rules; i++)
         s->rules[i] = config_path(L, s->rules[i]);
     check_redis(L, s);
+    check_redact(L, &s->redact);
     if (lua_getfield(L, 1, "tls") != LUA_TNIL) {
         if (!lua_istable(L, -1))
             sandbox_fail(L, "server: tls = { cert = \"…\", key = \"…\" } is the form");

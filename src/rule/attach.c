@@ -1,14 +1,14 @@
 #include "rule/attach.h"
 
-#include <ctype.h>
+#include <assert.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/mem.h"
 #include "base/text.h"
 
 #define EVENT_BYTES_MAX 4096
 #define VALUE_BYTES_MAX 1024
+#define READ_BYTES_MAX  (4 * VALUE_BYTES_MAX) /* of one value: hiding secrets makes texts shorter */
 
 struct kept_event {
     int64_t t_ms;
@@ -43,9 +43,10 @@ static bool texts_use_events(const struct rule_def *d)
     return false;
 }
 
-int attachments_init(struct attachments *a, const struct rule_def *d, struct labelsets *ls)
+int attachments_init(struct attachments *a, const struct rule_def *d, struct labelsets *ls,
+                     const struct redact_also *redact)
 {
-    *a = (struct attachments){.d = d, .labels = ls};
+    *a = (struct attachments){.d = d, .labels = ls, .redact = redact};
     if (d->attach_events == 0 && !texts_use_events(d))
         return 0;
     a->from = log_leaf(d);
@@ -83,67 +84,72 @@ void attachments_clear(struct attachments *a)
     *a = (struct attachments){0};
 }
 
-static const char redacted[] = "[redacted]";
-
-/* Names whose values must never reach a message or Redis. */
-static bool is_secret(const struct label *f)
+/* A value as it may be kept, appended and ended by a NUL. Its length. */
+static size_t add_value(const struct attachments *a, const struct label *f, struct buf *out)
 {
-    static const char *const words[] = {"password", "passwd",        "secret", "token",
-                                        "api_key",  "authorization", "cookie", "private_key"};
+    size_t from = out->len, len;
 
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        for (size_t at = 0; at + strlen(words[i]) <= f->name_len; at++)
-            if (strncasecmp(f->name + at, words[i], strlen(words[i])) == 0)
-                return true;
-    return false;
+    if (redact_is_secret(a->redact, f->name, f->name_len))
+        buf_adds(out, REDACTED);
+    else
+        redact_text(a->redact, f->value, text_utf8_cut(f->value, f->value_len, READ_BYTES_MAX),
+                    out);
+    if (!buf_ok(out))
+        return 0;
+    len = text_utf8_cut(out->data + from, out->len - from, VALUE_BYTES_MAX);
+    out->len = from + len;
+    buf_addc(out, '\0');
+    return len;
 }
 
-/* Most events are short, and thousands are kept: no more than they need. */
-static size_t bytes_for(const struct logevent *e)
+/* Names and values one after the other; what does not fit into the bound is left out. */
+static size_t write_fields(const struct attachments *a, const struct logevent *e, struct buf *out,
+                           struct label *fields)
 {
-    size_t bytes = 1;
+    size_t used = 0;
 
-    for (uint32_t i = 0; i < e->n_fields && bytes < EVENT_BYTES_MAX; i++) {
-        size_t len = e->fields[i].value_len;
+    for (uint32_t i = 0; i < e->n_fields; i++) {
+        const struct label *f = &e->fields[i];
+        size_t from = out->len, len;
 
-        bytes += e->fields[i].name_len + 2;
-        bytes += len < sizeof redacted ? sizeof redacted : len;
+        buf_add(out, f->name, f->name_len);
+        buf_addc(out, '\0');
+        len = add_value(a, f, out);
+        if (buf_ok(out) && out->len > EVENT_BYTES_MAX)
+            out->len = from;
+        else
+            fields[used++] = (struct label){.name_len = f->name_len, .value_len = (uint32_t)len};
     }
-    return bytes < EVENT_BYTES_MAX ? bytes : EVENT_BYTES_MAX;
+    return used;
 }
 
-static int keep_event(struct kept_event *k, const struct logevent *e)
+static int keep_event(const struct attachments *a, struct kept_event *k, const struct logevent *e)
 {
-    size_t bytes = 0, used = 0;
+    struct buf text = BUF_INIT;
+    size_t bytes;
     char *p;
 
     k->fields = mem_alloc((e->n_fields + 1) * sizeof *k->fields);
-    k->bytes = p = mem_alloc(bytes_for(e));
-    if (!k->fields || !k->bytes) {
+    if (!k->fields)
+        return -1;
+    k->n_fields = write_fields(a, e, &text, k->fields);
+    /* most events are short, and thousands are kept: no more than they need */
+    bytes = text.len;
+    assert(bytes <= EVENT_BYTES_MAX || !buf_ok(&text));
+    k->bytes = p = buf_ok(&text) ? mem_alloc(bytes + 1) : NULL;
+    if (!k->bytes) {
+        buf_free(&text);
         drop_event(k);
         return -1;
     }
-    for (uint32_t i = 0; i < e->n_fields; i++) {
-        struct label f = e->fields[i];
-        size_t len = text_utf8_cut(f.value, f.value_len, VALUE_BYTES_MAX);
-
-        if (is_secret(&f)) {
-            f.value = redacted;
-            len = sizeof redacted - 1;
-        }
-        if (bytes + f.name_len + len + 2 > EVENT_BYTES_MAX)
-            continue;
-        bytes += f.name_len + len + 2;
-        k->fields[used].name = memcpy(p, f.name, f.name_len);
-        k->fields[used].name_len = f.name_len;
-        p += f.name_len;
-        *p++ = 0;
-        k->fields[used].value = memcpy(p, f.value, len);
-        k->fields[used++].value_len = (uint32_t)len;
-        p += len;
-        *p++ = 0;
+    memcpy(p, buf_str(&text), bytes);
+    buf_free(&text);
+    for (size_t i = 0; i < k->n_fields; i++) {
+        k->fields[i].name = p;
+        p += k->fields[i].name_len + 1;
+        k->fields[i].value = p;
+        p += k->fields[i].value_len + 1;
     }
-    k->n_fields = used;
     k->t_ms = e->t_ms;
     return 0;
 }
@@ -218,7 +224,7 @@ void attachments_note(struct attachments *a, const struct logevent *e)
         return;
     g->noted_ms = e->t_ms;
     drop_event(&g->ring[g->next]);
-    if (keep_event(&g->ring[g->next], e) < 0)
+    if (keep_event(a, &g->ring[g->next], e) < 0)
         return;
     g->next = (g->next + 1) % a->keep;
     if (g->n < a->keep)

@@ -12,6 +12,7 @@
 
 #include "base/json.h"
 #include "base/map.h"
+#include "base/redact.h"
 #include "model/rule_def.h"
 #include "model/sample.h"
 
@@ -22,13 +23,14 @@ struct attachments {
     const struct leaf_spec *from; /* NULL: the rule attaches nothing */
     struct labelsets *labels;
     const struct rule_def *d;
-    uint32_t keep;      /* events a group */
-    struct map *groups; /* labelset id -> struct group_events */
+    const struct redact_also *redact; /* borrowed; NULL: nothing beside the usual */
+    uint32_t keep;                    /* events a group */
+    struct map *groups;               /* labelset id -> struct group_events */
 };
 
 /* Decides from the definition whether events are kept. -1: no memory. */
-int attachments_init(struct attachments *a, const struct rule_def *d,
-                     struct labelsets *ls) MUST_USE;
+int attachments_init(struct attachments *a, const struct rule_def *d, struct labelsets *ls,
+                     const struct redact_also *redact) MUST_USE;
 void attachments_clear(struct attachments *a);
 void attachments_note(struct attachments *a, const struct logevent *e);
 /* Fields of the newest event of a group; 0 when there is none. Valid until the next note. */

@@ -56,8 +56,11 @@ struct rules *rules_new(const struct rules_options *o)
 
     if (!e)
         return NULL;
-    e->c = (struct rules_context){
-        .labels = o->labels, .windows = o->windows, .book = o->book, .clock = o->clock};
+    e->c = (struct rules_context){.labels = o->labels,
+                                  .windows = o->windows,
+                                  .book = o->book,
+                                  .clock = o->clock,
+                                  .redact = o->redact};
     e->delayed_ms = INT64_MAX;
     e->ticks_only = o->ticks_only;
     e->by_name = map_new();

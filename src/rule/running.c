@@ -185,7 +185,7 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
     if (prepare_slots(r, e_out) < 0 || rowset_init(&r->rs, c->windows, c->labels, &d->keys,
                                                    r->roots, r->n_roots, at_ms, e_out) < 0)
         goto fail;
-    if (attachments_init(&r->attached, d, c->labels) < 0) {
+    if (attachments_init(&r->attached, d, c->labels, c->redact) < 0) {
         err_set(e_out, ERR_MEMORY, "no memory for the rule's log events");
         goto fail;
     }

@@ -85,6 +85,7 @@ struct rules_context {
     struct windows *windows;
     struct alert_book *book;
     struct clock *clock;
+    const struct redact_also *redact;
 };
 const struct rules_context *rules_context(const struct rules *e);
 

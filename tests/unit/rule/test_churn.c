@@ -273,7 +273,7 @@ START_TEST(the_group_quiet_longest_makes_room)
     size_t sets;
 
     ck_assert_msg(f != NULL, "%s", e.text);
-    ck_assert_int_eq(attachments_init(&a, rulefile_rule(f, 0), ls), 0);
+    ck_assert_int_eq(attachments_init(&a, rulefile_rule(f, 0), ls, NULL), 0);
     sets = labelsets_count(ls);
     for (int i = 0; i <= ATTACH_GROUPS_MAX; i++) {
         char service[24] = "";

@@ -433,8 +433,8 @@ static struct attachments attached_to(struct bench *b, const char *rule)
 {
     struct attachments a;
 
-    ck_assert_int_eq(attachments_init(&a, rule_definition(rules_find(b->rules, rule)), b->labels),
-                     0);
+    ck_assert_int_eq(
+        attachments_init(&a, rule_definition(rules_find(b->rules, rule)), b->labels, NULL), 0);
     return a;
 }
 
@@ -502,6 +502,27 @@ START_TEST(events_are_kept_without_secrets)
 }
 END_TEST
 
+START_TEST(secrets_in_values_never_reach_what_is_kept)
+{
+    static const char *const own[] = {"acme-*"};
+    struct redact_also also = {own, 1};
+    struct bench *b = bench_of(LOG_RULE);
+    struct attachments a = attached_to(b, "A");
+    char *text;
+
+    a.redact = &also;
+    note(b, &a, "a", "login failed: password='s3cret word' for bob", T0);
+    note(b, &a, "a", "GET https://bob:s3cret@db/?token=s3cret acme-s3cret took 3 s", T0 + 1);
+    text = shown(&a, b, "a");
+    ck_assert_ptr_null(strstr(text, "s3cret"));
+    ck_assert_ptr_nonnull(strstr(text, "for bob"));
+    ck_assert_ptr_nonnull(strstr(text, "took 3 s"));
+    mem_free(text);
+    attachments_clear(&a);
+    bench_free(b);
+}
+END_TEST
+
 START_TEST(events_are_bounded)
 {
     struct bench *b = bench_of(LOG_RULE);
@@ -547,6 +568,7 @@ static void add(TCase *t)
     tcase_add_test(t, limit_keeps_who_came_first);
     tcase_add_test(t, rows_go_with_their_groups);
     tcase_add_test(t, events_are_kept_without_secrets);
+    tcase_add_test(t, secrets_in_values_never_reach_what_is_kept);
     tcase_add_test(t, events_are_bounded);
 }
 
