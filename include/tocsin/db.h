@@ -115,6 +115,20 @@ struct db_health {
     int64_t clock_offset_ms; /* Redis' clock - ours, measured at half the round trip */
 };
 const struct db_health *db_health(const struct db *d);
+/* Why nothing may be written to such a server although it answers, for people, beginning with a
+ * word in capitals as Redis' own refusals do; NULL: it is fit, or not known. */
+static inline const char *db_health_unfit(const struct db_health *h)
+{
+    if (!h->known)
+        return NULL;
+    if (h->is_replica)
+        return "REPLICA: this Redis is a replica; make it the master (REPLICAOF NO ONE), or give "
+               "the master's address";
+    if (h->evicting)
+        return "EVICTING: this Redis evicts keys when it is full, which would drop silences and "
+               "alerts without a word; set maxmemory-policy noeviction";
+    return NULL;
+}
 /* Asks INFO, CONFIG (where allowed) and TIME; `done` is told when db_health() is fresh. */
 void db_inspect(struct db *d, void (*done)(bool ok, void *arg), void *arg);
 

@@ -82,7 +82,7 @@ void journal_progress(const struct journal *j, struct buf *out);
 
 enum journal_answer {
     JOURNAL_STORED,  /* in Redis and applied: 204 */
-    JOURNAL_WAITING, /* Redis is away; applied and queued: 503, the sender repeats */
+    JOURNAL_WAITING, /* Redis is away or refuses; applied and queued: 503, the sender repeats */
     JOURNAL_REFUSED, /* a bound: 429 or 503; nothing was taken */
 };
 typedef void (*journal_done)(enum journal_answer answer, const struct err *e, void *arg);
@@ -98,9 +98,14 @@ struct journal_request {
  * NULL) runs later from the loop, exactly once. */
 void journal_append(struct journal *j, const struct journal_request *r, journal_done done,
                     void *arg);
-/* Ready for more? False while the pending queue or Redis' memory is near its bound; `e` says
- * which. Asked before a body is decoded. */
+/* Ready for more? False before recovery is over and while the pending queue is near its bound; `e`
+ * says which. Asked before a body is decoded. */
 bool journal_accepts(const struct journal *j, struct err *e);
+/* Why Redis, which answers, takes no blocks: its own words, or what makes it unfit, beginning with
+ * a word in capitals. "" while it takes them, or is away. What is taken meanwhile is applied, kept
+ * within the bound of the pending queue, and stored when the reason is gone. Valid until the next
+ * turn. */
+const char *journal_trouble(const struct journal *j);
 
 /* The receive time up to which everything received has been applied: every block still to come has
  * a later one, so instants up to it may be evaluated. With nothing in flight it is the millisecond

@@ -55,6 +55,9 @@ void store_zrem(struct store *s, const char *key, const char *member);
  * with durable = false while Redis is away or refuses (what was put is kept and written later). */
 void store_after(struct store *s, void (*then)(bool durable, void *arg), void *arg);
 bool store_is_clean(const struct store *s); /* nothing waits */
+/* Why Redis, which answers, takes no control state: in its own words; "" while it does, or is
+ * away. Valid until the next turn. */
+const char *store_trouble(const struct store *s);
 /* Writes every table again (journal's `regressed`, or after FLUSHALL by hand). */
 void store_rewrite(struct store *s);
 

@@ -43,7 +43,7 @@ alert "RedisMemoryHigh" {
   priority = "P2",
   value    = m.tocsin_redis_memory_ratio{ __origin__ = "tocsin" }:last():max_by(),
   fire     = above("70%", { clear = "65%" }),
-  summary  = "Redis is {value:percent} full; at 75% ingest is refused",
+  summary  = "Redis is {value:percent} full; at 75% new data waits in memory",
 }
 
 alert "RedisAway" {
@@ -51,6 +51,13 @@ alert "RedisAway" {
   value    = m.tocsin_redis_away_seconds{ __origin__ = "tocsin" }:last():max_by(),
   fire     = above("10s"),
   summary  = "Redis has not answered for {value:duration}: pages go on, senders are told to repeat",
+}
+
+alert "RedisRefuses" {
+  priority = "P2",
+  value    = m.tocsin_redis_refusing_seconds:last():max_by("reason"),
+  fire     = above("5s"),
+  summary  = "Redis answers {reason} and takes nothing: pages go on, senders are told to repeat; see tocsin status",
 }
 
 alert "LooksLate" {

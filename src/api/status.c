@@ -114,11 +114,13 @@ static void deliver_counts(const struct api *a, struct json *j)
 static void redis_json(const struct api *a, struct json *j)
 {
     const struct db_health *h = db_health(a->o.db);
+    const char *trouble = journal_trouble(a->o.journal);
 
     json_key(j, "redis");
     json_object(j);
     json_kbool(j, "up", db_is_up(a->o.db));
     json_kstr(j, "why", db_why_down(a->o.db));
+    json_kstr(j, "trouble", *trouble ? trouble : store_trouble(a->o.store));
     if (h && h->known) {
         json_kstr(j, "version", h->version);
         json_kbool(j, "evicting", h->evicting);

@@ -230,6 +230,9 @@ static void store_metrics(struct selfwatch *s, struct buf *b)
     store_stats(selfwatch_parts(s)->store, &st);
     single(b, "tocsin_redis_up", "gauge", "1 while Redis answers.",
            db_is_up(selfwatch_parts(s)->db));
+    single(b, "tocsin_redis_refusing", "gauge",
+           "1 while Redis answers but takes nothing; /readyz says why.",
+           *wire_redis_trouble(s->o.wire) != 0);
     single(b, "tocsin_redis_outstanding_bytes", "gauge", "Bytes of commands not answered yet.",
            (double)db_outstanding(selfwatch_parts(s)->db));
     if (h->known)

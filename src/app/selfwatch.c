@@ -95,7 +95,8 @@ static void settle(struct selfwatch *s)
     } rows[] = {{"RuleFileRejected", "tocsin_rule_file_rejected", "file"},
                 {"RuleBroken", "tocsin_rule_broken", "rule"},
                 {"RuleNeverMatched", "tocsin_rule_unmatched_seconds", "rule"},
-                {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"}};
+                {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"},
+                {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"}};
     size_t n_before = s->n_samples;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -105,6 +106,30 @@ static void settle(struct selfwatch *s)
         if (r)
             alert_each_of(r, settle_alert, &x);
     }
+}
+
+void selfwatch_trouble_kind(const struct selfwatch *s, char out[TROUBLE_KIND])
+{
+    const char *why = wire_redis_trouble(s->o.wire);
+    size_t n = strspn(why, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    snprintf(out, TROUBLE_KIND, "%.*s", n < TROUBLE_KIND ? (int)n : TROUBLE_KIND - 1, why);
+    if (*why && !*out)
+        snprintf(out, TROUBLE_KIND, "other");
+}
+
+static void add_trouble(struct selfwatch *s)
+{
+    char kind[TROUBLE_KIND];
+
+    selfwatch_trouble_kind(s, kind);
+    if (!*kind)
+        s->refusing_since_ms = 0;
+    else if (s->refusing_since_ms == 0)
+        s->refusing_since_ms = s->at_ms;
+    if (*kind)
+        add(s, "tocsin_redis_refusing_seconds", "reason", kind,
+            (double)(s->at_ms - s->refusing_since_ms) / 1000);
 }
 
 static uint64_t input_count(const struct selfwatch *s)
@@ -146,6 +171,7 @@ static void turn(void *arg)
     add(s, "tocsin_look_delay_seconds", NULL, NULL, (double)s->wire.looks_late_ms / 1000);
     add(s, "tocsin_redis_away_seconds", NULL, NULL,
         s->down_since_ms ? (double)(s->at_ms - s->down_since_ms) / 1000 : 0);
+    add_trouble(s);
     if (h->known && h->max_memory)
         add(s, "tocsin_redis_memory_ratio", NULL, NULL,
             (double)h->used_memory / (double)h->max_memory);
@@ -277,10 +303,20 @@ static void reason(struct json *out, const char *check, bool ok, const char *tex
     json_object_end(out);
 }
 
-static void describe_redis(const struct db_health *h, bool up, char *text, size_t size)
+static void describe_redis(const struct selfwatch *s, char *text, size_t size)
 {
-    if (!up)
-        snprintf(text, size, "Redis is away: pages go on from memory, senders get 503 and repeat");
+    const struct db *db = selfwatch_parts(s)->db;
+    const struct db_health *h = db_health(db);
+    const char *trouble = wire_redis_trouble(s->o.wire);
+
+    if (!db_is_up(db))
+        snprintf(text, size,
+                 "Redis is away: pages go on from memory, senders get 503 and repeat (%.150s)",
+                 db_why_down(db));
+    else if (*trouble)
+        snprintf(text, size,
+                 "Redis refuses: pages go on from memory, senders get 503 and repeat (%.150s)",
+                 trouble);
     else if (!h->known)
         snprintf(text, size, "Redis answers; its settings are not known");
     else if (!h->aof)
@@ -295,8 +331,8 @@ static void describe_redis(const struct db_health *h, bool up, char *text, size_
 
 bool selfwatch_ready(struct selfwatch *s, struct json *out)
 {
-    const struct db_health *h = db_health(selfwatch_parts(s)->db);
-    bool live = wire_is_live(s->o.wire), up = db_is_up(selfwatch_parts(s)->db), accepts;
+    bool live = wire_is_live(s->o.wire), accepts;
+    bool up = db_is_up(selfwatch_parts(s)->db) && !*wire_redis_trouble(s->o.wire);
     struct err e = {.text = ""};
     char text[256];
     struct buf progress = BUF_INIT;
@@ -310,7 +346,7 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     snprintf(text, sizeof text, "%s%s%.150s", wire_phase(s->o.wire), live ? "" : ": ",
              live ? "" : buf_str(&progress));
     reason(out, "start", live, text);
-    describe_redis(h, up, text, sizeof text);
+    describe_redis(s, text, sizeof text);
     reason(out, "redis", up, text);
     reason(out, "ingest", accepts, accepts ? "takes samples and events" : e.text);
     json_array_end(out);

@@ -11,9 +11,10 @@ struct selfwatch {
     struct selfwatch_options o;
     struct timer *timer;
     struct timer *deadman;
-    int64_t down_since_ms; /* Redis, 0: up */
-    uint64_t last_input;   /* samples and events counted at the last turn */
-    int64_t last_input_ms; /* when it last grew, 0: never */
+    int64_t down_since_ms;     /* Redis, 0: up */
+    int64_t refusing_since_ms; /* Redis answers, but takes nothing; 0: it does */
+    uint64_t last_input;       /* samples and events counted at the last turn */
+    int64_t last_input_ms;     /* when it last grew, 0: never */
     struct wire_stats wire;
     struct loop_lag lag;
     uint64_t busy_ns[LOOP_STAGES];
@@ -23,6 +24,11 @@ struct selfwatch {
     size_t n_samples;
     int64_t at_ms; /* of the turn */
 };
+
+/* Bytes of the word that begins a refusal, which says its kind: "READONLY", "OOM", "REPLICA" … */
+#define TROUBLE_KIND 24
+/* Its text; empty: there is no trouble. */
+void selfwatch_trouble_kind(const struct selfwatch *s, char out[TROUBLE_KIND]);
 
 static inline const struct wire_parts *selfwatch_parts(const struct selfwatch *s)
 {

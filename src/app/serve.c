@@ -322,13 +322,9 @@ static void check_redis(struct program *p)
 {
     const struct db_health *h = db_health(p->db);
 
-    if (h->known && h->evicting) {
-        refuse(p, "this Redis evicts keys when it is full (maxmemory-policy), which would drop "
-                  "silences and alerts without a word. Set: maxmemory-policy noeviction");
-        return;
-    }
-    if (h->known && h->is_replica) {
-        refuse(p, "this Redis is a replica: give the address of the master");
+    /* a newcomer's mistake ends the start; one that comes later is trouble, shown and alerted on */
+    if (db_health_unfit(h) && !wire_is_live(p->wire)) {
+        refuse(p, db_health_unfit(h));
         return;
     }
     if (h->known && !h->aof)

@@ -83,6 +83,13 @@ bool wire_is_live(const struct wire *w)
     return w->phase == PHASE_LIVE;
 }
 
+const char *wire_redis_trouble(const struct wire *w)
+{
+    const char *why = journal_trouble(w->p.journal);
+
+    return *why ? why : store_trouble(w->p.store);
+}
+
 const char *wire_phase(const struct wire *w)
 {
     return phase_names[w->phase];
@@ -139,6 +146,8 @@ static void journal_regressed(void *arg)
     struct wire *w = arg;
 
     store_rewrite(w->p.store);
+    if (w->phase == PHASE_LIVE)
+        timer_in(w->upkeep_timer, 0); /* and the windows, before anything else happens */
 }
 
 static void series_forgotten(uint32_t series, void *arg)
@@ -176,6 +185,7 @@ static void upkeep(void *arg)
     struct journal_cut cut = {.encode = encode_windows, .done = cut_done, .arg = w};
     struct err e;
 
+    notify_set_degraded(w->p.notify, !db_is_up(w->p.db) || *wire_redis_trouble(w));
     windows_expire(w->p.windows, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
     if (!w->cutting && journal_wants_cut(w->p.journal)) {
         w->cutting = true;

@@ -54,6 +54,9 @@ void wire_db_down(struct wire *w);
 void wire_configure(struct wire *w, const struct config *c);
 
 bool wire_is_live(const struct wire *w);
+/* Why Redis, which answers, takes nothing: "" while it does, or is away. Begins with a word in
+ * capitals. */
+const char *wire_redis_trouble(const struct wire *w);
 /* What the start is doing, for /startupz. */
 const char *wire_phase(const struct wire *w);
 /* Rules changed: the timer for the next look is set anew. */

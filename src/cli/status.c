@@ -52,6 +52,8 @@ static void show_storage(const cJSON *s, struct buf *out)
         buf_addf(out, "redis       %s, ", field_text(redis, "version"));
     else
         buf_addf(out, "redis       away: %s, ", field_text(redis, "why"));
+    if (*field_text(redis, "trouble"))
+        buf_addf(out, "refuses: %s, ", field_text(redis, "trouble"));
     text_bytes(out, field_number(redis, "used_memory"));
     buf_addf(out, "\njournal     %.0f blocks, ", field_number(journal, "stored_blocks"));
     text_bytes(out, field_number(journal, "stored_bytes"));

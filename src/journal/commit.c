@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -131,17 +132,56 @@ void journal_seal(struct journal *j)
 
 /* --- while Redis is away --------------------------------------------------------------------------- */
 
-bool journal_is_away(const struct journal *j)
+const char *journal_unfit(const struct journal *j)
 {
-    return !db_is_up(j->o.db) || journal_mono_ms(j) < j->not_before_ms;
+    const char *kind = db_health_unfit(db_health(j->o.db));
+
+    if (!kind && j->memory_full)
+        return "FULL: Redis' memory is nearly full, and the rest is for alerts; raise maxmemory";
+    return kind;
 }
 
-void journal_hold(struct journal *j, const char *why, int64_t ms)
+bool journal_is_away(const struct journal *j)
+{
+    return !db_is_up(j->o.db) || journal_mono_ms(j) < j->not_before_ms || journal_unfit(j);
+}
+
+const char *journal_trouble(const struct journal *j)
+{
+    const char *unfit = journal_unfit(j);
+
+    if (!db_is_up(j->o.db))
+        return "";
+    if (unfit)
+        return unfit;
+    return j->refusing ? j->refused_why : "";
+}
+
+void journal_hold(struct journal *j, int64_t ms)
 {
     j->not_before_ms = journal_mono_ms(j) + ms;
-    snprintf(j->refused_why, sizeof j->refused_why, "%s", why);
+    assert(journal_mono_ms(j) >= 0 && ms >= 0);
     journal_poll_within(j, ms < POLL_AWAY_MS ? POLL_AWAY_MS : ms);
     journal_push_soon(j);
+}
+
+/* Said once for each reason, however often it is tried again. */
+void journal_refused(struct journal *j, const char *why)
+{
+    if (!j->refusing || strncmp(j->refused_why, why, sizeof j->refused_why - 1) != 0)
+        log_error("Redis refuses blocks: they are kept in memory, pages go on, senders are told to "
+                  "repeat",
+                  "error", why, NULL);
+    j->refusing = true;
+    snprintf(j->refused_why, sizeof j->refused_why, "%s", why);
+    journal_hold(j, REFUSED_WAIT_MS);
+}
+
+void journal_taken_again(struct journal *j)
+{
+    if (j->refusing)
+        log_info("Redis takes blocks again", NULL);
+    j->refusing = false;
 }
 
 /* Pages go on from memory: everything taken is applied, and the senders come again. Blocks up to
@@ -157,7 +197,7 @@ static void go_on_without(struct journal *j)
         apply_pending(j, p);
         retries_wait(&j->retries, p);
         journal_tell_all(j, p, JOURNAL_WAITING,
-                         j->refusing
+                         *journal_trouble(j)
                              ? "Redis refuses to store it; it is kept in memory and stored later"
                              : "Redis is away; it is kept in memory and stored later");
     }
@@ -209,7 +249,7 @@ static void fly(struct journal *j)
     struct db_tx *tx = db_tx_new(j->o.db);
 
     if (!tx) {
-        journal_hold(j, "no memory for a transaction", REFUSED_WAIT_MS);
+        journal_hold(j, REFUSED_WAIT_MS);
         return;
     }
     if (j->rewrite_series)
@@ -236,7 +276,8 @@ static void committed(struct journal *j)
     size_t n = j->n_flying;
 
     j->n_flying = 0;
-    j->refusing = j->rewriting_series = false;
+    journal_taken_again(j);
+    j->rewriting_series = false;
     for (; n > 0 && !j->closing; n--)
         journal_confirm_first(j);
 }
@@ -249,16 +290,16 @@ static void not_committed(struct journal *j, enum db_fate fate, const struct rep
     j->rewrite_series |= j->rewriting_series;
     j->rewriting_series = false;
     if (fate == DB_REFUSED) {
-        /* with items it was carried out in part: what is there is looked up as after a loss */
+        /* with items it was carried out in part: what is there is looked up as after a loss, and
+         * labels may be what is not */
         j->must_ask |= reply->n_items > 0;
-        j->refusing = true;
-        log_error("Redis refuses blocks; they are kept in memory", "error", reply->text, NULL);
-        journal_hold(j, reply->text, REFUSED_WAIT_MS);
+        j->rewrite_series |= reply->n_items > 0;
+        journal_refused(j, reply->text);
     } else if (fate == DB_UNKNOWN) {
         j->must_ask = true;
-        journal_hold(j, "the connection to Redis was lost", 0);
+        journal_hold(j, 0);
     } else {
-        journal_hold(j, "the connection to Redis takes no more", POLL_AWAY_MS);
+        journal_hold(j, POLL_AWAY_MS);
     }
     if (j->must_ask)
         j->n_unknown = n;

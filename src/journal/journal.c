@@ -272,15 +272,6 @@ static bool is_refusing(const struct journal *j, struct err *e)
         err_set(e, ERR_BUSY, "the journal is still being read back");
         return true;
     }
-    if (j->memory_full) {
-        err_set(e, ERR_BUSY,
-                "Redis' memory is nearly full: raise maxmemory or shorten the retention");
-        return true;
-    }
-    if (j->refusing) {
-        err_set(e, ERR_BUSY, "Redis refuses to store it: %s", j->refused_why);
-        return true;
-    }
     return false;
 }
 

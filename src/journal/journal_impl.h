@@ -12,7 +12,7 @@
 
 #define JOURNAL_FORMAT 1 /* in tocsin:meta: of everything the journal writes */
 
-#define POLL_MS         1000
+#define POLL_MS         250
 #define POLL_AWAY_MS    100
 #define REFUSED_WAIT_MS 1000
 #define RUN_MAX_MS      (5 * 60 * 1000) /* readers start at the beginning of a run */
@@ -79,12 +79,13 @@ struct journal {
     uint64_t found_length;
     bool rewrite_series;   /* the whole dictionary goes with the next transaction … */
     bool rewriting_series; /* … or with the one under way */
-    bool refusing;         /* Redis refused the last transaction */
-    char refused_why[128];
+    bool refusing;         /* Redis refused the last transaction: */
+    char refused_why[200]; /* in these words */
+    const char *unfit;     /* what was last told of the server's kind; NULL: that it is fit */
     int64_t not_before_ms; /* monotonic */
     char run_id[48];
     bool memory_full, inspecting, counting, count_unsure;
-    int64_t inspect_at_ms, weigh_at_ms;
+    int64_t inspect_at_ms, count_at_ms, weigh_at_ms;
 
     /* bounds and the cut */
     bool trimming, measure_due;
@@ -134,8 +135,13 @@ void journal_apply(struct journal *j, const struct journal_block *b);
 /* Redis has the first block of the queue. */
 void journal_confirm_first(struct journal *j);
 bool journal_is_away(const struct journal *j);
-/* Redis is treated as away for `ms`, or until it is up; why, for people. */
-void journal_hold(struct journal *j, const char *why, int64_t ms);
+/* Beside what Redis says: the kind of server it is, and the room it has. NULL: nothing. */
+const char *journal_unfit(const struct journal *j);
+/* Redis is treated as away for `ms`, or until it is up. */
+void journal_hold(struct journal *j, int64_t ms);
+/* Redis answered with an error, which counts as away for a while; and the end of that. */
+void journal_refused(struct journal *j, const char *why);
+void journal_taken_again(struct journal *j);
 
 /* --- verify.c --- */
 void journal_keep_recent(struct journal *j, struct pending *p);

@@ -7,10 +7,11 @@
 /* The bounds. Retention: blocks older than it go, and the oldest go when they take more than
  * their share of Redis' memory; but never past the published cut, behind which every block is
  * needed for a start. One small XTRIM at a time, since a large one holds Redis up (1.1 us for a
- * block of 4 KB). Ingest stops at 75 % of Redis' memory, so that control state can always be
- * written. */
+ * block of 4 KB). At 75 % of Redis' memory new blocks wait here, as while it is away, so that
+ * control state can always be written; trimming goes on, and makes room. */
 
 #define INSPECT_MS  1000
+#define COUNT_MS    250 /* so long, and a poll, may what FLUSHALL took be missing */
 #define WEIGH_MS    30000
 #define TRIM_BLOCKS 1000ull /* in one step: about a millisecond of Redis' time */
 
@@ -26,6 +27,20 @@ static bool is_due(const struct journal *j, int64_t *at_ms, int64_t every_ms)
 
 /* --- how much there is -------------------------------------------------------------------------------- */
 
+/* Told when it changes. A server of another kind for a while may hold other data afterwards. */
+static void note_kind(struct journal *j, const char *unfit)
+{
+    if (unfit && unfit != j->unfit)
+        log_error("Redis cannot be written to: blocks are kept in memory, pages go on, senders are "
+                  "told to repeat",
+                  "reason", unfit, NULL);
+    if (!unfit && j->unfit) {
+        log_info("Redis can be written to again", NULL);
+        journal_missing(j);
+    }
+    j->unfit = unfit;
+}
+
 static void on_inspected(bool ok, void *arg)
 {
     struct journal *j = arg;
@@ -36,13 +51,15 @@ static void on_inspected(bool ok, void *arg)
         return;
     j->inspecting = false;
     h = db_health(j->o.db);
+    note_kind(j, db_health_unfit(h));
     if (!ok || h->max_memory == 0) {
         j->memory_full = false;
         return;
     }
     used = (double)h->used_memory / (double)h->max_memory;
     if (used >= MEMORY_FULL && !j->memory_full)
-        log_error("Redis' memory is nearly full: ingest is refused until there is room", NULL);
+        log_error("Redis' memory is nearly full: new blocks wait in memory until there is room",
+                  NULL);
     j->memory_full = used >= (j->memory_full ? MEMORY_FREE : MEMORY_FULL);
 }
 
@@ -72,16 +89,19 @@ static void on_weight(enum db_fate fate, const struct reply *reply, void *arg)
 
 void journal_watch_memory(struct journal *j)
 {
-    if (!db_is_up(j->o.db) || j->inspecting || !is_due(j, &j->inspect_at_ms, INSPECT_MS))
+    if (!db_is_up(j->o.db))
         return;
-    j->inspecting = true;
-    journal_call(j);
-    db_inspect(j->o.db, on_inspected, j);
-    if (!j->counting) { /* answers keep their order: blocks and trims sent before are counted */
+    if (!j->counting && is_due(j, &j->count_at_ms, COUNT_MS)) {
+        /* answers keep their order: blocks and trims sent before are counted */
         j->counting = true;
         journal_call(j);
         db_sendf(j->o.db, on_length, j, "XLEN %s", KEY_JOURNAL);
     }
+    if (j->inspecting || !is_due(j, &j->inspect_at_ms, INSPECT_MS))
+        return;
+    j->inspecting = true;
+    journal_call(j);
+    db_inspect(j->o.db, on_inspected, j);
     if (is_due(j, &j->weigh_at_ms, WEIGH_MS)) {
         journal_call(j);
         /* all of it: a sample is taken from the oldest blocks, and weighs them for the rest */
@@ -172,7 +192,7 @@ void journal_trim(struct journal *j)
     char id[JOURNAL_ID_LEN];
     uint64_t over;
 
-    if (j->trimming || !j->has_cut || j->must_ask || journal_is_away(j))
+    if (j->trimming || !j->has_cut || j->must_ask || (journal_is_away(j) && !j->memory_full))
         return;
     j->trimming = true;
     journal_call(j);

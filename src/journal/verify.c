@@ -190,7 +190,7 @@ static void judge(struct journal *j, struct journal_id last, uint64_t length, bo
     j->count_unsure = false;
     j->must_ask = false;
     if (!j->queue.first)
-        j->refusing = false; /* nothing is left that could be refused */
+        journal_taken_again(j); /* nothing is left that could be refused */
 }
 
 static const struct reply *field_of(const struct reply *r, const char *name)
@@ -205,8 +205,10 @@ static const struct reply *field_of(const struct reply *r, const char *name)
 static void ask_again(struct journal *j, enum db_fate fate, const struct reply *reply)
 {
     j->must_ask = true;
-    journal_hold(j, fate == DB_REFUSED ? reply->text : "the connection to Redis was lost",
-                 fate == DB_REFUSED ? REFUSED_WAIT_MS : 0);
+    if (fate == DB_REFUSED)
+        journal_refused(j, reply->text);
+    else
+        journal_hold(j, 0);
 }
 
 static void on_unknown(enum db_fate fate, const struct reply *reply, void *arg)

@@ -102,6 +102,7 @@ static const struct {
     {{"INFO", "persistence"}, 2, REPLY_TEXT, read_persistence},
     {{"CONFIG", "GET", "appendfsync"}, 3, REPLY_LIST, read_fsync},
 };
+
 static void finish(struct look *k)
 {
     if (k->ok)

@@ -26,6 +26,7 @@
 #define POLL_AWAY_MS    100
 #define POLL_MS         1000
 #define REFUSED_WAIT_MS 1000
+#define MEND_EVERY_MS   60000
 
 static void on_push(void *arg);
 static void on_poll(void *arg);
@@ -332,6 +333,22 @@ static void give_back(struct store *s)
     s->round_flying = 0;
 }
 
+const char *store_trouble(const struct store *s)
+{
+    const char *unfit = db_health_unfit(db_health(s->db));
+
+    if (!db_is_up(s->db))
+        return "";
+    return unfit ? unfit : s->refused_why;
+}
+
+static void taken_again(struct store *s)
+{
+    if (s->refused_why[0])
+        log_info("Redis takes control state again", NULL);
+    s->refused_why[0] = 0;
+}
+
 static void landed(struct store *s)
 {
     uint64_t round = s->round_flying;
@@ -340,11 +357,13 @@ static void landed(struct store *s)
     s->seq_expected = ++s->seq;
     s->stats.commits++;
     s->failing = false;
+    taken_again(s);
     s->round_flying = 0;
     if (round)
         s->round_done = round;
 }
 
+/* `why`: a refusal, which is said once, however often it is tried again; NULL: a loss. */
 static void failed(struct store *s, const char *why, int64_t wait_ms)
 {
     s->failing = true;
@@ -352,17 +371,23 @@ static void failed(struct store *s, const char *why, int64_t wait_ms)
     timer_in(s->poll, wait_ms ? wait_ms : POLL_AWAY_MS);
     if (why) {
         s->stats.failures++;
-        log_error("control state cannot be written to Redis; it is kept and tried again", "error",
-                  why, NULL);
+        if (strncmp(s->refused_why, why, sizeof s->refused_why - 1) != 0)
+            log_error("control state cannot be written to Redis; it is kept and tried again",
+                      "error", why, NULL);
+        snprintf(s->refused_why, sizeof s->refused_why, "%s", why);
     }
 }
 
-/* One command of a transaction that did happen was refused: it would be again, so it is told. */
+/* One command of a transaction that did happen was refused. The same command would be again, so it
+ * is not repeated: all tables are written anew, which begins with their removal and so mends a key
+ * of another type. What that does not mend costs one such attempt in a while. */
 static void some_refused(struct store *s, const struct reply *reply)
 {
     s->stats.failures++;
-    log_error("a change of control state was refused by Redis and is lost there", "error",
-              reply->text, NULL);
+    s->mend = true;
+    log_error("a change of control state was refused by Redis; all of it is written again from "
+              "memory",
+              "error", reply->text, NULL);
 }
 
 static void happened(struct store *s, const struct reply *reply, bool all)
@@ -410,6 +435,8 @@ static void on_commit(enum db_fate fate, const struct reply *reply, void *arg)
 static void compare(struct store *s, uint64_t found)
 {
     s->must_check = s->failing = false;
+    if (count_waiting(s) == 0 && !s->unknown)
+        taken_again(s);
     if (s->unknown) {
         if (found == s->seq + 1)
             landed(s);
@@ -560,11 +587,17 @@ static void commit(struct store *s)
     db_tx_commit(tx, on_commit, s);
 }
 
+static bool mend_is_due(const struct store *s)
+{
+    return s->mend && clock_mono_ms(loop_clock(s->loop)) >= s->mend_at_ms;
+}
+
 /* Does the next thing there is to do, if it can be done now. */
 static void on_push(void *arg)
 {
     struct store *s = arg;
-    bool held = clock_mono_ms(loop_clock(s->loop)) < s->not_before_ms;
+    bool held =
+        clock_mono_ms(loop_clock(s->loop)) < s->not_before_ms || db_health_unfit(db_health(s->db));
 
     if (s->state != STORE_IDLE)
         return;
@@ -579,8 +612,12 @@ static void on_push(void *arg)
         check(s);
         return;
     }
-    if (s->lost)
+    if (s->lost || mend_is_due(s)) {
+        if (s->mend)
+            s->mend_at_ms = clock_mono_ms(loop_clock(s->loop)) + MEND_EVERY_MS;
+        s->mend = false;
         store_rewrite(s);
+    }
     if (count_waiting(s) > 0)
         commit(s);
     else
@@ -590,7 +627,8 @@ static void on_push(void *arg)
 static void on_poll(void *arg)
 {
     struct store *s = arg;
-    bool due = !store_is_clean(s) || s->must_check || (db_is_up(s->db) && is_other_server(s));
+    bool due = !store_is_clean(s) || mend_is_due(s) || s->must_check ||
+               (db_is_up(s->db) && is_other_server(s));
 
     timer_in(s->poll, due ? POLL_AWAY_MS : POLL_MS);
     if (due && s->state == STORE_IDLE && db_is_up(s->db))

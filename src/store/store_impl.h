@@ -38,6 +38,9 @@ struct store {
     bool unknown;          /* what is flying may or may not have happened */
     bool must_check;       /* compare sequence numbers before anything else */
     bool failing;          /* the last attempt did not work: nobody waits for the next one */
+    char refused_why[200]; /* Redis' words when it refused the last attempt, else empty */
+    bool mend;             /* a command inside a transaction was refused: rewritten, but … */
+    int64_t mend_at_ms;    /* … not before then (monotonic) */
     bool lost;             /* a change was lost for lack of memory: the owners write all again */
     int64_t not_before_ms; /* monotonic: next attempt after a refusal */
     uint64_t seq;          /* the last transaction known to be in Redis */

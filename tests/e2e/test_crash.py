@@ -380,3 +380,49 @@ def test_embedded_redis_killed_alone(folder):
     check(t.stop() == 0, "the end")
     wait(lambda: not t.redis_pid(), "Redis ends with it")
     sink.close()
+
+
+REFUSALS = (("NOREPLICAS", ("CONFIG", "SET", "min-replicas-to-write", "1"), ("CONFIG", "SET", "min-replicas-to-write", "0")),
+            ("READONLY|REPLICA", ("REPLICAOF", "127.0.0.1", "1"), ("REPLICAOF", "NO", "ONE")),
+            ("NOPERM", ("ACL", "SETUSER", "default", "-@write"), ("ACL", "SETUSER", "default", "+@all")),
+            ("OOM|FULL", ("CONFIG", "SET", "maxmemory", "1"), ("CONFIG", "SET", "maxmemory", "0")),
+            ("EVICTING", ("CONFIG", "SET", "maxmemory", "1gb", "maxmemory-policy", "allkeys-lru"),
+             ("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")))
+
+
+def test_redis_that_answers_but_takes_nothing(folder):
+    """Pages and resolves go on, the reason is shown and alerted on, and it heals by itself."""
+    sink = HttpSink()
+    redis = Redis(folder).start()
+    t = Tocsin(folder, config(sink), RULES, redis=redis.url).start()
+    for word, do, undo in REFUSALS:
+        before, during, own = f"before-{word}", f"during-{word}", f"own-{word}"
+
+        def send(service, value):
+            return t.call("POST", "/api/tocsin/v1/metrics", [{"name": "load", "labels": {"service": service}, "value": value}])[0]
+
+        def trouble():
+            return t.get("/api/tocsin/v1/status")["redis"]["trouble"]
+        t.feed(50, service=before)
+        wait(lambda: told(sink, before), f"the page before {word}")
+        redis.command(*do)
+        send(own, 1)
+        wait(lambda: any(w in trouble() for w in word.split("|")), f"{word} in the status", seconds=60)
+        wait(lambda: not is_ready(t), "it is not ready", seconds=60)
+        check(send(during, 50) == 503, f"a sender repeats during {word}")
+        check(send(before, 1) == 503, f"a sender repeats during {word}")
+        wait(lambda: told(sink, during), f"the page during {word}", seconds=60)
+        wait(lambda: told(sink, before, status="resolved"), f"the resolve during {word}", seconds=60)
+        wait(lambda: t.alerts(alertname="RedisRefuses"), f"the own alert of {word}", seconds=60)
+        check(t.process.alive(), "it lives")
+        redis.command(*undo)
+        wait(lambda: is_ready(t), f"it heals after {word}", seconds=60)
+        wait(lambda: not t.alerts(alertname="RedisRefuses"), f"the own alert's end after {word}", seconds=60)
+        t.feed(1, service=during)
+        wait(lambda: told(sink, during, status="resolved"), f"the resolve after {word}", seconds=60)
+        check(len(told(sink, during)) == 1, f"{during} came once")
+    t.kill()
+    t.start()
+    check(not t.alerts(alertname="Load"), "what was resolved meanwhile is stored")
+    redis.kill()
+    sink.close()

@@ -223,6 +223,8 @@ static void look_at_health(struct db *d)
     d->health = (struct db_health){.known = true, .aof = true, .version = "7.0.0"};
     d->health.max_memory = max;
     d->health.used_memory = used;
+    d->health.is_replica = strstr(info->text, "role:slave") != NULL;
+    d->health.evicting = max > 0 && !strstr(info->text, "maxmemory_policy:noeviction");
     snprintf(d->health.run_id, sizeof d->health.run_id, "%s", fake_redis_run_id(d->server));
 }
 

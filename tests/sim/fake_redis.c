@@ -24,7 +24,8 @@ struct fake_redis {
     struct clock *clock;
     struct data data;
     struct chunk *memory; /* of the reply that stands */
-    bool oom;
+    const char *refuses;  /* the error of each write; NULL: they are taken */
+    bool is_replica, evicting;
     uint64_t max_memory, used_memory;
     unsigned run;
     char run_id[48];
@@ -688,8 +689,9 @@ static struct reply run_info(struct fake_redis *r, const struct args *a)
     (void)a;
     snprintf(out, sizeof out,
              "redis_version:7.0.0\r\nrun_id:%s\r\nused_memory:%" PRIu64 "\r\nmaxmemory:%" PRIu64
-             "\r\nmaxmemory_policy:noeviction\r\nrole:master\r\n",
-             r->run_id, used, r->max_memory);
+             "\r\nmaxmemory_policy:%s\r\nrole:%s\r\n",
+             r->run_id, used, r->max_memory, r->evicting ? "allkeys-lru" : "noeviction",
+             r->is_replica ? "slave" : "master");
     return text(r, out);
 }
 
@@ -763,8 +765,8 @@ static struct reply run(struct fake_redis *r, const struct args *a)
     }
     if (a->n < commands[i].least)
         return error(r, "ERR wrong number of arguments");
-    if (commands[i].grows && r->oom)
-        return error(r, "OOM command not allowed when used memory > 'maxmemory'.");
+    if (commands[i].grows && r->refuses)
+        return error(r, r->refuses);
     return commands[i].run(r, a);
 }
 
@@ -805,7 +807,7 @@ const struct reply *fake_redis_exec(struct fake_redis *r, const struct fake_comm
         struct args a = {.n = c[i].argc, .v = c[i].argv, .lens = c[i].lens};
         size_t k = command_of(&a);
 
-        if (k == N_COMMANDS || (r->oom && commands[k].grows)) {
+        if (k == N_COMMANDS || (r->refuses && commands[k].grows)) {
             *aborted = true;
             *out = run(r, &a); /* its error */
             return out;
@@ -824,7 +826,18 @@ const struct reply *fake_redis_exec(struct fake_redis *r, const struct fake_comm
 
 void fake_redis_refuse_writes(struct fake_redis *r, bool oom)
 {
-    r->oom = oom;
+    r->refuses = oom ? "OOM command not allowed when used memory > 'maxmemory'." : NULL;
+}
+
+void fake_redis_refuse_with(struct fake_redis *r, const char *text)
+{
+    r->refuses = text;
+}
+
+void fake_redis_kind(struct fake_redis *r, bool is_replica, bool evicting)
+{
+    r->is_replica = is_replica;
+    r->evicting = evicting;
 }
 
 void fake_redis_memory(struct fake_redis *r, uint64_t max_memory, uint64_t used_memory)

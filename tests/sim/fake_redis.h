@@ -37,6 +37,10 @@ const struct reply *fake_redis_exec(struct fake_redis *r, const struct fake_comm
 
 /* --- what a test decides --- */
 void fake_redis_refuse_writes(struct fake_redis *r, bool oom); /* "OOM command not allowed …" */
+/* The same with these words (kept by the caller); NULL: writes are taken again. */
+void fake_redis_refuse_with(struct fake_redis *r, const char *error);
+/* What INFO tells of its kind. Neither changes what is carried out. */
+void fake_redis_kind(struct fake_redis *r, bool is_replica, bool evicting);
 /* What INFO tells: maxmemory (0: none) and used_memory (0: what the data takes). */
 void fake_redis_memory(struct fake_redis *r, uint64_t max_memory, uint64_t used_memory);
 /* Keeps a copy of the data. Going back to it is what a server does that lost its tail: the data is

@@ -337,6 +337,8 @@ START_TEST(a_refused_command_inside_does_not_block_the_rest)
     ck_assert_int_eq(w->lost, 1);
     redis_equals_truth(w, "beside a wrong type");
     ck_assert(store_is_clean(w->store));
+    /* mended: it is a hash again, or nothing */
+    ck_assert_int_eq(fake_redis_ask(w->redis, "HGETALL", KEY_ACKS, NULL)->kind, REPLY_LIST);
     store_stats(w->store, &st);
     ck_assert_uint_eq(st.failures, 1);
     world_free(w);
