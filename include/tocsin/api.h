@@ -65,9 +65,13 @@ struct api *api_new(const struct api_options *o); /* NULL: no memory */
 void api_free(struct api *a);
 /* Answers the request (now or later); anything that is no ingest path: unknown ones get 404. */
 void api_handle(struct api *a, struct http_request *r);
-/* Who sends this ingest request: the name of its token, "" where the configuration has no tokens,
- * NULL when it has been refused (401, 403) and answered. */
-const char *api_sender(struct api *a, struct http_request *r);
+/* Who sends this ingest request. False: it has been refused (401, 403) and answered. */
+struct api_sender {
+    const char *name;             /* of its token; "" where the configuration has none */
+    struct matcher *const *scope; /* all it sends must match; of the configuration */
+    size_t n_scope;
+};
+bool api_sender(struct api *a, struct http_request *r, struct api_sender *out);
 /* Until everything is restored only the probes are answered; others get 503. */
 void api_open(struct api *a);
 

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/err.h"
+#include "model/matcher.h"
 #include "model/sample.h"
 #include "model/series.h"
 
@@ -38,8 +39,9 @@ struct ingest_batch {
     size_t n_samples;
     const struct logevent *events; /* views into the body or into memory of the batch */
     size_t n_events;
-    uint32_t n_untimed; /* samples and events that brought neither a time nor an id */
-    uint32_t n_named;   /* events that brought an id */
+    uint32_t n_untimed;      /* samples and events that brought neither a time nor an id */
+    uint32_t n_named;        /* events that brought an id */
+    uint32_t series_outside; /* taken out: they are outside of the scope of the sender's token */
     struct ingest_counts {
         uint32_t not_numbers; /* samples left out: NaN (but for the staleness mark), Inf */
         uint32_t exemplars, histograms, metadata; /* of remote write, not used */
@@ -117,14 +119,20 @@ enum ingest_answer {
 };
 typedef void (*ingest_done)(enum ingest_answer answer, const struct err *e, void *arg);
 
+/* Who sends. */
+struct ingest_sender {
+    const char *token;            /* its name; "": there are no tokens */
+    struct matcher *const *scope; /* all it sends must match; borrowed */
+    size_t n_scope;
+};
+
 struct ingest_options {
     struct series_table *series; /* borrowed */
     struct clock *clock;         /* borrowed */
     struct ingest_limits limits;
     uint64_t hash_seed; /* of the hashes of bodies (of this installation); 0: a new one */
-    /* Who sends? The name of the token ("" for none), or NULL when it has been refused and
-     * answered. NULL: everybody may. */
-    const char *(*sender)(struct http_request *r, void *arg);
+    /* Who sends? False: it has been refused and answered. NULL: everybody may send everything. */
+    bool (*sender)(struct http_request *r, struct ingest_sender *out, void *arg);
     /* May more be taken? Asked before a body is decoded; false with the reason. NULL: always. */
     bool (*accepts)(struct err *e, void *arg);
     /* Takes a batch, copying what it keeps; calls `done` (may be NULL) once, now or later.
@@ -150,6 +158,7 @@ struct ingest_stats {
         uint64_t bad, too_large, busy, no_memory; /* requests refused, by reason */
         uint64_t not_numbers, exemplars, histograms, metadata, clamped, fields_dropped, values_cut,
             lines_refused;
+        uint64_t outside; /* requests refused, and series left out, by the scope of their token */
     } of[INGEST_PROTOCOLS];
     uint64_t new_series;
 };

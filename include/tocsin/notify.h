@@ -145,6 +145,15 @@ struct actor {
     bool admin;
 };
 
+/* A scope is a matcher on everything. An incident that holds alerts within and outside of it is seen
+ * in part: its other alerts, what is said of them and messages that tell of them are not shown, and
+ * only who sees it whole may act on it. An actor of NULL sees everything. */
+enum sight { SIGHT_NONE, SIGHT_PART, SIGHT_WHOLE };
+/* An alert with these labels; `priority` is matched as the label of that name, 0: it has none. */
+bool actor_sees(const struct actor *a, const struct label *l, size_t n, int priority);
+/* An incident; SIGHT_NONE also when there is none. Cost: the alerts of the incident. */
+enum sight notify_sight(const struct notify *n, uint64_t incident, const struct actor *a);
+
 /* Calls `then` when everything done so far is stored (durable), or at once with durable = false
  * while Redis is away: answer a request only then, and say so when it is not durable. */
 void notify_after(struct notify *n, void (*then)(bool durable, void *arg), void *arg);
@@ -241,10 +250,11 @@ struct incident_view {
     bool settled;                /* every lane has been told everything */
     int priority;
     size_t firing, resolved, held; /* alerts; held: firing, and silenced or suppressed */
+    size_t hidden;                 /* alerts outside the scope of who asks: counted nowhere else */
     struct notice_ack ack;
     const char *summary; /* of its most severe alert: annotation, else its name */
 };
-/* Newest first, those before number `before` (0: from the newest), at most `limit`; `open_only`:
+/* Those that `a` sees, each with his alerts in it alone. Newest first, those before number `before` (0: from the newest), at most `limit`; `open_only`:
  * not ended. Views are valid during the call. */
 void notify_incidents(const struct notify *n, uint64_t before, size_t limit, bool open_only,
                       const struct actor *a, void (*each)(const struct incident_view *v, void *arg),
@@ -255,9 +265,11 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
                          struct buf *out) MUST_USE;
 /* JSON: where it went, per lane what was told and when, what is owed, when it is sent next, what
  * holds it back (silences, acknowledgement, group wait, failing receiver), the next reminder. */
-int notify_explain_incident(const struct notify *n, uint64_t number, struct buf *out) MUST_USE;
+int notify_explain_incident(const struct notify *n, uint64_t number, const struct actor *a,
+                            struct buf *out) MUST_USE;
 /* The same of one alert: its incidents and receivers, or why it goes nowhere. */
-void notify_explain_alert(const struct notify *n, const struct alert *a, struct buf *out);
+void notify_explain_alert(const struct notify *n, const struct alert *a, const struct actor *who,
+                          struct buf *out);
 /* Of labels that need not exist: {"routes":[{"path","receivers","group_by",…}]}. */
 void notify_explain_route(const struct notify *n, const struct label *l, size_t n_labels,
                           int priority, int64_t at_ms, struct buf *out);
@@ -282,9 +294,10 @@ void notify_groups(const struct notify *n,
 
 /* Ledger entries as a JSON array: those with something in flight, retried, given to a fallback or
  * dead; `all`: every one of incidents that are not settled. Newest incident first. */
-void notify_deliveries_json(const struct notify *n, bool all, size_t limit, struct buf *out);
+void notify_deliveries_json(const struct notify *n, bool all, size_t limit, const struct actor *a,
+                            struct buf *out);
 int notify_delivery_json(const struct notify *n, uint64_t incident, const char *lane,
-                         struct buf *out) MUST_USE;
+                         const struct actor *a, struct buf *out) MUST_USE;
 /* Tries a dead or waiting one again now; drops what is owed (recorded). */
 int notify_retry(struct notify *n, uint64_t incident, const char *lane, const struct actor *a,
                  struct err *e) MUST_USE;

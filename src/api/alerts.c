@@ -173,7 +173,7 @@ static void search_one(const struct alert *a, void *arg)
 
     if (!wanted || a->fingerprint <= s->after ||
         !matchers_test_labels(s->filters->m, s->filters->n, a->labels, a->n_labels) ||
-        !scope_allows_labels(&s->c->access, a->labels, a->n_labels))
+        !call_sees_alert(s->c, a))
         return;
     if (mem_grow((void **)&s->found, &s->cap, s->n + 1, sizeof *s->found) != 0)
         s->failed = true;
@@ -249,7 +249,7 @@ static struct alert *find_alert(struct call *c)
 
     if (fingerprint_read(c->arg[0], &fingerprint) == 0)
         a = alert_by_fingerprint(c->api->o.book, fingerprint);
-    if (a && scope_allows_labels(&c->access, a->labels, a->n_labels))
+    if (a && call_sees_alert(c, a))
         return a;
     reply_error(c->r, 404, "not_found", "there is no alert %s", c->arg[0]);
     return NULL;

@@ -232,6 +232,9 @@ static void handle_allowed(struct call *c, const struct route *route)
     if (!access_has(&c->access, route->role)) {
         refuse(c, route->kind == ROUTE_PAGE, 403, "forbidden",
                "the role of this token does not allow that");
+    } else if (route->scope == ALL_TEAMS && c->access.n_scope > 0) {
+        refuse(c, route->kind == ROUTE_PAGE, 403, "forbidden",
+               "this concerns all teams: it takes a token whose scope is *");
     } else if (is_write(c)) {
         handle_write(c, route);
     } else {

@@ -97,11 +97,12 @@ bool call_flag(const struct call *c, const char *name)
 
 bool call_sees_incident(const struct call *c, uint64_t number)
 {
-    struct buf b = BUF_INIT;
-    bool sees = notify_incident_json(c->api->o.notify, number, &c->actor, &b) == 0;
+    return notify_sight(c->api->o.notify, number, &c->actor) != SIGHT_NONE;
+}
 
-    buf_free(&b);
-    return sees;
+bool call_sees_alert(const struct call *c, const struct alert *a)
+{
+    return actor_sees(&c->actor, a->labels, a->n_labels, a->state.firing);
 }
 
 int call_incident(struct call *c, uint64_t *number)
@@ -290,42 +291,4 @@ void labels_json(struct json *j, const char *key, const struct label *l, size_t 
         json_str_n(j, l[i].value, l[i].value_len);
     }
     json_object_end(j);
-}
-
-/* --- scope: what is shown ------------------------------------------------------------------------ */
-
-bool scope_allows_labels(const struct access *a, const struct label *l, size_t n)
-{
-    return matchers_test_labels(a->scope, a->n_scope, l, n);
-}
-
-/* Refused only by a label that is known to be another one: what a rule or a silence leaves open
- * may concern the caller. */
-static bool may_have(const struct matcher *wanted, const char *name, const char *value)
-{
-    return strcmp(matcher_name(wanted), name) != 0 || matcher_test(wanted, value, strlen(value));
-}
-
-bool scope_allows(const struct access *a, struct matcher *const *known, size_t n)
-{
-    for (size_t i = 0; i < a->n_scope; i++)
-        for (size_t k = 0; k < n; k++)
-            if (matcher_op(known[k]) == MATCH_EQUAL && !matcher_negated(known[k]) &&
-                !may_have(a->scope[i], matcher_name(known[k]), matcher_value(known[k])))
-                return false;
-    return true;
-}
-
-bool scope_allows_rule(const struct access *a, const struct rule_def *d)
-{
-    for (size_t i = 0; i < a->n_scope; i++) {
-        const struct matcher *m = a->scope[i];
-
-        if (!may_have(m, "alertname", d->name) || (d->team && !may_have(m, "team", d->team)))
-            return false;
-        for (size_t k = 0; k < d->n_labels; k++)
-            if (!may_have(m, d->labels[k].name, d->labels[k].value))
-                return false;
-    }
-    return true;
 }

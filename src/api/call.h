@@ -74,6 +74,7 @@ bool call_flag(const struct call *c, const char *name); /* "1" or "true" */
 int call_incident(struct call *c, uint64_t *number) MUST_USE;
 /* May the caller see this incident? */
 bool call_sees_incident(const struct call *c, uint64_t number);
+bool call_sees_alert(const struct call *c, const struct alert *a);
 
 struct matcher_list {
     struct matcher **m;
@@ -115,6 +116,9 @@ void reply_err(struct http_request *r, const struct err *e);
 
 /* --- documents: parts of answers, also used by the pages --- */
 void labels_json(struct json *j, const char *key, const struct label *l, size_t n);
+/* Array of {"file","error"}: what is refused of a file may be another team's, so who has a scope is
+ * told the file alone. */
+void rejected_json(const struct call *c, struct json *j);
 void alert_json(struct api *api, struct json *j, const struct alert *a, bool with_why);
 const char *alert_phase_name(const struct alert *a);
 const char *alert_rule_name(const struct alert *a); /* "" where its rule is not known */
@@ -131,13 +135,9 @@ void silences_json(const struct call *c, struct json *j, const struct matcher_li
                    const char *state, const char *after, size_t limit);
 void rules_json(const struct call *c, struct json *j, bool only_broken);
 void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_leaves);
-void lane_members_json(struct json *j, const struct lane_stats *s);
+void lane_members_json(const struct call *c, struct json *j, const struct lane_stats *s);
 void status_json(const struct call *c, struct json *j);
 void inbox_json_of(const struct call *c, struct json *j, uint64_t after, uint64_t before,
                    size_t limit);
-/* May the caller see what has (at least) these labels? A label that is not known may be anything. */
-bool scope_allows(const struct access *a, struct matcher *const *equal, size_t n);
-bool scope_allows_rule(const struct access *a, const struct rule_def *d);
-bool scope_allows_labels(const struct access *a, const struct label *l, size_t n);
 
 #endif

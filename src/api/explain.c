@@ -18,11 +18,11 @@
 
 /* --- one group of a rule -------------------------------------------------------------------------- */
 
-static void notifications_json(struct api *a, struct json *j, const struct alert *alert)
+static void notifications_json(const struct call *c, struct json *j, const struct alert *alert)
 {
     struct buf b = BUF_INIT;
 
-    notify_explain_alert(a->o.notify, alert, &b);
+    notify_explain_alert(c->api->o.notify, alert, &c->actor, &b);
     if (buf_ok(&b) && b.len > 0) {
         json_key(j, "notifications");
         json_raw(j, b.data, b.len);
@@ -52,9 +52,10 @@ static void seen_json(struct api *a, struct json *j, struct rule *r, labelset gr
     buf_free(&levels);
 }
 
-static void group_json(struct api *a, struct json *j, struct rule *r, labelset group,
+static void group_json(const struct call *c, struct json *j, struct rule *r, labelset group,
                        const struct alert *alert)
 {
+    struct api *a = c->api;
     struct label l[LABELS_MAX];
     size_t n = labelset_size(a->o.labels, group);
 
@@ -80,7 +81,7 @@ static void group_json(struct api *a, struct json *j, struct rule *r, labelset g
         json_ktime(j, "noDataSince", alert->state.nodata_ms);
     seen_json(a, j, r, group, alert);
     if (alert)
-        notifications_json(a, j, alert);
+        notifications_json(c, j, alert);
     json_object_end(j);
 }
 
@@ -168,7 +169,7 @@ static void groups_json(struct json *j, const struct groups *g)
     json_key(j, "groups");
     json_array(j);
     for (size_t i = 0; i < g->n && i < GROUPS_SHOWN; i++)
-        group_json(g->c->api, j, g->rule, g->id[i], alerts ? alert_find(alerts, g->id[i]) : NULL);
+        group_json(g->c, j, g->rule, g->id[i], alerts ? alert_find(alerts, g->id[i]) : NULL);
     json_array_end(j);
     json_kint(j, "more", g->n > GROUPS_SHOWN ? (int64_t)(g->n - GROUPS_SHOWN) : 0);
 }
@@ -230,7 +231,8 @@ static int incident_document(struct call *c, uint64_t number, struct buf *out, c
     *parsed = NULL;
     if (incident_json(c, number, &incident) == 0)
         *parsed = cJSON_ParseWithLength(buf_str(&incident), incident.len);
-    if (!*parsed || notify_explain_incident(c->api->o.notify, number, &notifications) != 0) {
+    if (!*parsed ||
+        notify_explain_incident(c->api->o.notify, number, &c->actor, &notifications) != 0) {
         buf_free(&incident);
         buf_free(&notifications);
         return -1;

@@ -46,6 +46,8 @@ static void view_json(const struct call *c, struct json *j, const struct inciden
     json_kint(j, "firing", (int64_t)v->firing);
     json_kint(j, "resolved", (int64_t)v->resolved);
     json_kint(j, "held", (int64_t)v->held);
+    if (v->hidden)
+        json_kint(j, "hidden", (int64_t)v->hidden);
     ack_json(j, &v->ack);
     if (base) {
         struct buf url = BUF_INIT;

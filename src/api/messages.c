@@ -8,11 +8,13 @@
 /* --- receivers ---------------------------------------------------------------------------------- */
 
 struct lane_search {
+    const struct call *c;
     const char *lane;
     struct json *j;
 };
 
-void lane_members_json(struct json *j, const struct lane_stats *s)
+/* What a receiver answered may tell of any alert. */
+void lane_members_json(const struct call *c, struct json *j, const struct lane_stats *s)
 {
     json_kint(j, "delivered", (int64_t)s->delivered);
     json_kint(j, "failed", (int64_t)s->failed);
@@ -22,7 +24,7 @@ void lane_members_json(struct json *j, const struct lane_stats *s)
         json_ktime(j, "lastOk", s->last_ok_ms);
     if (s->failing_since_ms)
         json_ktime(j, "failingSince", s->failing_since_ms);
-    json_kstr(j, "lastError", s->last_error ? s->last_error : "");
+    json_kstr(j, "lastError", s->last_error && c->access.n_scope == 0 ? s->last_error : "");
 }
 
 static void find_lane(const struct lane_stats *s, void *arg)
@@ -30,7 +32,7 @@ static void find_lane(const struct lane_stats *s, void *arg)
     struct lane_search *f = arg;
 
     if (strcmp(s->lane, f->lane) == 0)
-        lane_members_json(f->j, s);
+        lane_members_json(f->c, f->j, s);
 }
 
 struct channel_search {
@@ -62,7 +64,7 @@ static void channel_json(const struct call *c, struct json *j, const struct conf
     json_kint(j, "index", (int64_t)i);
     json_kbool(j, "send_resolved", r->channels[i].send_resolved);
     if (*lane.lane) {
-        struct lane_search f = {lane.lane, j};
+        struct lane_search f = {c, lane.lane, j};
 
         waiting = notify_waiting(c->api->o.notify, lane.lane, &since_ms);
         json_kstr(j, "lane", lane.lane);
@@ -165,31 +167,6 @@ void post_test(struct call *c)
 
 /* --- deliveries -------------------------------------------------------------------------------------- */
 
-/* Without those of incidents that the caller may not see. */
-static void filter_deliveries(const struct call *c, struct buf *list)
-{
-    cJSON *all = buf_ok(list) ? cJSON_ParseWithLength(buf_str(list), list->len) : NULL;
-    cJSON *d = all ? all->child : NULL;
-    char *text;
-
-    while (d) {
-        const cJSON *n = cJSON_GetObjectItemCaseSensitive(d, "incident");
-        cJSON *next = d->next;
-
-        if (!cJSON_IsNumber(n) || !call_sees_incident(c, (uint64_t)n->valuedouble))
-            cJSON_Delete(cJSON_DetachItemViaPointer(all, d));
-        d = next;
-    }
-    text = all ? cJSON_PrintUnformatted(all) : NULL;
-    buf_clear(list);
-    if (text)
-        buf_adds(list, text);
-    else
-        list->failed = true;
-    cJSON_free(text);
-    cJSON_Delete(all);
-}
-
 void get_deliveries(struct call *c)
 {
     struct buf out = BUF_INIT;
@@ -197,9 +174,7 @@ void get_deliveries(struct call *c)
 
     if (call_limit(c, LIMIT, LIMIT_MAX, &limit))
         return;
-    notify_deliveries_json(c->api->o.notify, call_flag(c, "all"), limit, &out);
-    if (c->access.n_scope > 0)
-        filter_deliveries(c, &out);
+    notify_deliveries_json(c->api->o.notify, call_flag(c, "all"), limit, &c->actor, &out);
     reply_json(c->r, 200, &out);
 }
 
@@ -208,7 +183,7 @@ static int find_delivery(struct call *c, uint64_t *incident, struct buf *out)
 {
     if (call_incident(c, incident))
         return -1;
-    if (notify_delivery_json(c->api->o.notify, *incident, c->arg[1], out) == 0)
+    if (notify_delivery_json(c->api->o.notify, *incident, c->arg[1], &c->actor, out) == 0)
         return 0;
     reply_error(c->r, 404, "not_found", "#%s has nothing for %s", c->arg[0], c->arg[1]);
     return -1;
@@ -260,15 +235,50 @@ void post_drop(struct call *c)
 
 /* --- inbox -------------------------------------------------------------------------------------------- */
 
+#define NOT_SHOWN "this message also tells of alerts outside the scope of your token"
+
+/* Without messages of incidents that the caller may not see, or that are forgotten. One that tells
+ * of others' alerts as well keeps its place, not its text. */
+static void filter_inbox(const struct call *c, struct buf *list, size_t limit)
+{
+    cJSON *all = buf_ok(list) ? cJSON_ParseWithLength(buf_str(list), list->len) : NULL;
+    cJSON *m = all ? all->child : NULL;
+    char *text;
+
+    while (m) {
+        const cJSON *n = cJSON_GetObjectItemCaseSensitive(m, "incident");
+        enum sight sight = notify_sight(c->api->o.notify, (uint64_t)n->valuedouble, &c->actor);
+        cJSON *next = m->next;
+
+        if (sight == SIGHT_NONE || limit == 0) {
+            cJSON_Delete(cJSON_DetachItemViaPointer(all, m));
+        } else if (sight == SIGHT_PART) {
+            cJSON_ReplaceItemInObjectCaseSensitive(m, "text", cJSON_CreateString(NOT_SHOWN));
+            cJSON_ReplaceItemInObjectCaseSensitive(m, "payload", cJSON_CreateNull());
+        }
+        limit -= sight != SIGHT_NONE && limit > 0;
+        m = next;
+    }
+    text = all ? cJSON_PrintUnformatted(all) : NULL;
+    buf_clear(list);
+    if (text)
+        buf_adds(list, text);
+    else
+        list->failed = true;
+    cJSON_free(text);
+    cJSON_Delete(all);
+}
+
 void inbox_json_of(const struct call *c, struct json *j, uint64_t after, uint64_t before,
                    size_t limit)
 {
+    bool scoped = c->access.n_scope > 0;
     struct buf list = BUF_INIT;
     struct json lj = json_into(&list);
 
-    deliver_inbox(c->api->o.deliver, after, before, limit, &lj);
-    if (c->access.n_scope > 0)
-        filter_deliveries(c, &list);
+    deliver_inbox(c->api->o.deliver, after, before, scoped ? LIMIT_MAX : limit, &lj);
+    if (scoped)
+        filter_inbox(c, &list, limit);
     j->out->failed |= list.failed;
     json_raw(j, buf_str(&list), list.len);
     buf_free(&list);

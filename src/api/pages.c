@@ -158,10 +158,8 @@ void page_rules(struct call *c)
     json_object(&j);
     json_key(&j, "rules");
     rules_json(c, &j, false);
-    if (c->api->o.rejected) {
-        json_key(&j, "rejected");
-        c->api->o.rejected(&j, c->api->o.arg);
-    }
+    json_key(&j, "rejected");
+    rejected_json(c, &j);
     json_object_end(&j);
     draw(c->r, &out, &f, web_rules);
 }

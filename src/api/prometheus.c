@@ -61,7 +61,7 @@ static void walk_alert(const struct alert *a, void *arg)
 {
     struct prom_walk *w = arg;
 
-    if (!is_active(a) || !scope_allows_labels(&w->c->access, a->labels, a->n_labels))
+    if (!is_active(a) || !call_sees_alert(w->c, a))
         return;
     if (w->worst < (a->state.firing ? 2 : 1))
         w->worst = a->state.firing ? 2 : 1;

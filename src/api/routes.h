@@ -11,11 +11,18 @@ enum route_kind {
     ROUTE_PAGE,  /* HTML; a write is a form */
 };
 
+enum route_scope {
+    BY_TEAM,   /* the handler shows and touches what the token's scope covers */
+    ALL_TEAMS, /* shows or touches what belongs to no team: takes a token without a scope */
+    NO_TEAM,   /* tells nothing of alerts, rules or data */
+};
+
 struct route {
     const char *method;  /* GET is also HEAD */
     const char *pattern; /* a star is one part of the path, two stars are one or more */
     enum route_kind kind;
     enum config_role role;
+    enum route_scope scope;
     void (*handle)(struct call *c);
 };
 
@@ -23,6 +30,8 @@ struct route {
  * that the path has ("GET, HEAD, POST"), "" for an unknown path. */
 const struct route *route_of(const char *method, const char *path, char arg[2][ARG_MAX],
                              char allow[64]);
+/* The table, for tests that walk it. NULL: `i` is behind the last. */
+const struct route *route_at(size_t i);
 /* Does the pattern match? */
 bool route_match(const char *pattern, const char *path, char arg[2][ARG_MAX]);
 

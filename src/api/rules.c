@@ -5,6 +5,7 @@
 #include "model/leaf.h"
 
 struct alert_count {
+    const struct call *c;
     int64_t firing, pending, all;
 };
 
@@ -12,6 +13,8 @@ static void count_alert(struct alert *a, void *arg)
 {
     struct alert_count *n = arg;
 
+    if (a->labels && !call_sees_alert(n->c, a))
+        return;
     n->all++;
     n->firing += a->state.firing != 0;
     n->pending += !a->state.firing && a->state.pending_ms != 0;
@@ -53,7 +56,7 @@ void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_l
 {
     const struct rule_def *d = rule_definition(r);
     struct alert_rule *alerts = alert_rule_find(c->api->o.book, d->name);
-    struct alert_count n = {0};
+    struct alert_count n = {.c = c};
     struct rule_stats s;
 
     rule_stats(r, &s);

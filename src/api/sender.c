@@ -1,7 +1,7 @@
 #include "api/access.h"
 #include "api/call.h"
 
-const char *api_sender(struct api *a, struct http_request *r)
+bool api_sender(struct api *a, struct http_request *r, struct api_sender *out)
 {
     const struct config_server *server = &a->o.config(a->o.arg)->server;
     struct origin origin = call_origin(r);
@@ -12,17 +12,18 @@ const char *api_sender(struct api *a, struct http_request *r)
         why = host_refused(origin.host, server->external_url);
     if (why) { /* a page that somebody has open is no source of data */
         reply_error(r, 403, "forbidden", "%s", why);
-        return NULL;
+        return false;
     }
     if (!access_of(server, http_header(r, "Authorization"), &access)) {
         http_reply_header(r, "WWW-Authenticate", "Bearer");
         reply_error(r, 401, "unauthorized", "send a token: Authorization: Bearer …");
-        return NULL;
+        return false;
     }
     if (access.tokens && !access_has(&access, ROLE_INGEST)) {
         reply_error(r, 403, "forbidden", "token %s may not send data: it needs the role ingest",
                     access.name);
-        return NULL;
+        return false;
     }
-    return access.name;
+    *out = (struct api_sender){access.name, access.scope, access.n_scope};
+    return true;
 }

@@ -1,11 +1,44 @@
 /* Status, reload, who am I. */
+#include <string.h>
+
 #include "api/handlers.h"
 #include "api/later.h"
 
 /* --- status ---------------------------------------------------------------------------------------- */
 
-static void rule_counts(const struct api *a, struct json *j)
+void rejected_json(const struct call *c, struct json *j)
 {
+    struct buf b = BUF_INIT;
+    struct json all = json_into(&b);
+    cJSON *list, *f;
+    char *text;
+
+    if (!c->api->o.rejected)
+        json_array(&all), json_array_end(&all);
+    else
+        c->api->o.rejected(&all, c->api->o.arg);
+    list = c->access.n_scope > 0 ? cJSON_ParseWithLength(buf_str(&b), b.len) : NULL;
+    cJSON_ArrayForEach(f, list)
+    {
+        cJSON_ReplaceItemInObjectCaseSensitive(
+            f, "error", cJSON_CreateString("not shown to a token with a scope"));
+    }
+    text = list ? cJSON_PrintUnformatted(list) : NULL;
+    if (text)
+        json_raw(j, text, strlen(text));
+    else if (c->access.n_scope == 0)
+        json_raw(j, buf_str(&b), b.len);
+    else
+        b.failed = true;
+    j->out->failed |= b.failed;
+    cJSON_free(text);
+    cJSON_Delete(list);
+    buf_free(&b);
+}
+
+static void rule_counts(const struct call *c, struct json *j)
+{
+    const struct api *a = c->api;
     int64_t broken = 0, unmatched = 0, hidden = 0;
 
     for (size_t i = 0; i < rules_count(a->o.rules); i++) {
@@ -24,12 +57,7 @@ static void rule_counts(const struct api *a, struct json *j)
     json_kint(j, "hidden", hidden);
     json_object_end(j);
     json_key(j, "rejected");
-    if (a->o.rejected) {
-        a->o.rejected(j, a->o.arg);
-    } else {
-        json_array(j);
-        json_array_end(j);
-    }
+    rejected_json(c, j);
 }
 
 static void alert_counts(const struct api *a, struct json *j)
@@ -81,18 +109,26 @@ static void notify_counts(const struct api *a, struct json *j)
     json_object_end(j);
 }
 
+struct lane_list {
+    const struct call *c;
+    struct json *j;
+};
+
 static void lane_json(const struct lane_stats *s, void *arg)
 {
-    struct json *j = arg;
+    const struct lane_list *l = arg;
+    struct json *j = l->j;
 
     json_object(j);
     json_kstr(j, "lane", s->lane);
-    lane_members_json(j, s);
+    lane_members_json(l->c, j, s);
     json_object_end(j);
 }
 
-static void deliver_counts(const struct api *a, struct json *j)
+static void deliver_counts(const struct call *c, struct json *j)
 {
+    const struct api *a = c->api;
+    struct lane_list lanes = {c, j};
     struct deliver_stats s;
 
     deliver_stats(a->o.deliver, &s);
@@ -107,7 +143,7 @@ static void deliver_counts(const struct api *a, struct json *j)
     json_object_end(j);
     json_key(j, "lanes");
     json_array(j);
-    deliver_lanes(a->o.deliver, lane_json, j);
+    deliver_lanes(a->o.deliver, lane_json, &lanes);
     json_array_end(j);
 }
 
@@ -232,10 +268,10 @@ void status_json(const struct call *c, struct json *j)
 
     json_object(j);
     head_json(c, j);
-    rule_counts(a, j);
+    rule_counts(c, j);
     alert_counts(a, j);
     notify_counts(a, j);
-    deliver_counts(a, j);
+    deliver_counts(c, j);
     redis_json(a, j);
     journal_json(a, j);
     window_counts(a, j);

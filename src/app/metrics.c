@@ -47,6 +47,7 @@ static void ingest_metrics(struct selfwatch *s, struct buf *b)
         ROW(not_numbers, "Samples left out: NaN or infinite."),
         ROW(clamped, "Samples from more than a minute ahead, set to now."),
         ROW(lines_refused, "StatsD lines refused."),
+        ROW(outside, "Requests refused and series left out: outside of the scope of their token."),
 #undef ROW
     };
     struct ingest_stats st;

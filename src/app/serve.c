@@ -252,11 +252,15 @@ static const struct config *current_config(void *arg)
     return p->settings.config;
 }
 
-static const char *sender(struct http_request *r, void *arg)
+static bool sender(struct http_request *r, struct ingest_sender *out, void *arg)
 {
     struct program *p = arg;
+    struct api_sender who;
 
-    return api_sender(p->api, r);
+    if (!api_sender(p->api, r, &who))
+        return false;
+    *out = (struct ingest_sender){who.name, who.scope, who.n_scope};
+    return true;
 }
 
 static bool is_live(struct json *out, void *arg)

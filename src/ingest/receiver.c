@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "ingest/batch.h"
 #include "ingest/decoders.h"
+#include "ingest/scope.h"
 #include "model/identity.h"
 #include "tocsin/http.h"
 
@@ -76,6 +77,7 @@ static void count(struct ingest *g, enum ingest_protocol p)
     s->fields_dropped += c->fields_dropped;
     s->values_cut += c->values_cut;
     s->lines_refused += c->lines_refused;
+    s->outside += g->batch->series_outside;
     g->stats.new_series += c->new_series;
 }
 
@@ -313,34 +315,82 @@ static uint64_t request_identity(const struct ingest *g, const struct ingest_dec
     return identity_of(hash_seeded(token, strlen(token), h), named);
 }
 
+/* A request of which a part was refused: the rest is stored first, then the refusal is told. Senders
+ * do not repeat what was answered so (remote write 1.0: 4xx other than 429). */
+struct partly {
+    struct http_request *r;
+    struct err why;
+};
+
+static void answer_outside(struct http_request *r, const struct err *e)
+{
+    answer_refused(r, (struct refusal){403, "forbidden", NULL}, e);
+}
+
+static void appended_partly(enum ingest_answer answer, const struct err *e, void *arg)
+{
+    struct partly *p = arg;
+
+    if (answer == INGEST_STORED)
+        answer_outside(p->r, &p->why);
+    else
+        appended(answer, e, p->r); /* it comes again, whole */
+    mem_free(p);
+}
+
+static void hand_on(struct ingest *g, uint64_t identity, struct http_request *r,
+                    const struct err *refused)
+{
+    struct partly *p = NULL;
+
+    if (g->batch->series_outside == 0) {
+        g->o.append(g->batch, identity, appended, r, g->o.arg);
+        return;
+    }
+    p = mem_zalloc(sizeof *p);
+    if (!p) {
+        answer_refused(r, refusal_of(ERR_MEMORY), NULL);
+        return;
+    }
+    *p = (struct partly){r, *refused};
+    g->o.append(g->batch, identity, appended_partly, p, g->o.arg);
+}
+
 static void take(struct ingest *g, enum ingest_protocol p, struct http_request *r,
-                 const char *token)
+                 const struct ingest_sender *sender)
 {
     const struct ingest_decoder *d = &ingest_decoders[p];
     struct ingest_input in = {
         .now_ms = http_received_ms(r), .limits = &g->o.limits, .memory = g->memory};
     struct buf query = BUF_INIT;
-    struct err e = {0};
+    struct err e = {0}, outside = {0};
 
     ingest_batch_clear(g->batch);
-    if (plain_body(g, d, r, &query, &in, &e) != 0 || d->decode(g->batch, &in, &e) != 0 ||
-        ingest_resolve(g->batch, &in, g->o.series, token, &g->budget, &e) != 0) {
+    if (plain_body(g, d, r, &query, &in, &e) != 0 || d->decode(g->batch, &in, &e) != 0) {
+        refuse(g, p, r, &e);
+    } else if (ingest_scope(g->batch, sender, p == INGEST_REMOTE_WRITE, &outside) != 0) {
+        g->stats.of[p].outside++;
+        answer_outside(r, &outside);
+    } else if (ingest_resolve(g->batch, &in, g->o.series, sender->token, &g->budget, &e) != 0) {
         refuse(g, p, r, &e);
     } else {
         count(g, p);
-        if (g->batch->n_samples + g->batch->n_events == 0)
-            http_reply(r, 204, NULL, NULL, 0);
+        if (g->batch->n_samples + g->batch->n_events > 0)
+            hand_on(g,
+                    request_identity(g, d, &in, sender->token, http_header(r, "Idempotency-Key")),
+                    r, &outside);
+        else if (g->batch->series_outside > 0)
+            answer_outside(r, &outside);
         else
-            g->o.append(g->batch,
-                        request_identity(g, d, &in, token, http_header(r, "Idempotency-Key")),
-                        appended, r, g->o.arg);
+            http_reply(r, 204, NULL, NULL, 0);
     }
     buf_free(&query);
 }
 
 bool ingest_handle(struct ingest *g, struct http_request *r)
 {
-    const char *path = http_path(r), *token = "";
+    const char *path = http_path(r);
+    struct ingest_sender sender = {.token = ""};
     struct err e = {0};
     int p = 0;
 
@@ -349,7 +399,7 @@ bool ingest_handle(struct ingest *g, struct http_request *r)
         p++;
     if (p == INGEST_PROTOCOLS)
         return false;
-    if (g->o.sender && (token = g->o.sender(r, g->o.arg)) == NULL)
+    if (g->o.sender && !g->o.sender(r, &sender, g->o.arg))
         return true;
     g->stats.of[p].requests++;
     if (!check_request(&ingest_decoders[p], r)) {
@@ -361,7 +411,7 @@ bool ingest_handle(struct ingest *g, struct http_request *r)
         appended(INGEST_REFUSED, &e, r);
         return true;
     }
-    take(g, (enum ingest_protocol)p, r, token);
+    take(g, (enum ingest_protocol)p, r, &sender);
     return true;
 }
 

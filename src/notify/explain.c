@@ -13,7 +13,8 @@ static void write_text(struct json *j, const char *key, const char *s)
 }
 
 /* What stands between this lane and its next message, in words. */
-static void write_holds(struct json *j, const struct entry *e, const struct plan *p, int64_t at_ms)
+static void write_holds(struct json *j, const struct entry *e, const struct plan *p,
+                        const struct actor *a, int64_t at_ms)
 {
     const struct incident *inc = e->incident;
 
@@ -25,7 +26,7 @@ static void write_holds(struct json *j, const struct entry *e, const struct plan
         for (size_t i = 0; i < inc->n_members; i++) {
             const struct member *m = inc->members[i];
             struct buf text = BUF_INIT;
-            if (!m->firing || m->hold == HOLD_NONE)
+            if (!m->firing || m->hold == HOLD_NONE || !actor_sees_member(a, m))
                 continue;
             buf_addf(&text, "%s by %s", m->hold == HOLD_SILENCE ? "silenced" : "suppressed",
                      m->hold == HOLD_SILENCE ? m->held_by : "unless");
@@ -45,7 +46,7 @@ static void write_holds(struct json *j, const struct entry *e, const struct plan
     json_array_end(j);
 }
 
-void explain_delivery(struct json *j, const struct entry *e, int64_t at_ms)
+void explain_delivery(struct json *j, const struct entry *e, const struct actor *a, int64_t at_ms)
 {
     struct plan p;
 
@@ -72,28 +73,31 @@ void explain_delivery(struct json *j, const struct entry *e, int64_t at_ms)
     record_time(j, "next_reminder", p.repeat_ms);
     record_time(j, "waiting_since", e->since_ms);
     json_kint(j, "attempts", e->attempts);
-    write_text(j, "error", e->error);
+    if (actor_sight(a, e->incident) == SIGHT_WHOLE) /* a receiver may answer with what it got */
+        write_text(j, "error", e->error);
     write_text(j, "fallback_for", e->fallback_for);
     if (e->uncertain)
         json_kbool(j, "uncertain", true);
     record_time(j, "dead_since", e->dead_ms);
-    write_holds(j, e, &p, at_ms);
+    write_holds(j, e, &p, a, at_ms);
     json_object_end(j);
 }
 
-int notify_explain_incident(const struct notify *n, uint64_t number, struct buf *out)
+int notify_explain_incident(const struct notify *n, uint64_t number, const struct actor *a,
+                            struct buf *out)
 {
     const struct incident *inc = incident_by_number(n, number);
     struct json j = json_into(out);
 
-    if (!inc)
+    if (!inc || actor_sight(a, inc) == SIGHT_NONE)
         return -1;
     json_object(&j);
-    view_incident(&j, inc);
+    view_incident(&j, inc, a);
     json_key(&j, "lanes");
     json_array(&j);
     for (size_t i = 0; i < inc->n_entries; i++)
-        explain_delivery(&j, inc->entries[i], notify_now(n));
+        if (actor_sees_entry(a, inc->entries[i]))
+            explain_delivery(&j, inc->entries[i], a, notify_now(n));
     json_array_end(&j);
     json_object_end(&j);
     return 0;
@@ -175,7 +179,8 @@ void notify_explain_route(const struct notify *n, const struct label *l, size_t 
     json_object_end(&j);
 }
 
-void notify_explain_alert(const struct notify *n, const struct alert *a, struct buf *out)
+void notify_explain_alert(const struct notify *n, const struct alert *a, const struct actor *who,
+                          struct buf *out)
 {
     const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
     struct json j = json_into(out);
@@ -197,11 +202,12 @@ void notify_explain_alert(const struct notify *n, const struct alert *a, struct 
     json_array(&j);
     for (; m; m = m->next_same) {
         json_object(&j);
-        view_incident(&j, m->incident);
+        view_incident(&j, m->incident, who);
         json_key(&j, "lanes");
         json_array(&j);
         for (size_t i = 0; i < m->incident->n_entries; i++)
-            explain_delivery(&j, m->incident->entries[i], notify_now(n));
+            if (actor_sees_entry(who, m->incident->entries[i]))
+                explain_delivery(&j, m->incident->entries[i], who, notify_now(n));
         json_array_end(&j);
         json_object_end(&j);
     }
@@ -225,7 +231,8 @@ static int newest_first(const void *pa, const void *pb)
     return (a < b) - (a > b);
 }
 
-void notify_deliveries_json(const struct notify *n, bool all, size_t limit, struct buf *out)
+void notify_deliveries_json(const struct notify *n, bool all, size_t limit, const struct actor *a,
+                            struct buf *out)
 {
     struct incident **list = mem_alloc((n->n_open + n->n_kept + 1) * sizeof *list);
     struct json j = json_into(out);
@@ -244,7 +251,9 @@ void notify_deliveries_json(const struct notify *n, bool all, size_t limit, stru
             const struct entry *e = list[i]->entries[k];
             if (!notable(e) && !(all && list[i]->settled_ms == 0))
                 continue;
-            explain_delivery(&j, e, notify_now(n));
+            if (!actor_sees_entry(a, e))
+                continue;
+            explain_delivery(&j, e, a, notify_now(n));
             limit--;
         }
     json_array_end(&j);
@@ -252,15 +261,15 @@ void notify_deliveries_json(const struct notify *n, bool all, size_t limit, stru
 }
 
 int notify_delivery_json(const struct notify *n, uint64_t incident, const char *lane,
-                         struct buf *out)
+                         const struct actor *a, struct buf *out)
 {
     const struct incident *inc = incident_by_number(n, incident);
     const struct lane *l = map_gets(n->lanes, lane);
     const struct entry *e = inc && l ? ledger_find(inc, l) : NULL;
     struct json j = json_into(out);
 
-    if (!e)
+    if (!e || !actor_sees_entry(a, e))
         return -1;
-    explain_delivery(&j, e, notify_now(n));
+    explain_delivery(&j, e, a, notify_now(n));
     return 0;
 }

@@ -373,10 +373,16 @@ void record_labels(struct json *j, const char *key, const struct label *l, size_
 void record_time(struct json *j, const char *key, int64_t at_ms); /* nothing when 0 */
 
 /* --- view.c, explain.c: answers ------------------------------------------------------------------ */
-void view_incident(struct json *j, const struct incident *inc);
-void explain_delivery(struct json *j, const struct entry *e, int64_t at_ms);
+void view_incident(struct json *j, const struct incident *inc, const struct actor *a);
+void explain_delivery(struct json *j, const struct entry *e, const struct actor *a, int64_t at_ms);
 
-/* --- people.c -------------------------------------------------------------------------------------- */
-bool actor_covers(const struct actor *a, const struct incident *inc);
+/* --- scope.c: what a person may see and touch; an actor of NULL may everything -------------------- */
+bool actor_sees_member(const struct actor *a, const struct member *m);
+bool actor_sees_entry(const struct actor *a, const struct entry *e);
+enum sight actor_sight(const struct actor *a, const struct incident *inc);
+/* The incident, to be acted on. NULL with `e`: there is none that he may see (ERR_INPUT), or it holds
+ * alerts outside his scope that fire, or with `ended_too` any (ERR_REFUSED). */
+struct incident *actor_incident(const struct notify *n, uint64_t number, const struct actor *a,
+                                bool ended_too, struct err *e);
 
 #endif

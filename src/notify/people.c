@@ -5,28 +5,6 @@
 
 #define ACK_MAX_MS (30 * DAY_MS)
 
-bool actor_covers(const struct actor *a, const struct incident *inc)
-{
-    if (!a || a->n_scope == 0)
-        return true;
-    for (size_t i = 0; i < inc->n_members; i++)
-        if (route_allows(a->scope, a->n_scope, inc->members[i]->labels, inc->members[i]->n_labels,
-                         inc->members[i]->priority))
-            return true;
-    return false;
-}
-
-static struct incident *incident_of(const struct notify *n, uint64_t number, const struct actor *a,
-                                    struct err *e)
-{
-    struct incident *inc = incident_by_number(n, number);
-
-    if (inc && actor_covers(a, inc))
-        return inc;
-    err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)number);
-    return NULL;
-}
-
 static void touched(struct notify *n, struct incident *inc)
 {
     inc->dirty = true;
@@ -39,7 +17,7 @@ static void touched(struct notify *n, struct incident *inc)
 int notify_ack(struct notify *n, uint64_t incident, int64_t for_ms, const char *note,
                const struct actor *a, struct err *e)
 {
-    struct incident *inc = incident_of(n, incident, a, e);
+    struct incident *inc = actor_incident(n, incident, a, false, e);
     int64_t at_ms = notify_now(n);
     struct buf text = BUF_INIT;
 
@@ -68,7 +46,7 @@ int notify_ack(struct notify *n, uint64_t incident, int64_t for_ms, const char *
 
 int notify_release(struct notify *n, uint64_t incident, const struct actor *a, struct err *e)
 {
-    struct incident *inc = incident_of(n, incident, a, e);
+    struct incident *inc = actor_incident(n, incident, a, false, e);
 
     if (!inc)
         return -1;
@@ -85,7 +63,7 @@ int notify_release(struct notify *n, uint64_t incident, const struct actor *a, s
 static struct entry *entry_of(const struct notify *n, uint64_t incident, const char *lane,
                               const struct actor *a, struct err *e)
 {
-    struct incident *inc = incident_of(n, incident, a, e);
+    struct incident *inc = actor_incident(n, incident, a, true, e);
     const struct lane *l = map_gets(n->lanes, lane);
     struct entry *x = inc && l ? ledger_find(inc, l) : NULL;
 

@@ -96,7 +96,8 @@ static int add_missing(struct silence *s, const struct incident *inc, struct err
 }
 
 /* The exact alertname (when the incident has one) and the group labels; never the priority. */
-static int matchers_of_incident(struct silence *s, const struct incident *inc, struct err *e)
+static int matchers_of_incident(struct silence *s, const struct incident *inc,
+                                const struct actor *a, struct err *e)
 {
     const struct label *name = NULL;
     bool grouped = false;
@@ -105,7 +106,7 @@ static int matchers_of_incident(struct silence *s, const struct incident *inc, s
         grouped = grouped || strcmp(inc->labels[i].name, "alertname") == 0;
     for (size_t i = 0; i < inc->n_members && !grouped; i++) {
         const struct member *m = inc->members[i];
-        if (!m->firing && inc->ended_ms == 0)
+        if ((!m->firing && inc->ended_ms == 0) || !actor_sees_member(a, m))
             continue;
         for (size_t k = 0; k < m->n_labels; k++) {
             if (strcmp(m->labels[k].name, "alertname") != 0)
@@ -169,10 +170,10 @@ static struct silence_record *draft(struct notify *n, const struct silence_reque
         err_set(e, ERR_MEMORY, "no memory");
         return NULL;
     }
-    if (r->incident && (!inc || !actor_covers(a, inc)))
+    if (r->incident && (!inc || actor_sight(a, inc) == SIGHT_NONE))
         rc = err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)r->incident);
     else if (inc && r->n_matchers == 0)
-        rc = matchers_of_incident(&d->s, inc, e);
+        rc = matchers_of_incident(&d->s, inc, a, e);
     else if (r->n_matchers == 0)
         rc = err_set(e, ERR_INPUT, "a silence needs at least one matcher");
     else if (r->n_matchers > MATCHERS_MAX)
@@ -232,7 +233,7 @@ static void count_now(const struct notify *n, const struct silence *s, struct si
             m = m->next_same;
         if (!m)
             continue;
-        p->active++;
+        p->active += route_allows(s->scope, s->n_scope, m->labels, m->n_labels, m->priority);
         if (!silence_matches(s, m->labels, m->n_labels, m->priority))
             continue;
         p->now++;

@@ -9,12 +9,15 @@
 
 /* --- incidents ------------------------------------------------------------------------------------------- */
 
-static const struct member *foremost(const struct incident *inc)
+/* Of those that the actor may see. */
+static const struct member *foremost(const struct incident *inc, const struct actor *a)
 {
     const struct member *best = NULL;
 
     for (size_t i = 0; i < inc->n_members; i++) {
         const struct member *m = inc->members[i];
+        if (!actor_sees_member(a, m))
+            continue;
         if (!best || (m->firing && !best->firing) ||
             (m->firing == best->firing && m->priority < best->priority))
             best = m;
@@ -33,7 +36,22 @@ static const char *summary_of(const struct member *m)
     return "";
 }
 
-static struct incident_view view_of(const struct incident *inc)
+/* The most severe it was, as far as the actor may know. */
+static int priority_seen(const struct incident *inc, const struct actor *a, size_t hidden)
+{
+    int priority = 0;
+
+    if (hidden == 0)
+        return inc->priority;
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct member *m = inc->members[i];
+        if (actor_sees_member(a, m) && (priority == 0 || m->priority < priority))
+            priority = m->priority;
+    }
+    return priority;
+}
+
+static struct incident_view view_of(const struct incident *inc, const struct actor *a)
 {
     struct incident_view v = {.number = inc->number,
                               .group_labels = inc->labels,
@@ -41,18 +59,23 @@ static struct incident_view view_of(const struct incident *inc)
                               .opened_ms = inc->opened_ms,
                               .ended_ms = inc->ended_ms,
                               .settled = inc->settled_ms != 0,
-                              .priority = inc->priority,
                               .ack = {"", "", inc->ack_ms, inc->ack_until_ms},
-                              .summary = summary_of(foremost(inc))};
+                              .summary = summary_of(foremost(inc, a))};
 
     for (size_t i = 0; i < inc->n_members; i++) {
-        v.firing += inc->members[i]->firing;
-        v.resolved += !inc->members[i]->firing;
-        v.held += inc->members[i]->firing && inc->members[i]->hold != HOLD_NONE;
+        const struct member *m = inc->members[i];
+        if (!actor_sees_member(a, m)) {
+            v.hidden++;
+            continue;
+        }
+        v.firing += m->firing;
+        v.resolved += !m->firing;
+        v.held += m->firing && m->hold != HOLD_NONE;
     }
+    v.priority = priority_seen(inc, a, v.hidden);
     if (inc->ack_ms && inc->ack_who)
         v.ack.who = inc->ack_who;
-    if (inc->ack_ms && inc->ack_note)
+    if (inc->ack_ms && inc->ack_note && v.hidden == 0) /* a note may tell of any alert */
         v.ack.note = inc->ack_note;
     return v;
 }
@@ -90,9 +113,9 @@ void notify_incidents(const struct notify *n, uint64_t before, size_t limit, boo
 
     for (size_t i = 0; i < count && limit > 0; i++) {
         struct incident_view v;
-        if ((before && list[i]->number >= before) || !actor_covers(a, list[i]))
+        if ((before && list[i]->number >= before) || actor_sight(a, list[i]) == SIGHT_NONE)
             continue;
-        v = view_of(list[i]);
+        v = view_of(list[i], a);
         each(&v, arg);
         limit--;
     }
@@ -134,13 +157,13 @@ static void write_alert(struct json *j, const struct member *m)
     json_object_end(j);
 }
 
-void view_incident(struct json *j, const struct incident *inc)
+void view_incident(struct json *j, const struct incident *inc, const struct actor *a)
 {
-    struct incident_view v = view_of(inc);
+    struct incident_view v = view_of(inc, a);
 
     json_kint(j, "number", (int64_t)inc->number);
     json_kstr(j, "state", inc->ended_ms == 0 ? "firing" : "resolved");
-    json_kstr(j, "priority", priority_name(inc->priority));
+    json_kstr(j, "priority", priority_name(v.priority));
     json_kstr(j, "summary", v.summary);
     record_labels(j, "groupLabels", inc->labels, inc->n_labels);
     record_time(j, "openedAt", inc->opened_ms);
@@ -175,19 +198,21 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
     const struct incident *inc = incident_by_number(n, number);
     struct json j = json_into(out);
 
-    if (!inc || !actor_covers(a, inc))
+    if (!inc || actor_sight(a, inc) == SIGHT_NONE)
         return -1;
     json_object(&j);
-    view_incident(&j, inc);
+    view_incident(&j, inc, a);
     json_key(&j, "alerts");
     json_array(&j);
     for (size_t i = 0; i < inc->n_members; i++)
-        write_alert(&j, inc->members[i]);
+        if (actor_sees_member(a, inc->members[i]))
+            write_alert(&j, inc->members[i]);
     json_array_end(&j);
     json_key(&j, "deliveries");
     json_array(&j);
     for (size_t i = 0; i < inc->n_entries; i++)
-        explain_delivery(&j, inc->entries[i], notify_now(n));
+        if (actor_sees_entry(a, inc->entries[i]))
+            explain_delivery(&j, inc->entries[i], a, notify_now(n));
     json_array_end(&j);
     json_object_end(&j);
     return 0;

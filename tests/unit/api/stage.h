@@ -154,11 +154,14 @@ static void st_apply(const struct journal_block *b, void *arg)
 }
 
 /* What the tokens file holds. */
-#define TOKENS                            \
-    "reader read * tok-read\n"            \
-    "ana respond * tok-respond\n"         \
-    "root admin * tok-admin\n"            \
-    "pay respond team=payments tok-pay\n" \
+#define TOKENS                                     \
+    "reader read * tok-read\n"                     \
+    "ana respond * tok-respond\n"                  \
+    "root admin * tok-admin\n"                     \
+    "payread read team=payments tok-payread\n"     \
+    "pay respond team=payments tok-pay\n"          \
+    "payroot admin team=payments tok-payadmin\n"   \
+    "payfeed ingest team=payments tok-payingest\n" \
     "feed ingest * tok-ingest\n"
 
 static char *st_read(const char *path, size_t *len, void *arg, struct err *e)
@@ -371,12 +374,12 @@ static struct answer ask(const char *method, const char *path, const char *head,
 #define JSON_TYPE "Content-Type: application/json\r\n"
 #define FORM_TYPE "Content-Type: application/x-www-form-urlencoded\r\n"
 
-static struct answer get(const char *path)
+static inline struct answer get(const char *path)
 {
     return ask("GET", path, NULL, NULL);
 }
 
-static struct answer post(const char *path, const char *body)
+static inline struct answer post(const char *path, const char *body)
 {
     return ask("POST", path, JSON_TYPE, body);
 }

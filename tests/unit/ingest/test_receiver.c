@@ -59,16 +59,23 @@ static bool accepts(struct err *e, void *arg)
     return closed == NULL;
 }
 
-static const char *sender(struct http_request *r, void *arg)
+static struct matcher *team_a;
+
+static bool sender(struct http_request *r, struct ingest_sender *out, void *arg)
 {
     const char *token = http_header(r, "Authorization");
 
     (void)arg;
     if (token && strcmp(token, "wrong") == 0) {
         http_reply(r, 401, NULL, NULL, 0);
-        return NULL;
+        return false;
     }
-    return token ? token : "";
+    out->token = token ? token : "";
+    if (team_a && token && strcmp(token, "scoped") == 0) {
+        out->scope = &team_a;
+        out->n_scope = 1;
+    }
+    return true;
 }
 
 static void handle(struct http_request *r, void *arg)
@@ -313,6 +320,91 @@ END_TEST
 
 #define TIMED "{\"name\":\"up\",\"value\":1,\"time\":1767600000}"
 
+/* Nobody writes another team's series: a batch is refused whole, of remote write only the series. */
+START_TEST(a_scoped_token_sends_only_what_its_scope_covers)
+{
+    static const struct {
+        const char *path, *body;
+        int status;
+    } cases[] = {
+        {METRICS, "[{\"name\":\"load\",\"value\":1,\"labels\":{\"team\":\"a\"}}]", 204},
+        {METRICS, "[{\"name\":\"load\",\"value\":1,\"labels\":{\"team\":\"b\"}}]", 403},
+        {METRICS, "[{\"name\":\"load\",\"value\":1}]", 403}, /* no team is not this one */
+        {METRICS,
+         "[{\"name\":\"load\",\"value\":1,\"labels\":{\"team\":\"a\"}},"
+         "{\"name\":\"load\",\"value\":1,\"labels\":{\"team\":\"b\"}}]",
+         403},
+        {EVENTS, "[{\"message\":\"x\",\"team\":\"a\"}]", 204},
+        {EVENTS, "[{\"message\":\"x\",\"team\":\"b\"}]", 403},
+        {EVENTS, "[{\"message\":\"x\"}]", 403},
+    };
+    struct err e;
+
+    open_all();
+    team_a = matcher_parse("team=a", 6, &e);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char path[64], status[32];
+        const char *got;
+
+        snprintf(path, sizeof path, "POST %s", cases[i].path);
+        snprintf(status, sizeof status, "HTTP/1.1 %d", cases[i].status);
+        got = ask(path, "Authorization: scoped\r\nContent-Type: application/json\r\n",
+                  cases[i].body, strlen(cases[i].body));
+        ck_assert_msg(strstr(got, status), "case %zu: %s", i, got);
+        if (cases[i].status == 403)
+            HAS(got, "team=\\\"a\\\"");
+    }
+    ck_assert_uint_eq(sink.n, 2);
+    ck_assert_uint_eq(series_count(t), 1);
+    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->outside, 3);
+    ck_assert_uint_eq(stats(INGEST_JSON_EVENTS)->outside, 2);
+    matcher_unref(team_a);
+    team_a = NULL;
+    close_all();
+}
+END_TEST
+
+/* Prometheus sends many series at once: the others are stored, then the sender is told. */
+START_TEST(of_remote_write_only_the_series_outside_of_the_scope_are_refused)
+{
+    static const char head[] = "Authorization: scoped\r\nContent-Type: application/x-protobuf\r\n"
+                               "Content-Encoding: snappy\r\n";
+    struct buf plain = BUF_INIT, body = BUF_INIT;
+    int64_t now_ms;
+    const char *got;
+    struct err e;
+
+    open_all();
+    now_ms = clock_wall_ms(t_clock);
+    team_a = matcher_parse("team=a", 6, &e);
+    pb_series(&plain, "__name__=load,team=b", 1, now_ms);
+    pb_series(&plain, "__name__=load,team=a", 2, now_ms);
+    pb_series(&plain, "__name__=load", 3, now_ms);
+    pb_series(&plain, "__name__=up,team=a", 4, now_ms);
+    pb_snappy(&plain, &body);
+    got = ask("POST /api/v1/write", head, body.data, body.len);
+    HAS(got, "HTTP/1.1 403");
+    HAS(got, "the series {__name__=\\\"load\\\",team=\\\"b\\\"}"); /* the first */
+    ck_assert_uint_eq(sink.samples, 2);
+    ck_assert_uint_eq(series_count(t), 2);
+    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->outside, 2);
+    sink.answer = INGEST_WAITING; /* it comes again, whole: that must not be told as final */
+    HAS(ask("POST /api/v1/write", head, body.data, body.len), "HTTP/1.1 503");
+    sink.answer = INGEST_STORED;
+    buf_clear(&plain);
+    buf_clear(&body);
+    pb_series(&plain, "__name__=load,team=b", 1, now_ms);
+    pb_snappy(&plain, &body);
+    HAS(ask("POST /api/v1/write", head, body.data, body.len), "HTTP/1.1 403");
+    ck_assert_uint_eq(sink.samples, 4); /* nothing was left to store */
+    buf_free(&plain);
+    buf_free(&body);
+    matcher_unref(team_a);
+    team_a = NULL;
+    close_all();
+}
+END_TEST
+
 START_TEST(hashes_name_the_body_its_path_and_its_sender)
 {
     uint64_t first, second;
@@ -458,6 +550,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, the_sink_decides_the_answer);
     tcase_add_test(tc, answers_may_come_later);
     tcase_add_test(tc, nothing_is_decoded_while_nothing_is_accepted);
+    tcase_add_test(tc, a_scoped_token_sends_only_what_its_scope_covers);
+    tcase_add_test(tc, of_remote_write_only_the_series_outside_of_the_scope_are_refused);
     tcase_add_test(tc, hashes_name_the_body_its_path_and_its_sender);
     tcase_add_test(tc, a_body_without_times_is_not_known_by_its_hash);
     tcase_add_test(tc, empty_requests_need_no_sink);

@@ -206,13 +206,25 @@ START_TEST(scope)
     struct silence_request q = {.matchers = &m, .n_matchers = 1, .ends_ms = START + 3600 * SEC};
 
     scene_fire(s, "A P2 svc=web team=live");
+    scene_pump(s);
+    ck_assert_int_eq(notify_sight(s->n, 1, &who), SIGHT_WHOLE);
+    ck_assert_int_eq(notify_ack(s->n, 1, 0, "", &who, &e), 0);
+    ck_assert_int_eq(notify_release(s->n, 1, &who, &e), 0);
     scene_fire(s, "B P2 svc=web team=pager");
     scene_pump(s);
-    ck_assert_int_eq(notify_ack(s->n, 1, 0, "", &who, &e), 0); /* one of its alerts is in scope */
+    ck_assert_int_eq(notify_sight(s->n, 1, &who), SIGHT_PART);
+    ck_assert_int_eq(notify_sight(s->n, 1, NULL), SIGHT_WHOLE);
+    ck_assert_int_eq(notify_ack(s->n, 1, 0, "", &who, &e), -1); /* it is B's as well */
+    ck_assert_int_eq(e.code, ERR_REFUSED);
+    ck_assert_int_eq(notify_drop(s->n, 1, "pager/webhook", &who, &e), -1);
+    ck_assert_int_eq(e.code, ERR_REFUSED);
     ck_assert_ptr_nonnull(notify_silence(s->n, &q, &who, NULL, &e));
     scene_fire(s, "C P1 svc=db team=pager");
     scene_pump(s);
+    ck_assert_int_eq(notify_sight(s->n, 2, &who), SIGHT_NONE);
+    ck_assert_int_eq(notify_sight(s->n, 99, NULL), SIGHT_NONE);
     ck_assert_int_eq(notify_ack(s->n, 2, 0, "", &who, &e), -1);
+    ck_assert_int_eq(e.code, ERR_INPUT); /* there is none, for him */
     ck_assert_int_eq(notify_silence_expire(
                          s->n, "s1", &(struct actor){.who = "x", .scope = &m, .n_scope = 1}, &e),
                      -1);
@@ -377,15 +389,15 @@ START_TEST(answers_parse)
     ck_assert_int_eq(notify_incident_json(s->n, 1, NULL, &b), 0);
     ck_assert_ptr_nonnull(strstr(buf_str(&b), "a \\\"note\\\""));
     parses(&b);
-    ck_assert_int_eq(notify_explain_incident(s->n, 1, &b), 0);
+    ck_assert_int_eq(notify_explain_incident(s->n, 1, NULL, &b), 0);
     ck_assert_ptr_nonnull(strstr(buf_str(&b), "silenced by s1"));
     parses(&b);
-    notify_deliveries_json(s->n, true, 100, &b);
+    notify_deliveries_json(s->n, true, 100, NULL, &b);
     parses(&b);
     notify_explain_route(s->n, l, 2, 2, START, &b);
     ck_assert_ptr_nonnull(strstr(buf_str(&b), "\"quiet\""));
     parses(&b);
-    ck_assert_int_eq(notify_delivery_json(s->n, 1, "ops/webhook", &b), 0);
+    ck_assert_int_eq(notify_delivery_json(s->n, 1, "ops/webhook", NULL, &b), 0);
     parses(&b);
     silence_json(notify_silence_find(s->n, "s1"), &p, START, &b);
     parses(&b);
