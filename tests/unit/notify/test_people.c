@@ -132,6 +132,7 @@ START_TEST(the_silence_of_an_incident_without_its_group_label_holds_no_other)
     const struct silence *made;
     struct err e = {0};
 
+    x.a.key = "alertname=Errors,team=core,";
     x.a.origin = "rule:Errors";
     x.a.state.firing = 3;
     x.a.started_ms = clock_wall_ms(s->clock);
