@@ -26,7 +26,7 @@ struct http_server_options {
     int max_connections;  /* beyond: the one that has been quiet for longest is closed, or, where
                              each has a request in work, the newest; 0: 4096 */
     int quiet_ms;         /* only one that has been quiet for so long is closed for a newcomer, so
-                             that a flood of newcomers does not drive out who was there; 0: 1000 */
+                             that a flood of newcomers does not drive out who was there; 0: 3000 */
     size_t max_receiving; /* bytes of all requests that are still arriving; beyond: the largest
                                  is closed; 0: 256 MiB */
     const char *cert_file, *key_file; /* both: TLS */

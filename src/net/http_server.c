@@ -34,7 +34,7 @@ static void set_defaults(struct http_server_options *o)
     if (o->idle_ms == 0)
         o->idle_ms = 120000;
     if (o->quiet_ms == 0)
-        o->quiet_ms = 1000;
+        o->quiet_ms = 3000;
     if (o->max_connections == 0)
         o->max_connections = 4096;
 }
