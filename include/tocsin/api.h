@@ -29,6 +29,9 @@ struct store;
 struct windows;
 
 /* What the API looks at; all borrowed. `config` is asked for each time: a reload replaces it. */
+/* What a reload did: an object as text, with the member "ok". NULL: no memory. */
+typedef void (*reload_done)(const struct buf *body, bool ok, void *arg);
+
 struct api_options {
     struct loop *loop;
     struct labelsets *labels;
@@ -44,7 +47,8 @@ struct api_options {
     /* Loads configuration and rules anew; `dry_run`: only says what would change. Writes
      * {"ok","files":[{"path","status","error"}],"rules":{"added","changed","removed"},
      * "would_resolve":[…]}. */
-    void (*reload)(bool dry_run, struct json *out, void *arg);
+    /* Loads configuration and rules again, and calls `done` (may be NULL) once, now or later. */
+    void (*reload)(bool dry_run, reload_done done, void *done_arg, void *arg);
     /* {"ready":bool,"reasons":[{"check","ok","text"}]}; the three probes. */
     bool (*live)(struct json *out, void *arg);
     bool (*ready)(struct json *out, void *arg);

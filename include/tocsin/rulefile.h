@@ -32,6 +32,15 @@ struct rulefile_options {
  * NULL with `e`: the first error, with file and line and a suggestion. */
 struct rulefile *rulefile_load(const char *path, const char *source, size_t len,
                                const struct rulefile_options *o, struct err *e);
+/* The same in slices, for the loop of a server: begin, then step until it is 1. Between two steps a
+ * file may only be stepped on, or given up by rulefile_unref(). `source` is not needed any more after
+ * begin, `o->read` and its argument are. */
+struct rulefile *rulefile_begin(const char *path, const char *source, size_t len,
+                                const struct rulefile_options *o, struct err *e);
+/* Works for about `slice_us` of processor time (0: as long as it takes). 1: the file is loaded; 0: it
+ * goes on; -1 with `e`: refused, to be given up. Compiling (at most 1 MiB of source) and one trial of
+ * one `when` function are pieces that are not cut. */
+int rulefile_step(struct rulefile *f, int64_t slice_us, struct err *e) MUST_USE;
 struct rulefile *rulefile_ref(struct rulefile *f);
 void rulefile_unref(struct rulefile *f);
 size_t rulefile_count(const struct rulefile *f);

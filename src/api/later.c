@@ -82,6 +82,13 @@ static void stored(bool durable, void *arg)
     later_end(l);
 }
 
+void later_durable(struct later *l)
+{
+    if (buf_ok(&l->body)) /* its last brace comes with the member that is added */
+        l->body.data[--l->body.len] = '\0';
+    notify_after(l->api->o.notify, stored, l);
+}
+
 void reply_durable(struct call *c, int status, struct buf *body)
 {
     struct later *l = later_new(c);
@@ -93,9 +100,7 @@ void reply_durable(struct call *c, int status, struct buf *body)
     l->status = status;
     l->body = *body;
     *body = BUF_INIT;
-    if (buf_ok(&l->body)) /* its last brace comes with the member that is added */
-        l->body.data[--l->body.len] = '\0';
-    notify_after(c->api->o.notify, stored, l);
+    later_durable(l);
 }
 
 void redirect_durable(struct call *c, const char *location)

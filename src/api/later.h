@@ -24,6 +24,9 @@ struct later {
 
 /* Takes over the request of `c`. NULL: no memory (answered). */
 struct later *later_new(struct call *c);
+/* l->body is a whole JSON object: answered, with the member "durable" added, when everything done so
+ * far is stored. */
+void later_durable(struct later *l);
 /* Answers with l->body (through l->finish) and frees it. */
 void later_end(struct later *l);
 void later_fail(struct later *l, const struct err *e);

@@ -289,17 +289,38 @@ void get_status(struct call *c)
 
 /* --- reload ---------------------------------------------------------------------------------------- */
 
+static bool lacks_memory(struct later *l, const struct buf *body)
+{
+    struct err e = {.code = ERR_MEMORY, .text = "no memory"};
+
+    if (body && buf_ok(body))
+        return false;
+    later_fail(l, &e);
+    return true;
+}
+
+static void reloaded(const struct buf *body, bool ok, void *arg)
+{
+    struct later *l = arg;
+
+    (void)ok;
+    if (lacks_memory(l, body))
+        return;
+    buf_add(&l->body, body->data, body->len);
+    if (l->flag) /* a dry run: nothing is to be stored */
+        later_end(l);
+    else
+        later_durable(l);
+}
+
 void post_reload(struct call *c)
 {
-    struct buf out = BUF_INIT;
-    struct json j = json_into(&out);
-    bool dry_run = call_flag(c, "dry_run");
+    struct later *l = later_new(c);
 
-    c->api->o.reload(dry_run, &j, c->api->o.arg);
-    if (dry_run || !buf_ok(&out) || out.len <= 2)
-        reply_json(c->r, 200, &out);
-    else
-        reply_durable(c, 200, &out);
+    if (!l)
+        return;
+    l->flag = call_flag(c, "dry_run");
+    c->api->o.reload(l->flag, reloaded, l, c->api->o.arg);
 }
 
 static void refused_files(const cJSON *answer, struct buf *text)
@@ -315,23 +336,35 @@ static void refused_files(const cJSON *answer, struct buf *text)
     }
 }
 
+static void end_plainly(struct later *l)
+{
+    http_reply_buf(l->r, l->status, "text/plain; charset=utf-8", &l->body);
+}
+
+static void reloaded_plainly(const struct buf *body, bool ok, void *arg)
+{
+    struct later *l = arg;
+    cJSON *answer;
+
+    if (lacks_memory(l, body))
+        return;
+    if (!ok) {
+        answer = cJSON_ParseWithLength(body->data, body->len);
+        buf_adds(&l->body, "failed to reload:\n");
+        refused_files(answer, &l->body);
+        cJSON_Delete(answer);
+        l->status = 500;
+    }
+    l->finish = end_plainly;
+    later_end(l);
+}
+
 void post_plain_reload(struct call *c)
 {
-    struct buf out = BUF_INIT, text = BUF_INIT;
-    struct json j = json_into(&out);
-    cJSON *answer;
-    bool ok;
+    struct later *l = later_new(c);
 
-    c->api->o.reload(false, &j, c->api->o.arg);
-    answer = cJSON_ParseWithLength(buf_str(&out), out.len);
-    ok = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(answer, "ok"));
-    if (!ok) {
-        buf_adds(&text, "failed to reload:\n");
-        refused_files(answer, &text);
-    }
-    cJSON_Delete(answer);
-    buf_free(&out);
-    http_reply_buf(c->r, ok ? 200 : 500, "text/plain; charset=utf-8", &text);
+    if (l)
+        c->api->o.reload(false, reloaded_plainly, l, c->api->o.arg);
 }
 
 /* --- who am I ----------------------------------------------------------------------------------------- */

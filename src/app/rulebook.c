@@ -1,5 +1,6 @@
 #include "app/rulebook.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,19 +24,26 @@ struct book_file {
     /* of the load under way: */
     char *new_text;
     size_t new_len;
-    struct rulefile *candidate;
-    char *error_before;  /* of the load before */
-    bool runs;           /* `file` has been put into the engine */
-    bool seen;           /* still on disk */
-    bool kept_only;      /* known from Redis, not yet from disk */
-    const char *verdict; /* "unchanged", "loaded", "rejected", "removed" */
+    struct rulefile *candidate; /* while `wanted`: being loaded */
+    char root[512];             /* its includes stay below it */
+    bool wanted;                /* is to be loaded, or being loaded */
+    char *error_before;         /* of the load before */
+    bool runs;                  /* `file` has been put into the engine */
+    bool seen;                  /* still on disk */
+    bool kept_only;             /* known from Redis, not yet from disk */
+    const char *verdict;        /* "unchanged", "loaded", "rejected", "removed" */
 };
 
 struct rulebook {
     struct book_file **files;
     size_t n, cap;
     struct rulefile *own;
-    bool dry_run; /* of the load under way */
+    /* of the load under way: */
+    bool loading, dry_run;
+    int64_t at_ms;
+    size_t n_before; /* files known when it began */
+    size_t next;     /* file to be loaded, or being loaded */
+    char *list_error;
 };
 
 struct rulebook *rulebook_new(void)
@@ -152,14 +160,14 @@ static void reject(const struct rulebook *b, struct book_file *f, const char *te
                   "file", f->path, "error", text, NULL);
 }
 
-static struct rulefile *load_text(const char *path, const char *text, size_t len, struct err *e)
+static struct rulefile *begin_text(struct book_file *f, const char *text, size_t len, struct err *e)
 {
-    char root[512];
-    struct rulefile_options o = {.root = root};
-    const char *slash = strrchr(path, '/');
+    struct rulefile_options o = {.root = f->root};
+    const char *slash = strrchr(f->path, '/');
 
-    snprintf(root, sizeof root, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
-    return rulefile_load(path, text, len, &o, e);
+    snprintf(f->root, sizeof f->root, "%.*s", slash ? (int)(slash - f->path) : 1,
+             slash ? f->path : ".");
+    return rulefile_begin(f->path, text, len, &o, e);
 }
 
 static void read_candidate(const struct rulebook *b, struct book_file *f)
@@ -180,11 +188,29 @@ static void read_candidate(const struct rulebook *b, struct book_file *f)
             return;
         }
     }
-    f->candidate = load_text(f->path, f->new_text, f->new_len, &e);
-    if (!f->candidate)
+    f->wanted = true;
+}
+
+/* One slice of the file's loading. True: there is a verdict. */
+static bool load_slice(const struct rulebook *b, struct book_file *f, int64_t slice_us)
+{
+    struct err e;
+    int rc;
+
+    if (!f->candidate) {
+        f->candidate = begin_text(f, f->new_text, f->new_len, &e);
+        rc = f->candidate ? 0 : -1;
+    } else {
+        rc = rulefile_step(f->candidate, slice_us, &e);
+    }
+    if (rc == 0)
+        return false;
+    f->wanted = false;
+    if (rc < 0)
         reject(b, f, e.text);
     else
         f->verdict = "loaded";
+    return true;
 }
 
 /* The version that runs when the text on disk does not load: the one in memory, else the one kept
@@ -192,10 +218,17 @@ static void read_candidate(const struct rulebook *b, struct book_file *f)
 static void fall_back(struct book_file *f)
 {
     struct err e;
+    int rc = 0;
 
     if (f->file || !f->text || f->candidate)
         return;
-    f->file = load_text(f->path, f->text, f->len, &e);
+    f->file = begin_text(f, f->text, f->len, &e);
+    while (f->file && (rc = rulefile_step(f->file, 0, &e)) == 0)
+        continue;
+    if (rc < 0) {
+        rulefile_unref(f->file);
+        f->file = NULL;
+    }
     if (!f->file)
         log_error("the kept version of a rule file does not load either", "error", e.text, NULL);
 }
@@ -389,7 +422,6 @@ static void read_files(struct rulebook *b, char **paths, size_t n)
             continue;
         f->seen = true;
         read_candidate(b, f);
-        fall_back(f);
     }
 }
 
@@ -439,51 +471,95 @@ static void settle(struct rulebook *b, struct wire *w, const struct changes *c, 
 }
 
 /* Nothing could be listed: that is no reason to end what runs. */
-static size_t list_failed(const struct err *e, struct json *out)
+static size_t list_failed(struct rulebook *b, struct json *out)
 {
-    log_error("rule files cannot be listed; the rules run on as they are", "error", e->text, NULL);
+    log_error("rule files cannot be listed; the rules run on as they are", "error", b->list_error,
+              NULL);
     if (out)
-        json_kstr(out, "error", e->text);
+        json_kstr(out, "error", b->list_error);
+    mem_free(b->list_error);
+    b->list_error = NULL;
     return 1;
 }
 
-size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patterns,
-                     size_t n_patterns, bool dry_run, struct json *out)
+void rulebook_begin(struct rulebook *b, struct wire *w, const char *const *patterns,
+                    size_t n_patterns, bool dry_run)
 {
-    const struct wire_parts *p = wire_parts(w);
-    struct changes c = {0};
     struct err e;
     char **paths = NULL;
     long n_paths = rule_paths(patterns, n_patterns, &paths, &e);
-    int64_t at_ms = clock_wall_ms(p->clock);
-    size_t n_before = b->n, rejected;
 
-    if (n_paths < 0)
-        return list_failed(&e, out);
+    assert(!b->loading && !b->list_error);
+    b->loading = true;
+    b->dry_run = dry_run;
+    b->at_ms = clock_wall_ms(wire_parts(w)->clock);
+    b->n_before = b->n;
+    b->next = 0;
+    if (n_paths < 0) {
+        b->list_error = mem_strdup(e.text);
+        b->next = b->n;
+        return;
+    }
     if (n_paths == 0 && n_patterns > 0 && !dry_run)
         log_warn("no rule file is found; only Tocsin's own alerts run", "rules", patterns[0], NULL);
-    b->dry_run = dry_run;
     read_files(b, paths, (size_t)n_paths);
     file_paths_free(paths, n_paths);
+}
+
+bool rulebook_step(struct rulebook *b, int64_t slice_us)
+{
+    assert(b->loading);
+    while (b->next < b->n) {
+        struct book_file *f = b->files[b->next];
+
+        if (f->wanted && !load_slice(b, f, slice_us))
+            return false;
+        fall_back(f);
+        b->next++;
+        if (slice_us && f->new_text)
+            return false; /* a file a turn, at most */
+    }
+    return true;
+}
+
+size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out)
+{
+    const struct wire_parts *p = wire_parts(w);
+    struct changes c = {0};
+    size_t rejected;
+
+    assert(b->loading && b->next == b->n);
+    b->loading = false;
+    if (b->list_error)
+        return list_failed(b, out);
     check_together(b);
     for (size_t i = 0; i < b->n; i++)
         changes_add(&c, b->files[i]->file, wanted(b->files[i]), p);
-    for (size_t i = 0; i < b->n && !dry_run; i++)
+    for (size_t i = 0; i < b->n && !b->dry_run; i++)
         if (needs_put(b->files[i]))
-            accept(b, b->files[i], w, at_ms);
+            accept(b, b->files[i], w, b->at_ms);
     if (out)
         write_result(b, &c, out);
-    if (out && dry_run)
+    if (out && b->dry_run)
         write_would_end(b, p, out);
     rejected = count_rejected(b);
     for (size_t i = 0; i < b->n; i++)
         drop_candidate(b->files[i]);
-    if (dry_run)
-        undo(b, n_before);
+    if (b->dry_run)
+        undo(b, b->n_before);
     else
-        settle(b, w, &c, rejected > 0, at_ms);
+        settle(b, w, &c, rejected > 0, b->at_ms);
     changes_clear(&c);
     return rejected;
+}
+
+size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patterns,
+                     size_t n_patterns)
+{
+    rulebook_begin(b, w, patterns, n_patterns, false);
+    while (!rulebook_step(b, 0))
+        continue;
+    return rulebook_end(b, w, NULL);
 }
 
 void rulebook_inputs(const struct rulebook *b, void (*each)(const char *path, void *arg), void *arg)
@@ -501,9 +577,13 @@ void rulebook_inputs(const struct rulebook *b, void (*each)(const char *path, vo
 void rulebook_rejected(const struct rulebook *b,
                        void (*each)(const char *path, const char *error, void *arg), void *arg)
 {
-    for (size_t i = 0; i < b->n; i++)
-        if (b->files[i]->error)
-            each(b->files[i]->path, b->files[i]->error, arg);
+    for (size_t i = 0; i < b->n; i++) {
+        const struct book_file *f = b->files[i];
+        const char *error = f->error || !b->loading ? f->error : f->error_before;
+
+        if (error)
+            each(f->path, error, arg);
+    }
 }
 
 size_t rulebook_count(const struct rulebook *b)

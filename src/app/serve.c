@@ -54,7 +54,9 @@ struct program {
     int64_t started_ms;
     int exit_code;
     bool ending, said_ready, redis_away;
-    bool reload_waits; /* ordered during the start */
+    bool reload_waits;          /* ordered during the start */
+    struct reload *reloads;     /* the first one is under way */
+    struct timer *reload_timer; /* its next slice */
 };
 
 static void refuse(struct program *p, const char *why)
@@ -112,7 +114,7 @@ static void load_rules(struct wire *w, void *arg)
 
     (void)w;
     load_own_rules(p);
-    rulebook_load(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules, false, NULL);
+    rulebook_load(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules);
     watch_files(p);
 }
 
@@ -157,33 +159,96 @@ static bool reload_config(struct program *p, struct json *out)
     return true;
 }
 
-static void reload(bool dry_run, struct json *out, void *arg)
-{
-    struct program *p = arg;
-    bool ok = true;
+/* --- reloads: one at a time, in slices ------------------------------------------------------------- */
 
-    json_object(out);
-    if (!dry_run)
-        ok = reload_config(p, out);
-    ok = rulebook_load(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules, dry_run,
-                       out) == 0 &&
-         ok;
-    json_kbool(out, "ok", ok);
-    json_object_end(out);
-    if (!dry_run)
-        watch_files(p);
+#define SLICE_US 5000 /* of loading rule files, in one turn of the loop */
+
+struct reload { /* one that was ordered */
+    struct reload *next;
+    bool dry_run, ok;
+    struct buf body;
+    struct json out;
+    reload_done done; /* NULL: nobody waits for it */
+    void *done_arg;
+};
+
+static void reload_free(struct reload *r)
+{
+    buf_free(&r->body);
+    mem_free(r);
 }
 
+static void begin_reload(struct program *p)
+{
+    struct reload *r = p->reloads;
+
+    r->out = json_into(&r->body);
+    json_object(&r->out);
+    r->ok = r->dry_run || reload_config(p, &r->out);
+    rulebook_begin(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules, r->dry_run);
+    timer_in(p->reload_timer, 0);
+}
+
+static void end_reload(struct program *p)
+{
+    struct reload *r = p->reloads;
+
+    r->ok = rulebook_end(p->rulebook, p->wire, &r->out) == 0 && r->ok;
+    json_kbool(&r->out, "ok", r->ok);
+    json_object_end(&r->out);
+    if (!r->dry_run)
+        watch_files(p);
+    p->reloads = r->next;
+    if (r->done)
+        r->done(&r->body, r->ok, r->done_arg);
+    reload_free(r);
+    if (p->reloads)
+        begin_reload(p);
+}
+
+static void go_on_reloading(void *arg)
+{
+    struct program *p = arg;
+
+    if (rulebook_step(p->rulebook, SLICE_US))
+        end_reload(p);
+    else
+        timer_in(p->reload_timer, 0);
+}
+
+/* Orders one; behind those that were ordered before. */
+static void reload(bool dry_run, reload_done done, void *done_arg, void *arg)
+{
+    struct program *p = arg;
+    struct reload *r = mem_zalloc(sizeof *r), **at = &p->reloads;
+
+    if (!r) {
+        log_error("no memory for a reload", NULL);
+        if (done)
+            done(NULL, false, done_arg);
+        return;
+    }
+    *r = (struct reload){.dry_run = dry_run, .done = done, .done_arg = done_arg};
+    while (*at)
+        at = &(*at)->next;
+    *at = r;
+    if (p->reloads == r)
+        begin_reload(p);
+}
+
+/* Saved files and signals: one that waits already will see what they changed. */
 static void reload_quietly(void *arg)
 {
     struct program *p = arg;
-    struct buf b = BUF_INIT;
-    struct json j = json_into(&b);
+    const struct reload *r;
 
     p->reload_waits = !wire_is_live(p->wire);
-    if (!p->reload_waits)
-        reload(false, &j, p);
-    buf_free(&b);
+    if (p->reload_waits)
+        return;
+    for (r = p->reloads ? p->reloads->next : NULL; r; r = r->next)
+        if (!r->dry_run)
+            return;
+    reload(false, NULL, NULL, p);
 }
 
 /* --- between stages that do not know each other --- */
@@ -610,6 +675,9 @@ static int open_program(struct program *p, struct err *e)
     if (!p->loop)
         return -1;
     p->quit_timer = timer_new(p->loop, LOOP_CONTROL, stop, p);
+    p->reload_timer = timer_new(p->loop, LOOP_INGEST, go_on_reloading, p);
+    if (!p->reload_timer)
+        return err_set(e, ERR_MEMORY, "no memory");
     p->watch = file_watch_new(p->loop, reload_quietly, p, &why);
     if (!p->watch)
         log_warn("files are not watched; use SIGHUP", "reason", why.text, NULL);
@@ -624,6 +692,12 @@ static int open_program(struct program *p, struct err *e)
 
 static void close_program(struct program *p)
 {
+    while (p->reloads) { /* who waits is answered by the API */
+        struct reload *next = p->reloads->next;
+
+        reload_free(p->reloads);
+        p->reloads = next;
+    }
     if (p->http)
         http_server_free(p->http);
     udp_close(p->statsd);
@@ -642,6 +716,7 @@ static void close_program(struct program *p)
         embedded_close(p->embedded, false);
     file_watch_free(p->watch);
     timer_free(p->quit_timer);
+    timer_free(p->reload_timer);
     if (p->loop)
         loop_free(p->loop);
     mem_free(p->db_url);

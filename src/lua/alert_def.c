@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/map.h"
 #include "base/mem.h"
 #include "lua/rulekey.h"
 #include "lua/safelib.h"
@@ -13,6 +14,7 @@
 #define LIMIT        10000
 #define LIMIT_MAX    10000000
 #define NAME_MAX_LEN 200
+#define ALERT_UNITS  300 /* of the budget: reading and planning a simple one takes about 10 us */
 
 static const char defaults_key; /* registry: what defaults{…} gave */
 
@@ -268,12 +270,13 @@ static void read_rule(lua_State *L, struct rule *r)
 static int alert_body(lua_State *L)
 {
     struct rulefile *f = rulefile_of(L);
-    struct rule *r;
+    struct rule *r, *first;
 
     if (!lua_istable(L, 1))
         sandbox_fail(L, "alert \"Name\" { … } needs a table, got %s", value_name(L, 1));
     lua_settop(L, 1);
     luaL_checkstack(L, 40, NULL);
+    sandbox_charge(L, ALERT_UNITS);
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &defaults_key) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_newtable(L);
@@ -283,14 +286,16 @@ static int alert_body(lua_State *L)
     lua_pushvalue(L, lua_upvalueindex(1));
     r->def.name = script_string(L, -1);
     lua_pop(L, 1);
-    for (size_t i = 0; i < f->n_rules; i++)
-        if (strcmp(f->rules[i]->def.name, r->def.name) == 0)
-            sandbox_fail(L, "defined twice (first at %s:%d)", f->script.file,
-                         f->rules[i]->def.line);
+    first = f->loading.names ? map_gets(f->loading.names, r->def.name) : NULL;
+    if (first)
+        sandbox_fail(L, "defined twice (first at %s:%d)", f->script.file, first->def.line);
     r->def.file = f->script.path;
     r->def.line = (int)lua_tointeger(L, lua_upvalueindex(2));
     read_rule(L, r);
     if (mem_grow((void **)&f->rules, &f->cap_rules, f->n_rules + 1, sizeof *f->rules) < 0)
+        sandbox_no_memory(L);
+    if ((!f->loading.names && !(f->loading.names = map_new())) ||
+        map_puts(f->loading.names, r->def.name, r, NULL) < 0)
         sandbox_no_memory(L);
     f->rules[f->n_rules++] = r;
     f->script.box.prefix[0] = 0;

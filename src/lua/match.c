@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "lua/script.h"
 #include "lua/value.h"
 
@@ -159,6 +161,22 @@ size_t match_count(const struct match *m)
     return m->all ? m->n_all : 1;
 }
 
+static void regex_key(const struct match *m, const char *label, struct buf *key)
+{
+    buf_addf(key, "%s%s\n%s", m->negate ? "!" : "", label, m->value);
+}
+
+static bool is_compiled(const struct script *s, const struct match *m, const char *label)
+{
+    struct buf key = BUF_INIT;
+    bool is;
+
+    regex_key(m, label, &key);
+    is = s->regexes && buf_ok(&key) && map_gets(s->regexes, buf_str(&key));
+    buf_free(&key);
+    return is;
+}
+
 /* The same expression on the same label is compiled once per file: compiling is the dearest part
  * of loading. Without memory for the table it is just compiled again. */
 static struct matcher *regex(lua_State *L, const struct match *m, const char *label, struct err *e)
@@ -168,7 +186,9 @@ static struct matcher *regex(lua_State *L, const struct match *m, const char *la
     struct matcher *built;
     bool kept;
 
-    buf_addf(&key, "%s%s\n%s", m->negate ? "!" : "", label, m->value);
+    if (!is_compiled(s, m, label))
+        sandbox_charge(L, SANDBOX_PATTERN(strlen(m->value))); /* raises: nothing is held yet */
+    regex_key(m, label, &key);
     if (!s->regexes)
         s->regexes = map_new();
     built = s->regexes && buf_ok(&key) ? map_gets(s->regexes, buf_str(&key)) : NULL;

@@ -1,5 +1,6 @@
 #include "lua/rulefile_impl.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 #include "lua/safelib.h"
 
 #define DECIDING_BLOCK ((size_t)256 << 10) /* of one string or table while rules decide */
-#define DECIDING_HEAP  ((size_t)8 << 20)   /* beyond what the loaded file takes */
+#define UNITS_PER_BYTE 32 /* of a file: what a long one may cost beyond what every one may */
+#define DECIDING_HEAP  ((size_t)8 << 20) /* beyond what the loaded file takes */
 
 struct source {
     const char *text;
@@ -43,10 +45,12 @@ static void scan(lua_State *L, const struct source *src)
     lua_error(L);
 }
 
-static int load_file(lua_State *L)
+/* Leaves the chunk on the stack of a thread of its own, which the registry holds. */
+static int prepare(lua_State *L)
 {
     const struct source *src = lua_touserdata(L, 1);
     struct script *s = script_of(L);
+    struct rulefile *f = rulefile_of(L);
 
     lua_settop(L, 0);
     language_metatables(L);
@@ -55,11 +59,23 @@ static int load_file(lua_State *L)
     lua_pushvalue(L, -1);
     script_set_env(L);
     /* compiled first: a syntax error is told better by the compiler than by the scan */
-    sandbox_compile(L, s->path, src->text, src->len);
-    lua_settop(L, 0);
+    script_push_chunk(L, s->path, src->text, src->len);
     scan(L, src);
-    script_chunk(L, s->path, src->text, src->len);
-    if (*s->box.prefix)
+    f->loading.co = lua_newthread(L);
+    f->loading.ref = luaL_ref(L, LUA_REGISTRYINDEX);
+    lua_xmove(L, f->loading.co, 1);
+    return 0;
+}
+
+static int end_chunk(lua_State *L)
+{
+    struct rulefile *f = rulefile_of(L);
+
+    luaL_unref(L, LUA_REGISTRYINDEX, f->loading.ref);
+    f->loading.co = NULL;
+    map_free(f->loading.names, NULL);
+    f->loading.names = NULL;
+    if (*f->script.box.prefix)
         sandbox_fail(L, "it has no { … }");
     return 0;
 }
@@ -96,31 +112,45 @@ static bool has_when(const struct rulefile *f)
 
 /* Files without functions need no Lua any more: a state of 30 KiB each would be most of their
  * memory. */
-static int finish(struct rulefile *f, struct err *e)
+static int end_run(struct rulefile *f, struct err *e)
 {
     struct sandbox *s = &f->script.box;
 
+    if (sandbox_run(s, end_chunk, NULL, e) < 0)
+        return -1;
     if (!has_when(f)) {
         sandbox_close(s);
         script_loaded(&f->script);
+        f->loading.step = LOADING_DONE;
         return 0;
     }
     if (sandbox_run(s, end_loading, NULL, e) < 0)
         return -1;
     s->deciding = true;
-    for (size_t i = 0; i < f->n_rules; i++)
-        if (f->rules[i]->def.when >= 0 && when_smoke(f, f->rules[i], e) < 0)
-            return -1;
+    f->loading.step = LOADING_TRY;
+    return 0;
+}
+
+/* Its functions are tried, one a call. */
+static int try_next(struct rulefile *f, struct err *e)
+{
+    struct sandbox *s = &f->script.box;
+
+    while (f->loading.tried < f->n_rules && f->rules[f->loading.tried]->def.when < 0)
+        f->loading.tried++;
+    if (f->loading.tried < f->n_rules)
+        return when_smoke(f, f->rules[f->loading.tried++], e);
     script_loaded(&f->script);
     lua_gc(s->L, LUA_GCCOLLECT);
     s->max_block = DECIDING_BLOCK;
     if (s->max_heap > s->heap + DECIDING_HEAP)
         s->max_heap = s->heap + DECIDING_HEAP;
+    f->loading.step = LOADING_DONE;
     return 0;
 }
 
-struct rulefile *rulefile_load(const char *path, const char *text, size_t len,
-                               const struct rulefile_options *o, struct err *e)
+struct rulefile *rulefile_begin(const char *path, const char *text, size_t len,
+                                const struct rulefile_options *o, struct err *e)
 {
     static const struct rulefile_options defaults;
     struct source src = {text, len};
@@ -131,6 +161,8 @@ struct rulefile *rulefile_load(const char *path, const char *text, size_t len,
     o = o ? o : &defaults;
     reader = (struct script_reader){o->root, o->read, o->arg};
     limits = (struct sandbox_limits){o->max_heap, o->max_instructions, 0};
+    if (!limits.instructions)
+        limits.instructions = SANDBOX_INSTRUCTIONS + len * UNITS_PER_BYTE;
     f = mem_zalloc(sizeof *f);
     if (!f)
         return err_set(e, ERR_MEMORY, "%s: not enough memory", path), NULL;
@@ -140,7 +172,39 @@ struct rulefile *rulefile_load(const char *path, const char *text, size_t len,
         mem_free(f);
         return NULL;
     }
-    if (sandbox_run(&f->script.box, load_file, &src, e) < 0 || finish(f, e) < 0) {
+    if (sandbox_run(&f->script.box, prepare, &src, e) < 0) {
+        rulefile_unref(f);
+        return NULL;
+    }
+    f->loading.step = LOADING_RUN;
+    return f;
+}
+
+int rulefile_step(struct rulefile *f, int64_t slice_us, struct err *e)
+{
+    int rc = 0;
+
+    assert(f->loading.step != LOADING_DONE && f->refs == 1);
+    if (f->loading.step == LOADING_RUN) {
+        rc = sandbox_resume(&f->script.box, f->loading.co, slice_us, e);
+        if (rc <= 0)
+            return rc;
+        rc = end_run(f, e);
+    } else {
+        rc = try_next(f, e);
+    }
+    return rc < 0 ? -1 : f->loading.step == LOADING_DONE;
+}
+
+struct rulefile *rulefile_load(const char *path, const char *text, size_t len,
+                               const struct rulefile_options *o, struct err *e)
+{
+    struct rulefile *f = rulefile_begin(path, text, len, o, e);
+    int rc = 0;
+
+    while (f && (rc = rulefile_step(f, 0, e)) == 0)
+        continue;
+    if (rc < 0) {
         rulefile_unref(f);
         return NULL;
     }
@@ -158,6 +222,7 @@ void rulefile_unref(struct rulefile *f)
     if (!f || --f->refs > 0)
         return;
     script_free(&f->script);
+    map_free(f->loading.names, NULL);
     mem_free(f->rules);
     mem_free(f);
 }

@@ -16,8 +16,17 @@ struct rule {
     bool *state_is_number; /* per def.state */
 };
 
+enum loading_step { LOADING_RUN, LOADING_TRY, LOADING_DONE };
+
 struct rulefile {
     struct script script; /* first */
+    struct {
+        enum loading_step step;
+        lua_State *co;     /* runs the file */
+        int ref;           /* registry: that thread */
+        size_t tried;      /* rules whose function has been tried, or that have none */
+        struct map *names; /* of the rules so far -> struct rule */
+    } loading;
     int refs;
     struct rule **rules;
     size_t n_rules, cap_rules;

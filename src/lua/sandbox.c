@@ -11,6 +11,8 @@
 #include "lua/safelib.h"
 #include "lua/syntax.h"
 
+#define DEEP_CALLS 5000 /* calls inside each other: then it is the stack that grows */
+
 /* The innermost line of Lua that runs. Allocates nothing, so that the allocator may ask. */
 static int line_now(lua_State *L, char *file, size_t size)
 {
@@ -28,8 +30,29 @@ static int line_now(lua_State *L, char *file, size_t size)
 
 static void refuse(struct sandbox *s)
 {
+    lua_State *L = s->running ? s->running : s->L;
+    lua_Debug ar;
+
     s->heap_refused = true;
-    s->refused.line = s->L ? line_now(s->L, s->refused.file, sizeof s->refused.file) : 0;
+    s->refused.line = L ? line_now(L, s->refused.file, sizeof s->refused.file) : 0;
+    s->refused.deep = L && lua_getstack(L, DEEP_CALLS, &ar);
+}
+
+/* A large block is filled next, by one instruction: `..` of long texts costs what it copies. The hook
+ * takes it from the budget; setting one is allowed anywhere. */
+#define PAID_BLOCK  4096
+#define BLOCK_BYTES 32 /* a unit: filled by memcpy() */
+#define SOON_UNITS  10000
+
+static void hook(lua_State *L, lua_Debug *ar);
+
+static void pay_for_block(struct sandbox *s, size_t n)
+{
+    lua_State *L = s->running ? s->running : s->L;
+
+    s->owed += n / BLOCK_BYTES;
+    if (L && s->owed > SOON_UNITS)
+        lua_sethook(L, hook, LUA_MASKCOUNT, 1);
 }
 
 /* Lua asks with a size of 0 to free, and trusts that a shrinking block never fails. For new
@@ -53,6 +76,8 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
     p = mem_realloc(ptr, nsize);
     if (!p && nsize > osize)
         return NULL;
+    if (nsize > osize + PAID_BLOCK)
+        pay_for_block(s, nsize);
     if (!p)
         p = ptr;
     s->heap = s->heap - osize + nsize;
@@ -67,8 +92,6 @@ static uint64_t cpu_ns(void)
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
     return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
-
-static void hook(lua_State *L, lua_Debug *ar);
 
 /* From here on every single instruction ends in the hook, so nothing runs on. */
 static __attribute__((noreturn)) void spent(lua_State *L, struct sandbox *s)
@@ -94,16 +117,27 @@ static void use(lua_State *L, struct sandbox *s, uint64_t units)
 static void hook(lua_State *L, lua_Debug *ar)
 {
     struct sandbox *s = sandbox_of(L);
+    uint64_t now_ns = cpu_ns(), owed = s->owed;
 
     (void)ar;
-    if (cpu_ns() > s->cpu_end_ns)
+    if (now_ns > s->cpu_end_ns)
         s->spent = true;
-    use(L, s, SANDBOX_STEP);
+    s->owed = 0;
+    lua_sethook(L, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+    use(L, s, SANDBOX_STEP + owed);
+    if (s->slice_ns && now_ns > s->slice_ns && lua_isyieldable(L))
+        lua_yield(L, 0);
 }
+
+#define LOOK_UNITS 100 /* work in C that is long enough to look at the clock after it */
 
 void sandbox_charge(lua_State *L, uint64_t units)
 {
-    use(L, sandbox_of(L), units);
+    struct sandbox *s = sandbox_of(L);
+
+    use(L, s, units);
+    if (s->slice_ns && units >= LOOK_UNITS && cpu_ns() > s->slice_ns)
+        lua_sethook(L, hook, LUA_MASKCOUNT, 1); /* C cannot pause: the next instruction does */
 }
 
 void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
@@ -111,7 +145,8 @@ void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
     s->left = instructions ? instructions : SANDBOX_INSTRUCTIONS;
     s->call_left = UINT64_MAX;
     s->spent = s->call_spent = s->heap_refused = s->out_of_memory = false;
-    s->cpu_end_ns = cpu_ns() + (uint64_t)(cpu_ms ? cpu_ms : SANDBOX_CPU_MS) * 1000000u;
+    s->cpu_left_ns = (uint64_t)(cpu_ms ? cpu_ms : SANDBOX_CPU_MS) * 1000000u;
+    s->cpu_end_ns = cpu_ns() + s->cpu_left_ns;
     lua_sethook(s->L, hook, LUA_MASKCOUNT, SANDBOX_STEP);
 }
 
@@ -185,6 +220,51 @@ int sandbox_run(struct sandbox *s, lua_CFunction f, void *arg, struct err *e)
     return -1;
 }
 
+#define C_OVERFLOW \
+    "C stack overflow" /* Lua's words; its bound is 200 calls of C inside each other */
+
+/* Lua says no line when it runs out of C's stack. The coroutine still stands where it was. */
+static void place_c_overflow(struct sandbox *s, lua_State *co, int status)
+{
+    char file[LUA_IDSIZE];
+    int line;
+
+    if (status != LUA_ERRRUN || lua_type(co, -1) != LUA_TSTRING ||
+        strcmp(lua_tostring(co, -1), C_OVERFLOW) != 0 || !lua_checkstack(co, 4))
+        return;
+    line = line_now(co, file, sizeof file);
+    if (line)
+        lua_pushfstring(
+            co,
+            "%s:%d: %sa function calls itself without an end, through sort, tostring or "
+            "another function of Lua",
+            file, line, s->prefix);
+}
+
+int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct err *e)
+{
+    uint64_t begin_ns = cpu_ns(), left_ns = s->cpu_left_ns;
+    int status, n;
+
+    s->cpu_end_ns = begin_ns + left_ns;
+    s->slice_ns = slice_us ? begin_ns + (uint64_t)slice_us * 1000 : 0;
+    s->running = co;
+    lua_sethook(co, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+    status = lua_resume(co, NULL, 0, &n);
+    s->running = NULL;
+    s->slice_ns = 0;
+    left_ns = cpu_ns() - begin_ns;
+    s->cpu_left_ns = s->cpu_left_ns > left_ns ? s->cpu_left_ns - left_ns : 0;
+    if (status == LUA_YIELD)
+        return 0;
+    if (status == LUA_OK)
+        return 1;
+    place_c_overflow(s, co, status);
+    lua_xmove(co, s->L, 1);
+    sandbox_error(s, status, e);
+    return -1;
+}
+
 /* "web.lua:12: …": the position is given apart as well. False when the text has none. */
 static bool find_place(const char *text, struct err *e)
 {
@@ -217,6 +297,14 @@ static void memory_refused(const struct sandbox *s, struct err *e)
     char place[LUA_IDSIZE + 16];
 
     snprintf(place, sizeof place, s->refused.line ? "%s:%d" : "%s", file, s->refused.line);
+    if (s->refused.deep) {
+        err_at(
+            e, ERR_LIMIT, s->refused.line, file,
+            "%s: %smore than %d calls inside each other while %s: a function calls itself without "
+            "an end",
+            place, s->prefix, DEEP_CALLS, s->doing);
+        return;
+    }
     err_at(e, ERR_LIMIT, s->refused.line, file,
            "%s: %snot enough memory: more than %zu MiB, or %zu KiB in one piece, while %s", place,
            s->prefix, s->max_heap >> 20, s->max_block >> 10, s->doing);
@@ -287,6 +375,21 @@ void sandbox_no_memory(lua_State *L)
     sandbox_fail(L, "not enough memory");
 }
 
+/* Where brackets are nested as deep as the compiler goes; 1 where it is something else that is. */
+static int deep_line(const char *source, size_t len)
+{
+    int line = 1, depth = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        line += source[i] == '\n';
+        depth += strchr("([{", source[i]) && source[i] ? 1 : 0;
+        depth -= strchr(")]}", source[i]) && source[i] ? 1 : 0;
+        if (depth > 180)
+            return line;
+    }
+    return 1;
+}
+
 /* What is not text here would be bytes that no message may carry. */
 static void check_encoding(lua_State *L, const char *file, const char *source, size_t len)
 {
@@ -310,8 +413,11 @@ void sandbox_compile(lua_State *L, const char *name, const char *source, size_t 
 {
     char chunk[96];
 
-    if (len > SANDBOX_SOURCE)
-        sandbox_fail(L, "%s is longer than %zu KiB", sandbox_basename(name), SANDBOX_SOURCE >> 10);
+    if (len > SANDBOX_SOURCE) {
+        lua_pushfstring(L, "%s:1: the file is longer than %d KiB", sandbox_basename(name),
+                        (int)(SANDBOX_SOURCE >> 10));
+        lua_error(L);
+    }
     sandbox_charge(L, len / 8);
     if (len >= 3 && memcmp(source, BYTE_ORDER_MARK, 3) == 0) {
         source += 3;
@@ -320,7 +426,11 @@ void sandbox_compile(lua_State *L, const char *name, const char *source, size_t 
     check_encoding(L, sandbox_basename(name), source, len);
     snprintf(chunk, sizeof chunk, "@%s", sandbox_basename(name));
     if (luaL_loadbufferx(L, source, len, chunk, "t") != LUA_OK) {
-        syntax_explain(L);
+        if (strstr(lua_tostring(L, -1), C_OVERFLOW))
+            lua_pushfstring(L, "%s:%d: nested too deep, about 200 levels are taken",
+                            sandbox_basename(name), deep_line(source, len));
+        else
+            syntax_explain(L);
         lua_error(L);
     }
     lua_insert(L, -2);

@@ -31,21 +31,26 @@ struct sandbox {
     void *owner;       /* the file that is being loaded or run */
     const char *label; /* name shown in errors without a position */
     size_t heap, max_heap, max_block;
-    bool heap_refused;   /* an allocation was refused by a bound, not by the system */
-    bool out_of_memory;  /* sandbox_no_memory() was called */
-    uint64_t left;       /* instructions of this run */
-    uint64_t call_left;  /* of one call within it; UINT64_MAX: no bound of its own */
-    uint64_t cpu_end_ns; /* on the thread's processor clock */
-    bool spent;          /* some budget of the run is gone: whatever runs on fails at once */
-    bool call_spent;     /* the budget of the call is */
-    bool deciding;       /* second phase: the functions of the rules run */
-    const char *doing;   /* "loading", for the errors of budgets */
-    char prefix[128];    /* put before errors: alert "A": */
-    int line;            /* of that alert, for errors raised while no line of Lua runs; or 0 */
+    bool heap_refused;    /* an allocation was refused by a bound, not by the system */
+    bool out_of_memory;   /* sandbox_no_memory() was called */
+    uint64_t left;        /* instructions of this run */
+    uint64_t owed;        /* for large blocks, not yet taken from it */
+    uint64_t call_left;   /* of one call within it; UINT64_MAX: no bound of its own */
+    uint64_t cpu_end_ns;  /* on the thread's processor clock */
+    uint64_t cpu_left_ns; /* of a run in slices, between two of them */
+    uint64_t slice_ns;    /* a run in slices pauses at this time of that clock; 0: it does not */
+    lua_State *running;   /* the coroutine of a run in slices while it runs, else L */
+    bool spent;           /* some budget of the run is gone: whatever runs on fails at once */
+    bool call_spent;      /* the budget of the call is */
+    bool deciding;        /* second phase: the functions of the rules run */
+    const char *doing;    /* "loading", for the errors of budgets */
+    char prefix[128];     /* put before errors: alert "A": */
+    int line;             /* of that alert, for errors raised while no line of Lua runs; or 0 */
     struct {
         char file[LUA_IDSIZE];
         int line;
-    } refused; /* where the last allocation was refused by a bound */
+        bool deep; /* in a deep recursion */
+    } refused;     /* where the last allocation was refused by a bound */
     struct {
         char *pattern;
         struct matcher *m;
@@ -70,6 +75,10 @@ void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms);
 /* Calls `f` protected with `arg` as a light userdata; what it leaves on the stack is dropped. -1
  * with `e` filled: file, line, text. */
 int sandbox_run(struct sandbox *s, lua_CFunction f, void *arg, struct err *e) MUST_USE;
+/* The same in slices: the function on top of the stack of `co` (a thread of this state) runs for about
+ * `slice_us` of processor time (0: to its end). 1: it has ended, 0: call again, -1 with `e`. The
+ * budgets count what it runs itself, not what runs in between. */
+int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct err *e) MUST_USE;
 /* Turns the error object on top of the stack (popped) into `e`. `status` is lua_pcall()'s. */
 void sandbox_error(struct sandbox *s, int status, struct err *e);
 
@@ -77,6 +86,8 @@ void sandbox_error(struct sandbox *s, int status, struct err *e);
 __attribute__((noreturn, format(printf, 2, 3))) void sandbox_fail(lua_State *L, const char *fmt,
                                                                   ...);
 __attribute__((noreturn)) void sandbox_no_memory(lua_State *L);
+/* What compiling a pattern of `n` bytes costs. */
+#define SANDBOX_PATTERN(n) (1000 + (uint64_t)(n)*100)
 /* Pays for work done in C; raises when the budget is spent. About one unit per 30 ns. */
 void sandbox_charge(lua_State *L, uint64_t units);
 /* Position of the innermost line of a file: its line, 0 when there is none, and its name. */

@@ -71,6 +71,8 @@ static void *allocate(lua_State *L, struct region *from, size_t n)
         sandbox_fail(L, "expressions are built while loading; a `when` function sees plain numbers "
                         "(declare what it needs in `inputs`)");
     p = region_alloc(from, n);
+    if (!p && from->total + n > from->max)
+        sandbox_fail(L, "more than %zu MiB for what this file defines", from->max >> 20);
     if (!p)
         sandbox_no_memory(L);
     return p;
@@ -288,7 +290,7 @@ void script_set_env(lua_State *L)
     lua_rawsetp(L, LUA_REGISTRYINDEX, &env_key);
 }
 
-void script_chunk(lua_State *L, const char *name, const char *source, size_t len)
+void script_push_chunk(lua_State *L, const char *name, const char *source, size_t len)
 {
     lua_rawgetp(L, LUA_REGISTRYINDEX, &env_key);
     sandbox_compile(L, name, source, len);
@@ -296,6 +298,11 @@ void script_chunk(lua_State *L, const char *name, const char *source, size_t len
     lua_pushvalue(L, -2);
     lua_rawseti(L, -2, luaL_len(L, -2) + 1);
     lua_pop(L, 1);
+}
+
+void script_chunk(lua_State *L, const char *name, const char *source, size_t len)
+{
+    script_push_chunk(L, name, source, len);
     lua_call(L, 0, 1);
 }
 

@@ -54,6 +54,8 @@ __attribute__((format(printf, 2, 3))) void script_warn(lua_State *L, const char 
 char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max, size_t *len);
 /* The bytes of a file below the root, pushed as a string; it becomes an input. */
 void script_read(lua_State *L, const char *path, size_t max);
+/* Pushes a chunk whose environment is that of the script. */
+void script_push_chunk(lua_State *L, const char *name, const char *source, size_t len);
 /* Runs a chunk whose environment is that of the script; leaves what it returned. */
 void script_chunk(lua_State *L, const char *name, const char *source, size_t len);
 /* Sets the environment (on top of the stack, popped) of all chunks, also those that ran. */

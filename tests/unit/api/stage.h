@@ -65,17 +65,19 @@ static const struct config *st_config(void *arg)
     return st.config;
 }
 
-static void st_reload(bool dry_run, struct json *out, void *arg)
+static void st_reload(bool dry_run, reload_done done, void *done_arg, void *arg)
 {
+    struct buf body = BUF_INIT;
+    struct json out = json_into(&body);
+
     (void)arg;
     st.reloads += !dry_run;
     st.dry_runs += dry_run;
-    json_object(out);
-    json_kbool(out, "ok", true);
-    json_key(out, "files");
-    json_array(out);
-    json_array_end(out);
-    json_object_end(out);
+    json_object(&out);
+    json_kbool(&out, "ok", true);
+    json_object_end(&out);
+    done(&body, true, done_arg);
+    buf_free(&body);
 }
 
 static bool st_ready(struct json *out, void *arg)

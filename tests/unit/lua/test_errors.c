@@ -100,7 +100,9 @@ static const struct wrong keys[] = {
     {"-- ok\nlocal s = \"caf\xe9\"",
      "web.lua:2: byte 0xE9 is not UTF-8 text: save the file as UTF-8"},
     {"local t = {}\nlocal function f(n)\n  return 1 + f(n + 1)\nend\nf(1)",
-     "web.lua:3: not enough memory: more than 64 MiB, or 4096 KiB in one piece, while loading"},
+     "web.lua:3: more than 5000 calls inside each other while loading: a function calls itself "
+     "without "
+     "an end"},
     {"local n = 0\n\nalert \"A\" { inputs = { a = m.x }, when = function(i) n = n + 1 return i.a > "
      "n "
      "end }",
