@@ -47,7 +47,7 @@ local function text(msg)
   t[#t + 1] = ""
   for _, a in ipairs(msg.alerts) do t[#t + 1] = join(row(a), " · ") end
   if msg.truncated > 0 then t[#t + 1] = "and " .. round(msg.truncated) .. " more" end
-  for _, e in ipairs(events(msg)) do t[#t + 1] = "  " .. e end
+  for _, e in ipairs(events(msg)) do t[#t + 1] = "  " .. join(e:split("\n"), "\n  ") end -- no line of ours
   t[#t + 1] = ""
   for _, l in ipairs(links(msg)) do t[#t + 1] = l[1] .. ": " .. l[2] end
   t[#t + 1] = "You get this because: receiver " .. msg.receiver

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "base/visible.h"
 
 #define REPEATS_PER_MINUTE 10
 #define N_MEMORIES         256 /* messages remembered for the limit; a collision only forgets early */
@@ -73,7 +74,8 @@ static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
 static void as_json(struct buf *b, enum log_level level, int64_t at_ms, const char *msg, va_list ap)
 {
-    struct json j = json_into(b);
+    struct buf raw = BUF_INIT;
+    struct json j = json_into(&raw);
     const char *name;
 
     json_object(&j);
@@ -83,6 +85,9 @@ static void as_json(struct buf *b, enum log_level level, int64_t at_ms, const ch
     for (int i = 0; i < FIELDS_MAX && (name = va_arg(ap, const char *)); i++)
         json_kstr(&j, name, va_arg(ap, const char *));
     json_object_end(&j);
+    if (buf_ok(&raw))
+        visible_json(b, raw.data, raw.len);
+    buf_free(&raw);
 }
 
 static void as_text(struct buf *b, enum log_level level, int64_t at_ms, const char *msg, va_list ap)
@@ -94,11 +99,12 @@ static void as_text(struct buf *b, enum log_level level, int64_t at_ms, const ch
     buf_addf(b, "%s ", clock_text);
     if (level == LOG_LEVEL_WARN || level == LOG_LEVEL_ERROR)
         buf_addf(b, "%s: ", level_names[level]);
-    buf_adds(b, msg);
+    visible_line(b, msg, strlen(msg));
     for (int i = 0; i < FIELDS_MAX && (name = va_arg(ap, const char *)); i++) {
         const char *value = va_arg(ap, const char *);
 
-        buf_addf(b, " %s=%s", name, value ? value : "-");
+        buf_addf(b, " %s=", name);
+        visible_line(b, value ? value : "-", value ? strlen(value) : 1);
     }
 }
 

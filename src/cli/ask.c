@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/visible.h"
 #include "cli/cli.h"
 #include "cli/show.h"
 
@@ -31,10 +32,19 @@ struct cJSON *ask(const char *method, const char *path, const char *body, int *c
     if (*code == EXIT_YES) {
         j = cJSON_ParseWithLength(buf_str(&a.body), a.body.len);
         if (!j) {
-            fprintf(stderr, "tocsin: %s did not answer with JSON: is it a Tocsin?\n", server_url());
+            print_error("tocsin: %s did not answer with JSON: is it a Tocsin?", server_url());
             *code = EXIT_NO;
         } else if (args_json) {
-            printf("%s\n", buf_str(&a.body));
+            struct buf shown = BUF_INIT;
+
+            visible_json(&shown, a.body.data, a.body.len);
+            printf("%s\n", buf_str(&shown));
+            buf_free(&shown);
+        } else if (answer_make_visible(j) != 0) {
+            print_error("tocsin: no memory to show the answer");
+            cJSON_Delete(j);
+            j = NULL;
+            *code = EXIT_NO;
         }
         tell_more(path, j);
     }
@@ -52,7 +62,7 @@ int ask_and_show(const char *method, const char *path, const char *body,
 
     if (j && !args_json) {
         show(j, wall_ms(), &out);
-        fputs(buf_str(&out), stdout);
+        print_lines(&out);
     }
     buf_free(&out);
     cJSON_Delete(j);

@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "base/visible.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "tocsin/testfile.h"
@@ -28,8 +29,15 @@ static void found(const char *path, bool is_error, const char *text, void *arg)
         c->n_errors++;
     else
         c->n_warnings++;
-    if (!args_json)
-        printf("%s%s\n", is_error ? "" : "warning: ", text);
+    if (!args_json) {
+        struct buf line = BUF_INIT;
+
+        buf_adds(&line, is_error ? "" : "warning: ");
+        visible_line(&line, text, strlen(text));
+        buf_addc(&line, '\n');
+        print_lines(&line);
+        buf_free(&line);
+    }
     json_object(j);
     json_kstr(j, "file", path);
     json_kstr(j, "text", text);
@@ -190,7 +198,7 @@ static int check_all(struct check *c, const struct ruleset_wish *w, struct rules
 
         if (c->cost)
             show_costs(s, &out);
-        fputs(buf_str(&out), stdout);
+        print_lines(&out);
         buf_free(&out);
         if (c->live)
             code = check_live(s);

@@ -171,11 +171,13 @@ static int live_rule(const struct rule_def *d)
         if (code == EXIT_YES) {
             cJSON *j = cJSON_ParseWithLength(buf_str(&a.body), a.body.len);
 
+            if (!j || answer_make_visible(j) != 0)
+                print_error("tocsin: no memory to show the answer");
             buf_addf(&out, "%s  ", d->name);
             show_count(&out, (size_t)field_number(j, "groups"), "group");
             buf_addf(&out, ", %.0f firing\n", field_number(field(j, "alerts"), "firing"));
             show_matched(j, wall_ms(), &out);
-            fputs(buf_str(&out), stdout);
+            print_lines(&out);
             cJSON_Delete(j);
         }
     }

@@ -8,6 +8,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/visible.h"
 
 bool args_json;
 static const char *given_url, *given_token;
@@ -48,10 +49,9 @@ static int unknown(const char *name)
     for (const struct command *c = commands; c->name && n < 64; c++)
         names[n++] = c->name;
     near = text_nearest(name, names, n);
-    fprintf(stderr, "tocsin: there is no command \"%s\"", name);
-    if (near)
-        fprintf(stderr, ": did you mean \"%s\"?", near);
-    fprintf(stderr, "\nTry: tocsin --help\n");
+    print_error("tocsin: there is no command \"%s\"%s%s%s", name, near ? ": did you mean \"" : "",
+                near ? near : "", near ? "\"?" : "");
+    fprintf(stderr, "Try: tocsin --help\n");
     return EXIT_USAGE;
 }
 
@@ -60,7 +60,7 @@ int usage(const char *command, const char *why)
     const struct command *c = find(command);
 
     if (why)
-        fprintf(stderr, "tocsin %s: %s\n", command, why);
+        print_error("tocsin %s: %s", command, why);
     fprintf(stderr, "usage: tocsin %s %s\nTry: tocsin %s --help\n", c->name, c->args, c->name);
     return EXIT_USAGE;
 }
@@ -163,7 +163,7 @@ static int take_option(const char *command, const struct option_row *r, const ch
         return 0;
     }
     if (!value) {
-        fprintf(stderr, "tocsin %s: %s needs a value\n", command, r->name);
+        print_error("tocsin %s: %s needs a value", command, r->name);
         return -1;
     }
     if (r->takes && r->takes(value)) {
@@ -260,6 +260,29 @@ const char *server_token(void)
 }
 
 /* --- printing --- */
+
+void print_lines(const struct buf *lines)
+{
+    struct buf shown = BUF_INIT;
+
+    visible_lines(&shown, buf_str(lines), lines->len);
+    fputs(buf_str(&shown), stdout);
+    buf_free(&shown);
+}
+
+void print_error(const char *fmt, ...)
+{
+    struct buf text = BUF_INIT, shown = BUF_INIT;
+    va_list ap;
+
+    va_start(ap, fmt);
+    buf_addv(&text, fmt, ap);
+    va_end(ap);
+    visible_line(&shown, buf_str(&text), text.len);
+    fprintf(stderr, "%s\n", buf_str(&shown));
+    buf_free(&text);
+    buf_free(&shown);
+}
 
 bool is_terminal(void)
 {

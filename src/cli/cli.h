@@ -85,7 +85,14 @@ void add_durable(const struct cJSON *answer, struct buf *out);
 /* A question on the terminal; the answer without its newline, "" at the end of input. */
 void ask_person(const char *question, char *answer, size_t size);
 
-/* --- printing --- */
+/* --- printing: everything for people goes through these two, so that no label, log line or error of
+ * somebody else moves the cursor or looks like a line of ours --- */
+/* To standard output: lines whose parts are one line each; ask() sees to that for answers. */
+void print_lines(const struct buf *lines);
+/* One line to standard error; a newline in it is shown as \n. */
+void print_error(const char *fmt, ...) PRINTF_LIKE(1, 2);
+/* All texts and names of an answer, each made one line that may be shown. -1: no memory. */
+int answer_make_visible(struct cJSON *j) MUST_USE;
 bool is_terminal(void); /* standard output is one */
 void print_table_row(struct buf *out, const char *const *cells, const int *widths, size_t n);
 

@@ -90,17 +90,16 @@ int answer_check(const struct answer *a)
     if (a->status >= 200 && a->status < 300)
         return EXIT_YES;
     if (a->status == 0) {
-        fprintf(stderr,
-                "tocsin: %s was not reached (%s). Is it running? Start it with: tocsin serve\n",
-                server_url(), a->error);
+        print_error("tocsin: %s was not reached (%s). Is it running? Start it with: tocsin serve",
+                    server_url(), a->error);
         return EXIT_UNREACHED;
     }
     j = cJSON_Parse(buf_str(&a->body));
     message = cJSON_GetObjectItem(cJSON_GetObjectItem(j, "error"), "message");
     if (cJSON_IsString(message))
-        fprintf(stderr, "tocsin: %s\n", message->valuestring);
+        print_error("tocsin: %s", message->valuestring);
     else
-        fprintf(stderr, "tocsin: the server answered %d %.200s\n", a->status, buf_str(&a->body));
+        print_error("tocsin: the server answered %d %.200s", a->status, buf_str(&a->body));
     cJSON_Delete(j);
     return EXIT_NO;
 }

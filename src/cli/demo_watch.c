@@ -89,8 +89,14 @@ void show_demo_resolved(const cJSON *i, struct buf *out)
 
 static cJSON *get(const char *path, struct answer *a)
 {
+    cJSON *j;
+
     server_call("GET", path, NULL, 2000, a);
-    return a->status == 200 ? cJSON_ParseWithLength(buf_str(&a->body), a->body.len) : NULL;
+    j = a->status == 200 ? cJSON_ParseWithLength(buf_str(&a->body), a->body.len) : NULL;
+    if (j && answer_make_visible(j) == 0)
+        return j;
+    cJSON_Delete(j);
+    return NULL;
 }
 
 static struct demo_incident *follow(struct demo_watch *w, uint64_t number)

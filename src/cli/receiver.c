@@ -68,7 +68,7 @@ static int test(const char *name)
     if (j && !show_receiver_test(j, &out))
         code = EXIT_NO;
     if (!args_json)
-        fputs(buf_str(&out), stdout);
+        print_lines(&out);
     cJSON_Delete(j);
     buf_free(&path);
     buf_free(&out);

@@ -70,7 +70,7 @@ int command_reload(int argc, char **argv)
     if (j && !show_reload(j, dry_run, &out))
         code = EXIT_NO;
     if (!args_json)
-        fputs(buf_str(&out), stdout);
+        print_lines(&out);
     buf_free(&out);
     cJSON_Delete(j);
     return code;

@@ -152,7 +152,7 @@ static int send_lines(char **words, size_t n, const struct send_options *o, size
     while (code == EXIT_YES && getline(&line, &cap, stdin) > 0) {
         number++;
         if (add_line(line, words, n, o, &body, &why) < 0) {
-            fprintf(stderr, "tocsin send: line %zu: %s\n", number, buf_str(&why));
+            print_error("tocsin send: line %zu: %s", number, buf_str(&why));
             code = EXIT_NO;
         } else if (body.len >= BATCH_BYTES || o->each_line) {
             code = post(o, &body, sent);

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/visible.h"
 #include "cli/cli.h"
 
 /* An hour of the day is clear without its date this far ahead. */
@@ -47,6 +48,41 @@ bool field_true(const cJSON *o, const char *key)
 size_t list_size(const cJSON *list)
 {
     return cJSON_IsArray(list) || cJSON_IsObject(list) ? (size_t)cJSON_GetArraySize(list) : 0;
+}
+
+/* --- what strangers wrote --- */
+
+static int make_visible(char **text)
+{
+    struct buf b = BUF_INIT;
+    char *copy;
+
+    visible_line(&b, *text, strlen(*text));
+    copy = buf_ok(&b) ? cJSON_malloc(b.len + 1) : NULL;
+    if (copy) {
+        memcpy(copy, buf_str(&b), b.len + 1);
+        cJSON_free(*text);
+        *text = copy;
+    }
+    buf_free(&b);
+    return copy ? 0 : -1;
+}
+
+/* Recursion is bounded by the parser's depth. */
+int answer_make_visible(cJSON *j)
+{
+    cJSON *child;
+
+    if (j->string && make_visible(&j->string) != 0)
+        return -1;
+    if (cJSON_IsString(j) && make_visible(&j->valuestring) != 0)
+        return -1;
+    cJSON_ArrayForEach(child, j)
+    {
+        if (answer_make_visible(child) != 0)
+            return -1;
+    }
+    return 0;
 }
 
 /* --- words --- */

@@ -32,7 +32,7 @@ static int hold(const struct silence_wish *wish, char *id)
     s = ask("POST", "silences", buf_str(&body), &code);
     if (s) {
         snprintf(id, 40, "%s", field_text(s, "id"));
-        fprintf(stderr, "tocsin: silenced by %s while the command runs\n", field_text(s, "short"));
+        print_error("tocsin: silenced by %s while the command runs", field_text(s, "short"));
     }
     cJSON_Delete(s);
     buf_free(&body);
@@ -80,11 +80,11 @@ static int run(char **command, const struct silence_wish *w, char *id)
     if (child == 0) {
         sigprocmask(SIG_UNBLOCK, &child_set, NULL);
         execvp(command[0], command);
-        fprintf(stderr, "tocsin: %s: %s\n", command[0], strerror(errno));
+        print_error("tocsin: %s: %s", command[0], strerror(errno));
         _exit(errno == ENOENT ? 127 : 126);
     }
     if (child < 0) {
-        fprintf(stderr, "tocsin: %s: %s\n", command[0], strerror(errno));
+        print_error("tocsin: %s: %s", command[0], strerror(errno));
         return EXIT_NO;
     }
     signal(SIGINT, SIG_IGN);

@@ -137,7 +137,7 @@ static int run_configured(struct test_report *r, const char *config_path)
 
     config_unref(c);
     if (n < 0) {
-        fprintf(stderr, "tocsin test: %s\n", e.text);
+        print_error("tocsin test: %s", e.text);
         return -1;
     }
     for (long i = 0; i < n; i++)
@@ -183,7 +183,7 @@ int command_test(int argc, char **argv)
         if (!watch)
             return code;
         if (test_watch(config, argv + 1, n - 1, &e) < 0) {
-            fprintf(stderr, "tocsin test: %s\n", e.text);
+            print_error("tocsin test: %s", e.text);
             return EXIT_NO;
         }
     }

@@ -151,7 +151,7 @@ void test_report_add(struct test_report *r, const struct test_outcome *o)
     if (!passed)
         show_failure(o, &text);
     if (!passed && !args_json)
-        fputs(buf_str(&text), stdout);
+        print_lines(&text);
     add_json(&r->json, o, passed);
     add_junit(&r->junit, o, passed, &text);
     buf_free(&text);
@@ -171,7 +171,7 @@ static int write_junit(const struct test_report *r, const char *path)
     if (buf_ok(&out))
         rc = file_write(path, out.data, out.len, &e);
     if (rc < 0)
-        fprintf(stderr, "tocsin test: %s\n", e.text);
+        print_error("tocsin test: %s", e.text);
     buf_free(&out);
     return rc;
 }

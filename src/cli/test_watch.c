@@ -6,6 +6,7 @@
 
 #include "base/files.h"
 #include "base/mem.h"
+#include "cli/cli.h"
 #include "cli/ruleset.h"
 #include "cli/test.h"
 
@@ -17,7 +18,7 @@ static void watch_folder_of(int fd, const char *path)
 
     ruleset_folder(path, folder, sizeof folder);
     if (inotify_add_watch(fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_DELETE) < 0)
-        fprintf(stderr, "tocsin test: %s cannot be watched\n", folder);
+        print_error("tocsin test: %s cannot be watched", folder);
 }
 
 static int watch_configured(int fd, const char *config_path, struct err *e)

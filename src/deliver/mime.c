@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "base/text.h"
+#include "base/visible.h"
 
 #define WORD_BYTES  42  /* of UTF-8 in one encoded word: 56 characters of base64, below 75 in all */
 #define LINE_MAX_QP 73  /* 72 and an escape are 75, and the = of a soft line end makes 76 */
@@ -55,8 +56,11 @@ static void add_words(struct buf *out, const char *s, size_t n)
 
         if (len == 0)
             len = n - i < WORD_BYTES ? n - i : WORD_BYTES;
-        for (size_t k = 0; k < len; k++)
-            word[k] = is_control(s[i + k]) ? ' ' : s[i + k];
+        memcpy(word, s + i, len);
+        for (size_t k = 0, bad; k < len; k += bad ? bad : 1) {
+            bad = text_utf8(word + k, len - k) ? visible_hostile(word + k, len - k) : 0;
+            memset(word + k, ' ', bad);
+        }
         buf_adds(out, i ? "\r\n =?utf-8?B?" : "=?utf-8?B?");
         base64(out, (const unsigned char *)word, len);
         buf_adds(out, "?=");

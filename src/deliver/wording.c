@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/visible.h"
 #include "model/expr.h"
 
 #define LINES_MAX   50  /* alerts listed in plain text; the rest is counted */
@@ -29,8 +30,14 @@ static void add_line(struct buf *out, const char *s)
 {
     size_t len = strlen(s), n = text_utf8_cut(s, len, SUMMARY_MAX);
 
-    for (size_t i = 0; i < n; i++)
-        buf_addc(out, (unsigned char)s[i] < 0x20 || s[i] == 0x7f ? ' ' : s[i]);
+    for (size_t i = 0, step; i < n; i += step) {
+        step = text_utf8(s + i, n - i);
+        step = step ? step : 1;
+        if (visible_hostile(s + i, n - i))
+            buf_addc(out, ' ');
+        else
+            buf_add(out, s + i, step);
+    }
     if (n < len)
         buf_adds(out, "…");
 }

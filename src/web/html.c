@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/visible.h"
 
 #define JSON_DEPTH_MAX 12
 #define JSON_BYTES_MAX 65536
@@ -37,7 +38,7 @@ void html_text(struct buf *b, const char *s)
 
         if (as)
             buf_adds(b, as);
-        else if (n == 0 || (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+        else if (c != '\n' && c != '\t' && visible_hostile(s, left) > 0)
             buf_adds(b, "\xef\xbf\xbd");
         else
             buf_add(b, s, n);

@@ -182,6 +182,50 @@ START_TEST(odd_answers_are_survived)
 }
 END_TEST
 
+#define HOSTILE                                 \
+    "\nFORGED 12:00 all is well\x1b[2J\xc2\x9b" \
+    "31m\xe2\x80\xae\r"
+
+static void make_hostile(cJSON *j)
+{
+    cJSON *child;
+
+    if (cJSON_IsString(j)) {
+        struct buf text = BUF_INIT;
+
+        buf_addf(&text, "%s%s", j->valuestring, HOSTILE);
+        ck_assert_ptr_nonnull(cJSON_SetValuestring(j, buf_str(&text)));
+        buf_free(&text);
+    }
+    cJSON_ArrayForEach(child, j)
+    {
+        make_hostile(child);
+    }
+}
+
+/* Every text of an answer may be a stranger's: a label, a log line, what a receiver said. */
+START_TEST(no_answer_moves_the_cursor_or_forges_a_line)
+{
+    size_t len;
+    char *text = read_golden(cases[_i].json, ".json", &len);
+    cJSON *j = cJSON_ParseWithLength(text, len);
+    struct buf out = BUF_INIT;
+
+    make_hostile(j);
+    ck_assert_int_eq(answer_make_visible(j), 0);
+    cases[_i].show(j, now(), &out);
+    ck_assert(buf_ok(&out));
+    for (const char *p = buf_str(&out); *p; p++)
+        ck_assert_msg(*p == '\n' || (unsigned char)*p >= 0x20, "%s", buf_str(&out));
+    ck_assert_ptr_null(strstr(buf_str(&out), "\nFORGED"));
+    ck_assert_ptr_null(strstr(buf_str(&out), "\xc2\x9b"));
+    ck_assert_ptr_null(strstr(buf_str(&out), "\xe2\x80\xae"));
+    buf_free(&out);
+    cJSON_Delete(j);
+    mem_free(text);
+}
+END_TEST
+
 static const struct {
     const char *at, *clock, *until;
 } times[] = {
@@ -232,6 +276,8 @@ static void add(TCase *t)
     tzset();
     tcase_add_loop_test(t, answers_read_as_approved, 0, sizeof cases / sizeof *cases);
     tcase_add_loop_test(t, odd_answers_are_survived, 0, sizeof cases / sizeof *cases);
+    tcase_add_loop_test(t, no_answer_moves_the_cursor_or_forges_a_line, 0,
+                        sizeof cases / sizeof *cases);
     tcase_add_test(t, times_name_the_day_where_it_is_not_clear);
     tcase_add_test(t, tables_count_characters_not_bytes);
 }

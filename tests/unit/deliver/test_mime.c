@@ -198,8 +198,21 @@ START_TEST(text_and_html_become_alternatives)
 }
 END_TEST
 
+START_TEST(a_header_holds_nothing_that_turns_or_moves)
+{
+    struct buf clean = BUF_INIT, hostile = BUF_INIT;
+
+    mime_header(&clean, "Subject", "ü   x     y Bcc: z");
+    mime_header(&hostile, "Subject", "ü\xe2\x80\xaex \xc2\x9b\r\ny\nBcc: z");
+    ck_assert_str_eq(buf_str(&hostile), buf_str(&clean));
+    buf_free(&clean);
+    buf_free(&hostile);
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, a_header_holds_nothing_that_turns_or_moves);
     tcase_add_test(t, a_header_cannot_be_smuggled_in);
     tcase_add_test(t, text_that_is_not_ascii_is_encoded_in_words);
     tcase_add_test(t, long_values_are_folded_into_short_lines);

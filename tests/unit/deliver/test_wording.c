@@ -35,6 +35,10 @@ START_TEST(the_title_is_one_line_for_a_lock_screen)
     says(wording_title, &e.x, "P1 checkout: 23% of requests fail (limit 2%) · 02:41 · #412");
     e.pairs[0][0].value = "a\nb\r\nc: is over the limit";
     says(wording_title, &e.x, "P1 checkout: a b  c: is over the limit · 02:41 · #412");
+    e.pairs[0][0].value = "Zürich \xe2\x80\xae"
+                          "is\x1b\xff full";
+    says(wording_title, &e.x, "P1 checkout: Zürich  is   full · 02:41 · #412");
+    e.pairs[0][0].value = "a\nb\r\nc: is over the limit";
     e.x.reason = REASON_TEST;
     e.x.incident = 0;
     says(wording_title, &e.x, "Test: P1 checkout: a b  c: is over the limit · 02:41");

@@ -332,8 +332,23 @@ START_TEST(no_memory_is_noticed)
 }
 END_TEST
 
+START_TEST(nothing_turns_the_direction_of_a_page)
+{
+    struct buf b = BUF_INIT;
+
+    html_text(&b, "a\xe2\x80\xae"
+                  "b\x1b\xc2\x9b"
+                  "c\nd");
+    ck_assert_str_eq(buf_str(&b), "a\xef\xbf\xbd"
+                                  "b\xef\xbf\xbd\xef\xbf\xbd"
+                                  "c\nd");
+    buf_free(&b);
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, nothing_turns_the_direction_of_a_page);
     setenv("TZ", "UTC", 1);
     tcase_add_test(t, text_is_escaped);
     tcase_add_test(t, only_web_addresses_become_links);
