@@ -235,9 +235,12 @@ static void plan_entries(struct notify *n, struct incident *inc, int64_t at_ms)
             expire_lane(n, inc->entries[i], at_ms);
     for (size_t i = 0; i < inc->n_entries; i++) {
         struct entry *e = inc->entries[i];
+        const struct config_receiver *r = e->lane->config;
+        if (!r)
+            continue; /* gone by a reload while its message is on its way */
         plan_entry(n, e, at_ms);
-        if (e->since_ms != 0 && e->state != ENTRY_DEAD && e->lane->config->fallback &&
-            at_ms >= e->since_ms + e->lane->config->if_undelivered_ms)
+        if (e->since_ms != 0 && e->state != ENTRY_DEAD && r->fallback &&
+            at_ms >= e->since_ms + r->if_undelivered_ms)
             ledger_fall_back(n, e,
                              at_ms); /* may add entries: they are planned as the loop goes on */
     }

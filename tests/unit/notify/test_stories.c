@@ -57,6 +57,15 @@ static const struct story stories[] = {
      "> 0 ops/webhook #1 first notification F A+\n go 2m\n"
      "> 300 ops/webhook #1 all alerts resolved R A-\n > 310 ops/webhook #2 first notification F "
      "A+\n ."},
+    {"a receiver taken out while its message hangs: the message ends, others are told",
+     "fire A P1 svc=web team=pair\n pause two/webhook:2\n hold\n go 5s\n takeout\n go 2m\n fire B "
+     "P1 svc=web team=pair\n go 10m\n fail\n go 0s\n > 725 ops/webhook #1 first notification; late "
+     "by 12m5s F A+ B+\n end A\n end B\n go 10m\n > 785 ops/webhook #1 all alerts resolved R A- "
+     "B-\n ."},
+    {"a receiver taken out and put back while its message hangs",
+     "fire A P1 svc=web team=pair\n pause two/webhook:2\n hold\n go 5s\n takeout\n go 1s\n "
+     "reload\n "
+     "go 1s\n commit\n go 0s\n > 7 two/webhook #1 first notification F A+\n"},
     /* --- silences --- */
     {"a silenced alert is not announced, and its end neither",
      "silence svc=web 1h\n fire A P1 svc=web\n go 10m\n end A\n go 2h\n ."},
@@ -240,6 +249,18 @@ static void expect_dead(struct scene *s, const char *want)
     ck_assert_msg((size_t)atoi(want) == st.dead, "%zu dead letters, expected %s", st.dead, want);
 }
 
+/* A reload takes the last receiver ("two", of team=pair) out; its alerts go to ops. */
+static void take_out(struct scene *s)
+{
+    struct stage_config *c = stage_config_new(), *old = s->config;
+
+    c->to[4][0] = &c->receivers[OPS];
+    c->config.n_receivers = TWO;
+    s->config = c;
+    notify_configure(s->n, &c->config);
+    stage_config_free(old);
+}
+
 static void reload(struct scene *s, const char *from, const char *to, const char *group)
 {
     static const char *by[1];
@@ -333,7 +354,15 @@ static void run(struct scene *s, char *line)
         expect_dead(s, a);
     else if (strcmp(verb, "reload") == 0)
         reload(s, NULL, NULL, NULL);
-    else if (strcmp(verb, "reroute") == 0)
+    else if (strcmp(verb, "takeout") == 0)
+        take_out(s);
+    else if (strcmp(verb, "fail") == 0) {
+        struct notice *x = s->held;
+        ck_assert_ptr_nonnull(x);
+        s->held = NULL;
+        s->hold = false;
+        scene_commit(s, x, OUTCOME_TEMPORARY);
+    } else if (strcmp(verb, "reroute") == 0)
         reload(s, a, b, NULL);
     else if (strcmp(verb, "regroup") == 0)
         reload(s, NULL, NULL, a);
