@@ -81,12 +81,13 @@ struct lane_stats {
     uint64_t delivered, failed, retried;
     int64_t last_ok_ms, failing_since_ms; /* 0: never / not failing */
     unsigned in_flight;
-    const char *last_error; /* "" when the last went well */
+    const char *last_error; /* "" when the last went well, for all its recipients */
 };
 void deliver_lanes(const struct deliver *d, void (*each)(const struct lane_stats *s, void *arg),
                    void *arg);
 struct deliver_stats {
     uint64_t sent, delivered, temporary, permanent, unknown, template_errors, truncated;
+    uint64_t refused_recipients; /* of mails that went to others */
     unsigned in_flight;
     int64_t worst_ms, last_ms; /* from the claim to the answer */
 };

@@ -26,6 +26,12 @@ struct outbound_options {
 struct outbound *outbound_new(struct loop *l, const struct outbound_options *o, struct err *e);
 void outbound_free(struct outbound *o); /* ends calls in flight without calling back */
 
+struct outbound_refusal {
+    const char *to;
+    int status;        /* 4yz: may be tried again, 5yz: never (RFC 5321, 4.2.1) */
+    const char *reply; /* on one line */
+};
+
 /* What became of it. `maybe_done`: the whole request had left and no final answer came, so the
  * peer may have acted on it. */
 struct outbound_result {
@@ -38,6 +44,10 @@ struct outbound_result {
     bool maybe_done;
     const char *error; /* for people, "" when ok */
     int64_t took_ms;
+    /* Of a mail that the server took for some of its recipients (`ok`): those it did not take.
+     * One mailbox that is gone costs nobody else the mail. Valid during the callback. */
+    const struct outbound_refusal *refused;
+    size_t n_refused;
 };
 typedef void (*outbound_done)(const struct outbound_result *result, void *arg);
 
@@ -54,6 +64,9 @@ struct outbound_http {
     bool insecure_skip_verify;
 };
 
+/* IF_OFFERED encrypts where the server can, with whatever certificate it has (RFC 7435): it guards
+ * against listeners only, so a certificate that nobody signed is no reason to lose a page. With a
+ * `ca_file`, and of REQUIRED and smtps:// in any case, the certificate is checked. */
 enum mail_tls { MAIL_TLS_NONE, MAIL_TLS_IF_OFFERED, MAIL_TLS_REQUIRED };
 
 struct outbound_mail {

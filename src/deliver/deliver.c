@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "deliver/late.h"
 #include "deliver/send.h"
 #include "deliver/wording.h"
 #include "tocsin/config.h"
@@ -197,6 +198,7 @@ void deliver_free(struct deliver *d)
             mem_free(s->test);
         send_free(s);
     }
+    late_free_all(d);
     map_free(d->lanes, lane_free);
     templates_free(d->templates);
     inbox_free(d->inbox);

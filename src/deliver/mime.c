@@ -1,12 +1,17 @@
 #include "deliver/mime.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/text.h"
 #include "base/visible.h"
 
-#define WORD_BYTES  42  /* of UTF-8 in one encoded word: 56 characters of base64, below 75 in all */
+#define LINE_WORDS \
+    76 /* of a line that holds an encoded word (RFC 2047, 2); a word has at most 75 */
+#define LINE_FOLDED 78  /* other lines are folded behind this where they have a space (RFC 5322) */
+#define WORD_BYTES  42  /* of UTF-8 in one encoded word: 56 characters of base64 */
+#define WORD_FRAME  12  /* =?utf-8?B?…?= */
 #define LINE_MAX_QP 73  /* 72 and an escape are 75, and the = of a soft line end makes 76 */
 #define PLAIN_MAX   900 /* longer values are encoded in words, which can be folded anywhere */
 
@@ -39,10 +44,41 @@ static void base64(struct buf *out, const unsigned char *p, size_t n)
     }
 }
 
+/* Bytes in the line that `out` ends with. */
+static size_t column(const struct buf *out)
+{
+    size_t n = 0;
+
+    while (n < out->len && out->data[out->len - 1 - n] != '\n')
+        n++;
+    return n;
+}
+
+/* As it is, folded at spaces. */
 static void add_clean(struct buf *out, const char *s, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    size_t at = column(out);
+
+    for (size_t i = 0; i < n; i++) {
+        size_t word = 1;
+
+        while (i + word < n && s[i + word] != ' ' && !is_control(s[i + word]))
+            word++;
+        if (s[i] == ' ' && i > 0 && s[i - 1] != ' ' && word > 1 && at + word > LINE_FOLDED) {
+            buf_adds(out, "\r\n");
+            at = 0;
+        }
         buf_addc(out, is_control(s[i]) ? ' ' : s[i]);
+        at++;
+    }
+}
+
+/* How many bytes of text an encoded word may have that begins in this column. */
+static size_t word_room(size_t at)
+{
+    size_t room = at + WORD_FRAME < LINE_WORDS ? (LINE_WORDS - at - WORD_FRAME) / 4 * 3 : 0;
+
+    return room < WORD_BYTES ? room : WORD_BYTES;
 }
 
 /* "=?utf-8?B?…?=" as often as needed, folded. Bytes that are not UTF-8 go in as they are: whoever
@@ -52,16 +88,21 @@ static void add_words(struct buf *out, const char *s, size_t n)
     char word[WORD_BYTES];
 
     for (size_t i = 0; i < n;) {
-        size_t len = text_utf8_cut(s + i, n - i, WORD_BYTES);
+        size_t room = i ? 0 : word_room(column(out)), len;
 
+        if (room < 4) { /* not even one character of the longest kind */
+            buf_adds(out, "\r\n ");
+            room = WORD_BYTES;
+        }
+        len = text_utf8_cut(s + i, n - i, room);
         if (len == 0)
-            len = n - i < WORD_BYTES ? n - i : WORD_BYTES;
+            len = n - i < room ? n - i : room;
         memcpy(word, s + i, len);
         for (size_t k = 0, bad; k < len; k += bad ? bad : 1) {
             bad = text_utf8(word + k, len - k) ? visible_hostile(word + k, len - k) : 0;
             memset(word + k, ' ', bad);
         }
-        buf_adds(out, i ? "\r\n =?utf-8?B?" : "=?utf-8?B?");
+        buf_adds(out, "=?utf-8?B?");
         base64(out, (const unsigned char *)word, len);
         buf_adds(out, "?=");
         i += len;
@@ -80,23 +121,58 @@ void mime_header(struct buf *out, const char *name, const char *value)
     buf_adds(out, "\r\n");
 }
 
+/* The name without its quotes and escapes (RFC 5322, 3.2.4). */
+static void add_unquoted(struct buf *out, const char *s, size_t n)
+{
+    bool quoted = n > 1 && s[0] == '"' && s[n - 1] == '"';
+
+    for (size_t i = quoted, end = quoted ? n - 1 : n; i < end; i++) {
+        if (quoted && s[i] == '\\' && i + 1 < end)
+            i++;
+        buf_addc(out, is_control(s[i]) ? ' ' : s[i]);
+    }
+}
+
+/* A comma or a point in a name that stands there bare makes two addresses of one, or none. */
+static void add_name(struct buf *out, const struct buf *name)
+{
+    const char *s = buf_str(name);
+
+    if (!is_plain(s, name->len)) {
+        add_words(out, s, name->len);
+        return;
+    }
+    if (!strpbrk(s, "()<>[]:;@\\,.\"")) {
+        add_clean(out, s, name->len);
+        return;
+    }
+    buf_addc(out, '"');
+    for (; *s; s++) {
+        if (*s == '"' || *s == '\\')
+            buf_addc(out, '\\');
+        buf_addc(out, *s);
+    }
+    buf_addc(out, '"');
+}
+
 static void add_address(struct buf *out, const char *s)
 {
     const char *open = strrchr(s, '<');
-    size_t name = open ? (size_t)(open - s) : 0;
+    size_t n = open ? (size_t)(open - s) : 0;
+    struct buf name = BUF_INIT;
 
-    while (name > 0 && s[name - 1] == ' ')
-        name--;
-    if (name == 0 || is_plain(s, name)) {
+    while (n > 0 && s[n - 1] == ' ')
+        n--;
+    if (n == 0) {
         add_clean(out, s, strlen(s));
         return;
     }
-    if (name > 1 && s[0] == '"' && s[name - 1] == '"')
-        add_words(out, s + 1, name - 2);
-    else
-        add_words(out, s, name);
-    buf_addc(out, ' ');
+    add_unquoted(&name, s, n);
+    add_name(out, &name);
+    buf_adds(out, column(out) + 1 + strlen(open) > LINE_WORDS ? "\r\n " : " ");
     add_clean(out, open, strlen(open));
+    out->failed = out->failed || !buf_ok(&name);
+    buf_free(&name);
 }
 
 void mime_addresses(struct buf *out, const char *name, const char *const *list, size_t n)

@@ -9,11 +9,13 @@
 
 #include "base/buf.h"
 
-/* "Name: value". A value that is not ASCII, or too long for a line, is encoded in words; control
- * characters become spaces (a header cannot be smuggled in). */
+/* "Name: value". A value that is not ASCII, or too long for a line, is encoded in words of at most
+ * 75 bytes in lines of at most 76 (RFC 2047), none of which cuts a character; others are folded at
+ * spaces behind 78. Control characters become spaces (a header cannot be smuggled in). */
 void mime_header(struct buf *out, const char *name, const char *value);
 /* "Name: Ana <ana@example.com>, bo@example.com", one address a line. Only the names before <…> are
- * encoded, since an address inside an encoded word is none. */
+ * encoded, since an address inside an encoded word is none, and quoted where they need it: one
+ * entry of the list is one address. */
 void mime_addresses(struct buf *out, const char *name, const char *const *list, size_t n);
 /* The address of "Ana <ana@example.com>", or all of it: what an envelope takes. */
 #define MIME_ADDRESS_LEN 324 /* RFC 5321: 64 before the @, 255 behind it, and the NUL */

@@ -14,7 +14,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/redact.h"
-#include "deliver/mime.h"
+#include "deliver/late.h"
 #include "tocsin/config.h"
 
 #define IN_FLIGHT_MAX   8 /* messages of one lane at the same time, of different incidents */
@@ -58,7 +58,6 @@ static void note_success(struct lane *l, const struct send *s)
     l->stats.delivered++;
     l->stats.last_ok_ms = deliver_now_ms(d);
     l->stats.failing_since_ms = 0;
-    l->last_error[0] = 0;
     d->stats.last_ms = deliver_now_ms(d) - s->x->at_ms;
     if (d->stats.last_ms > d->stats.worst_ms)
         d->stats.worst_ms = d->stats.last_ms;
@@ -125,7 +124,7 @@ static void finish(struct send *s, enum outcome_kind kind, const char *error,
 {
     struct deliver *d = s->d;
     struct lane *l = s->lane;
-    struct outcome o = {.kind = kind, .error = kind == OUTCOME_DELIVERED ? NULL : error};
+    struct outcome o = {.kind = kind, .error = error};
 
     if (s->m.keep.len > 0 && (kind == OUTCOME_DELIVERED || kind == OUTCOME_UNKNOWN))
         o.data = buf_str(&s->m.keep);
@@ -135,6 +134,7 @@ static void finish(struct send *s, enum outcome_kind kind, const char *error,
     l->stats.in_flight--;
     if (kind == OUTCOME_DELIVERED) {
         note_success(l, s);
+        snprintf(l->last_error, sizeof l->last_error, "%.250s", error ? error : "");
     } else if (kind != OUTCOME_RETURNED) {
         int64_t ms = rest_ms(l, retry_after_ms);
 
@@ -203,10 +203,17 @@ static void answered(const struct outbound_result *r, void *arg)
 
     s->call = NULL;
     explain_answer(s, r, text, sizeof text);
-    if (s->test)
-        send_finish_test(s, kind == OUTCOME_DELIVERED, r->status, r->took_ms, text);
-    else
-        finish(s, kind, text, r->retry_after_ms);
+    if (r->n_refused > 0)
+        late_explain(r, text, sizeof text);
+    if (s->test) {
+        send_finish_test(s, kind == OUTCOME_DELIVERED && r->n_refused == 0, r->status, r->took_ms,
+                         text);
+        return;
+    }
+    if (kind == OUTCOME_DELIVERED && s->channel->transport == TRANSPORT_MAIL)
+        late_follow(s, r->refused, r->n_refused);
+    finish(s, kind, kind == OUTCOME_DELIVERED && r->n_refused == 0 ? NULL : text,
+           r->retry_after_ms);
 }
 
 static struct outbound_call *start_http(struct send *s, struct err *e)
@@ -229,35 +236,10 @@ static struct outbound_call *start_http(struct send *s, struct err *e)
 
 static struct outbound_call *start_mail(struct send *s, struct err *e)
 {
-    typedef char address[MIME_ADDRESS_LEN];
-    const struct config_channel *c = s->config;
-    struct outbound_call *call = NULL;
-    const char **to = mem_zalloc((c->n_to + 1) * sizeof *to);
-    address from, *bare = mem_alloc((c->n_to + 1) * sizeof *bare);
-    struct outbound_mail m = {.url = c->smtp,
-                              .tls = (enum mail_tls)c->tls,
-                              .user = c->user,
-                              .password = secret_text(c->password),
-                              .from = from,
-                              .to = to,
-                              .data = buf_str(&s->m.body),
-                              .len = s->m.body.len,
-                              .timeout_ms = c->timeout_ms,
-                              .ca_file = c->ca_file,
-                              .insecure_skip_verify = c->insecure_skip_verify};
-
-    err_set(e, ERR_MEMORY, "no memory");
-    if (to && bare) {
-        mime_bare_address(c->from, from);
-        for (size_t i = 0; i < c->n_to; i++) {
-            mime_bare_address(c->to[i], bare[i]);
-            to[i] = bare[i];
-        }
-        call = outbound_mail(s->d->o.outbound, &m, answered, s, e);
-    }
-    mem_free(to);
-    mem_free(bare);
-    return call;
+    return late_mail(s->d,
+                     &(struct late_mail){s->config, s->config->to, s->config->n_to,
+                                         buf_str(&s->m.body), s->m.body.len},
+                     answered, s, e);
 }
 
 static void deliver_to_inbox(struct send *s)
@@ -267,7 +249,8 @@ static void deliver_to_inbox(struct send *s)
     if (s->test)
         send_finish_test(s, rc == 0, 200, 0, rc == 0 ? "kept in the inbox" : "no memory");
     else
-        finish(s, rc == 0 ? OUTCOME_DELIVERED : OUTCOME_TEMPORARY, "no memory", -1);
+        finish(s, rc == 0 ? OUTCOME_DELIVERED : OUTCOME_TEMPORARY, rc == 0 ? NULL : "no memory",
+               -1);
 }
 
 /* The claim is stored (or Redis is away, and a page that may come twice beats none). */

@@ -53,6 +53,7 @@ struct deliver {
     struct templates *templates;
     struct inbox *inbox;
     struct send *sends;
+    struct late *late; /* recipients that are tried again: late.c */
     struct deliver_stats stats;
     bool draining;
     struct timer *drain_timer;

@@ -108,18 +108,35 @@ static void read_headers(lua_State *L, struct config_channel *c)
     lua_pop(L, 1);
 }
 
-static void check_mail(lua_State *L, const char *address)
+/* "ana@example.com" or "Ana <ana@example.com>": one address, since an envelope takes one. */
+static void check_mail(lua_State *L, const char *text)
 {
-    const char *at = strchr(address, '@');
+    const char *open = strrchr(text, '<'), *address = open ? open + 1 : text;
+    size_t n = strcspn(address, open ? ">" : ""), local = strcspn(address, "@");
 
-    config_check_plain(L, address, "email: an address");
-    if (!at || at == address || !at[1])
-        sandbox_fail(L, "email: \"%s\" is no mail address", address);
+    config_check_plain(L, text, "email: an address");
+    if (local == 0 || local + 1 >= n || strcspn(address, " ,;<>\"") < n ||
+        (open && strcmp(address + n, ">") != 0))
+        sandbox_fail(L,
+                     "email: \"%s\" is no mail address (one a string: \"a@example.com\" or "
+                     "\"Name <a@example.com>\"; several: { \"a@example.com\", \"b@example.com\" })",
+                     text);
+}
+
+static bool is_far(const char *smtp)
+{
+    static const char *const near[] = {"127.", "localhost", "[::1]"};
+    const char *host = strstr(smtp, "://") + 3;
+
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+        if (strncmp(host, near[i], strlen(near[i])) == 0)
+            return false;
+    return true;
 }
 
 static void read_mail_tls(lua_State *L, struct config_channel *c)
 {
-    static const char *const words[] = {"none", "if_offered", "required"};
+    static const char *const words[] = {"none", "if offered", "required"};
     const char *text;
     int i = 0;
 
@@ -127,13 +144,18 @@ static void read_mail_tls(lua_State *L, struct config_channel *c)
         /* a password must not travel in the clear */
         c->tls = c->password ? CONFIG_TLS_REQUIRED : CONFIG_TLS_IF_OFFERED;
         lua_pop(L, 1);
+        if (!c->password && strncmp(c->smtp, "smtp://", 7) == 0 && is_far(c->smtp))
+            script_warn(L, "email: `tls` is \"if offered\", so anyone between may read the mail; "
+                           "tls = \"required\" checks the server's certificate");
         return;
     }
     text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+    if (strcmp(text, "if_offered") == 0)
+        text = words[CONFIG_TLS_IF_OFFERED];
     while (i < 3 && strcmp(words[i], text) != 0)
         i++;
     if (i == 3)
-        sandbox_fail(L, "email: `tls` must be \"none\", \"if_offered\" or \"required\"");
+        sandbox_fail(L, "email: `tls` must be \"none\", \"if offered\" or \"required\"");
     c->tls = (enum config_mail_tls)i;
     lua_pop(L, 1);
 }

@@ -110,6 +110,7 @@ static void call_free(struct outbound_call *c)
     }
     timer_free(c->deadline);
     mail_free(c);
+    mail_refusals_free(c);
     curl_slist_free_all(c->list);
     mem_free(c->data);
     buf_free(&c->answer);

@@ -20,10 +20,12 @@ struct outbound_call {
     struct curl_slist *list; /* headers or recipients */
     char *data;              /* the body; curl reads it in place */
     size_t len;
-    struct mail_talk *mail; /* NULL: HTTP */
-    struct buf answer;      /* the body of an answer, the last reply of a mail server */
-    bool reply_is_whole;    /* the next line of a mail server begins another reply */
-    bool is_final;          /* the head of a final HTTP answer came */
+    struct mail_talk *mail;           /* NULL: HTTP */
+    struct outbound_refusal *refused; /* recipients, by the mail server */
+    size_t n_refused, cap_refused;
+    struct buf answer;   /* the body of an answer, the last reply of a mail server */
+    bool reply_is_whole; /* the next line of a mail server begins another reply */
+    bool is_final;       /* the head of a final HTTP answer came */
     int64_t retry_after_ms;
     int64_t began_ms; /* monotonic */
     int timeout_ms;
@@ -58,8 +60,9 @@ void outbound_call_result(struct outbound_call *c, CURLcode code, struct outboun
 /* outbound_mail.c */
 int outbound_call_mail(struct outbound_call *c, const struct outbound_mail *m,
                        struct err *e) MUST_USE;
-void mail_begin(struct outbound_call *c); /* curl has connected */
-void mail_free(struct outbound_call *c);  /* before curl closes the connection */
+void mail_begin(struct outbound_call *c);         /* curl has connected */
+void mail_free(struct outbound_call *c);          /* before curl closes the connection */
+void mail_refusals_free(struct outbound_call *c); /* they outlive it, for the result */
 void mail_result(struct outbound_call *c, CURLcode code, struct outbound_result *out);
 
 #endif

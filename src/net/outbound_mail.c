@@ -2,7 +2,8 @@
  * connected (CONNECT_ONLY) and the rest is spoken here:
  *
  *     > MAIL FROM:<…>   < 250
- *     > RCPT TO:<…>     < 250      for each recipient
+ *     > RCPT TO:<…>     < 250      for each recipient; one that is refused is noted, and the mail
+ *                                  goes to the others (RFC 5321, 3.3)
  *     > DATA            < 354
  *     > the message .   < 250
  *
@@ -26,6 +27,7 @@ struct mail_talk {
     struct event *ev;
     short watched;
     struct curl_slist *rcpt; /* the one that was sent last */
+    bool any_accepted;
     struct buf from;
     struct buf out; /* what is being sent */
     size_t sent;
@@ -95,6 +97,59 @@ static void say_text(struct outbound_call *c)
     mail_text(&m->out, c->data, c->len);
 }
 
+/* The server does not want this recipient. False: no memory. */
+static bool note_refusal(struct outbound_call *c)
+{
+    struct mail_talk *m = c->mail;
+    char *reply;
+
+    if (mem_grow((void **)&c->refused, &c->cap_refused, c->n_refused + 1, sizeof *c->refused) !=
+            0 ||
+        !(reply = mem_strdup(buf_str(&c->answer))))
+        return false;
+    for (char *p = reply; *p; p++)
+        *p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
+    for (size_t n = strlen(reply); n > 0 && reply[n - 1] == ' ';)
+        reply[--n] = '\0';
+    c->refused[c->n_refused++] = (struct outbound_refusal){m->rcpt->data, m->status, reply};
+    return true;
+}
+
+/* Nobody takes it: the reply that gives hope stands for all, where there is one. */
+static void all_refused(struct outbound_call *c)
+{
+    struct mail_talk *m = c->mail;
+
+    for (size_t i = 0; i < c->n_refused; i++)
+        if (c->refused[i].status < 500) {
+            m->status = c->refused[i].status;
+            buf_clear(&c->answer);
+            buf_adds(&c->answer, c->refused[i].reply);
+            break;
+        }
+    over(c, CURLE_OK, NULL);
+}
+
+/* Behind the last recipient: the text, if anybody wants it. */
+static void next_recipient(struct outbound_call *c)
+{
+    struct mail_talk *m = c->mail;
+
+    m->rcpt = m->step == MAIL_FROM ? c->list : m->rcpt->next;
+    if (m->rcpt)
+        say(m, MAIL_RCPT, "RCPT TO:", m->rcpt->data);
+    else if (m->any_accepted)
+        say(m, MAIL_DATA, "DATA", NULL);
+    else
+        all_refused(c);
+}
+
+/* 421 closes the connection, whatever it answers (RFC 5321, 3.8). */
+static bool is_refused_recipient(const struct mail_talk *m)
+{
+    return m->step == MAIL_RCPT && m->status >= 400 && m->status < 600 && m->status != 421;
+}
+
 /* A whole reply came. */
 static void answer(struct outbound_call *c)
 {
@@ -103,16 +158,18 @@ static void answer(struct outbound_call *c)
 
     m->status = c->answer.len >= 3 ? atoi(buf_str(&c->answer)) : 0;
     class = m->status / 100;
-    if (class == 4 || class == 5) {
+    if (is_refused_recipient(m)) {
+        if (note_refusal(c))
+            next_recipient(c);
+        else
+            over(c, CURLE_OUT_OF_MEMORY, "no memory for the message");
+    } else if (class == 4 || class == 5) {
         over(c, CURLE_OK, NULL);
     } else if (class != (m->step == MAIL_DATA ? 3 : 2)) {
         over(c, CURLE_WEIRD_SERVER_REPLY, "the mail server's reply makes no sense");
     } else if (m->step == MAIL_FROM || m->step == MAIL_RCPT) {
-        m->rcpt = m->step == MAIL_FROM ? c->list : m->rcpt->next;
-        if (m->rcpt)
-            say(m, MAIL_RCPT, "RCPT TO:", m->rcpt->data);
-        else
-            say(m, MAIL_DATA, "DATA", NULL);
+        m->any_accepted = m->any_accepted || m->step == MAIL_RCPT;
+        next_recipient(c);
     } else if (m->step == MAIL_DATA) {
         say_text(c);
     } else {
@@ -231,6 +288,12 @@ static int set_recipients(struct outbound_call *c, const char *const *to, struct
     return 0;
 }
 
+/* Encryption that is only a bonus takes any certificate. */
+static bool takes_any(const struct outbound_mail *m)
+{
+    return m->tls == MAIL_TLS_IF_OFFERED && !m->ca_file && strncmp(m->url, "smtps:", 6) != 0;
+}
+
 int outbound_call_mail(struct outbound_call *c, const struct outbound_mail *m, struct err *e)
 {
     static const char *const schemes[] = {"smtp", "smtps", NULL};
@@ -258,8 +321,16 @@ int outbound_call_mail(struct outbound_call *c, const struct outbound_mail *m, s
     curl_easy_setopt(c->easy, CURLOPT_USE_SSL, use_ssl[m->tls]);
     curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_line);
     outbound_call_access(c, &(struct outbound_access){m->user, m->password, m->ca_file,
-                                                      m->insecure_skip_verify, m->timeout_ms});
+                                                      m->insecure_skip_verify || takes_any(m),
+                                                      m->timeout_ms});
     return 0;
+}
+
+void mail_refusals_free(struct outbound_call *c)
+{
+    for (size_t i = 0; i < c->n_refused; i++)
+        mem_free((char *)c->refused[i].reply);
+    mem_free(c->refused);
 }
 
 void mail_free(struct outbound_call *c)
@@ -290,5 +361,7 @@ void mail_result(struct outbound_call *c, CURLcode code, struct outbound_result 
     } else {
         out->ok = m->step == MAIL_OVER && code == CURLE_OK;
         out->maybe_done = !out->ok && m->in_text && m->sent == m->out.len;
+        out->refused = c->refused;
+        out->n_refused = m->any_accepted ? c->n_refused : 0;
     }
 }

@@ -82,7 +82,8 @@ struct notice *notify_claim(struct notify *n, const char *lane)
 
 /* --- outcomes ---------------------------------------------------------------------------------------- */
 
-static void delivered(struct notify *n, struct entry *e, const struct claim *c, int64_t at_ms)
+static void delivered(struct notify *n, struct entry *e, const struct claim *c,
+                      const struct outcome *o, int64_t at_ms)
 {
     for (size_t i = 0; i < c->n_items; i++) {
         const struct item_told *it = &c->items[i];
@@ -106,7 +107,7 @@ static void delivered(struct notify *n, struct entry *e, const struct claim *c, 
     e->attempts = 0;
     e->uncertain = e->fell_back = false;
     e->state = ENTRY_IDLE;
-    member_text(&e->error, NULL, 0);
+    member_text(&e->error, o->error, ERROR_MAX);
     n->stats.delivered++;
 }
 
@@ -171,7 +172,7 @@ void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
     if (o->data)
         member_text(&e->data, o->data, DATA_MAX);
     if (o->kind == OUTCOME_DELIVERED)
-        delivered(n, e, c, at_ms);
+        delivered(n, e, c, o, at_ms);
     else
         failed(n, e, c, o, at_ms);
     e->dirty = true;

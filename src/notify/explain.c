@@ -220,7 +220,7 @@ void notify_explain_alert(const struct notify *n, const struct alert *a, const s
 static bool notable(const struct entry *e)
 {
     return e->state == ENTRY_CLAIMED || e->state == ENTRY_RETRYING || e->state == ENTRY_DEAD ||
-           e->fell_back;
+           e->fell_back || e->error; /* a recipient of its mail was refused */
 }
 
 static int newest_first(const void *pa, const void *pb)

@@ -169,7 +169,7 @@ struct outbound_call {
     outbound_done done;
     void *arg;
     char *url, *body;
-    char headers[512];
+    char headers[512], to[256];
     bool open, cancelled;
 };
 static struct outbound_call calls[CALLS];
@@ -203,8 +203,11 @@ struct outbound_call *outbound_mail(struct outbound *o, const struct outbound_ma
                                     outbound_done done, void *arg, struct err *e)
 {
     struct outbound_http h = {.url = m->url, .body = m->data, .len = m->len};
+    struct outbound_call *c = outbound_http(o, &h, done, arg, e);
 
-    return outbound_http(o, &h, done, arg, e);
+    for (size_t i = 0; c && m->to[i]; i++)
+        snprintf(c->to + strlen(c->to), sizeof c->to - strlen(c->to), "%s ", m->to[i]);
+    return c;
 }
 
 void outbound_cancel(struct outbound_call *c)
@@ -222,6 +225,25 @@ static void answer(size_t call, int status, int64_t retry_after_ms)
                                 .len = 4,
                                 .retry_after_ms = retry_after_ms,
                                 .maybe_done = status<0, .error = status> 0 ? "" : "timed out"};
+
+    ck_assert_msg(call < n_calls && c->open, "call %zu is not open", call);
+    c->open = false;
+    c->done(&r, c->arg);
+}
+
+/* A mail server takes the mail, but not for one of its recipients. */
+static void answer_but(size_t call, const char *to, int status, const char *reply)
+{
+    struct outbound_call *c = &calls[call % CALLS];
+    struct outbound_refusal no = {to, status, reply};
+    struct outbound_result r = {.ok = true,
+                                .status = 250,
+                                .body = "250 queued",
+                                .len = 10,
+                                .retry_after_ms = -1,
+                                .error = "",
+                                .refused = &no,
+                                .n_refused = 1};
 
     ck_assert_msg(call < n_calls && c->open, "call %zu is not open", call);
     c->open = false;
@@ -357,6 +379,99 @@ START_TEST(what_is_due_is_sent_and_committed)
     ck_assert_uint_eq(s.delivered, 1);
     ck_assert_uint_eq(s.in_flight, 0);
     ck_assert_int_eq(s.last_ms, 40);
+    close_world(&w);
+}
+END_TEST
+
+static const char *const mail_lane =
+    "receiver 'ops' { email { to = { 'ana@a.example', 'Bo <bo@a.example>' }, from = 't@a.example', "
+    "smtp = 'smtp://127.0.0.1:1' } }\nroute { receiver = 'ops' }\n";
+
+static void mail_due(struct world *w)
+{
+    w->notify.due[0]++;
+    deliver_due("ops/email", w->d);
+    fake_loop_settle(w->loop);
+}
+
+START_TEST(a_refused_recipient_costs_only_himself)
+{
+    struct world w;
+    struct deliver_stats s;
+
+    open_world(&w, mail_lane);
+    mail_due(&w);
+    ck_assert_str_eq(calls[0].to, "ana@a.example bo@a.example ");
+    answer_but(0, "bo@a.example", 550, "550 gone");
+    ck_assert_int_eq(last_commit(&w)->kind, OUTCOME_DELIVERED);
+    ck_assert_str_eq(last_commit(&w)->error, "taken, but not for bo@a.example: 550 gone");
+    fake_loop_run_for(w.loop, 2 * 3600 * 1000);
+    ck_assert_uint_eq(n_calls, 1); /* a refusal for good is not asked again */
+    deliver_stats(w.d, &s);
+    ck_assert_uint_eq(s.refused_recipients, 1);
+    mail_due(&w); /* and the lane does not rest */
+    ck_assert_uint_eq(n_calls, 2);
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_greylisted_recipient_is_tried_again_alone)
+{
+    struct world w;
+
+    open_world(&w, mail_lane);
+    mail_due(&w);
+    answer_but(0, "bo@a.example", 450, "450 greylisted");
+    ck_assert_int_eq(last_commit(&w)->kind, OUTCOME_DELIVERED);
+    fake_loop_run_for(w.loop, 59999);
+    ck_assert_uint_eq(n_calls, 1);
+    fake_loop_run_for(w.loop, 1);
+    ck_assert_uint_eq(n_calls, 2);
+    ck_assert_str_eq(calls[1].to, "bo@a.example ");
+    ck_assert_str_eq(calls[1].body, calls[0].body);
+    answer(1, 451, -1); /* not yet: two minutes */
+    fake_loop_run_for(w.loop, 120000);
+    ck_assert_uint_eq(n_calls, 3);
+    answer(2, 250, -1);
+    fake_loop_run_for(w.loop, 2 * 3600 * 1000);
+    ck_assert_uint_eq(n_calls, 3);
+    ck_assert_uint_eq(w.notify.n_commits, 1);
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_greylisted_recipient_gets_the_newer_mail_instead)
+{
+    struct world w;
+
+    open_world(&w, mail_lane);
+    mail_due(&w);
+    answer_but(0, "bo@a.example", 450, "450 greylisted");
+    w.notify.next_incident = 0; /* once more the same incident */
+    mail_due(&w);
+    answer(1, 250, -1);
+    fake_loop_run_for(w.loop, 2 * 3600 * 1000);
+    ck_assert_uint_eq(n_calls, 2);
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_greylisted_recipient_is_given_up_after_an_hour)
+{
+    struct world w;
+
+    open_world(&w, mail_lane);
+    mail_due(&w);
+    answer_but(0, "bo@a.example", 450, "450 greylisted");
+    for (size_t minute = 0, told = 1; minute < 180; minute++) {
+        fake_loop_run_for(w.loop, 60000);
+        if (told < n_calls)
+            answer(told++, 0, -1);
+    }
+    ck_assert_uint_eq(n_calls, 11); /* after 1, 2, 4, 8, 8 … min */
+    mail_due(&w);
+    answer_but(n_calls - 1, "bo@a.example", 450, "450 greylisted");
+    fake_loop_run_for(w.loop, 60000); /* delivery ends with a try on its way */
     close_world(&w);
 }
 END_TEST
@@ -753,6 +868,10 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, what_is_due_is_sent_and_committed);
+    tcase_add_test(t, a_refused_recipient_costs_only_himself);
+    tcase_add_test(t, a_greylisted_recipient_is_tried_again_alone);
+    tcase_add_test(t, a_greylisted_recipient_gets_the_newer_mail_instead);
+    tcase_add_test(t, a_greylisted_recipient_is_given_up_after_an_hour);
     tcase_add_test(t, eight_incidents_of_a_lane_are_in_flight_at_most);
     tcase_add_test(t, a_lane_that_fails_rests_longer_each_time_and_the_other_goes_on);
     tcase_add_test(t, a_success_ends_the_counting_of_failures);

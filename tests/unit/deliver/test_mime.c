@@ -46,6 +46,13 @@ START_TEST(long_values_are_folded_into_short_lines)
         mime_header(&b, "Subject", text);
         ck_assert_int_eq(strncmp(buf_str(&b), "Subject: =?utf-8?B?", 19) == 0, n > 900);
     }
+    buf_clear(&b);
+    mime_header(&b, "Subject",
+                "[#1] a subject of more than seventy-eight bytes is folded where it has a space "
+                "and nowhere else");
+    ck_assert_str_eq(buf_str(&b), "Subject: [#1] a subject of more than seventy-eight bytes is "
+                                  "folded where it\r\n has a space and nowhere else\r\n");
+    buf_clear(&b);
     for (size_t i = 0; i < 1000; i += 2)
         memcpy(text + i, "\xc3\xa9", 2);
     text[1000] = '\0';
@@ -54,12 +61,22 @@ START_TEST(long_values_are_folded_into_short_lines)
     for (size_t i = 0; i < b.len; i++, line++) {
         if (b.data[i] != '\n')
             continue;
-        ck_assert_uint_le(line, 78);
+        ck_assert_uint_le(line, 77); /* 76 and the CR */
         ck_assert(i + 1 == b.len || b.data[i + 1] == ' ');
         words++;
         line = 0;
     }
     ck_assert_uint_eq(words, (1000 + 41) / 42);
+    for (size_t name = 1; name < 70; name++) { /* whatever stands before it in its line */
+        char head[80];
+
+        memset(head, 'X', name);
+        head[name] = '\0';
+        buf_clear(&b);
+        mime_header(&b, head, text);
+        for (const char *p = buf_str(&b), *lf; (lf = strchr(p, '\n')); p = lf + 1)
+            ck_assert_msg(lf - p <= 77, "%.*s", (int)(lf - p), p);
+    }
     buf_free(&b);
 }
 END_TEST
@@ -88,7 +105,24 @@ START_TEST(only_the_name_before_an_address_is_encoded)
     ck_assert_str_eq(buf_str(&b), "To: Ana <ana@example.com>,\r\n bo@example.com,\r\n"
                                   " =?utf-8?B?Wm/Dqw==?= <zoe@example.com>,\r\n"
                                   " =?utf-8?B?Wm/DqywgQg==?= <z@example.com>,\r\n"
-                                  " a  Bcc: x <y@example.com>\r\n");
+                                  " \"a  Bcc: x\" <y@example.com>\r\n");
+    buf_free(&b);
+}
+END_TEST
+
+START_TEST(one_name_with_a_comma_is_one_address)
+{
+    const char *list[] = {"Ops, Team <a@example.com>", "\"Ops, Team\" <b@example.com>",
+                          "St. \"Al\" <c@example.com>", "\"a \\\"b\\\" <x\" <d@example.com>",
+                          "a@b <e@example.com>"};
+    struct buf b = BUF_INIT;
+
+    mime_addresses(&b, "To", list, 5);
+    ck_assert_str_eq(buf_str(&b), "To: \"Ops, Team\" <a@example.com>,\r\n"
+                                  " \"Ops, Team\" <b@example.com>,\r\n"
+                                  " \"St. \\\"Al\\\"\" <c@example.com>,\r\n"
+                                  " \"a \\\"b\\\" <x\" <d@example.com>,\r\n"
+                                  " \"a@b\" <e@example.com>\r\n");
     buf_free(&b);
 }
 END_TEST
@@ -218,6 +252,7 @@ static void add(TCase *t)
     tcase_add_test(t, long_values_are_folded_into_short_lines);
     tcase_add_test(t, no_encoded_word_cuts_a_character);
     tcase_add_test(t, only_the_name_before_an_address_is_encoded);
+    tcase_add_test(t, one_name_with_a_comma_is_one_address);
     tcase_add_test(t, an_envelope_takes_the_bare_address);
     tcase_add_test(t, dates_are_those_of_rfc_5322);
     tcase_add_test(t, quoted_printable_keeps_what_mail_would_change);

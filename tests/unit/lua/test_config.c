@@ -218,7 +218,14 @@ static const struct {
     {"receiver \"x\" { pagerduty { routing_key = \"x\" } }",
      T "receiver \"x\": `pagerduty` is not part of this version of Tocsin"},
     {"receiver \"x\" { email { to = \"nobody\", from = \"a@b\", smtp = \"smtp://h\" } }",
-     T "receiver \"x\": email: \"nobody\" is no mail address"},
+     T "receiver \"x\": email: \"nobody\" is no mail address (one a string: \"a@example.com\" or "
+       "\"Name <a@example.com>\"; several: { \"a@example.com\", \"b@example.com\" })"},
+    {"receiver \"x\" { email { to = \"a@b, c@d\", from = \"a@b\", smtp = \"smtp://h\" } }",
+     T "receiver \"x\": email: \"a@b, c@d\" is no mail address (one a string: \"a@example.com\" or "
+       "\"Name <a@example.com>\"; several: { \"a@example.com\", \"b@example.com\" })"},
+    {"receiver \"x\" { email { to = \"a@b\", from = \"a@b\", smtp = \"smtp://h\", tls = \"yes\" } "
+     "}",
+     T "receiver \"x\": email: `tls` must be \"none\", \"if offered\" or \"required\""},
     {"receiver \"x\" { email { to = \"a@b\\r\\nBcc: c@d\", from = \"a@b\", smtp = \"smtp://h\" } }",
      T "receiver \"x\": email: an address contains a control character"},
     {"receiver \"x\" {}",

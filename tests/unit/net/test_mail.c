@@ -180,7 +180,7 @@ static void shut(void)
 
 static struct outbound_result result;
 static int n_done;
-static char answer[1000], error[300];
+static char answer[1000], error[300], refused[400];
 
 static void on_done(const struct outbound_result *r, void *arg)
 {
@@ -189,6 +189,10 @@ static void on_done(const struct outbound_result *r, void *arg)
     result = *r;
     snprintf(answer, sizeof answer, "%s", r->body);
     snprintf(error, sizeof error, "%s", r->error);
+    refused[0] = 0;
+    for (size_t i = 0; i < r->n_refused; i++)
+        snprintf(refused + strlen(refused), sizeof refused - strlen(refused), "%s %d %s|",
+                 r->refused[i].to, r->refused[i].status, r->refused[i].reply);
 }
 
 static int n_ticks;
@@ -267,7 +271,8 @@ START_TEST(refusals_and_losses_are_told_apart)
         int status;
         const char *answer;
     } cases[] = {
-        {"RCPT TO:<dev", "550 no such user\r\n", true, false, 550, "550 no such user\r\n"},
+        {"RCPT TO:<", "550 no such user\r\n", true, false, 550, "550 no such user\r\n"},
+        {"RCPT TO:<dev", "421 closing\r\n", true, false, 421, "421 closing\r\n"},
         {"MAIL", "451-try\r\n451 later\r\n", true, false, 451, "451-try\r\n451 later\r\n"},
         {"DATA", "554 no\r\n", true, false, 554, "554 no\r\n"},
         {".", "552 too long\r\n", true, false, 552, "552 too long\r\n"},
@@ -295,6 +300,34 @@ START_TEST(refusals_and_losses_are_told_apart)
         ck_assert_int_eq(error[0] == 0, result.ok);
         shut();
     }
+}
+END_TEST
+
+START_TEST(a_refused_recipient_costs_only_himself)
+{
+    static const char *const replies[][2] = {
+        {"550-5.1.1 gone\r\n550 since May\r\n",
+         "dev@example.org 550 550-5.1.1 gone  550 since May|"},
+        {"450 greylisted\r\n", "dev@example.org 450 450 greylisted|"}};
+
+    for (size_t i = 0; i < 2; i++) {
+        open_sink();
+        sink.refuse = "RCPT TO:<dev";
+        sink.with = replies[i][0];
+        send_mail((struct outbound_mail){0});
+        ck_assert_msg(result.ok && result.status == 250, "status %d %s", result.status, error);
+        ck_assert_int_eq(sink.mails, 1);
+        ck_assert_str_eq(sink.mail, message);
+        ck_assert_str_eq(refused, replies[i][1]);
+        shut();
+    }
+    open_sink(); /* nobody is left: no mail, and no list of the refused */
+    sink.refuse = "RCPT TO:<";
+    sink.with = "550 no\r\n";
+    send_mail((struct outbound_mail){0});
+    ck_assert(result.ok && result.status == 550 && result.n_refused == 0);
+    ck_assert_int_eq(sink.mails, 0);
+    shut();
 }
 END_TEST
 
@@ -434,7 +467,11 @@ START_TEST(mail_is_encrypted_as_demanded)
     send_mail((struct outbound_mail){.tls = MAIL_TLS_NONE});
     ck_assert(result.ok && !sink.was_encrypted);
     shut();
-    offer_tls(); /* nobody vouches for it */
+    offer_tls(); /* nobody vouches for it: that costs no page unless it was demanded */
+    send_mail((struct outbound_mail){.tls = MAIL_TLS_IF_OFFERED});
+    ck_assert_msg(result.ok && sink.was_encrypted, "%s", error);
+    shut();
+    offer_tls();
     send_mail((struct outbound_mail){.tls = MAIL_TLS_REQUIRED});
     ck_assert(!result.ok && !result.maybe_done);
     ck_assert_int_eq(sink.mails, 0);
@@ -463,6 +500,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_mail_arrives_as_it_was_written);
     tcase_add_test(t, a_long_mail_arrives_whole);
     tcase_add_test(t, refusals_and_losses_are_told_apart);
+    tcase_add_test(t, a_refused_recipient_costs_only_himself);
     tcase_add_test(t, a_slow_mail_server_stops_nothing_else);
     tcase_add_test(t, a_message_cannot_end_itself);
     tcase_add_test(t, nonsense_from_the_server_is_an_error);
