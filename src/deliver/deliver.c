@@ -168,6 +168,7 @@ struct deliver *deliver_new(const struct deliver_options *o, struct err *e)
     }
     d->o = *o;
     d->config = o->config;
+    d->o.config = NULL; /* a reload frees it: `config` is the one there is */
     d->lanes = map_new();
     d->templates = templates_new(o->templates);
     d->inbox = inbox_new(o->store);

@@ -153,7 +153,7 @@ static void explain_answer(const struct send *s, const struct outbound_result *r
                            size_t size)
 {
     size_t shown = r->body && r->len < 160 ? r->len : r->body ? 160 : 0;
-    const struct redact_also *also = &s->d->o.config->server.redact;
+    const struct redact_also *also = &s->held->server.redact;
     struct buf b = BUF_INIT;
 
     if (!r->ok || r->status == 0) {

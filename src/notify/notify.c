@@ -106,6 +106,7 @@ struct notify *notify_new(const struct notify_options *o)
     n->o = *o;
     defaults(&n->o);
     n->config = o->config;
+    n->o.config = NULL; /* a reload frees it: `config` is the one there is */
     n->next_number = n->next_silence = n->epoch = 1;
     n->born_ms = notify_now(n);
     if (make_parts(n) && lanes_configure(n) == 0)
