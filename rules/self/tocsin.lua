@@ -55,7 +55,7 @@ alert "RedisAway" {
 
 alert "RedisRefuses" {
   priority = "P2",
-  value    = m.tocsin_redis_refusing_seconds:last():max_by("reason"),
+  value    = m.tocsin_redis_refusing_seconds{ __origin__ = "tocsin" }:last():max_by("reason"),
   fire     = above("5s"),
   summary  = "Redis answers {reason} and takes nothing: pages go on, senders are told to repeat; see tocsin status",
 }
