@@ -56,8 +56,10 @@ struct api_options {
     /* Own metrics in the exposition format. */
     void (*metrics)(struct buf *out, void *arg);
     /* For status; each may be NULL. Rule files that are refused now, as an array of
-     * {"file","error"}; what the start is doing, in a few words. */
+     * {"file","error"}; what was left out of what came in, as an array of
+     * {"protocol","reason","what","count"}; what the start is doing, in a few words. */
     void (*rejected)(struct json *out, void *arg);
+    void (*left_out)(struct json *out, void *arg);
     const char *(*phase)(void *arg);
     bool shadow; /* everything but sending: told by status and the page */
     void *arg;

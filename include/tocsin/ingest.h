@@ -4,7 +4,8 @@
  * a request that is refused has created nothing. ingest_resolve() then turns the batch's label
  * sets into series ids. The receiver is the thin part around it that speaks HTTP and UDP and
  * hands whole batches to a sink (the journal, connected elsewhere); it answers the client when
- * the sink has. One request is taken whole or not at all; datagrams line by line. */
+ * the sink has. One request is taken whole or not at all; remote write series by series, as its
+ * protocol says, and datagrams line by line. Whatever is left out is counted by its reason. */
 #ifndef TOCSIN_INGEST_H
 #define TOCSIN_INGEST_H
 
@@ -47,10 +48,13 @@ struct ingest_batch {
         uint32_t exemplars, histograms, metadata; /* of remote write, not used */
         uint32_t clamped;                         /* times more than a minute ahead, set to now */
         uint32_t fields_dropped, values_cut;      /* of events beyond the limits */
-        uint32_t lines_refused; /* of StatsD; the first reason is in `line_error` */
-        uint32_t new_series;    /* created by ingest_resolve() */
+        uint32_t lines_refused;  /* of StatsD; the first reason is in `part_error` */
+        uint32_t series_refused; /* of remote write: not well formed; the same */
+        uint32_t series_over;    /* new series over a bound, of those taken in parts; the same */
+        uint32_t new_series;     /* created by ingest_resolve() */
     } counts;
-    struct err line_error;
+    bool in_parts;             /* what is refused costs itself, not the whole request */
+    struct err part_error;     /* why the first part was left out */
     struct batch_build *build; /* private */
 };
 
@@ -157,11 +161,24 @@ struct ingest_stats {
         uint64_t samples, events;                 /* handed to the sink */
         uint64_t bad, too_large, busy, no_memory; /* requests refused, by reason */
         uint64_t not_numbers, exemplars, histograms, metadata, clamped, fields_dropped, values_cut,
-            lines_refused;
+            lines_refused, series_refused, series_over;
         uint64_t outside; /* requests refused, and series left out, by the scope of their token */
     } of[INGEST_PROTOCOLS];
     uint64_t new_series;
 };
 void ingest_stats(const struct ingest *g, struct ingest_stats *out);
+
+/* What is left out of what was taken, by reason: each is counted, and logged when it is met first. */
+struct ingest_loss {
+    const char *name; /* the count, as in tocsin_ingest_NAME_total */
+    const char *text; /* what it is that was left out, and why */
+    size_t counted;   /* offset in struct ingest_counts: uint32_t */
+    size_t kept;      /* offset in struct ingest_protocol_stats: uint64_t */
+};
+#define INGEST_LOSSES 9
+extern const struct ingest_loss ingest_losses[INGEST_LOSSES];
+/* How often it was met with this protocol. */
+uint64_t ingest_lost(const struct ingest_stats *s, enum ingest_protocol p,
+                     const struct ingest_loss *loss);
 
 #endif

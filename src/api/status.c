@@ -58,6 +58,13 @@ static void rule_counts(const struct call *c, struct json *j)
     json_object_end(j);
     json_key(j, "rejected");
     rejected_json(c, j);
+    json_key(j, "left_out");
+    if (a->o.left_out) {
+        a->o.left_out(j, a->o.arg);
+    } else {
+        json_array(j);
+        json_array_end(j);
+    }
 }
 
 static void alert_counts(const struct api *a, struct json *j)

@@ -1,5 +1,6 @@
 /* /metrics: what each room counts, in the exposition format. */
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "app/selfwatch_impl.h"
@@ -44,15 +45,21 @@ static void ingest_metrics(struct selfwatch *s, struct buf *b)
         ROW(too_large, "Requests refused: over a bound."),
         ROW(busy, "Requests refused: try again later."),
         ROW(no_memory, "Requests refused: no memory."),
-        ROW(not_numbers, "Samples left out: NaN or infinite."),
-        ROW(clamped, "Samples from more than a minute ahead, set to now."),
-        ROW(lines_refused, "StatsD lines refused."),
         ROW(outside, "Requests refused and series left out: outside of the scope of their token."),
 #undef ROW
     };
     struct ingest_stats st;
+    char name[64];
 
     ingest_stats(s->o.ingest, &st);
+    for (size_t i = 0; i < INGEST_LOSSES; i++) {
+        const struct ingest_loss *loss = &ingest_losses[i];
+
+        snprintf(name, sizeof name, "tocsin_ingest_%s_total", loss->name);
+        metric(b, name, "counter", loss->text);
+        for (enum ingest_protocol p = 0; p < INGEST_PROTOCOLS; p++)
+            value(b, name, "protocol", ingest_decoders[p].name, (double)ingest_lost(&st, p, loss));
+    }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         metric(b, rows[i].name, "counter", rows[i].help);
         for (size_t p = 0; p < INGEST_PROTOCOLS; p++) {

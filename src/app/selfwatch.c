@@ -155,6 +155,22 @@ static void add_input(struct selfwatch *s)
             (double)(s->at_ms - s->last_input_ms) / 1000);
 }
 
+/* Where they went is told once; how many, in status and /metrics. */
+static void tell_late(struct selfwatch *s)
+{
+    struct windows_stats w;
+
+    if (s->late_told)
+        return;
+    windows_stats(selfwatch_parts(s)->windows, &w);
+    if (w.late == 0)
+        return;
+    s->late_told = true;
+    log_warn("samples or events came too late to count: they are older than the windows that want "
+             "them; is a sender's clock behind, or does it send what it had kept?",
+             "metric", "tocsin_window_late_samples_total", NULL);
+}
+
 static void turn(void *arg)
 {
     struct selfwatch *s = arg;
@@ -180,6 +196,7 @@ static void turn(void *arg)
     rulebook_rejected(s->o.rulebook, add_rejected, s);
     add_rules(s); /* last: of these there may be more than there is room for */
     settle(s);
+    tell_late(s);
     r.n_samples = s->n_samples;
     journal_append(selfwatch_parts(s)->journal, &r, NULL, NULL);
     timer_in(s->timer, EVERY_MS);

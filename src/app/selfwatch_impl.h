@@ -18,7 +18,7 @@ struct selfwatch {
     struct wire_stats wire;
     struct loop_lag lag;
     uint64_t busy_ns[LOOP_STAGES];
-    bool pinging;
+    bool pinging, late_told;
     uint64_t pings, pings_failed, pings_held;
     struct sample samples[SELF_SAMPLES_MAX];
     size_t n_samples;

@@ -378,6 +378,29 @@ static void rejected(struct json *out, void *arg)
     json_array_end(out);
 }
 
+static void left_out(struct json *out, void *arg)
+{
+    const struct program *p = arg;
+    struct ingest_stats s;
+
+    ingest_stats(p->ingest, &s);
+    json_array(out);
+    for (enum ingest_protocol k = 0; k < INGEST_PROTOCOLS; k++)
+        for (size_t i = 0; i < INGEST_LOSSES; i++) {
+            uint64_t n = ingest_lost(&s, k, &ingest_losses[i]);
+
+            if (n == 0)
+                continue;
+            json_object(out);
+            json_kstr(out, "protocol", ingest_decoders[k].name);
+            json_kstr(out, "reason", ingest_losses[i].name);
+            json_kstr(out, "what", ingest_losses[i].text);
+            json_kint(out, "count", (int64_t)n);
+            json_object_end(out);
+        }
+    json_array_end(out);
+}
+
 static const char *phase(void *arg)
 {
     const struct program *p = arg;
@@ -630,6 +653,7 @@ static int make_doors(struct program *p, struct err *e)
                               .started = is_started,
                               .metrics = metrics,
                               .rejected = rejected,
+                              .left_out = left_out,
                               .phase = phase,
                               .shadow = p->o->shadow,
                               .arg = p};

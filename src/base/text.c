@@ -494,3 +494,23 @@ bool text_is_label(const char *s, size_t n)
             return false;
     return true;
 }
+
+/* U+0000 to U+001F, U+007F to U+009F: among them NUL and all line breaks of terminals. */
+static bool is_control(const char *s, size_t step)
+{
+    unsigned char c = (unsigned char)s[0];
+
+    return step == 1 ? c < 0x20 || c == 0x7f : c == 0xc2 && (unsigned char)s[1] < 0xa0;
+}
+
+bool text_is_name(const char *s, size_t n)
+{
+    const char *end = s + n;
+
+    for (size_t step; s < end; s += step) {
+        step = text_utf8(s, (size_t)(end - s));
+        if (step == 0 || is_control(s, step))
+            return false;
+    }
+    return n > 0;
+}

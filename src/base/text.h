@@ -56,4 +56,6 @@ const char *text_nearest(const char *word, const char *const *names, size_t n);
 
 bool text_glob(const char *pattern, const char *s, size_t n); /* `*` only; linear time */
 bool text_is_label(const char *s, size_t n);                  /* [a-zA-Z_][a-zA-Z0-9_]* */
+/* A name of a metric, label, field or service: not empty, UTF-8, without control characters. */
+bool text_is_name(const char *s, size_t n);
 #endif

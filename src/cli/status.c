@@ -62,6 +62,20 @@ static void show_storage(const cJSON *s, struct buf *out)
     buf_addc(out, '\n');
 }
 
+static void show_left_out(const cJSON *s, struct buf *out)
+{
+    double late = field_number(field(s, "windows"), "late");
+    const cJSON *x;
+
+    cJSON_ArrayForEach(x, field(s, "left_out"))
+    {
+        buf_addf(out, "left out    %.0f %s (%s)\n", field_number(x, "count"), field_text(x, "what"),
+                 field_text(x, "protocol"));
+    }
+    if (late > 0)
+        buf_addf(out, "left out    %.0f samples and events that came too late to count\n", late);
+}
+
 void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
 {
     const cJSON *x;
@@ -85,6 +99,7 @@ void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
         buf_addf(out, "refused     %s\n", field_text(x, "error"));
     }
 
+    show_left_out(s, out);
     cJSON_ArrayForEach(x, field(s, "warnings"))
     {
         if (cJSON_IsString(x))

@@ -1,5 +1,6 @@
 #include "ingest/batch.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -114,6 +115,52 @@ bool batch_is_text(const char *s, size_t n)
     return true;
 }
 
+/* ASCII without control characters in all bytes; may be false also where it is so. */
+static bool is_plain_name8(uint64_t x)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101), del = x ^ ones * 0x7f;
+
+    return ((x | (x - ones * 0x20) | (del - ones)) & ones << 7) == 0;
+}
+
+bool batch_is_name(const char *s, size_t n)
+{
+    uint64_t x;
+
+    if (n < 8) {
+        size_t i = 0;
+
+        while (i < n && s[i] >= 0x20 && s[i] != 0x7f)
+            i++;
+        return (i == n && n > 0) || text_is_name(s, n);
+    }
+    for (size_t i = 0; i < n; i += 8) {
+        memcpy(&x, s + (i + 8 <= n ? i : n - 8), 8);
+        if (!is_plain_name8(x))
+            return text_is_name(s, n);
+    }
+    return true;
+}
+
+int batch_bad_name(const char *what, const char *s, size_t n, struct err *e)
+{
+    char shown[64] = "";
+    size_t len = text_utf8_cut(s, n, sizeof shown - 1);
+
+    for (size_t i = 0, step; i < len; i += step) {
+        bool fine;
+
+        step = text_utf8(s + i, len - i);
+        fine = step > 0 && text_is_name(s + i, step);
+        step = step > 0 ? step : 1;
+        strncat(shown, fine ? s + i : "?", fine ? step : 1);
+    }
+    return err_at(e, ERR_INPUT, 0, what,
+                  "\"%s\" cannot be a name: it must be UTF-8 text without line breaks and other "
+                  "control characters",
+                  shown);
+}
+
 static int compare_names(const struct label *a, const struct label *b)
 {
     uint32_t n = a->name_len < b->name_len ? a->name_len : b->name_len;
@@ -157,6 +204,17 @@ size_t batch_tidy(struct label *l, size_t n)
     return sorted < 0 ? 0 : (size_t)sorted;
 }
 
+static bool is_name(const struct label *l)
+{
+    return l->name_len == 8 && memcmp(l->name, "__name__", 8) == 0;
+}
+
+/* Metrics and services are called by these in rules, pages and commands. */
+static bool value_is_name(const struct label *l)
+{
+    return is_name(l) || (l->name_len == 7 && memcmp(l->name, "service", 7) == 0);
+}
+
 static bool is_own_mark(const struct label *l)
 {
     return l->name_len == sizeof SERIES_OWN_LABEL - 1 &&
@@ -177,14 +235,13 @@ static int check_label(const struct label *l, const struct ingest_limits *x, str
         return err_at(e, ERR_INPUT, 0, "labels",
                       "the label " SERIES_OWN_LABEL " marks Tocsin's own samples: send it under "
                       "another name");
-    if (!batch_is_text(l->name, l->name_len) || !batch_is_text(l->value, l->value_len))
+    if (!batch_is_name(l->name, l->name_len))
+        return batch_bad_name("labels", l->name, l->name_len, e);
+    if (!batch_is_text(l->value, l->value_len))
         return err_at(e, ERR_INPUT, 0, "labels", "a label is not UTF-8 text");
+    if (value_is_name(l) && !batch_is_name(l->value, l->value_len))
+        return batch_bad_name(is_name(l) ? "name" : "service", l->value, l->value_len, e);
     return 0;
-}
-
-static bool is_name(const struct label *l)
-{
-    return l->name_len == 8 && memcmp(l->name, "__name__", 8) == 0;
 }
 
 static int check_labels(const struct label *l, size_t n, const struct ingest_limits *x,
@@ -263,11 +320,36 @@ int batch_sample(struct ingest_batch *b, const struct ingest_input *in, int64_t 
     return 0;
 }
 
+static size_t n_filled(const struct label *l, size_t n)
+{
+    size_t filled = 0;
+
+    for (size_t i = 0; i < n; i++)
+        filled += l[i].value_len > 0;
+    return filled;
+}
+
+static int check_fields(const struct label *l, size_t n, struct err *e)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!batch_is_name(l[i].name, l[i].name_len))
+            return batch_bad_name("fields", l[i].name, l[i].name_len, e);
+        if (value_is_name(&l[i]) && !batch_is_name(l[i].value, l[i].value_len))
+            return batch_bad_name("service", l[i].value, l[i].value_len, e);
+    }
+    return 0;
+}
+
 int batch_event(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms, struct err *e)
 {
     struct batch_build *w = b->build;
+    size_t given = n_filled(w->labels + w->open, w->n_labels - w->open);
     size_t n = batch_tidy(w->labels + w->open, w->n_labels - w->open);
 
+    assert(n <= given);
+    b->counts.fields_dropped += (uint32_t)(given - n); /* of one name, or of none */
+    if (check_fields(w->labels + w->open, n, e) != 0)
+        return -1;
     if (n > in->limits->max_fields) {
         b->counts.fields_dropped += (uint32_t)(n - in->limits->max_fields);
         n = in->limits->max_fields;

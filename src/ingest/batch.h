@@ -70,6 +70,10 @@ void batch_close(struct ingest_batch *b);
 int batch_no_memory(struct err *e);
 /* Text that can be a label: UTF-8 without NUL. */
 bool batch_is_text(const char *s, size_t n);
+/* text_is_name(), fast for ASCII. */
+bool batch_is_name(const char *s, size_t n);
+/* Refuses it, shown without what cannot be shown. Returns -1. */
+int batch_bad_name(const char *what, const char *s, size_t n, struct err *e);
 /* Sorts labels and keeps the first of those with equal names. Returns how many are left. */
 size_t batch_tidy(struct label *l, size_t n);
 bool batch_counts_up(const char *name, size_t len); /* _total _count _sum _bucket */

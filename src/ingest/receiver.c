@@ -6,10 +6,11 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "base/json.h"
 #include "base/mem.h"
+#include "ingest/answer.h"
 #include "ingest/batch.h"
 #include "ingest/decoders.h"
+#include "ingest/losses.h"
 #include "ingest/scope.h"
 #include "model/identity.h"
 #include "tocsin/http.h"
@@ -69,15 +70,9 @@ static void count(struct ingest *g, enum ingest_protocol p)
 
     s->samples += g->batch->n_samples;
     s->events += g->batch->n_events;
-    s->not_numbers += c->not_numbers;
-    s->exemplars += c->exemplars;
-    s->histograms += c->histograms;
     s->metadata += c->metadata;
-    s->clamped += c->clamped;
-    s->fields_dropped += c->fields_dropped;
-    s->values_cut += c->values_cut;
-    s->lines_refused += c->lines_refused;
     s->outside += g->batch->series_outside;
+    losses_count(s, p, g->batch);
     g->stats.new_series += c->new_series;
 }
 
@@ -102,78 +97,11 @@ static void count_refusal(struct ingest *g, enum ingest_protocol p, enum err_cod
     }
 }
 
-/* --- answers --- */
-
-struct refusal {
-    int status;
-    const char *code, *retry_after;
-};
-
-/* {"error":{"code","message","line","field"},"accepted":0} */
-static void answer_refused(struct http_request *r, struct refusal a, const struct err *e)
-{
-    struct buf out = BUF_INIT;
-    struct json j = json_into(&out);
-
-    json_object(&j);
-    json_key(&j, "error");
-    json_object(&j);
-    json_kstr(&j, "code", a.code);
-    json_kstr(&j, "message", e && e->text[0] ? e->text : "try again");
-    if (e && e->line > 0)
-        json_kint(&j, "line", e->line);
-    if (e && e->at[0])
-        json_kstr(&j, "field", e->at);
-    json_object_end(&j);
-    json_kint(&j, "accepted", 0);
-    json_object_end(&j);
-    if (a.retry_after)
-        http_reply_header(r, "Retry-After", a.retry_after);
-    http_reply_buf(r, a.status, "application/json", &out);
-}
-
-static struct refusal refusal_of(enum err_code code)
-{
-    switch (code) {
-    case ERR_INPUT:
-        return (struct refusal){400, "bad_request", NULL};
-    case ERR_LIMIT:
-        return (struct refusal){413, "limit", NULL};
-    case ERR_BUSY:
-        return (struct refusal){429, "busy", "10"};
-    case ERR_MEMORY:
-        return (struct refusal){503, "no_memory", "5"};
-    default:
-        return (struct refusal){503, "unavailable", "5"};
-    }
-}
-
 static void refuse(struct ingest *g, enum ingest_protocol p, struct http_request *r,
                    const struct err *e)
 {
     count_refusal(g, p, e->code);
     answer_refused(r, refusal_of(e->code), e);
-}
-
-/* The journal has decided: that something is full is 429, all else 503. */
-static void appended(enum ingest_answer answer, const struct err *e, void *arg)
-{
-    struct http_request *r = arg;
-
-    switch (answer) {
-    case INGEST_STORED:
-        http_reply(r, 204, NULL, NULL, 0);
-        return;
-    case INGEST_WAITING:
-        answer_refused(r, (struct refusal){503, "waiting", "5"}, e);
-        return;
-    case INGEST_REFUSED:
-        break;
-    }
-    if (e && e->code == ERR_LIMIT)
-        answer_refused(r, (struct refusal){429, "busy", "10"}, e);
-    else
-        answer_refused(r, (struct refusal){503, "unavailable", "5"}, e);
 }
 
 /* --- HTTP --- */
@@ -315,45 +243,26 @@ static uint64_t request_identity(const struct ingest *g, const struct ingest_dec
     return identity_of(hash_seeded(token, strlen(token), h), named);
 }
 
-/* A request of which a part was refused: the rest is stored first, then the refusal is told. Senders
- * do not repeat what was answered so (remote write 1.0: 4xx other than 429). */
-struct partly {
-    struct http_request *r;
-    struct err why;
-};
-
-static void answer_outside(struct http_request *r, const struct err *e)
+/* The batch is decoded and resolved. */
+static void hand_on(struct ingest *g, struct http_request *r, uint64_t identity)
 {
-    answer_refused(r, (struct refusal){403, "forbidden", NULL}, e);
-}
+    const struct ingest_batch *b = g->batch;
+    size_t n = b->n_samples + b->n_events;
+    struct partial *p;
+    struct err e;
 
-static void appended_partly(enum ingest_answer answer, const struct err *e, void *arg)
-{
-    struct partly *p = arg;
-
-    if (answer == INGEST_STORED)
-        answer_outside(p->r, &p->why);
-    else
-        appended(answer, e, p->r); /* it comes again, whole */
-    mem_free(p);
-}
-
-static void hand_on(struct ingest *g, uint64_t identity, struct http_request *r,
-                    const struct err *refused)
-{
-    struct partly *p = NULL;
-
-    if (g->batch->series_outside == 0) {
-        g->o.append(g->batch, identity, appended, r, g->o.arg);
-        return;
+    if (b->part_error.code == ERR_NONE && n == 0) {
+        http_reply(r, 204, NULL, NULL, 0);
+    } else if (b->part_error.code == ERR_NONE) {
+        g->o.append(b, identity, answer_appended, r, g->o.arg);
+    } else if (n == 0) {
+        answer_partial(r, 0, &b->part_error);
+    } else if ((p = partial_new(r, n, &b->part_error)) != NULL) {
+        g->o.append(b, identity, partial_appended, p, g->o.arg);
+    } else {
+        (void)batch_no_memory(&e);
+        answer_appended(INGEST_REFUSED, &e, r);
     }
-    p = mem_zalloc(sizeof *p);
-    if (!p) {
-        answer_refused(r, refusal_of(ERR_MEMORY), NULL);
-        return;
-    }
-    *p = (struct partly){r, *refused};
-    g->o.append(g->batch, identity, appended_partly, p, g->o.arg);
 }
 
 static void take(struct ingest *g, enum ingest_protocol p, struct http_request *r,
@@ -370,19 +279,15 @@ static void take(struct ingest *g, enum ingest_protocol p, struct http_request *
         refuse(g, p, r, &e);
     } else if (ingest_scope(g->batch, sender, p == INGEST_REMOTE_WRITE, &outside) != 0) {
         g->stats.of[p].outside++;
-        answer_outside(r, &outside);
+        answer_refused(r, refusal_of_part(ERR_REFUSED), &outside);
     } else if (ingest_resolve(g->batch, &in, g->o.series, sender->token, &g->budget, &e) != 0) {
         refuse(g, p, r, &e);
     } else {
         count(g, p);
-        if (g->batch->n_samples + g->batch->n_events > 0)
-            hand_on(g,
-                    request_identity(g, d, &in, sender->token, http_header(r, "Idempotency-Key")),
-                    r, &outside);
-        else if (g->batch->series_outside > 0)
-            answer_outside(r, &outside);
-        else
-            http_reply(r, 204, NULL, NULL, 0);
+        if (g->batch->series_outside > 0 && g->batch->part_error.code == ERR_NONE)
+            g->batch->part_error = outside;
+        hand_on(g, r,
+                request_identity(g, d, &in, sender->token, http_header(r, "Idempotency-Key")));
     }
     buf_free(&query);
 }
@@ -408,7 +313,7 @@ bool ingest_handle(struct ingest *g, struct http_request *r)
     }
     if (g->o.accepts && !g->o.accepts(&e, g->o.arg)) {
         g->stats.of[p].busy++;
-        appended(INGEST_REFUSED, &e, r);
+        answer_appended(INGEST_REFUSED, &e, r);
         return true;
     }
     take(g, (enum ingest_protocol)p, r, &sender);

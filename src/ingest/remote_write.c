@@ -9,7 +9,9 @@
  * A field is a varint (number << 3 | wire type) and its value:
  *   type 0: a varint   1: 8 bytes   2: a length and as many bytes   5: 4 bytes
  *
- * Walked in place; unknown fields are skipped, as protobuf demands. */
+ * Walked in place; unknown fields are skipped, as protobuf demands. A series that cannot be taken
+ * costs itself: senders do not repeat what was answered 400, and its neighbours would be lost. */
+#include <assert.h>
 #include <math.h>
 #include <snappy-c.h>
 #include <stdio.h>
@@ -101,9 +103,13 @@ static bool is(const struct wire_field *f, uint32_t number, unsigned type)
 struct walk {
     struct ingest_batch *batch;
     const struct ingest_input *in;
-    size_t series; /* the number of the one being read, from 1 */
+    size_t series;  /* the number of the one being read, from 1 */
+    struct err bad; /* what is wrong with it alone */
     struct err *e;
 };
+
+/* Of walk_series() and what it calls: the series is left out, the others go on. */
+#define LEFT_OUT 1
 
 static int torn(const struct walk *k)
 {
@@ -112,6 +118,12 @@ static int torn(const struct walk *k)
     if (k->series > 0)
         snprintf(at, sizeof at, "timeseries[%zu]", k->series - 1);
     return err_at(k->e, ERR_INPUT, 0, at, "not a protobuf WriteRequest: a field is torn");
+}
+
+static int leave_out(struct walk *k, const char *why)
+{
+    err_at(&k->bad, ERR_INPUT, 0, "labels", "%s", why);
+    return LEFT_OUT;
 }
 
 /* What every sender sends: name, value, both shorter than 128 bytes. */
@@ -146,13 +158,11 @@ static int walk_label(struct walk *k, struct wire w)
             value = f.message;
     }
     if (!name.p)
-        return err_at(k->e, ERR_INPUT, 0, "labels", "time series %zu has a label without a name",
-                      k->series);
+        return leave_out(k, "a label has no name");
     if (!value.p)
         value = (struct wire){name.p, name.p};
     if (k->batch->build->n_labels - k->batch->build->open > LABELS_MAX)
-        return err_at(k->e, ERR_INPUT, 0, "labels", "time series %zu has more than %d labels",
-                      k->series, LABELS_MAX);
+        return leave_out(k, "it has more labels than any series may have");
     if (batch_label(k->batch, (const char *)name.p, (size_t)(name.end - name.p),
                     (const char *)value.p, (size_t)(value.end - value.p)) != 0)
         return batch_no_memory(k->e);
@@ -203,14 +213,15 @@ static int walk_series(struct walk *k, struct wire w)
     struct wire samples = {w.end, w.end};
     struct wire_field f;
     size_t n_samples = 0;
+    int rc;
 
     while (w.p < w.end) {
         const uint8_t *begin = w.p;
 
         if (!read_field(&w, &f))
             return torn(k);
-        if (is(&f, 1, 2) && walk_label(k, f.message) != 0)
-            return -1;
+        if (is(&f, 1, 2) && (rc = walk_label(k, f.message)) != 0)
+            return rc;
         if (is(&f, 2, 2) && n_samples++ == 0)
             samples.p = begin;
         k->batch->counts.exemplars += is(&f, 3, 2);
@@ -220,9 +231,8 @@ static int walk_series(struct walk *k, struct wire w)
         batch_abandon(k->batch);
         return 0;
     }
-    if (batch_series(k->batch, k->in, KIND_BY_NAME, k->e) != 0)
-        return k->e && k->e->code == ERR_INPUT ? err_prefix(k->e, "time series %zu", k->series)
-                                               : -1;
+    if (batch_series(k->batch, k->in, KIND_BY_NAME, &k->bad) != 0)
+        return k->bad.code == ERR_INPUT ? LEFT_OUT : batch_no_memory(k->e);
     n_samples = k->batch->n_samples;
     if (walk_samples(k, samples) != 0)
         return -1;
@@ -260,6 +270,24 @@ static int walk_metadata(struct walk *k, struct wire w)
     return 0;
 }
 
+static int take_series(struct walk *k, struct wire w)
+{
+    int rc;
+
+    k->series++;
+    k->bad.code = ERR_NONE;
+    rc = walk_series(k, w);
+    if (rc != LEFT_OUT)
+        return rc;
+    assert(k->bad.code == ERR_INPUT);
+    batch_abandon(k->batch);
+    if (k->batch->counts.series_refused++ > 0)
+        return 0;
+    k->batch->part_error = k->bad;
+    err_prefix(&k->batch->part_error, "time series %zu", k->series);
+    return 0;
+}
+
 static int uncompress(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
 {
     struct buf *plain = &b->build->plain;
@@ -284,6 +312,7 @@ int decode_remote_write(struct ingest_batch *b, const struct ingest_input *in, s
     struct wire w;
     struct wire_field f;
 
+    b->in_parts = true;
     if (uncompress(b, in, e) != 0)
         return -1;
     w.p = (const uint8_t *)buf_str(&b->build->plain);
@@ -292,8 +321,7 @@ int decode_remote_write(struct ingest_batch *b, const struct ingest_input *in, s
         if (!read_field(&w, &f))
             return torn(&k);
         if (is(&f, 1, 2)) {
-            k.series++;
-            if (walk_series(&k, f.message) != 0)
+            if (take_series(&k, f.message) != 0)
                 return -1;
         } else if (is(&f, 3, 2) && walk_metadata(&k, f.message) != 0) {
             return -1;

@@ -287,7 +287,7 @@ static void count_wrong(struct reading *x, struct piece text, int line)
 {
     batch_abandon(x->b);
     if (x->b->counts.lines_refused++ == 0)
-        err_at(&x->b->line_error, ERR_INPUT, line, "", "%s: \"%.*s\"", x->why,
+        err_at(&x->b->part_error, ERR_INPUT, line, "", "%s: \"%.*s\"", x->why,
                (int)text_utf8_cut(text.s, text.n, 100), text.s);
 }
 
@@ -296,6 +296,7 @@ int decode_statsd(struct ingest_batch *b, const struct ingest_input *in, struct 
     struct reading x = {.b = b, .in = in, .e = e};
     struct piece all = {in->body, in->len};
 
+    b->in_parts = true;
     for (int line = 1; all.n > 0; line++) {
         struct piece text = cut(&all, '\n');
 

@@ -139,7 +139,7 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
     }
     for (uint32_t i = 0; i < p->n; i++)
         taken |= add_to_leaf(w, &p->e[i], &x, source);
-    if (!taken && s->kind == SAMPLE_GAUGE && x.flags == STEP_VALUE)
+    if (!taken && s->kind != SAMPLE_CUMULATIVE && !(x.flags & (STEP_STALE | STEP_REWRITE)))
         w->stats.late++; /* older than all that is kept */
 }
 

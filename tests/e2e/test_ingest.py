@@ -301,3 +301,15 @@ def test_own_alerts_ignore_what_others_send_under_their_names(folder):
     check(not [a for a in t.alerts() if a["labels"].get("team") == "tocsin" and a["labels"]["alertname"] != "Canary"], t.alerts())
     refused(t, METRICS, b'{"name":"tocsin_redis_away_seconds","labels":{"__origin__":"tocsin"},"value":1e6}', 400, "bad_request",
             "marks Tocsin's own samples")
+
+
+def test_what_is_left_out_is_counted_by_its_reason_and_logged_once(folder):
+    t = start(folder)
+    fields = {f"f{i}": 1 for i in range(200)}
+    for _ in range(2):
+        check(t.call("POST", EVENTS, json.dumps({"message": "many", **fields}).encode(), {"Content-Type": "application/json"})[0] == 204, "many fields")
+    left = [x for x in t.get("/api/tocsin/v1/status")["left_out"] if x["reason"] == "fields_dropped"]
+    check(len(left) == 1 and left[0]["protocol"] == "json_events" and left[0]["count"] > 100, t.get("/api/tocsin/v1/status")["left_out"])
+    check(t.metric("tocsin_ingest_fields_dropped_total", protocol="json_events") == left[0]["count"], "the metric")
+    check("fields of events" in t.command("status"), t.command("status"))
+    check(t.process.output().count("metric=fields_dropped") == 1, t.process.output())

@@ -2,6 +2,7 @@
 
 #include <zlib.h>
 
+#include "base/log.h"
 #include "decoding.h"
 #include "protobuf.h"
 #include "tocsin/http.h"
@@ -183,6 +184,91 @@ START_TEST(each_path_takes_its_protocol)
     HAS(post("/api/tocsin/v1/other", JSON, ONE), "HTTP/1.1 404");
     buf_free(&plain);
     buf_free(&body);
+    close_all();
+}
+END_TEST
+
+static int n_logged;
+
+static void note_line(const char *line, void *arg)
+{
+    n_logged += strstr(line, arg) != NULL;
+}
+
+static const char *write_series(const char *const *labels, size_t n)
+{
+    struct buf plain = BUF_INIT, body = BUF_INIT;
+    const char *got;
+
+    for (size_t i = 0; i < n; i++)
+        pb_series(&plain, labels[i], 1, clock_wall_ms(t_clock));
+    pb_snappy(&plain, &body);
+    got = ask("POST /api/v1/write",
+              "Content-Type: application/x-protobuf\r\nContent-Encoding: snappy\r\n", body.data,
+              body.len);
+    buf_free(&plain);
+    buf_free(&body);
+    return got;
+}
+
+START_TEST(a_bad_series_costs_itself_and_the_rest_is_stored_before_it_is_told)
+{
+    static const char *const labels[] = {"__name__=a", "job=nameless", "__name__=b"};
+    static const char *const bad[] = {"job=nameless"};
+    const char *got;
+
+    open_all();
+    n_logged = 0;
+    log_divert(note_line, "series that are not well formed");
+    got = write_series(labels, 3);
+    HAS(got, "HTTP/1.1 400");
+    HAS(got, "time series 2: a series has no name");
+    HAS(got, "\"accepted\":2");
+    ck_assert_uint_eq(sink.samples, 2);
+    sink.answer = INGEST_WAITING; /* not safe yet: it has to come again, whole */
+    HAS(write_series(labels, 3), "HTTP/1.1 503");
+    sink.answer = INGEST_REFUSED;
+    sink.code = ERR_LIMIT;
+    HAS(write_series(labels, 3), "HTTP/1.1 429");
+    ck_assert_uint_eq(sink.n, 3);
+    got = write_series(bad, 1); /* nothing is left of it */
+    HAS(got, "HTTP/1.1 400");
+    HAS(got, "\"accepted\":0");
+    ck_assert_uint_eq(sink.n, 3);
+    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->series_refused, 4);
+    ck_assert_int_eq(n_logged, 1); /* once */
+    log_divert(NULL, NULL);
+    close_all();
+}
+END_TEST
+
+START_TEST(names_that_cannot_be_shown_are_refused_with_their_place)
+{
+    static const struct {
+        const char *path, *body, *field;
+        int line;
+    } rows[] = {
+        {METRICS, ONE "\n{\"name\":\"a\\nb\",\"value\":1}", "name", 2},
+        {METRICS, "{\"name\":\"a\",\"value\":1,\"labels\":{\"x\\u0001\":\"y\"}}", "labels", 1},
+        {METRICS, "{\"name\":\"a\",\"value\":1,\"labels\":{\"service\":\"x\\ny\"}}", "service", 1},
+        {EVENTS, "{\"message\":\"a\"}\n{\"a\\u0085b\":1}", "fields", 2},
+        {EVENTS, "{\"service\":\"a\\u001b[2J\"}", "service", 1},
+    };
+
+    open_all();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char field[60];
+        const char *got = post(rows[i].path, JSON, rows[i].body);
+
+        snprintf(field, sizeof field, "\"line\":%d,\"field\":\"%s\"", rows[i].line, rows[i].field);
+        HAS(got, "HTTP/1.1 400");
+        HAS(got, "cannot be a name");
+        HAS(got, field);
+    }
+    ck_assert_uint_eq(sink.n, 0);
+    HAS(post(METRICS, JSON,
+             "{\"name\":\"h\xc3\xb6he.m-1\",\"value\":1,\"labels\":{\"a b\":\"x\\ny\"}}"),
+        "HTTP/1.1 204");
     close_all();
 }
 END_TEST
@@ -545,6 +631,8 @@ END_TEST
 static void add(TCase *tc)
 {
     tcase_add_test(tc, each_path_takes_its_protocol);
+    tcase_add_test(tc, a_bad_series_costs_itself_and_the_rest_is_stored_before_it_is_told);
+    tcase_add_test(tc, names_that_cannot_be_shown_are_refused_with_their_place);
     tcase_add_test(tc, faults_are_told_with_their_place);
     tcase_add_test(tc, compressed_bodies_are_unpacked_up_to_the_limit);
     tcase_add_test(tc, the_sink_decides_the_answer);

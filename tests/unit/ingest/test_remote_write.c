@@ -150,24 +150,39 @@ START_TEST(metadata_tells_kinds_before_and_after_the_series)
 }
 END_TEST
 
-START_TEST(bad_series_are_refused_with_their_number)
+START_TEST(a_bad_series_costs_itself_and_is_told_with_its_number)
 {
     static const struct {
-        const char *labels, *error;
+        const char *labels, *error, *at;
     } rows[] = {
-        {"job=api", "error 0 [name] time series 2: a series has no name"},
-        {"__name__=,job=api", "error 0 [name] time series 2: a series has no name"},
-        {"__name__=up,job=api,job=web",
-         "error 0 [labels] time series 2: a label name stands twice in one series"},
-        {"__name__=up,job=\xff", "error 0 [labels] time series 2: a label is not UTF-8 text"},
+        {"job=api", "time series 2: a series has no name", "name"},
+        {"__name__=,job=api", "time series 2: a series has no name", "name"},
+        {"__name__=up,job=api,job=web", "time series 2: a label name stands twice in one series",
+         "labels"},
+        {"__name__=up,job=\xff", "time series 2: a label is not UTF-8 text", "labels"},
+        {"__name__=up\n,job=a", "time series 2: \"up?\" cannot be a name", "name"},
+        {"__name__=up,a\tb=a", "time series 2: \"a?b\" cannot be a name", "labels"},
+        {"__name__=up,\xff=a", "time series 2: \"?\" cannot be a name", "labels"},
+        {"__name__=up,service=a\nb", "time series 2: \"a?b\" cannot be a name", "service"},
+        {"__name__=up,__origin__=tocsin", "time series 2: the label __origin__ marks", "labels"},
     };
 
     open_all();
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         pb_series(&plain, "__name__=fine", 1, NOW);
         pb_series(&plain, rows[i].labels, 1, NOW);
-        ck_assert_str_eq(run(), rows[i].error);
-        ck_assert_uint_eq(series_count(d.t), 0);
+        pb_series(&plain,
+                  "__name__=gr\xc3\xb6\xc3\x9f"
+                  "e-1",
+                  2, NOW);
+        ck_assert_str_eq(run(), "fine{} 1 @1767600000000 gauge\n"
+                                "gr\xc3\xb6\xc3\x9f"
+                                "e-1{} 2 @1767600000000 gauge\n");
+        ck_assert_uint_eq(series_count(d.t), 2);
+        ck_assert_uint_eq(d.batch->counts.series_refused, 1);
+        ck_assert_msg(strncmp(d.batch->part_error.text, rows[i].error, strlen(rows[i].error)) == 0,
+                      "%s", d.batch->part_error.text);
+        ck_assert_str_eq(d.batch->part_error.at, rows[i].at);
     }
     close_all();
 }
@@ -185,7 +200,8 @@ START_TEST(label_limits_are_exact)
             to += sprintf(to, ",l%u=v", i);
         pb_series(&plain, labels, 1, NOW);
         run();
-        ck_assert_msg(d.e.code == (n <= 40 ? ERR_NONE : ERR_INPUT), "%u: %s", n, d.e.text);
+        ck_assert_uint_eq(d.batch->counts.series_refused, n > 40);
+        ck_assert_uint_eq(d.batch->n_samples, n <= 40);
     }
     close_all();
 }
@@ -312,7 +328,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_stale_marker_is_kept_and_other_non_numbers_are_left_out);
     tcase_add_test(t, what_is_not_used_is_counted);
     tcase_add_test(t, metadata_tells_kinds_before_and_after_the_series);
-    tcase_add_test(t, bad_series_are_refused_with_their_number);
+    tcase_add_test(t, a_bad_series_costs_itself_and_is_told_with_its_number);
     tcase_add_test(t, label_limits_are_exact);
     tcase_add_test(t, torn_requests_are_refused);
     tcase_add_test(t, hostile_fields_are_refused);

@@ -69,8 +69,8 @@ START_TEST(a_bad_line_is_left_out_alone)
         ck_assert_str_eq(decoding_run(&d, decode_statsd, lines, strlen(lines)),
                          "good{} 1" AT "delta\ngood{} 2" AT "delta\n");
         ck_assert_msg(d.batch->counts.lines_refused == 1, "%s", refused[i]);
-        ck_assert_int_eq(d.batch->line_error.line, 2);
-        ck_assert(d.batch->line_error.text[0]);
+        ck_assert_int_eq(d.batch->part_error.line, 2);
+        ck_assert(d.batch->part_error.text[0]);
         ck_assert_uint_eq(series_count(d.t), 1);
     }
     decoding_close(&d);

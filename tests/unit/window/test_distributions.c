@@ -151,6 +151,22 @@ START_TEST(late_raw_values_are_placed)
 }
 END_TEST
 
+START_TEST(an_observation_older_than_every_window_is_counted_as_late)
+{
+    struct fixture f = fixture_new();
+    struct windows_stats st;
+
+    distribution(&f, LEAF_QUANTILE, 1, MIN);
+    observe(&f, BASE + 50 * S, 1);
+    windows_stats(f.w, &st);
+    ck_assert_uint_eq(st.late, 0);
+    put_late(&f, "m", SAMPLE_DISTRIBUTION, BASE + 50 * S, BASE - 5 * MIN, 9);
+    windows_stats(f.w, &st);
+    ck_assert_uint_eq(st.late, 1);
+    fixture_free(&f);
+}
+END_TEST
+
 /* However long it runs, a window of few values stays exact. */
 START_TEST(raw_values_leave)
 {
@@ -391,6 +407,7 @@ static void add(TCase *t)
     tcase_add_test(t, sketch_panes_expire_and_raw_begins_again);
     tcase_add_test(t, raw_excludes_both_ends);
     tcase_add_test(t, late_raw_values_are_placed);
+    tcase_add_test(t, an_observation_older_than_every_window_is_counted_as_late);
     tcase_add_test(t, histogram_by_hand);
     tcase_add_test(t, histogram_merges_and_learns);
     tcase_add_test(t, histogram_odd_bounds);
