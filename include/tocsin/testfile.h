@@ -70,12 +70,13 @@ enum test_check_kind {
     CHECK_SUPPRESSED,  /* one fires, held back by `unless` */
     CHECK_NEVER,       /* none fires at any time of the test */
     CHECK_TRANSITIONS, /* its changes are exactly these spans, in order */
+    CHECK_BREAKS,      /* its function fails, with the text of its one `with` where it has one */
 };
 
 struct test_check {
     enum test_check_kind kind;
     int line;
-    int64_t at_ms; /* CHECK_NEVER and CHECK_TRANSITIONS: the end of the test */
+    int64_t at_ms; /* CHECK_NEVER, CHECK_TRANSITIONS, CHECK_BREAKS: the end of the test */
     const char *rule;
     const struct label *labels; /* sorted; a subset of the alert's is enough */
     size_t n_labels;

@@ -40,6 +40,7 @@ struct bench {
     size_t n_changes, cap_changes;
     size_t *silences; /* those made so far, by index */
     size_t n_silences, cap_silences;
+    struct rulefile *own; /* Tocsin's own rules, where the test asks for one of them */
 };
 
 /* True when `want` (sorted) is part of `have` (sorted); an empty value matches a missing label. */
@@ -50,6 +51,9 @@ bool bench_held(const struct bench *b, const struct alert *a);
 /* "4m30s" since the start of the test. */
 void bench_instant(const struct bench *b, int64_t at_ms, struct buf *out);
 
+/* Tells of each rule whose function has failed where no t:breaks() expects it; false: there is none.
+ * Cost: one look at each rule. */
+bool bench_tell_broken(const struct bench *b, struct buf *out);
 /* Does the check hold now? Else false, and the result is filled. */
 bool bench_check(struct bench *b, const struct test_check *k, struct testbench_result *out);
 

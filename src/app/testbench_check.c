@@ -1,4 +1,5 @@
 /* Whether what a test expects is so, and if not, why. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -358,11 +359,77 @@ static bool check_transitions(struct bench *b, const struct test_check *k,
     return explain(b, k, out);
 }
 
+/* --- functions that fail --- */
+
+static bool is_expected(const struct test_check *k, const char *error)
+{
+    const struct test_with *w = k->n_with ? k->with : NULL;
+
+    return !w ||
+           (w->kind == WITH_HAS ? strstr(error, w->text) != NULL : strcmp(w->text, error) == 0);
+}
+
+static bool breaks(struct bench *b, const struct test_check *k, struct testbench_result *out)
+{
+    struct rule *r = rules_find(b->rules, k->rule);
+    struct rule_stats s;
+
+    assert(r); /* put_rules() has looked */
+    rule_stats(r, &s);
+    if (s.errors > 0 && is_expected(k, s.error))
+        return true;
+    start_text(b, k, out);
+    if (s.errors == 0)
+        buf_adds(&out->text, " never failed, expected that its function does");
+    else
+        buf_addf(&out->text, " failed with \"%s\", expected %s\"%s\"", s.error,
+                 k->with->kind == WITH_HAS ? "a text with " : "", k->with->text);
+    return explain(b, k, out);
+}
+
+/* t:breaks("W"), or t:at(…):fires("RuleBroken", { rule = "W" }) */
+static bool breaks_are_meant(const struct bench *b, const char *rule)
+{
+    const struct label broken = label_of("rule", rule);
+
+    for (size_t i = 0; i < b->c->n_checks; i++) {
+        const struct test_check *k = &b->c->checks[i];
+
+        if (k->kind == CHECK_BREAKS && strcmp(k->rule, rule) == 0)
+            return true;
+        if (k->kind == CHECK_FIRES && strcmp(k->rule, "RuleBroken") == 0 &&
+            bench_has_labels(k->labels, k->n_labels, &broken, 1))
+            return true;
+    }
+    return false;
+}
+
+bool bench_tell_broken(const struct bench *b, struct buf *out)
+{
+    bool any = false;
+
+    for (size_t i = 0; i < rules_count(b->rules); i++) {
+        const struct rule *r = rules_at(b->rules, i);
+        const char *name = rule_definition(r)->name;
+        struct rule_stats s;
+
+        rule_stats(r, &s);
+        if (s.errors == 0 || breaks_are_meant(b, name))
+            continue;
+        buf_addf(out, "%s%s: its function failed %llu times%s, last: %s", any ? "\n" : "", name,
+                 (unsigned long long)s.errors, s.broken ? " and was set aside" : "", s.error);
+        any = true;
+    }
+    return any;
+}
+
 bool bench_check(struct bench *b, const struct test_check *k, struct testbench_result *out)
 {
     struct find f = {.b = b, .k = k};
 
     switch (k->kind) {
+    case CHECK_BREAKS:
+        return breaks(b, k, out);
     case CHECK_NEVER:
         return check_never(b, k, out);
     case CHECK_TRANSITIONS:

@@ -61,6 +61,10 @@ static int prepare(lua_State *L)
     /* compiled first: a syntax error is told better by the compiler than by the scan */
     script_push_chunk(L, s->path, src->text, src->len);
     scan(L, src);
+    lua_pushnil(L);
+    push_names(L);
+    names_check(L, src->text, src->len);
+    lua_pop(L, 1);
     f->loading.co = lua_newthread(L);
     f->loading.ref = luaL_ref(L, LUA_REGISTRYINDEX);
     lua_xmove(L, f->loading.co, 1);

@@ -45,6 +45,10 @@ void language_alert_names(lua_State *L);
 /* Copies the rule's graph into nodes of its own, finds keys, leaves, dependencies; raises where
  * they do not fit together. The def's expressions are patterns before and copies after it. */
 void plan_rule(lua_State *L, struct rule *r);
+/* Names that stand in the bodies of functions and that nothing declares: a branch that is seldom taken
+ * would fail only then. The table on top of the stack (popped) has the names of the language, and has at
+ * least one value below it. Raises at the first that is unknown, with its line. */
+void names_check(lua_State *L, const char *source, size_t len);
 /* Checks placeholders of a message against what the rule has. */
 void message_check(lua_State *L, const struct rule *r, const char *key, const char *text);
 

@@ -123,6 +123,7 @@ static const luaL_Reg test_methods[] = {{"series", testfile_series},
                                         {"noise", testfile_noise},
                                         {"at", testfile_at},
                                         {"never", testfile_never},
+                                        {"breaks", testfile_breaks},
                                         {"transitions", testfile_transitions},
                                         {NULL, NULL}};
 

@@ -185,6 +185,27 @@ int testfile_never(lua_State *L)
     return 0;
 }
 
+/* t:breaks("W", has"attempt to"): its function fails in this test, and that is what is meant */
+int testfile_breaks(lua_State *L)
+{
+    struct test_with *with = NULL;
+    struct test_check *c;
+
+    if (!lua_isnoneornil(L, 3)) {
+        with = script_alloc(L, sizeof *with);
+        with->key = "error";
+        lua_settop(L, 3);
+        with_value(L, with);
+        if (with->kind == WITH_NUMBER)
+            sandbox_fail(L, "t:breaks(rule, has\"part of the error\") is the form");
+    }
+    lua_settop(L, 2);
+    c = check(L, CHECK_BREAKS, -1, "t:breaks()");
+    c->with = with;
+    c->n_with = with != NULL;
+    return 0;
+}
+
 static int64_t span_time(lua_State *L, const char *text, const char *s, size_t n)
 {
     int64_t ms;

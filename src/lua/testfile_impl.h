@@ -47,6 +47,7 @@ int testfile_quiet(lua_State *L);
 int testfile_suppressed(lua_State *L);
 int testfile_with(lua_State *L);
 int testfile_never(lua_State *L);
+int testfile_breaks(lua_State *L);
 int testfile_transitions(lua_State *L);
 void testfile_check_names(lua_State *L); /* near, has */
 

@@ -18,6 +18,8 @@ static const char rules[] =
     "  unless = firing('Paused', { by = {} }) }\n"
     "alert 'Slow' { value = m.lat:quantile(0.9, '1m'):by('s', 'zone'), fire = above(0.3), every = "
     "'5s' }\n"
+    "alert 'Odd' { every = '5s', inputs = { a = m.odd }, when = function(i) if i.a == 77 then\n"
+    "  return i.nope > 1 end return 'ok' end }\n"
     "alert 'Paused' { notify = false, value = m.paused, fire = above(0), every = '5s' }\n";
 
 static const char feed[] =
@@ -75,6 +77,13 @@ static const char *const holds[] = {
     "t:histogram('lat', { s = 'a', zone = 'z' }, { [0.1] = '0+0x12', [0.5] = '0+10x12', inf = "
     "'0+10x12' }, { every = '10s' })\n"
     "t:at('90s'):fires('Slow', { s = 'a', zone = 'z' }):with{ value = near(0.46, 0.001) }",
+    /* a function that fails is meant where it is expected */
+    "t:series('odd', { h = 'a' }, '77x20', { every = '5s' })\n"
+    "t:breaks('Odd', has'nope') t:at('90s'):quiet('Odd')",
+    "t:series('odd', { h = 'a' }, '77x20', { every = '5s' })\n"
+    "t:at('60s'):fires('RuleBroken', { rule = 'Odd' }, 'P3')",
+    "t:series('odd', { h = 'a' }, '7x20', { every = '5s' })\n"
+    "t:never('RuleBroken', {}) t:at('60s'):quiet('Odd')",
     /* two checks of one moment, and one before the other although written after it */
     "t:at('2m'):quiet('Backlog'):quiet('Held') t:at('42s'):fires('Backlog')",
 };
@@ -106,6 +115,8 @@ static const struct {
     {"t:at('42s'):fires('Backlog'):with{ nothing = 'x' }", "nothing = \"\"", 1},
     {"t:at('42s'):suppressed('Backlog')", "fires and is not held back", 1},
     {"t:at('10s'):suppressed('Backlog')", "does not fire", 1},
+    /* a rule that was set aside proves nothing by being quiet */
+    {"t:at('40s'):quiet('Backlog', { queue = 'x' }) t:breaks('Odd')", "never failed", 1},
     {"t:at('40s'):fires('Held')", "is held back", 1},
     {"t:at('40s'):quiet('Held')", "expected quiet", 1},
     {"t:never('Backlog') t:at('2m'):quiet('Backlog')", "fired at 40s, expected never", 1},
@@ -128,6 +139,30 @@ START_TEST(what_does_not_hold_fails_and_says_why)
     ck_assert_msg(strstr(buf_str(&o.r.text), fails[_i].text) != NULL, "%s", buf_str(&o.r.text));
     ck_assert_int_eq(o.r.line, 4 + fails[_i].line);
     ck_assert_ptr_nonnull(strstr(buf_str(&o.r.why), "\"groups\""));
+    testbench_result_clear(&o.r);
+}
+END_TEST
+
+START_TEST(a_test_does_not_pass_on_a_function_that_fails)
+{
+    struct outcome o = run("t:series('odd', { h = 'a' }, '77x20', { every = '5s' })\n"
+                           "t:at('90s'):quiet('Odd')");
+
+    ck_assert_int_eq(o.rc, 0);
+    ck_assert(!o.r.passed);
+    ck_assert_msg(strstr(buf_str(&o.r.text), "Odd: its function failed") != NULL &&
+                      strstr(buf_str(&o.r.text), "nope") != NULL,
+                  "%s", buf_str(&o.r.text));
+    testbench_result_clear(&o.r);
+    o = run("t:series('odd', { h = 'a' }, '77x20', { every = '5s' })\n"
+            "t:at('90s'):fires('Odd')");
+    ck_assert(!o.r.passed);
+    ck_assert_ptr_nonnull(strstr(buf_str(&o.r.text), "nope"));
+    testbench_result_clear(&o.r);
+    o = run("t:series('odd', { h = 'a' }, '77x20', { every = '5s' })\n"
+            "t:breaks('Odd', has'other') t:at('90s'):quiet('Odd')");
+    ck_assert(!o.r.passed);
+    ck_assert_ptr_nonnull(strstr(buf_str(&o.r.text), "expected a text with \"other\""));
     testbench_result_clear(&o.r);
 }
 END_TEST
@@ -172,6 +207,7 @@ static void add(TCase *t)
 {
     tcase_add_loop_test(t, what_holds_passes, 0, sizeof holds / sizeof *holds);
     tcase_add_loop_test(t, what_does_not_hold_fails_and_says_why, 0, sizeof fails / sizeof *fails);
+    tcase_add_test(t, a_test_does_not_pass_on_a_function_that_fails);
     tcase_add_test(t, a_failure_tells_the_history_and_the_tree_of_that_instant);
     tcase_add_test(t, a_rule_that_is_not_there_is_an_error);
     tcase_add_test(t, a_run_repeats_exactly);

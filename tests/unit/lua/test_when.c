@@ -216,8 +216,13 @@ static const struct {
      T "inputs.x must be an expression, got number"},
     {W("local y = i.xx"), T "input \"xx\" is not declared — did you mean \"x\"? (tried while "
                             "loading, with all inputs 10)"},
-    {W("return maths.floor(1)"),
-     T "unknown name \"maths\" — did you mean \"math\"? (tried while loading, with all inputs 10)"},
+    {W("return maths.floor(1)"), "web.lua:1: unknown name \"maths\" — did you mean \"math\"?"},
+    /* in a branch that no trial takes, with its line */
+    {"\n" W("if i.x == 77 then\n  return maths.abs(i.x)\nend return 'ok'"),
+     "web.lua:3: unknown name \"maths\" — did you mean \"math\"?"},
+    {"local function far(v)\n if v > 1e300 then return nowhere_at_all end\nend " W(
+         "return far(i.x)"),
+     "web.lua:2: unknown name \"nowhere_at_all\" (a metric is written m.nowhere_at_all)"},
     {W("return m.x:above(1)"),
      T "`m` belongs to loading; inside `when` there are plain numbers (tried while loading, with "
        "all inputs 10)"},
