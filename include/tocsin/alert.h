@@ -166,6 +166,10 @@ bool alert_book_load(struct alert_book *b, struct store_table *t, const char *fi
 /* Instants up to this have been decided; kept in tocsin:{c}:meta with the alerts. */
 int64_t alert_book_evaluated_to(const struct alert_book *b);
 void alert_book_set_evaluated_to(struct alert_book *b, int64_t at_ms);
+/* After loading, at `now_ms`: what is later comes from a clock that was ahead, and is moved back by
+ * as much as that was, so that timers go on. Returns how far it was, in ms; 0: it was not. Cost: one
+ * step per alert. */
+int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms);
 /* The first look after an outage of `outage_ms`: up to 15 minutes count as passed time; a longer
  * one is not counted, but nothing starts over (timers are moved by it). */
 void alert_book_bridge(struct alert_book *b, int64_t outage_ms);

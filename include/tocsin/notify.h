@@ -95,6 +95,9 @@ void notify_configure(struct notify *n, const struct config *c);
 void notify_run(struct notify *n);
 /* Redis is away, or is back: notices say so (`degraded`), since their claims are not stored. */
 void notify_set_degraded(struct notify *n, bool degraded);
+/* Before notify_start(): what was loaded may hold times after now, of a clock that was ahead; what
+ * happened then has happened by now. */
+void notify_clock_was_ahead(struct notify *n);
 /* When notify_run() has something to do next, 0: nothing waits. */
 int64_t notify_next_ms(const struct notify *n);
 

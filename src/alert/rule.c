@@ -323,6 +323,44 @@ static void move(int64_t *at_ms, int64_t by_ms)
         *at_ms += by_ms;
 }
 
+static void move_back(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
+{
+    if (*at_ms <= now_ms)
+        return;
+    *at_ms -= by_ms;
+    if (*at_ms > now_ms)
+        *at_ms = now_ms;
+}
+
+int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
+{
+    int64_t by_ms = b->evaluated_to_ms > now_ms ? b->evaluated_to_ms - now_ms : 0;
+    struct alert_rule *r;
+
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+        for (size_t i = 0; i < r->alerts.cap; i++) {
+            struct alert_entry *e = r->alerts.slots[i].value;
+            struct alert_state *s = e ? &e->a.state : NULL;
+
+            if (!s)
+                continue;
+            for (int k = 0; k < PRIORITIES; k++) {
+                move_back(&s->level[k].true_ms, by_ms, now_ms);
+                move_back(&s->level[k].false_ms, by_ms, now_ms);
+            }
+            for (int k = 0; k < ALERT_SINCE_MAX; k++)
+                move_back(&e->a.since_ms[k], by_ms, now_ms);
+            move_back(&s->active_ms, by_ms, now_ms);
+            move_back(&s->pending_ms, by_ms, now_ms);
+            move_back(&s->nodata_ms, by_ms, now_ms);
+            move_back(&s->last_data_ms, by_ms, now_ms);
+            move_back(&s->last_look_ms, by_ms, now_ms);
+        }
+    b->evaluated_to_ms -= by_ms;
+    b->evaluated_stored_ms -= by_ms;
+    return by_ms;
+}
+
 void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
 {
     struct alert_rule *r;

@@ -29,6 +29,7 @@
  * decided before the crash fill windows only) -> notify compares -> live. */
 #include "app/wire.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "app/fill.h"
@@ -264,6 +265,22 @@ static void discard_cut(void *arg)
     windows_reset(w->p.windows);
 }
 
+/* The last run's clock was ahead: what it wrote is brought back to what the time is. */
+static void set_right(struct wire *w)
+{
+    int64_t ahead_ms = alert_book_set_right(w->p.book, clock_wall_ms(w->p.clock));
+    char by[32];
+
+    if (ahead_ms == 0)
+        return;
+    notify_clock_was_ahead(w->p.notify);
+    w->stats.ahead_ms = (uint64_t)ahead_ms;
+    snprintf(by, sizeof by, "%.1f", (double)ahead_ms / 1000);
+    log_warn("the clock was ahead in the last run, or has been set back since: what was stored is "
+             "moved back by that",
+             "seconds", by, NULL);
+}
+
 static void control_loaded(const struct err *e, void *arg)
 {
     struct wire *w = arg;
@@ -274,6 +291,7 @@ static void control_loaded(const struct err *e, void *arg)
         fail_start(w, e);
         return;
     }
+    set_right(w);
     w->phase = PHASE_RULES;
     w->loaded_ms = clock_wall_ms(w->p.clock);
     w->o.load_rules(w, w->o.arg);

@@ -86,6 +86,7 @@ const struct wire_parts *wire_parts(const struct wire *w);
 struct wire_stats {
     uint64_t looks_late_ms; /* the worst delay between an instant and its look, since asked */
     int64_t looked_to_ms;
+    uint64_t ahead_ms; /* so far was the clock of the run before */
     uint64_t fills, fills_running;
 };
 void wire_take_stats(struct wire *w, struct wire_stats *out);

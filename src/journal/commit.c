@@ -79,6 +79,8 @@ void journal_confirm_first(struct journal *j)
 
 /* --- sealing ---------------------------------------------------------------------------------------- */
 
+/* Ids only grow. Where the clock of an earlier run was ahead they go on from its last one, and the
+ * block's own receive time is what counts. */
 static struct journal_id next_id(struct journal *j)
 {
     struct journal_id id = {.ms = (uint64_t)journal_now_ms(j)};
@@ -92,13 +94,13 @@ static struct journal_id next_id(struct journal *j)
     return id;
 }
 
-static void start_run(struct journal *j, struct journal_id id)
+static void start_run(struct journal *j, struct journal_id id, int64_t recv_ms)
 {
-    if (!j->need_run && (int64_t)id.ms - j->run_since_ms < RUN_MAX_MS)
+    if (!j->need_run && recv_ms - j->run_since_ms < RUN_MAX_MS)
         return;
     block_codec_start(j->codec, (id.ms << 20) + (id.seq & 0xfffff) + 1);
     j->need_run = false;
-    j->run_since_ms = (int64_t)id.ms;
+    j->run_since_ms = recv_ms;
 }
 
 /* The open block gets its id and its bytes and stands at the end of the queue. */
@@ -111,8 +113,9 @@ void journal_seal(struct journal *j)
         return;
     j->open = NULL;
     p->id = next_id(j);
-    p->recv_ms = (int64_t)p->id.ms;
-    start_run(j, p->id);
+    p->recv_ms = journal_now_ms(j);
+    assert((uint64_t)p->recv_ms <= p->id.ms); /* scan.c finds a block by its id */
+    start_run(j, p->id, p->recv_ms);
     j->pending_bytes -= p->size;
     if (dictionary_take_new(&j->dictionary, j->o.series, &p->dict, &p->n_dict) != 0 ||
         pending_seal(p, j->codec, journal_is_away(j), &e) != 0) {

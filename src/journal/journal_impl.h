@@ -68,6 +68,10 @@ struct journal {
     struct journal_id last_id;      /* given to a block */
     struct journal_id confirmed_id; /* in Redis */
     struct journal_id applied_id;
+    int64_t started_ms;  /* of the recovery */
+    int64_t ahead_ms;    /* the clock of an earlier run was ahead of `started_ms` by that; 0 */
+    int64_t replayed_ms; /* receive time of the last block that was replayed */
+    struct journal_id recovered_id; /* the last one of earlier runs */
     struct journal_id forgotten_id; /* the newest block that `recent` has let go */
     struct retries retries;
     struct answer_due *answers, **answers_end;
@@ -154,6 +158,9 @@ void journal_missing(struct journal *j);
 void journal_recovery_poll(struct journal *j);
 void journal_recovery_free(struct journal *j);
 void journal_write_meta(struct journal *j);
+/* Times after this run's start come from a clock that was ahead: they are moved back by as much as
+ *  it was. `id`: of the block. */
+void journal_set_right(const struct journal *j, struct journal_id id, struct block_view *v);
 
 /* --- scan.c --- */
 void journal_scans_free(struct journal *j);

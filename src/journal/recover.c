@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 
 #define SCAN_COUNT   "16"
 #define SPARE_SERIES (1u << 20) /* ids above the dictionary's that a block may name */
+#define AHEAD_MS     1000       /* a clock is not taken to have been ahead for less */
 #define ORPHANS      8          /* cuts that failed attempts may have left behind the last */
 
 void journal_recovery_free(struct journal *j)
@@ -89,22 +91,6 @@ static void take_meta(struct journal *j, const struct reply *reply)
 
 /* --- the cut ---------------------------------------------------------------------------------------------- */
 
-static void take_pointer(struct journal *j, const struct reply *reply)
-{
-    const char *number = field(reply, "number"), *chunks = field(reply, "chunks");
-    const char *id = field(reply, "id");
-
-    if (!number || !chunks || !id) {
-        recovery_next(j, STEP_INFO);
-        return;
-    }
-    j->published_number = j->cut_number = strtoull(number, NULL, 10);
-    j->recovery->cut_chunks = strtoull(chunks, NULL, 10);
-    j->cut_id = j->applied_id = journal_id_parse(id);
-    j->has_cut = true;
-    recovery_next(j, j->recovery->cut_chunks ? STEP_CUT : STEP_INFO);
-}
-
 static void discard_cut(struct journal *j, const char *why)
 {
     struct recovery *r = j->recovery;
@@ -117,6 +103,26 @@ static void discard_cut(struct journal *j, const char *why)
     if (r->r.cut_discard)
         r->r.cut_discard(r->r.arg);
     recovery_next(j, STEP_INFO);
+}
+
+static void take_pointer(struct journal *j, const struct reply *reply)
+{
+    const char *number = field(reply, "number"), *chunks = field(reply, "chunks");
+    const char *id = field(reply, "id"), *at = field(reply, "at");
+
+    if (!number || !chunks || !id) {
+        recovery_next(j, STEP_INFO);
+        return;
+    }
+    j->published_number = j->cut_number = strtoull(number, NULL, 10);
+    j->recovery->cut_chunks = strtoull(chunks, NULL, 10);
+    j->cut_id = j->applied_id = journal_id_parse(id);
+    j->has_cut = true;
+    if ((at ? strtoll(at, NULL, 10) : (int64_t)j->cut_id.ms) > j->started_ms + AHEAD_MS) {
+        discard_cut(j, "it was taken while the clock was ahead");
+        return;
+    }
+    recovery_next(j, j->recovery->cut_chunks ? STEP_CUT : STEP_INFO);
 }
 
 static void take_cut(struct journal *j, const struct reply *reply)
@@ -139,10 +145,32 @@ static void take_cut(struct journal *j, const struct reply *reply)
 
 /* --- blocks ---------------------------------------------------------------------------------------------- */
 
+/* At most the time between the start and the block is added to what the clock was ahead by: nothing
+ * that was stored is of the future. Times that a sender, whose clock was right, gave are kept. */
+void journal_set_right(const struct journal *j, struct journal_id id, struct block_view *v)
+{
+    int64_t by_ms = v->head.recv_ms - j->started_ms;
+
+    if (by_ms <= 0 || journal_id_compare(id, j->recovered_id) > 0)
+        return;
+    if (by_ms < j->ahead_ms)
+        by_ms = j->ahead_ms;
+    v->head.recv_ms -= by_ms;
+    for (size_t i = 0; i < v->n_samples; i++)
+        if (v->samples[i].t_ms > j->started_ms)
+            v->samples[i].t_ms -= by_ms;
+    for (size_t i = 0; i < v->n_events; i++)
+        if (v->events[i].t_ms > j->started_ms)
+            v->events[i].t_ms -= by_ms;
+    assert(v->head.recv_ms <= j->started_ms);
+}
+
 static void replay(struct journal *j, struct journal_id id, const struct block_view *v)
 {
+    /* what was moved back may lie before blocks of a run that was right, and never goes back */
+    int64_t recv_ms = v->head.recv_ms > j->replayed_ms ? v->head.recv_ms : j->replayed_ms;
     struct journal_block b = {.id = id,
-                              .recv_ms = v->head.recv_ms,
+                              .recv_ms = recv_ms,
                               .samples = v->samples,
                               .n_samples = v->n_samples,
                               .events = v->events,
@@ -152,6 +180,7 @@ static void replay(struct journal *j, struct journal_id id, const struct block_v
     for (size_t i = 0; i < v->head.n_hashes; i++)
         if (v->head.waited || identity_is_named(v->head.hashes[i]))
             retries_found(&j->retries, v->head.hashes[i], v->head.recv_ms);
+    j->replayed_ms = recv_ms;
     j->stats.replayed_blocks++;
     journal_apply(j, &b);
 }
@@ -166,6 +195,7 @@ static int on_block(struct journal_id id, const char *bytes, size_t len, void *a
         j->last_id = id;
     j->bytes_since_cut += len;
     if (block_decode(r->codec, bytes, len, &r->view, e) == 0) {
+        journal_set_right(j, id, &r->view);
         replay(j, id, &r->view);
         return 0;
     }
@@ -194,7 +224,10 @@ static void finish(struct journal *j)
     }
     j->confirmed_id = j->forgotten_id = j->last_id;
     j->blocks_since_cut = r->seen;
-    j->stats.last_cut_ms = j->has_cut ? (int64_t)j->cut_id.ms : journal_now_ms(j);
+    j->stats.last_cut_ms = j->has_cut ? (int64_t)j->cut_id.ms : j->started_ms;
+    if (j->stats.last_cut_ms > j->started_ms)
+        j->stats.last_cut_ms = j->started_ms;
+    j->want_cut |= j->ahead_ms > 0; /* so that the next start need not move them again */
     if (r->length < r->seen)
         r->length = r->seen;
     j->stats.stored_blocks = r->length;
@@ -248,7 +281,9 @@ static void take_info(struct journal *j, const struct reply *reply)
         if (strcmp(reply->items[i].text, "last-generated-id") == 0)
             last = reply->items[i + 1].text;
     }
-    j->last_id = journal_id_parse(last);
+    j->last_id = j->recovered_id = journal_id_parse(last);
+    if ((int64_t)j->last_id.ms > j->started_ms + AHEAD_MS)
+        j->ahead_ms = (int64_t)j->last_id.ms - j->started_ms;
     snprintf(j->run_id, sizeof j->run_id, "%s", db_health(j->o.db)->run_id);
     recovery_next(j, STEP_BLOCKS);
 }
@@ -363,6 +398,7 @@ void journal_recover(struct journal *j, const struct journal_recovery *r)
     snprintf(to->cursor, sizeof to->cursor, "0");
     j->recovery = to;
     j->state = JOURNAL_RECOVERING;
+    j->started_ms = journal_now_ms(j);
     journal_recovery_poll(j);
 }
 

@@ -7,7 +7,7 @@
 struct scan {
     struct scan *next;
     struct journal *journal;
-    int64_t from_ms;
+    int64_t from_ms, to_ms;
     void (*block)(const struct journal_block *b, void *arg);
     void (*done)(const struct err *e, void *arg);
     void *arg;
@@ -44,12 +44,13 @@ static int on_block(struct journal_id id, const char *bytes, size_t len, void *a
 
     if (block_decode(s->codec, bytes, len, v, e) != 0)
         return e->code == ERR_MEMORY ? -1 : 0;
+    journal_set_right(s->journal, id, v);
     b.recv_ms = v->head.recv_ms;
     b.samples = v->samples;
     b.n_samples = v->n_samples;
     b.events = v->events;
     b.n_events = v->n_events;
-    if (b.recv_ms >= s->from_ms)
+    if (b.recv_ms >= s->from_ms && b.recv_ms <= s->to_ms)
         s->block(&b, s->arg);
     return 0;
 }
@@ -80,8 +81,10 @@ void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
 {
     struct scan *s = mem_zalloc(sizeof *s);
     int64_t after_ms = from_ms > RUN_MAX_MS ? from_ms - RUN_MAX_MS - 1 : 0;
+    /* ids may go on ahead of the receive times */
+    bool all = to_ms < (int64_t)j->last_id.ms;
     struct pages_options o = {.after = {.ms = (uint64_t)after_ms},
-                              .to_ms = to_ms,
+                              .to_ms = all ? INT64_MAX : to_ms,
                               .block = on_block,
                               .done = on_done,
                               .arg = s};
@@ -90,7 +93,8 @@ void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
         refuse(NULL, done, arg);
         return;
     }
-    *s = (struct scan){.journal = j, .from_ms = from_ms, .block = block, .done = done, .arg = arg};
+    *s = (struct scan){
+        .journal = j, .from_ms = from_ms, .to_ms = to_ms, .block = block, .done = done, .arg = arg};
     s->codec = block_codec_new(series_end(j->o.series));
     s->pages = s->codec ? pages_new(j, &o) : NULL;
     if (!s->pages) {

@@ -169,6 +169,7 @@ struct notify {
     struct timer *timer;
     bool deferred, closing, running, degraded;
     bool indexed;           /* what was loaded can be found: start.c */
+    bool clock_was_ahead;   /* in the run that wrote what was loaded */
     bool started;           /* before that nothing is sent */
     struct map *lanes;      /* name -> struct lane */
     struct map *by_number;  /* 8 bytes -> struct incident */

@@ -274,6 +274,12 @@ void notify_configure(struct notify *n, const struct config *c)
     notify_run_soon(n);
 }
 
+void notify_clock_was_ahead(struct notify *n)
+{
+    assert(!n->started);
+    n->clock_was_ahead = true;
+}
+
 void notify_set_degraded(struct notify *n, bool degraded)
 {
     n->degraded = degraded;

@@ -1072,6 +1072,43 @@ START_TEST(flushed_data_is_noticed_and_made_good)
 }
 END_TEST
 
+/* The same data, as a run finds it whose clock is an hour behind that of the run that wrote it. */
+START_TEST(a_clock_that_was_ahead_moves_nothing_into_the_future)
+{
+    for (int cut = 0; cut < 2; cut++) {
+        struct world *w = world_new();
+        struct clock *ahead = w->clock;
+        int64_t right_ms = clock_wall_ms(ahead) + 60000;
+
+        clock_set(ahead, right_ms + 3600000);
+        send(w, 0);
+        send(w, 1);
+        fake_loop_run_for(w->p->loop, 1000);
+        if (cut)
+            ck_assert_int_eq(start_cut(w), 0);
+        fake_loop_run_for(w->p->loop, 1000);
+        process_end(w->p);
+        w->clock = clock_virtual(right_ms);
+        w->p = process_ready(w);
+        ck_assert_int_eq(w->p->discarded, cut);
+        ck_assert_int_eq(count_applied(w->p, 0), 1);
+        ck_assert_int_eq(count_applied(w->p, 1), 1);
+        ck_assert_int_le(w->p->last_recv_ms, clock_wall_ms(w->clock));
+        ck_assert_int_ge(w->p->last_recv_ms, right_ms - 5000);
+        ck_assert(journal_wants_cut(w->p->journal));
+        fake_loop_run_for(w->p->loop, 2000);
+        send(w, 2);
+        fake_loop_run_for(w->p->loop, 100);
+        ck_assert_int_eq(w->stored[2], 1); /* behind ids of the future, received when it was */
+        ck_assert_int_ge(clock_wall_ms(w->clock), w->p->last_recv_ms);
+        ck_assert_int_ge(w->p->last_recv_ms, right_ms + 2000);
+        same_as_recovered(w, "after a clock that was ahead");
+        world_free(w);
+        clock_free(ahead);
+    }
+}
+END_TEST
+
 START_TEST(somebody_elses_blocks_are_stepped_over)
 {
     for (int away = 0; away < 2; away++) {
@@ -1388,6 +1425,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_lost_tail_is_appended_again);
     tcase_add_test(t, a_tail_lost_for_good_is_made_good_by_a_cut);
     tcase_add_test(t, flushed_data_is_noticed_and_made_good);
+    tcase_add_test(t, a_clock_that_was_ahead_moves_nothing_into_the_future);
     tcase_add_test(t, somebody_elses_blocks_are_stepped_over);
     tcase_add_test(t, a_newer_format_is_refused);
     tcase_add_test(t, the_start_survives_every_single_fault);
