@@ -101,6 +101,7 @@ struct config_receiver {
 };
 
 /* --- route { … } --- */
+#define CONFIG_ROUTES_MAX      64   /* that one alert can reach; more are refused at load */
 #define GROUP_WAIT_BY_PRIORITY (-1) /* 0 s for P1 and P2, 10 s for the rest */
 
 struct config_route {

@@ -33,6 +33,7 @@ struct deliver_options {
     const struct config *config; /* borrowed until deliver_configure() */
     const char *templates;       /* folder of NAME.lua; templates that are not there are the
                                     built-in ones */
+    unsigned max_sends;          /* connections there are for messages; 0: 256 */
     bool shadow;                 /* everything but sending: each send is a success, counted */
 };
 

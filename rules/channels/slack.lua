@@ -34,9 +34,8 @@ end
 return function(msg)
   local lines = { "*" .. head(msg) .. "*" }
   for _, note in ipairs(msg.notes) do lines[#lines + 1] = "_" .. esc(note) .. "_" end
-  for i, a in ipairs(msg.alerts) do
-    if i > shown then break end
-    lines[#lines + 1] = line(a)
+  for _, a in ipairs(msg.alerts) do -- what is new, worse or over is never the one left out
+    if a.rank <= shown then lines[#lines + 1] = line(a) end
   end
   local more = msg.n_alerts - (#msg.alerts < shown and #msg.alerts or shown)
   if more > 0 then lines[#lines + 1] = "and " .. round(more) .. " more" end

@@ -611,6 +611,9 @@ static int make_wire(struct program *p, struct err *e)
                              .config = p->settings.config,
                              .templates = p->settings.templates,
                              .shadow = p->o->shadow,
+                             /* the rest is for the deadman's ping */
+                             .max_sends =
+                                 (unsigned)(p->descriptors.sends - p->descriptors.sends / 8),
                              .load_rules = load_rules,
                              .kept_rule_file = kept_rule_file,
                              .rewrite_rule_files = rewrite_rule_files,

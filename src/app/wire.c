@@ -405,6 +405,7 @@ static int make_control_side(struct wire *w, struct err *e)
                                       .outbound = w->o.outbound,
                                       .config = w->p.config,
                                       .templates = w->o.templates,
+                                      .max_sends = w->o.max_sends,
                                       .shadow = w->o.shadow};
 
     w->p.store = store_new(w->o.loop, w->o.db);

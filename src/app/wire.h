@@ -29,6 +29,7 @@ struct wire_options {
     struct outbound *outbound;
     const struct config *config; /* a reference is taken */
     const char *templates;       /* folder of channel templates, NULL: the built-in ones */
+    unsigned max_sends;          /* messages on their way at once; 0: 256 */
     bool shadow;
     uint32_t max_series; /* 0: 10 million */
     size_t window_bytes; /* 0: as windows_options says */

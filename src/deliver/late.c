@@ -184,6 +184,10 @@ static void try_again(void *arg)
     assert(!l->call && l->n_to > 0);
     if (l->d->draining)
         return;
+    if (!send_has_room(l->d)) {
+        wait_again(l);
+        return;
+    }
     l->call = late_mail(
         l->d, &(struct late_mail){l->config, (const char *const *)l->to, l->n_to, l->data, l->len},
         answered, l, &e);

@@ -7,6 +7,7 @@
  *                  +------- rest timer <--- temporary, unknown <----------------+--> commit */
 #include "deliver/send.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@
 #include "tocsin/config.h"
 
 #define IN_FLIGHT_MAX   8 /* messages of one lane at the same time, of different incidents */
+#define CONNECTIONS     256
 #define INBOX_AGAIN_MS  1000
 #define REST_MIN_MS     500
 #define REST_MAX_MS     60000
@@ -336,6 +338,22 @@ static void inbox_was_read(const struct err *e, void *arg)
     }
 }
 
+bool send_has_room(const struct deliver *d)
+{
+    return d->stats.in_flight < (d->o.max_sends ? d->o.max_sends : CONNECTIONS) / 2;
+}
+
+/* One message of a lane may always go: nobody waits for the lanes of others. More side by side only
+ * while the lane is well and half of the connections are free, so that many receivers that hang
+ * leave room for one message of everybody else. */
+static bool may_send(const struct lane *l)
+{
+    assert(l->stats.in_flight <= IN_FLIGHT_MAX);
+    if (l->stats.in_flight == 0)
+        return true;
+    return l->failures == 0 && l->stats.in_flight < IN_FLIGHT_MAX && send_has_room(l->d);
+}
+
 void lane_pump(struct lane *l)
 {
     struct deliver *d = l->d;
@@ -344,7 +362,7 @@ void lane_pump(struct lane *l)
     if (l->config && l->config->type == CHANNEL_INBOX && !l->resting &&
         !inbox_is_known(d->inbox, inbox_was_read, d))
         return;
-    while (!d->draining && !l->resting && l->config && l->stats.in_flight < IN_FLIGHT_MAX &&
+    while (!d->draining && !l->resting && l->config && may_send(l) &&
            (x = notify_claim(d->o.notify, l->name))) {
         struct send *s = send_new(d, l, x, l->config);
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "deliver/wording.h"
 
@@ -96,7 +97,7 @@ static void add_events(struct template_tree *t, struct template_value *to,
 }
 
 static void add_alert(struct template_tree *t, struct template_value *list, const struct notice *x,
-                      const struct notice_alert *a)
+                      const struct notice_alert *a, size_t rank)
 {
     struct template_value *o = template_object(t, list, NULL);
     char fingerprint[17];
@@ -107,6 +108,7 @@ static void add_alert(struct template_tree *t, struct template_value *list, cons
     template_bool(t, o, "new", a->is_new);
     template_bool(t, o, "changed", a->changed);
     template_bool(t, o, "missed", a->missed);
+    template_number(t, o, "rank", (double)rank);
     template_string(t, o, "priority", priority_name(a->priority));
     template_string(t, o, "name", notice_label(a->labels, a->n_labels, "alertname"));
     add_labels(t, o, "labels", a->labels, a->n_labels);
@@ -198,9 +200,13 @@ struct template_tree *notice_tree(const struct notice *x, size_t max_alerts)
     struct template_tree *t = template_tree_new();
     size_t shown = max_alerts && max_alerts < x->n_alerts ? max_alerts : x->n_alerts;
     struct template_value *root, *list;
+    size_t *rank = mem_alloc((x->n_alerts + 1) * sizeof *rank);
 
-    if (!t)
+    if (!t || !rank) {
+        template_tree_free(t);
+        mem_free(rank);
         return NULL;
+    }
     root = template_tree_root(t);
     add_facts(t, root, x);
     add_words(t, root, "title", x, wording_title);
@@ -213,8 +219,11 @@ struct template_tree *notice_tree(const struct notice *x, size_t max_alerts)
     add_labels(t, root, "commonLabels", x->common_labels, x->n_common_labels);
     add_pairs(t, root, "commonAnnotations", x->common_annotations, x->n_common_annotations);
     list = template_list(t, root, "alerts");
-    for (size_t i = 0; i < shown; i++)
-        add_alert(t, list, x, &x->alerts[i]);
+    notice_rank(x, rank);
+    for (size_t i = 0; i < x->n_alerts; i++)
+        if (rank[i] <= shown)
+            add_alert(t, list, x, &x->alerts[i], rank[i]);
+    mem_free(rank);
     if (!template_tree_ok(t)) {
         template_tree_free(t);
         return NULL;

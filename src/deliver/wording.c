@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 #include "base/visible.h"
 #include "model/expr.h"
@@ -223,6 +224,19 @@ void wording_notes(const struct notice *x, struct buf *out)
         buf_adds(out, "Redis is away: this message may come twice.\n");
 }
 
+static void add_alert_lines(const struct notice *x, size_t shown, struct buf *out)
+{
+    size_t *rank = mem_alloc((x->n_alerts + 1) * sizeof *rank);
+
+    out->failed = out->failed || !rank;
+    if (rank)
+        notice_rank(x, rank);
+    for (size_t i = 0; rank && i < x->n_alerts; i++)
+        if (rank[i] <= shown)
+            add_alert_line(x, &x->alerts[i], out);
+    mem_free(rank);
+}
+
 void wording_plain(const struct notice *x, const char *broken, struct buf *out)
 {
     size_t shown = x->n_alerts < LINES_MAX ? x->n_alerts : LINES_MAX;
@@ -232,8 +246,7 @@ void wording_plain(const struct notice *x, const char *broken, struct buf *out)
     wording_notes(x, out);
     if (*x->ack.who)
         buf_addf(out, "%s has it.\n", x->ack.who);
-    for (size_t i = 0; i < shown; i++)
-        add_alert_line(x, &x->alerts[i], out);
+    add_alert_lines(x, shown, out);
     if (x->n_alerts + x->truncated > shown)
         buf_addf(out, "and %zu more\n", x->n_alerts + x->truncated - shown);
     if (x->n_silenced + x->n_suppressed > 0)

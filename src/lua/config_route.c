@@ -251,6 +251,22 @@ static void resolve_route(lua_State *L, struct route_block *b, const struct conf
     r->n_children = b->n_children;
 }
 
+/* How many routes one alert can reach below this one: children with `continue` and one more. */
+static size_t reach(const struct config_route *r)
+{
+    size_t sum = 0, most = 1;
+
+    for (size_t i = 0; i < r->n_children; i++) {
+        size_t n = reach(r->children[i]);
+
+        if (sum + n > most)
+            most = sum + n;
+        if (r->children[i]->continue_matching)
+            sum += n;
+    }
+    return most;
+}
+
 static void resolve_fallbacks(lua_State *L)
 {
     struct config_file *f = config_file_of(L);
@@ -392,6 +408,11 @@ void config_resolve(lua_State *L)
     root_defaults(L, root);
     resolve_fallbacks(L);
     resolve_route(L, root, NULL, "0", 0);
+    if (reach(&root->route) > CONFIG_ROUTES_MAX)
+        sandbox_fail(L,
+                     "route: one alert can reach %d routes (`continue`), and may reach %d: give a "
+                     "route several receivers, receiver = { \"a\", \"b\" }",
+                     (int)reach(&root->route), CONFIG_ROUTES_MAX);
     f->config.receivers = f->receivers;
     f->config.n_receivers = f->n_receivers;
     f->config.root = &root->route;

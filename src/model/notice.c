@@ -1,5 +1,9 @@
 #include "model/notice.h"
 
+#include <stdlib.h>
+
+#include "base/mem.h"
+
 const char *const notice_reason_names[NOTICE_REASONS] = {
     [REASON_NONE] = "nothing to tell",
     [REASON_FIRST] = "first notification",
@@ -16,3 +20,31 @@ const char *const notice_reason_names[NOTICE_REASONS] = {
     [REASON_ACK] = "acknowledgement changed",
     [REASON_TEST] = "test",
 };
+
+static int by_importance(const void *pa, const void *pb)
+{
+    const struct notice_alert *a = *(const struct notice_alert *const *)pa,
+                              *b = *(const struct notice_alert *const *)pb;
+
+    if (a->changed != b->changed)
+        return a->changed ? -1 : 1;
+    if (a->changed && a->priority != b->priority)
+        return a->priority < b->priority ? -1 : 1;
+    return (a > b) - (a < b); /* of one list, which is in order */
+}
+
+void notice_rank(const struct notice *x, size_t *rank)
+{
+    const struct notice_alert **order = mem_alloc((x->n_alerts + 1) * sizeof *order);
+
+    for (size_t i = 0; i < x->n_alerts; i++) {
+        rank[i] = i + 1; /* without memory: as they stand */
+        if (order)
+            order[i] = &x->alerts[i];
+    }
+    if (order && x->n_alerts > 1)
+        qsort(order + 1, x->n_alerts - 1, sizeof *order, by_importance);
+    for (size_t i = 0; order && i < x->n_alerts; i++)
+        rank[order[i] - x->alerts] = i + 1;
+    mem_free(order);
+}

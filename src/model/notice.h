@@ -109,6 +109,11 @@ struct notice {
     void *memory;             /* (internal) */
 };
 
+/* In which order alerts of a message are kept when not all have room: rank[i] of alerts[i], 1 is kept
+ * longest. The head (the most severe) first, then what the message is about (new, raised, ended …)
+ * by severity, then the rest as it stands. `rank` has n_alerts entries. */
+void notice_rank(const struct notice *x, size_t *rank);
+
 #define NOTICE_ALERTS_MAX 1000 /* about 1 MiB of JSON; the rest is counted in `truncated` */
 
 #endif

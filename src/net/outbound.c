@@ -294,7 +294,7 @@ static int set_forbidden(struct outbound *o, const char *const *list, struct err
 static void set_up_multi(struct outbound *o, const struct outbound_options *options)
 {
     long in_all = options->max_connections > 0 ? options->max_connections : 256;
-    long per_host = options->max_per_host > 0 ? options->max_per_host : 16;
+    long per_host = options->max_per_host > 0 ? options->max_per_host : in_all;
 
     curl_multi_setopt(o->multi, CURLMOPT_SOCKETFUNCTION, want_socket);
     curl_multi_setopt(o->multi, CURLMOPT_SOCKETDATA, o);

@@ -17,8 +17,10 @@
 #include "tocsin/config.h"
 #include "tocsin/notify.h"
 
-#define MEMBERS_MAX      10000 /* alerts of one incident; more are counted and left out */
-#define LANES_MAX        64    /* entries of one incident: receivers times channels */
+/* Alerts of one incident that are as severe as a newcomer, or more: with as many it is counted and
+ * left out. Lesser ones never keep it out, so an incident holds at most five times as many. */
+#define MEMBERS_MAX      10000
+#define PRIORITIES       5
 #define ERROR_MAX        300
 #define DATA_MAX         2048
 #define WHY_MAX          4096
@@ -145,9 +147,11 @@ struct incident {
     int64_t ack_ended_ms;         /* the last one ran out then */
     struct member **members;
     size_t n_members, cap_members;
+    uint32_t n_at[PRIORITIES + 1]; /* members of each priority; 0: not known yet */
+    int64_t swept_ms;              /* what nobody is owed any more was looked for, last */
     uint32_t next_n;
-    struct entry *entries[LANES_MAX];
-    size_t n_entries;
+    struct entry **entries; /* at most as many as the configuration had lanes */
+    size_t n_entries, cap_entries;
     int64_t next_ms; /* when it must be reviewed for time alone, 0: never */
     size_t heap_at;  /* place in the heap + 1, 0: not in it */
     bool dirty, marked;
@@ -201,6 +205,7 @@ struct notify {
     size_t n_pending, cap_pending;
     struct buf scratch;
     const char **answer_ids, **answer_receivers; /* of notify_standing() */
+    size_t cap_answer_receivers;
 };
 
 struct silence_record {
@@ -213,7 +218,7 @@ int64_t notify_now(const struct notify *n);
 void notify_run_soon(struct notify *n); /* at the end of the turn, when there is a loop */
 
 /* --- route.c: pure ------------------------------------------------------------------------------- */
-#define ROUTES_MAX 64
+#define ROUTES_MAX CONFIG_ROUTES_MAX
 /* Routes that an alert reaches, in tree order; labels include severity, `priority` is matched as
  * the label "priority". Returns how many, at most ROUTES_MAX. */
 size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
@@ -226,8 +231,8 @@ int64_t route_wait(const struct config_route *r, int priority);
 bool route_reaches(const struct config_route *r, const struct lane *lane);
 
 /* --- member.c ------------------------------------------------------------------------------------- */
-struct member *member_new(struct incident *inc,
-                          const char *key); /* joins it; NULL: bound, memory */
+struct member *member_new(struct incident *inc, const char *key); /* joins it; NULL: memory */
+void member_set_priority(struct member *m, int priority);
 void member_free(struct member *m);
 int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
 void member_values(struct member *m, const struct alert *a);
@@ -247,6 +252,9 @@ void incident_mark(struct notify *n, struct incident *inc);
 void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
 struct incident *heap_top(const struct notify *n);
 void incidents_sweep(struct notify *n, int64_t at_ms);
+/* Whether an alert of that priority may join; makes room by forgetting what is over and told,
+ * unless `at_ms` is 0. */
+bool incident_has_room(struct notify *n, struct incident *inc, int priority, int64_t at_ms);
 struct member *incident_member(const struct incident *inc, uint32_t n);
 bool incident_acked(const struct incident *inc, int64_t at_ms);
 
@@ -303,7 +311,7 @@ struct lane *lane_get(struct notify *n, const char *name);
 int lanes_configure(struct notify *n);
 void lane_free(struct lane *l);
 struct entry *ledger_find(const struct incident *inc, const struct lane *lane);
-struct entry *ledger_get(struct notify *n, struct incident *inc, struct lane *lane);
+struct entry *ledger_get(struct incident *inc, struct lane *lane);
 void ledger_drop(struct notify *n, struct entry *e); /* out of its incident and the store */
 void ledger_release(struct entry *e);
 struct told *told_find(const struct entry *e, uint32_t n);

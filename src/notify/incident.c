@@ -6,6 +6,8 @@
 
 #include "base/mem.h"
 
+#define SWEEP_MS 1000 /* between two walks of a full incident */
+
 struct incident *incident_by_number(const struct notify *n, uint64_t number)
 {
     return map_get(n->by_number, &number, sizeof number);
@@ -182,6 +184,55 @@ static void forget_member(struct notify *n, struct member *m)
         map_removes(n->members, m->key); /* replacing allocates nothing: not reached */
 }
 
+/* It is over, and no lane was told of it or is owed it. A message on its way may still speak of it. */
+static bool is_done(const struct incident *inc, const struct member *m)
+{
+    for (size_t i = 0; i < inc->n_entries && !m->firing; i++) {
+        const struct entry *e = inc->entries[i];
+        if (e->state == ENTRY_CLAIMED || told_find(e, m->n) || owed_find(e, m->n))
+            return false;
+    }
+    return !m->firing;
+}
+
+/* Walks a full incident, at most once in SWEEP_MS however many knock. */
+static void forget_done(struct notify *n, struct incident *inc, int64_t at_ms)
+{
+    size_t kept = 0;
+
+    if (at_ms - inc->swept_ms < SWEEP_MS && at_ms >= inc->swept_ms)
+        return;
+    inc->swept_ms = at_ms;
+    for (size_t i = 0; i < inc->n_members; i++) {
+        struct member *m = inc->members[i];
+        if (!is_done(inc, m)) {
+            inc->members[kept++] = m;
+            continue;
+        }
+        member_set_priority(m, 0);
+        inc->n_at[0]--;
+        forget_member(n, m);
+        member_free(m);
+    }
+    inc->n_members = kept;
+}
+
+static uint32_t as_severe(const struct incident *inc, int priority)
+{
+    uint32_t count = 0;
+
+    for (int p = 1; p <= priority && p <= PRIORITIES; p++)
+        count += inc->n_at[p];
+    return count;
+}
+
+bool incident_has_room(struct notify *n, struct incident *inc, int priority, int64_t at_ms)
+{
+    if (at_ms != 0 && as_severe(inc, priority) >= MEMBERS_MAX)
+        forget_done(n, inc, at_ms);
+    return as_severe(inc, priority) < MEMBERS_MAX;
+}
+
 static void list_remove(struct incident **list, size_t *count, const struct incident *inc)
 {
     for (size_t i = 0; i < *count; i++)
@@ -232,6 +283,7 @@ void incident_free(struct notify *n, struct incident *inc)
         member_free(inc->members[i]);
     }
     mem_free(inc->members);
+    mem_free(inc->entries);
     mem_free(inc->key);
     mem_free(inc->labels);
     mem_free(inc->ack_who);

@@ -130,6 +130,7 @@ static struct member *join(struct notify *n, struct incident *inc, const char *k
         return m;
     m->next_same = NULL;
     inc->n_members--;
+    inc->n_at[0]--;
     member_free(m);
     return NULL;
 }
@@ -180,7 +181,7 @@ static int copy_member(struct member *to, const struct member *from)
     to->suppressed = from->suppressed;
     to->has_value = from->has_value;
     to->has_threshold = from->has_threshold;
-    to->priority = from->priority;
+    member_set_priority(to, from->priority);
     to->value = from->value;
     to->peak = from->peak;
     to->threshold = from->threshold;
@@ -227,7 +228,8 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         struct member *m = inc ? member_in(n, key, inc) : NULL;
         bool fresh = !m || !m->firing;
 
-        if (inc && !m)
+        /* a reload walks the members: nobody may be forgotten under it */
+        if (inc && !m && incident_has_room(n, inc, priority, a ? at_ms : 0))
             m = join(n, inc, key);
         if (!m || (a ? member_copy(m, a) : fresh && m != from && copy_member(m, from))) {
             n->stats.overflow++;
@@ -242,7 +244,7 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         started = started || (fresh && a);
         if (m->priority != priority)
             m->raised_ms = at_ms;
-        m->priority = priority;
+        member_set_priority(m, priority);
         set_routes(m, &to[i], at_ms);
         inc->dirty = true;
         incident_mark(n, inc);

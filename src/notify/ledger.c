@@ -94,17 +94,16 @@ struct entry *ledger_find(const struct incident *inc, const struct lane *lane)
     return NULL;
 }
 
-struct entry *ledger_get(struct notify *n, struct incident *inc, struct lane *lane)
+struct entry *ledger_get(struct incident *inc, struct lane *lane)
 {
     struct entry *e = ledger_find(inc, lane);
     struct buf field = BUF_INIT;
 
     if (e)
         return e;
-    if (inc->n_entries == LANES_MAX) {
-        n->stats.overflow++;
+    if (mem_grow((void **)&inc->entries, &inc->cap_entries, inc->n_entries + 1,
+                 sizeof(struct entry *)))
         return NULL;
-    }
     e = mem_zalloc(sizeof *e);
     if (!e)
         return NULL;

@@ -1,6 +1,7 @@
 /* Alerts as incidents know them: copies, since an alert may be freed once it has ended. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -44,8 +45,6 @@ struct member *member_new(struct incident *inc, const char *key)
 {
     struct member *m;
 
-    if (inc->n_members >= MEMBERS_MAX)
-        return NULL;
     if (mem_grow((void **)&inc->members, &inc->cap_members, inc->n_members + 1,
                  sizeof *inc->members))
         return NULL;
@@ -56,6 +55,7 @@ struct member *member_new(struct incident *inc, const char *key)
     }
     m->incident = inc;
     m->n = ++inc->next_n;
+    inc->n_at[0]++;
     inc->members[inc->n_members++] = m;
     return m;
 }
@@ -84,6 +84,17 @@ void member_values(struct member *m, const struct alert *a)
     m->unit = a->unit;
     m->nodata_ms = a->state.nodata_ms;
     m->suppressed = a->suppressed;
+}
+
+void member_set_priority(struct member *m, int priority)
+{
+    struct incident *inc = m->incident;
+
+    assert(m->priority >= 0 && m->priority <= PRIORITIES && inc->n_at[m->priority] > 0);
+    assert(priority >= 0 && priority <= PRIORITIES);
+    inc->n_at[m->priority]--;
+    m->priority = priority;
+    inc->n_at[priority]++;
 }
 
 int member_copy(struct member *m, const struct alert *a)

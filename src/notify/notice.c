@@ -148,6 +148,38 @@ static int by_weight(const void *pa, const void *pb)
     return (a->m->n > b->m->n) - (a->m->n < b->m->n);
 }
 
+/* Which are left out last: what the message is about, by severity, then the rest. */
+static int by_importance(const void *pa, const void *pb)
+{
+    const struct item *a = pa, *b = pb;
+    bool ca = a->kind != ITEM_STILL, cb = b->kind != ITEM_STILL;
+
+    if (ca != cb)
+        return ca ? -1 : 1;
+    if (ca && a->m->priority != b->m->priority)
+        return a->m->priority < b->m->priority ? -1 : 1;
+    return by_weight(pa, pb);
+}
+
+/* Brings those that are shown to the front, in their order. The head of all stays: it says how bad
+ * it is. */
+static void choose(const struct plan *p, size_t shown)
+{
+    size_t head = 0;
+
+    if (p->n_items > shown) {
+        struct item first;
+        for (size_t i = 1; i < p->n_items; i++)
+            if (by_weight(&p->items[i], &p->items[head]) < 0)
+                head = i;
+        first = p->items[head];
+        p->items[head] = p->items[0];
+        p->items[0] = first;
+        qsort(p->items + 1, p->n_items - 1, sizeof *p->items, by_importance);
+    }
+    qsort(p->items, shown, sizeof *p->items, by_weight);
+}
+
 static const struct label *label_in(const struct notice_alert *a, const char *name)
 {
     for (size_t i = 0; i < a->n_labels; i++)
@@ -282,7 +314,7 @@ static void fill_alerts(struct maker *k, struct notice *x, const struct notify *
 {
     size_t shown = p->n_items < NOTICE_ALERTS_MAX ? p->n_items : NOTICE_ALERTS_MAX;
 
-    qsort(p->items, p->n_items, sizeof *p->items, by_weight);
+    choose(p, shown);
     x->alerts = take(k, (shown + 1) * sizeof *x->alerts);
     k->c->items = take(k, (p->n_items + 1) * sizeof *k->c->items);
     if (!x->alerts || !k->c->items)

@@ -145,7 +145,7 @@ static int read_member(struct incident *inc, const cJSON *o)
     m->n_labels = m->labels ? (size_t)n_labels : 0;
     member_text(&m->origin, text_of(o, "origin"), 256);
     m->firing = strcmp(text_of(o, "status"), "firing") == 0;
-    m->priority = priority_parse(text_of(o, "priority"));
+    member_set_priority(m, priority_parse(text_of(o, "priority")));
     m->starts_ms = time_of(o, "starts");
     m->ends_ms = time_of(o, "ends");
     m->nodata_ms = time_of(o, "nodata");
@@ -339,7 +339,7 @@ int restore_entry(struct notify *n, const char *json, size_t len, struct err *er
     lane = lane_get(n, text_of(o, "lane"));
     if (!inc || !lane) {
         err_set(err, ERR_INPUT, inc ? "\"lane\" cannot be read" : "its incident is not there");
-    } else if (ledger_find(inc, lane) || !(e = ledger_get(n, inc, lane))) {
+    } else if (ledger_find(inc, lane) || !(e = ledger_get(inc, lane))) {
         err_set(err, ERR_INPUT, "it is there twice, or there are too many");
     } else {
         read_entry(e, o);

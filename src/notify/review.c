@@ -16,8 +16,8 @@ static void lanes_of_receiver(struct notify *n, struct incident *inc,
         struct entry *e;
         if (l->config != r)
             continue;
-        e = ledger_get(n, inc, l);
-        inc->incomplete = inc->incomplete || (!e && inc->n_entries < LANES_MAX);
+        e = ledger_get(inc, l);
+        inc->incomplete = inc->incomplete || !e;
         if (!e || !fallback_for || e->fallback_for)
             continue;
         member_text(&e->fallback_for, fallback_for, 256);

@@ -238,10 +238,12 @@ static void add_receivers(struct notify *n, const struct member *m, struct alert
     for (size_t r = 0; r < m->n_routes; r++)
         for (size_t k = 0; k < m->routes[r]->n_receivers; k++) {
             const char *name = m->routes[r]->receivers[k]->name;
-            if (out->n_receivers == LANES_MAX)
+            if (listed_already(n->answer_receivers, out->n_receivers, name))
+                continue;
+            if (mem_grow((void **)&n->answer_receivers, &n->cap_answer_receivers,
+                         out->n_receivers + 1, sizeof *n->answer_receivers))
                 return;
-            if (!listed_already(n->answer_receivers, out->n_receivers, name))
-                n->answer_receivers[out->n_receivers++] = name;
+            n->answer_receivers[out->n_receivers++] = name;
         }
 }
 
@@ -251,14 +253,11 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
     int64_t at_ms = notify_now(n);
 
     *out = (struct alert_standing){.suppressed = a->suppressed};
-    if (!n->answer_receivers)
-        n->answer_receivers = mem_zalloc(LANES_MAX * sizeof *n->answer_receivers);
     mem_free(n->answer_ids);
     n->answer_ids = mem_zalloc((n->n_silences + 1) * sizeof *n->answer_ids);
-    if (!n->answer_receivers || !n->answer_ids)
+    if (!n->answer_ids)
         return;
     out->silenced_by = n->answer_ids;
-    out->receivers = n->answer_receivers;
     for (size_t i = 0; i < n->n_silences && m && m->firing; i++)
         if (silence_holds(&n->silences[i]->s, m, at_ms))
             n->answer_ids[out->n_silenced_by++] = n->silences[i]->s.id;
@@ -270,6 +269,7 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
             out->incident = m->incident->number;
         add_receivers(n, m, out);
     }
+    out->receivers = n->answer_receivers;
 }
 
 static void group_of_receiver(const struct incident *inc, const struct config_receiver *r,

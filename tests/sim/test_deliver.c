@@ -394,6 +394,26 @@ static void mail_due(struct world *w)
     fake_loop_settle(w->loop);
 }
 
+START_TEST(lanes_that_hang_leave_room_for_the_others)
+{
+    struct world w;
+
+    open_world(&w, two_lanes);
+    due(&w, 0, 10);
+    ck_assert_uint_eq(n_calls, 8);
+    for (size_t i = 0; i < 8; i++)
+        answer(i, 0, -1); /* it hung: from then on one message asks whether it is back */
+    fake_loop_run_for(w.loop, 3000);
+    ck_assert_uint_eq(n_calls, 9);
+    due(&w, 1, 1); /* of the same host */
+    ck_assert_uint_eq(n_calls, 10);
+    answer(8, 200, -1); /* it is back */
+    fake_loop_settle(w.loop);
+    ck_assert_uint_eq(n_calls, 18);
+    close_world(&w);
+}
+END_TEST
+
 START_TEST(a_refused_recipient_costs_only_himself)
 {
     struct world w;
@@ -555,7 +575,10 @@ START_TEST(messages_that_fail_together_are_one_failure)
         answer(i, 500, -1);
     fake_loop_run_for(w.loop, 1300); /* twice the second rest would not be over */
     ck_assert_int_le(last_commit(&w)->retry_ms - before, 1300);
-    ck_assert_uint_eq(n_calls, 16);
+    ck_assert_uint_eq(n_calls, 9); /* one asks whether it is back */
+    answer(8, 200, -1);
+    fake_loop_settle(w.loop);
+    ck_assert_uint_eq(n_calls, 16); /* and the rest follow */
     close_world(&w);
 }
 END_TEST
@@ -868,6 +891,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, what_is_due_is_sent_and_committed);
+    tcase_add_test(t, lanes_that_hang_leave_room_for_the_others);
     tcase_add_test(t, a_refused_recipient_costs_only_himself);
     tcase_add_test(t, a_greylisted_recipient_is_tried_again_alone);
     tcase_add_test(t, a_greylisted_recipient_gets_the_newer_mail_instead);

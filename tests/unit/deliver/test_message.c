@@ -310,6 +310,38 @@ static struct notice many(struct example *e, struct notice_alert *alerts, size_t
     return e->x;
 }
 
+START_TEST(what_is_new_is_shown_however_many_are_on)
+{
+    static const struct config_channel *const all[] = {&inbox, &webhook, &slack, &email};
+    static struct notice_alert alerts[NOTICE_ALERTS_MAX];
+    struct example e;
+    struct notice x = many(&e, alerts, NOTICE_ALERTS_MAX);
+    struct label l = label_of("alertname", "TheNewOne");
+
+    for (size_t i = 0; i < x.n_alerts; i++) {
+        alerts[i].priority = i ? 3 : 1;
+        alerts[i].is_new = alerts[i].changed = false;
+    }
+    alerts[x.n_alerts - 1].priority = 5;
+    alerts[x.n_alerts - 1].is_new = alerts[x.n_alerts - 1].changed = true;
+    alerts[x.n_alerts - 1].labels = &l;
+    alerts[x.n_alerts - 1].n_labels = 1;
+    for (int type = 0; type < CHANNEL_TYPES; type++) {
+        struct config_channel c = *all[type];
+        struct template *t = shipped(channels[type]->name);
+        struct message m;
+
+        c.max_alerts = 50;
+        make(&c, t, &x, &m);
+        ck_assert_msg(strstr(buf_str(&m.body), "TheNewOne") ||
+                          strstr(buf_str(&m.text), "TheNewOne"),
+                      "%s does not show it", channels[type]->name);
+        message_clear(&m);
+        template_free(t);
+    }
+}
+END_TEST
+
 START_TEST(a_thousand_alerts_fit_through_every_template)
 {
     static const struct config_channel *const all[] = {&inbox, &webhook, &slack, &email};
@@ -693,6 +725,7 @@ static void add(TCase *t)
     tcase_add_test(t, the_example_of_the_document_renders);
     tcase_add_test(t, a_webhook_gets_alertmanagers_body_with_and_without_a_template);
     tcase_add_test(t, empty_maps_and_lists_keep_their_kind);
+    tcase_add_test(t, what_is_new_is_shown_however_many_are_on);
     tcase_add_test(t, a_thousand_alerts_fit_through_every_template);
     tcase_add_test(t, a_long_message_leaves_alerts_out_and_counts_them);
     tcase_add_test(t, one_alert_that_is_too_long_goes_out_as_plain_text);
