@@ -131,8 +131,8 @@ static void feed(struct bench *b)
         if (s.series == SERIES_NONE)
             continue;
         rules_before_block(b->rules, b->at_ms);
-        rules_after_block(b->rules, b->at_ms, windows_apply(b->windows, b->at_ms, &s, 1, NULL, 0),
-                          NULL, 0);
+        windows_apply(b->windows, b->at_ms, &s, 1, NULL, 0);
+        rules_after_block(b->rules, b->at_ms, NULL, 0);
     }
 }
 
