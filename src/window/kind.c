@@ -9,7 +9,7 @@ const struct leaf_kind *leaf_kind_of(const struct leaf_spec *spec)
 {
     static const struct leaf_kind *const kinds[LEAF_FNS] = {
         [LEAF_LAST] = &kind_last,
-        [LEAF_RATE] = &kind_sum,
+        [LEAF_RATE] = &kind_rate,
         [LEAF_INCREASE] = &kind_sum,
         [LEAF_IRATE] = &kind_irate,
         [LEAF_COUNT] = &kind_sum,

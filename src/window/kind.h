@@ -30,7 +30,7 @@ struct step {
 struct leaf_kind {
     const char *name;
     uint32_t cell;     /* bytes of a pane in the ring behind the slot; 0: no ring there */
-    uint32_t extra;    /* bytes behind the slot without a ring */
+    uint32_t extra;    /* bytes behind the slot without a ring, or behind the ring: numbers */
     const void *empty; /* a pane without samples */
     bool wants_stale;
 
@@ -72,7 +72,7 @@ static inline void slot_note(struct slot *s, int64_t t_ms)
 void number_encode(struct buf *out, double v);
 double number_decode(struct cursor *c);
 
-extern const struct leaf_kind kind_sum, kind_min, kind_max, kind_avg, kind_stddev, kind_ends,
-    kind_last, kind_irate, kind_since_last, kind_quantile;
+extern const struct leaf_kind kind_sum, kind_rate, kind_min, kind_max, kind_avg, kind_stddev,
+    kind_ends, kind_last, kind_irate, kind_since_last, kind_quantile;
 
 #endif

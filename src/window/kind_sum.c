@@ -1,4 +1,4 @@
-/* Sums per pane: rate, increase, count, sum, changes, resets.
+/* Sums per pane: increase, count, sum, changes, resets.
  *
  * A pane without samples holds -0.0, one with samples a sum that is never -0.0: IEEE 754 adds
  * -0.0 and -0.0 to -0.0, and anything else to something else. So one plain addition of all panes
@@ -29,7 +29,7 @@ static bool contribution(enum leaf_fn fn, const struct step *x, double *c)
     case LEAF_RESETS:
         *c = (x->flags & STEP_DROPPED) != 0;
         return (x->flags & STEP_ORDERED) != 0;
-    default: /* rate, increase */
+    default: /* increase */
         *c = x->flags & STEP_INC ? x->inc : 0;
         return (x->flags & (STEP_ORDERED | STEP_DELTA)) != 0;
     }
@@ -120,8 +120,6 @@ static bool sum_value(const struct leaf *l, const struct slot *s, const struct s
         if (l->spec->fn != LEAF_COUNT && l->spec->fn != LEAF_SUM && !(s->flags & SLOT_ZERO))
             return false;
     }
-    if (l->spec->fn == LEAF_RATE)
-        *v /= l->window_s;
     return true;
 }
 

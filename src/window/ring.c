@@ -1,5 +1,6 @@
 #include "window/ring.h"
 
+#include <math.h>
 #include <string.h>
 
 static void empty_cells(const struct leaf *l, struct slot *s, uint32_t at, uint32_t n)
@@ -37,7 +38,13 @@ static const char *cell_of(const struct leaf *l, const struct slot *s, uint32_t 
     return ring_cells(s) + (size_t)mod32(l->ring, pane) * l->kind->cell;
 }
 
-/* count | (distance from head, words of the cell) … newest first; cells are 8-byte words. */
+static char *extra_of(const struct leaf *l, const struct slot *s)
+{
+    return ring_cells(s) + (size_t)l->ring.d * l->kind->cell;
+}
+
+/* count | (distance from head, words of the cell) … newest first | the numbers
+ * behind the ring; cells are 8-byte words. */
 void ring_encode(const struct leaf *l, const struct slot *s, struct buf *out)
 {
     size_t size = l->kind->cell;
@@ -59,6 +66,12 @@ void ring_encode(const struct leaf *l, const struct slot *s, struct buf *out)
             number_encode(out, word);
         }
         n--;
+    }
+    for (size_t at = 0; at < l->kind->extra; at += sizeof(double)) {
+        double word;
+
+        memcpy(&word, extra_of(l, s) + at, sizeof word);
+        number_encode(out, s->head ? word : 0);
     }
 }
 
@@ -83,11 +96,20 @@ int ring_decode(const struct leaf *l, struct slot *s, struct cursor *c)
         memcpy(ring_cells(s) + (size_t)mod32(l->ring, s->head - (uint32_t)back) * size, words,
                size);
     }
+    for (size_t at = 0; at < l->kind->extra; at += sizeof(double)) {
+        double word = number_decode(c);
+
+        if (c->failed || !isfinite(word) || word < 0)
+            return -1;
+        memcpy(extra_of(l, s) + at, &word, sizeof word);
+    }
     return 0;
 }
 
 void ring_merge(const struct leaf *l, struct slot *into, const struct slot *from)
 {
+    if (into->head == 0)
+        memcpy(extra_of(l, into), extra_of(l, from), l->kind->extra);
     if (from->head > into->head)
         ring_advance(l, into, from->head);
     for (uint32_t pane = from->head; from->head && pane >= oldest(l, from); pane--) {

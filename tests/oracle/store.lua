@@ -63,7 +63,7 @@ local function usual_interval(intervals)
     return (low + high) / 2
 end
 
-local function add_step(series, t, v)
+local function add_step(series, t, v, order)
     local steps = series.steps
     local n = #steps.t
     local before, old = steps.t[n], steps.v[n]
@@ -81,6 +81,7 @@ local function add_step(series, t, v)
     end
     n = n + 1
     steps.t[n], steps.v[n], steps.increment[n] = t, v, increment
+    steps.order[n] = order
     steps.changed[n], steps.dropped[n] = changed, dropped
 end
 
@@ -102,7 +103,7 @@ function store:find_series(entry)
         name = entry.name, labels = labels, key = key, born = self.n_taken,
         source = self.sources[origin], intervals = {},
         placed = { t = {}, v = {} }, deltas = { t = {}, v = {} },
-        steps = { t = {}, v = {}, increment = {}, changed = {}, dropped = {} },
+        steps = { t = {}, v = {}, increment = {}, changed = {}, dropped = {}, order = {} },
     }
     self.by_key[id] = series
     self.series[entry.name] = self.series[entry.name] or {}
@@ -130,7 +131,7 @@ function store:take_sample(entry)
         insert(series.deltas, t, v)
     else
         place(series.placed, t, v)
-        add_step(series, t, v)
+        add_step(series, t, v, self.n_taken)
     end
     note_source(series.source, t)
 end

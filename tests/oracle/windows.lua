@@ -104,11 +104,112 @@ function functions.increase(group, low, high)
     return over_series(group.series, function(series) return growth(series, low, high) end)
 end
 
+-- The usual step of a group, in seconds: follows the steps of its series in order of arrival.
+local function usual_step(group)
+    local known = group.usual or { s = 0, seen = {} }  -- extended from look to look
+    local steps, usual = {}, known.s
+    group.usual = known
+    for _, series in ipairs(group.series) do
+        for i = math.max(2, (known.seen[series] or 0) + 1), #series.steps.t do
+            if series.steps.increment[i] then
+                steps[#steps + 1] = { order = series.steps.order[i],
+                    s = (series.steps.t[i] - series.steps.t[i - 1]) / 1000 }
+            end
+        end
+        known.seen[series] = #series.steps.t
+    end
+    table.sort(steps, function(a, b) return a.order < b.order end)
+    for _, step in ipairs(steps) do
+        local by = math.max(-usual / 8, math.min(usual / 8, step.s - usual))
+        usual = usual == 0 and step.s or usual + by / 2
+    end
+    known.s = usual
+    return usual
+end
+
+local PANES = { 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 21600 }
+local function pane_of(seconds)
+    for _, pane in ipairs(PANES) do if pane >= seconds / 60 then return pane end end
+end
+
+-- Increments evenly over their steps, and the seconds that steps cover, pane by pane.
+local function lay(group, low, pane, n)
+    local grown, covered, any, newest = {}, {}, false, nil
+    for k = 1, n do grown[k], covered[k] = 0, 0 end
+    for _, series in ipairs(group.series) do
+        local steps = series.steps
+        newest = math.max(newest or 0, steps.t[#steps.t] or 0)
+        for i = store.after(steps.t, low), #steps.t do
+            local t, ms = steps.t[i], pane * 1000
+            any = any or t <= low + n * ms
+            local known = i > 1 and steps.increment[i]
+            local from = known and math.max(low, steps.t[i - 1]) or t - 1
+            for k = math.max(1, (from - low) // ms), math.min(n, (t - low) // ms + 1) do
+                local first, last = low + (k - 1) * pane * 1000, low + k * pane * 1000
+                if known then
+                    local part = math.min(last, t) - math.max(first, steps.t[i - 1])
+                    if part > 0 then
+                        covered[k] = covered[k] + part / 1000
+                        grown[k] = grown[k] + steps.increment[i] * part / (t - steps.t[i - 1])
+                    end
+                elseif t > first and t <= last then
+                    grown[k] = grown[k] + (steps.increment[i] or 0)
+                end
+            end
+        end
+    end
+    return grown, covered, any, newest
+end
+
+local function sum_of(list, first, last)
+    local sum = 0
+    for k = first, last do sum = sum + list[k] end
+    return sum
+end
+
+-- Seconds at the newest end that the series have not reported on yet.
+local function missing_end(covered, pane, n, usual, silent)
+    if silent > usual * 1.1 or silent <= 0 then return 0 end
+    local tail = math.ceil(usual * 1.1 / pane)
+    local before = n > 2 * tail and tail or math.max(0, n - tail)
+    if before < tail // 2 + 1 then return silent end
+    local whole = sum_of(covered, n - tail - before + 1, n - tail) / (before * pane)
+    if whole <= 0 then return silent end
+    return math.max(0, tail * pane - sum_of(covered, n - tail + 1, n) / whole)
+end
+
+-- Seconds at the oldest end before the first sample, when that is within a step of it.
+local function missing_begin(grown, covered, pane, n, usual)
+    local most, k = math.ceil(usual * 1.1 / pane), 0
+    while k < n and k <= most and grown[k + 1] == 0 and covered[k + 1] == 0 do k = k + 1 end
+    if k == 0 or k >= n or k > most or covered[k + 1] <= 0 then return 0 end
+    local next_one = covered[k + 2] or 0
+    local part = next_one > covered[k + 1] and pane * (1 - covered[k + 1] / next_one) or 0
+    return k * pane + part
+end
+
+-- Increments by the time that the samples cover; what is sent as an increment is divided by w.
 function functions.rate(group, low, high, leaf)
-    local sum
-    if leaf.selector.source == "logs" then sum = #values(group, low, high)
-    else sum = functions.increase(group, low, high) end
-    return sum and sum / (leaf.window / 1000)
+    local seconds = leaf.window / 1000
+    if leaf.selector.source == "logs" then return #values(group, low, high) / seconds end
+    for _, series in ipairs(group.series) do
+        if #series.deltas.t > 0 then
+            local sum = functions.increase(group, low, high)
+            return sum and sum / seconds
+        end
+    end
+    local pane, usual = pane_of(seconds), usual_step(group)
+    local n = seconds // pane
+    local grown, covered, any, newest = lay(group, low, pane, n)
+    local sum = sum_of(grown, 1, n)
+    if sum == 0 and sum_of(covered, 1, n) == 0 and
+        not (any and newest > low and newest <= high) then return nil end
+    local over = seconds
+    if usual > 0 then
+        over = over - missing_end(covered, pane, n, usual, (high - newest) / 1000)
+            - missing_begin(grown, covered, pane, n, usual)
+    end
+    return sum / (over > 0 and over or seconds)
 end
 
 -- The last two samples, the newest inside the window.

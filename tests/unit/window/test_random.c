@@ -24,6 +24,7 @@ struct modelled {
     double last_v;
     double intervals[ENTRIES];
     size_t n_intervals;
+    double usual_s;    /* of its own group; the shared one is in the model */
     int64_t recent[8]; /* times of the samples taken last, newest first */
 };
 
@@ -31,6 +32,7 @@ struct model {
     struct modelled s[SERIES];
     int64_t times[2][8 * ENTRIES]; /* of each source */
     size_t n_times[2];
+    double usual_s[2]; /* step of each group, as rates follow it */
     uint64_t seed;
 };
 
@@ -100,6 +102,13 @@ static double patience(const struct modelled *s)
     return fmax(300, 3 * usual);
 }
 
+static void follow_step(double *usual_s, double step_s)
+{
+    double by = fmax(-*usual_s / 8, fmin(*usual_s / 8, step_s - *usual_s));
+
+    *usual_s = *usual_s == 0 ? step_s : *usual_s + by / 2;
+}
+
 static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
 {
     e->ordered = e->newest = true;
@@ -113,6 +122,8 @@ static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
             e->inc = e->v >= s->last_v ? e->v - s->last_v : e->v;
             e->changed = e->v != s->last_v;
             e->dropped = e->v < s->last_v;
+            follow_step(&s->usual_s, e->dt_s);
+            follow_step(&m->usual_s[s->group], e->dt_s);
         }
         s->intervals[s->n_intervals++] = e->dt_s;
     }
@@ -259,13 +270,105 @@ static double irate_of(const struct answer *a, int64_t from_ms)
     return e && e->t_ms > from_ms && e->has_before ? e->inc / e->dt_s : MISSING;
 }
 
+/* Increments and coverage by panes, each series and sample looked at again. */
+#define PANES 60
+struct panes {
+    double inc[PANES], s[PANES], pane_s;
+    bool any, direct;
+    int64_t newest_ms;
+};
+
+static void lay(struct panes *p, const struct entry *e, double from_s)
+{
+    double t = (double)e->t_ms / 1000 - from_s;
+
+    for (int k = 0; k < PANES; k++) {
+        double begin = k * p->pane_s, end = begin + p->pane_s;
+        double part = fmin(end, t) - fmax(begin, t - e->dt_s);
+
+        if (e->ordered && e->has_before) {
+            p->s[k] += fmax(0, part);
+            p->inc[k] += fmax(0, part) * e->inc / e->dt_s;
+        } else if (t > begin && t <= end) {
+            p->inc[k] += e->inc;
+        }
+    }
+}
+
+static double sum_of(const double *v, int from, int to)
+{
+    double sum = 0;
+
+    for (int k = from; k < to; k++)
+        sum += v[k];
+    return sum;
+}
+
+static double uncovered_end(const struct panes *p, double usual_s, int64_t at_ms)
+{
+    double silent_s = (double)(at_ms - p->newest_ms) / 1000, whole;
+    int tail = (int)ceil(usual_s * 1.1 / p->pane_s), before;
+
+    if (silent_s > usual_s * 1.1 || silent_s <= 0)
+        return 0;
+    before = PANES > 2 * tail ? tail : PANES > tail ? PANES - tail : 0;
+    if (before < tail / 2 + 1)
+        return silent_s;
+    whole = sum_of(p->s, PANES - tail - before, PANES - tail) / (before * p->pane_s);
+    if (whole <= 0)
+        return silent_s;
+    return fmax(0, tail * p->pane_s - sum_of(p->s, PANES - tail, PANES) / whole);
+}
+
+static double uncovered_begin(const struct panes *p, double usual_s)
+{
+    int n = 0, most = (int)ceil(usual_s * 1.1 / p->pane_s);
+    double next;
+
+    while (n < PANES && n <= most && p->inc[n] == 0 && p->s[n] == 0)
+        n++;
+    if (n == 0 || n >= PANES || n > most || p->s[n] <= 0)
+        return 0;
+    next = n + 1 < PANES ? p->s[n + 1] : 0;
+    return n * p->pane_s + (next > p->s[n] ? p->pane_s * (1 - p->s[n] / next) : 0);
+}
+
+static double rate_of(const struct model *m, const struct wanted *q, int group, int series,
+                      int64_t at_ms)
+{
+    struct panes p = {.pane_s = (double)q->window_ms / 1000 / PANES};
+    double usual_s = q->grouped ? m->usual_s[group] : m->s[series].usual_s, over;
+
+    for (int i = 0; i < SERIES; i++) {
+        const struct modelled *s = &m->s[i];
+        bool direct = s->kind == SAMPLE_DELTA || s->kind == SAMPLE_DISTRIBUTION;
+
+        if (q->grouped ? s->group != group : i != series)
+            continue;
+        for (size_t j = 0; j < s->n; j++) {
+            const struct entry *e = &s->e[j];
+
+            if (e->stale || !(direct || e->ordered))
+                continue;
+            p.direct = p.direct || direct;
+            p.newest_ms = e->t_ms > p.newest_ms ? e->t_ms : p.newest_ms;
+            p.any = p.any || e->t_ms > at_ms - q->window_ms;
+            lay(&p, e, (double)(at_ms - q->window_ms) / 1000);
+        }
+    }
+    over = (double)q->window_ms / 1000;
+    if (!p.direct && !p.any)
+        return MISSING;
+    if (!p.direct && usual_s > 0)
+        over -= uncovered_end(&p, usual_s, at_ms) + uncovered_begin(&p, usual_s);
+    return sum_of(p.inc, 0, PANES) / (over > 0 ? over : (double)q->window_ms / 1000);
+}
+
 static double answer_of(struct answer *a, const struct wanted *q, int64_t at_ms)
 {
     bool some = a->n > 0;
 
     switch (q->fn) {
-    case LEAF_RATE:
-        return a->any_step || a->any_delta ? a->inc / ((double)q->window_ms / 1000) : MISSING;
     case LEAF_INCREASE:
         return a->any_step || a->any_delta ? a->inc : MISSING;
     case LEAF_COUNT:
@@ -306,6 +409,8 @@ static double expected(const struct model *m, const struct wanted *q, int group,
 {
     static struct answer a;
 
+    if (q->fn == LEAF_RATE)
+        return rate_of(m, q, group, series, at_ms);
     a = (struct answer){.min = (double)INFINITY, .max = (double)-INFINITY};
     for (int i = 0; i < SERIES; i++) {
         if (q->grouped ? m->s[i].group != group : i != series)
@@ -324,6 +429,8 @@ static const struct wanted wanted[] = {
     {LEAF_INCREASE, 5 * MIN, 0, false},
     {LEAF_INCREASE, HOUR, 0, true},
     {LEAF_RATE, MIN, 0, true},
+    {LEAF_RATE, 5 * MIN, 0, false},
+    {LEAF_RATE, HOUR, 0, true},
     {LEAF_COUNT, 5 * MIN, 0, true},
     {LEAF_SUM, 30 * MIN, 0, true},
     {LEAF_AVG, 5 * MIN, 0, true},
@@ -372,7 +479,7 @@ static void compare(struct fixture *f, const struct model *m, const leaf_id leav
 
         for (int k = 0; k < n; k++) {
             char group[64];
-            double got, want;
+            double got, want, near;
             uint32_t slot;
 
             if (!wanted[i].grouped && m->s[k].n == 0)
@@ -383,8 +490,9 @@ static void compare(struct fixture *f, const struct model *m, const leaf_id leav
                 continue;
             got = value_in(f->w, leaves[i], slot, at_ms);
             want = expected(m, &wanted[i], k, k, at_ms);
+            near = wanted[i].fn == LEAF_RATE ? 1e-5 : 1e-6; /* of floats */
             ck_assert_msg(isnan(got) == isnan(want) &&
-                              (isnan(got) || fabs(got - want) <= 1e-6 * fmax(1, fabs(want))),
+                              (isnan(got) || fabs(got - want) <= near * fmax(1, fabs(want))),
                           "step %d: %s(%lld s)%s group %d kind %d: %.12g, not %.12g", step,
                           leaf_fn_names[wanted[i].fn], (long long)wanted[i].window_ms / 1000,
                           wanted[i].grouped ? " by" : "", k, (int)m->s[k].kind, got, want);
