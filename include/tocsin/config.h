@@ -44,6 +44,7 @@ struct config_server {
     const char *external_url;   /* without a final slash; NULL: not given */
     const struct secret *redis; /* "embedded", or a URL (may hold a password) */
     bool redis_embedded;
+    const char *redis_ca; /* file of certificates that rediss trusts; NULL: the system's */
     const char *data_dir;
     const char **rules; /* globs */
     size_t n_rules;
@@ -53,6 +54,21 @@ struct config_server {
     size_t n_tokens;
     bool log_json;             /* log = "json" */
     struct redact_also redact; /* words hidden in texts of events beside the usual secrets */
+};
+
+/* --- limits { … }: each 0 where it is not given, and the room has its own default --- */
+struct config_limits {
+    uint64_t redis_memory;    /* bytes, of the embedded Redis */
+    uint64_t journal_percent; /* of Redis' memory that blocks may take */
+    uint64_t journal_memory;  /* bytes, where Redis has no bound */
+    int64_t retention_ms;     /* of blocks */
+    uint64_t pending_memory;  /* bytes of blocks that wait for Redis */
+    uint64_t window_memory;   /* bytes */
+    uint64_t groups;          /* of one window function */
+    uint64_t series, new_series_per_minute;
+    uint64_t incidents; /* kept after their end */
+    int64_t incidents_keep_ms;
+    uint64_t silences, history;
 };
 
 /* --- receiver "name" { channel {…}, … } --- */
@@ -138,6 +154,7 @@ struct config {
     const char *path; /* as loaded; "" for the built-in one */
     const char *dir;  /* relative paths were resolved against it; "" : none */
     struct config_server server;
+    struct config_limits limits;
     const struct config_receiver *receivers;
     size_t n_receivers;
     const struct config_route *root;

@@ -58,8 +58,6 @@ struct notify_options {
     /* Something about an incident changed (for live pages). NULL: nobody listens. */
     void (*changed)(uint64_t incident, void *arg);
     void *arg;
-    /* A temporary failure is retried for this long, then it is a dead letter; 0: 1 h. */
-    int64_t retry_for_ms;
     /* A send that is later than this says so (`late_ms`, reason text); 0: 10 min. */
     int64_t late_ms;
     size_t max_incidents;      /* that ended and are kept; 0: 10,000 */

@@ -173,7 +173,8 @@ static void list_leaves(struct fill *f, int64_t since_ms)
 
 static struct fill *fill_new(struct fills *all, int64_t since_ms, struct journal_id before)
 {
-    struct windows_options o = {.series = all->o.series};
+    struct windows_options o = {
+        .series = all->o.series, .max_bytes = all->o.window_bytes, .max_groups = all->o.groups};
     struct fill *f = mem_zalloc(sizeof *f);
     size_t max = 1;
 

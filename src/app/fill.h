@@ -17,6 +17,8 @@ struct fills_options { /* all borrowed; `rules` is set once it is there */
     struct windows *windows;
     struct series_table *series;
     struct rules *rules;
+    size_t window_bytes; /* the same bounds as those of `windows` */
+    uint32_t groups;
 };
 
 struct fills *fills_new(const struct fills_options *o); /* NULL: no memory */

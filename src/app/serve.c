@@ -585,8 +585,10 @@ static int take_signals(struct program *p)
 
 static int open_redis(struct program *p, struct err *e)
 {
-    struct embedded_options em = {.dir = p->settings.data_dir};
+    struct embedded_options em = {.dir = p->settings.data_dir,
+                                  .max_memory = p->settings.config->limits.redis_memory};
     struct db_options o = {.url = p->settings.redis,
+                           .ca_file = p->settings.config->server.redis_ca,
                            .command_ms = REDIS_HANGS_MS,
                            .on_up = redis_up,
                            .on_down = redis_down,
@@ -638,6 +640,8 @@ static int make_doors(struct program *p, struct err *e)
                                 .sender = sender,
                                 .accepts = journal_takes,
                                 .append = append,
+                                .limits.new_series_per_minute =
+                                    (uint32_t)p->settings.config->limits.new_series_per_minute,
                                 .arg = p};
     struct api_options api = {.loop = p->loop,
                               .labels = w->labels,

@@ -115,12 +115,15 @@ static void tell_restarts(const struct settings *before, const struct settings *
     } once[] = {{"listen", before->listen, now->listen},
                 {"statsd", before->statsd, now->statsd},
                 {"redis", before->redis, now->redis},
-                {"data_dir", before->data_dir, now->data_dir}};
+                {"data_dir", before->data_dir, now->data_dir},
+                {"redis_ca", before->config->server.redis_ca, now->config->server.redis_ca}};
 
     for (size_t i = 0; i < sizeof once / sizeof *once; i++)
         if (strcmp(once[i].before ? once[i].before : "", once[i].now ? once[i].now : "") != 0)
             log_warn("a changed setting takes effect with the next start", "setting", once[i].name,
                      NULL);
+    if (memcmp(&before->config->limits, &now->config->limits, sizeof now->config->limits) != 0)
+        log_warn("a changed setting takes effect with the next start", "setting", "limits", NULL);
 }
 
 int settings_reload(struct settings *s, struct err *e)

@@ -358,19 +358,25 @@ static bool channel_edits(const char *channel, void *arg)
 
 static int make_data_side(struct wire *w, struct err *e)
 {
-    struct windows_options windows = {.max_bytes = w->o.window_bytes};
+    const struct config_limits *limits = &w->p.config->limits;
+    struct windows_options windows = {.max_bytes = limits->window_memory,
+                                      .max_groups = (uint32_t)limits->groups};
     struct journal_options journal = {.loop = w->o.loop,
                                       .db = w->o.db,
                                       .url = w->o.db_url,
                                       .apply = apply_block,
                                       .regressed = journal_regressed,
+                                      .retention_ms = limits->retention_ms,
+                                      .memory_share = (double)limits->journal_percent / 100,
+                                      .max_bytes = limits->journal_memory,
+                                      .max_pending = limits->pending_memory,
                                       .arg = w};
 
     w->p.labels = labelsets_new(0);
     if (!w->p.labels)
         return err_set(e, ERR_MEMORY, "no memory for labels");
-    w->p.series =
-        series_table_new(w->p.labels, w->o.max_series ? w->o.max_series : SERIES_MAX_DEFAULT);
+    w->p.series = series_table_new(w->p.labels,
+                                   limits->series ? (uint32_t)limits->series : SERIES_MAX_DEFAULT);
     if (!w->p.series)
         return err_set(e, ERR_MEMORY, "no memory for series");
     windows.series = journal.series = w->p.series;
@@ -391,16 +397,26 @@ static void share_settings(struct wire *w)
 
 static int make_control_side(struct wire *w, struct err *e)
 {
-    struct alert_book_options book = {.severity = w->severity, .changed = alert_changed, .arg = w};
+    const struct config_limits *limits = &w->p.config->limits;
+    struct alert_book_options book = {.severity = w->severity,
+                                      .changed = alert_changed,
+                                      .history_max = limits->history,
+                                      .arg = w};
     struct notify_options notify = {.clock = w->p.clock,
                                     .loop = w->o.loop,
                                     .config = w->p.config,
                                     .due = lane_due,
                                     .edits = channel_edits,
+                                    .max_incidents = limits->incidents,
+                                    .keep_incidents_ms = limits->incidents_keep_ms,
+                                    .max_silences = limits->silences,
                                     .arg = w};
     struct rules_options rules = {.clock = w->p.clock, .redact = &w->redact};
-    struct fills_options fills = {
-        .journal = w->p.journal, .windows = w->p.windows, .series = w->p.series};
+    struct fills_options fills = {.journal = w->p.journal,
+                                  .windows = w->p.windows,
+                                  .series = w->p.series,
+                                  .window_bytes = limits->window_memory,
+                                  .groups = (uint32_t)limits->groups};
     struct deliver_options deliver = {.loop = w->o.loop,
                                       .outbound = w->o.outbound,
                                       .config = w->p.config,

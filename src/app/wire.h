@@ -31,8 +31,6 @@ struct wire_options {
     const char *templates;       /* folder of channel templates, NULL: the built-in ones */
     unsigned max_sends;          /* messages on their way at once; 0: 256 */
     bool shadow;
-    uint32_t max_series; /* 0: 10 million */
-    size_t window_bytes; /* 0: as windows_options says */
     /* Loads the rule files: called during the start, when what was kept in Redis is known, and
      * before the journal is replayed. */
     void (*load_rules)(struct wire *w, void *arg);

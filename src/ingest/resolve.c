@@ -34,7 +34,7 @@ static int take_budget(struct ingest_budget *budget, const struct ingest_input *
     if (n_new > budget->left)
         return err_set(e, ERR_BUSY,
                        "%u new series in this request, but only %u more may be created in this "
-                       "minute (new_series_per_minute = %u)",
+                       "minute (limits { new_series_per_minute = %u })",
                        n_new, budget->left, in->limits->new_series_per_minute);
     budget->left -= n_new;
     return 0;
@@ -61,7 +61,10 @@ static int create_missing(struct ingest_batch *b, const struct ingest_input *in,
         while (before < series_end(t)) /* all or nothing */
             series_forget(t, before++);
         b->counts.new_series = 0;
-        return err_set(e, ERR_BUSY, "the table of series is full (%u series)", series_count(t));
+        return err_set(
+            e, ERR_BUSY,
+            "the table of series is full (%u series): send fewer, or raise limits { series }",
+            series_count(t));
     }
     return 0;
 }

@@ -140,7 +140,9 @@ const char *journal_unfit(const struct journal *j)
     const char *kind = db_health_unfit(db_health(j->o.db));
 
     if (!kind && j->memory_full)
-        return "FULL: Redis' memory is nearly full, and the rest is for alerts; raise maxmemory";
+        return "FULL: Redis' memory is nearly full, and the rest is for alerts; raise its "
+               "maxmemory "
+               "(of the embedded one: limits { redis_memory })";
     return kind;
 }
 

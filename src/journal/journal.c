@@ -44,6 +44,8 @@ struct journal_id journal_id_parse(const char *s)
     return id;
 }
 
+#define PENDING_FULL "too much waits for Redis (limits { pending_memory } is reached)"
+
 /* --- life ------------------------------------------------------------------------------------------ */
 
 static void set_defaults(struct journal_options *o)
@@ -281,7 +283,7 @@ bool journal_accepts(const struct journal *j, struct err *e)
         return false;
     if (j->pending_bytes < NEARLY_FULL(j->o.max_pending))
         return true;
-    err_set(e, ERR_BUSY, "too much waits for Redis");
+    err_set(e, ERR_BUSY, PENDING_FULL);
     return false;
 }
 
@@ -327,7 +329,7 @@ void journal_append(struct journal *j, const struct journal_request *r, journal_
         return;
     }
     if (cost > j->o.max_pending || j->pending_bytes > j->o.max_pending - cost) {
-        refuse(j, s, "too much waits for Redis");
+        refuse(j, s, PENDING_FULL);
         return;
     }
     if (j->open && j->open->n_samples + j->open->n_events + r->n_samples + r->n_events >

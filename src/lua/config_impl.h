@@ -17,7 +17,7 @@ struct config_file {
     struct receiver_names *pending;    /* per receiver: what it refers to */
     size_t n_receivers, cap_receivers;
     struct route_block *roots; /* routes that no route has taken in, newest first */
-    bool server_given, priorities_given, deadman_given;
+    bool server_given, priorities_given, deadman_given, limits_given;
 };
 
 struct receiver_names {
@@ -49,7 +49,9 @@ enum row_kind {
     ROW_DURATION0, /* int64_t, 0 allowed */
     ROW_TIMEOUT,   /* int: milliseconds, at most ten minutes */
     ROW_BOOL,      /* bool */
-    ROW_COUNT,     /* unsigned */
+    ROW_COUNT,     /* unsigned, at most a million */
+    ROW_NUMBER,    /* uint64_t, positive */
+    ROW_BYTES,     /* uint64_t, positive: "64MiB" */
     ROW_SECRET,    /* const struct secret * */
     ROW_URL,       /* const struct secret *: http or https */
     ROW_OTHER,     /* read by the block itself */
@@ -78,8 +80,12 @@ void config_check_plain(lua_State *L, const char *text,
 __attribute__((noreturn, format(printf, 4, 5))) void config_fail_at(lua_State *L, const char *file,
                                                                     int line, const char *fmt, ...);
 
+/* Raises unless the argument is a table, given for the first time. */
+void config_once(lua_State *L, bool *given, const char *what);
+
 /* --- functions of the file, into the table on top of the stack --- */
 void config_server_names(lua_State *L);
+int config_limits(lua_State *L); /* limits { … } */
 void config_receiver_names(lua_State *L);
 void config_route_names(lua_State *L);
 /* After the file has run: names become pointers. Raises. */

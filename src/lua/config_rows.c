@@ -163,6 +163,29 @@ static unsigned count_arg(lua_State *L, int idx, const char *what)
     return (unsigned)v;
 }
 
+static uint64_t number_arg(lua_State *L, int idx, const char *what)
+{
+    int is_integer;
+    lua_Integer v = lua_tointegerx(L, idx, &is_integer);
+
+    if (lua_type(L, idx) != LUA_TNUMBER || !is_integer || v < 1)
+        sandbox_fail(L, "%s must be a whole number, at least 1", what);
+    return (uint64_t)v;
+}
+
+static uint64_t bytes_arg(lua_State *L, int idx, const char *what)
+{
+    double v = 0;
+    enum unit unit = UNIT_NONE;
+    size_t len = 0;
+    const char *text = lua_type(L, idx) == LUA_TSTRING ? lua_tolstring(L, idx, &len) : "";
+
+    if (text_parse_quantity(text, len, &v, &unit) != 0 || unit != UNIT_BYTES || !(v >= 1) ||
+        v > 1e15)
+        sandbox_fail(L, "%s must be a size such as \"512MiB\" or \"2GiB\"", what);
+    return (uint64_t)v;
+}
+
 static void read_row(lua_State *L, int idx, const char *what, const struct row *row, char *at)
 {
     int64_t ms;
@@ -196,6 +219,12 @@ static void read_row(lua_State *L, int idx, const char *what, const struct row *
         break;
     case ROW_COUNT:
         *(unsigned *)at = count_arg(L, idx, what);
+        break;
+    case ROW_NUMBER:
+        *(uint64_t *)at = number_arg(L, idx, what);
+        break;
+    case ROW_BYTES:
+        *(uint64_t *)at = bytes_arg(L, idx, what);
         break;
     case ROW_SECRET:
         *(const struct secret **)at = config_secret(L, idx, what);

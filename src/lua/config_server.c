@@ -191,12 +191,19 @@ static void read_tokens(lua_State *L, struct config_server *s, int idx)
 
 #define AT(field) offsetof(struct config_server, field)
 static const struct row server_rows[] = {
-    {"listen", ROW_TEXT, AT(listen)},  {"statsd", ROW_TEXT, AT(statsd)},
-    {"syslog", ROW_LATER, 0},          {"external_url", ROW_TEXT, AT(external_url)},
-    {"redis", ROW_SECRET, AT(redis)},  {"data_dir", ROW_PATH, AT(data_dir)},
-    {"rules", ROW_TEXTS, AT(rules)},   {"tls", ROW_OTHER, 0},
-    {"tokens", ROW_OTHER, 0},          {"log", ROW_OTHER, 0},
-    {"redact", ROW_TEXTS, AT(redact)}, {NULL, ROW_OTHER, 0},
+    {"listen", ROW_TEXT, AT(listen)},
+    {"statsd", ROW_TEXT, AT(statsd)},
+    {"syslog", ROW_LATER, 0},
+    {"external_url", ROW_TEXT, AT(external_url)},
+    {"redis", ROW_SECRET, AT(redis)},
+    {"data_dir", ROW_PATH, AT(data_dir)},
+    {"redis_ca", ROW_PATH, AT(redis_ca)},
+    {"rules", ROW_TEXTS, AT(rules)},
+    {"tls", ROW_OTHER, 0},
+    {"tokens", ROW_OTHER, 0},
+    {"log", ROW_OTHER, 0},
+    {"redact", ROW_TEXTS, AT(redact)},
+    {NULL, ROW_OTHER, 0},
 };
 _Static_assert(AT(redact.n) == AT(redact.patterns) + sizeof(char **), "the same");
 _Static_assert(AT(n_rules) == AT(rules) + sizeof(char **), "ROW_TEXTS: the count comes behind");
@@ -222,6 +229,8 @@ static void check_redis(lua_State *L, struct config_server *s)
         !begins(text, redis_schemes[1]))
         sandbox_fail(L,
                      "server: `redis` must be \"embedded\", redis://…, rediss://… or unix:/path");
+    if (s->redis_ca && !begins(text, redis_schemes[1]))
+        sandbox_fail(L, "server: `redis_ca` is for a redis = \"rediss://…\"");
 }
 
 static void read_log(lua_State *L, struct config_server *s, int idx)
@@ -264,7 +273,7 @@ static const char *without_slash(lua_State *L, const char *url)
     return script_dup(L, url, n);
 }
 
-static void once(lua_State *L, bool *given, const char *what)
+void config_once(lua_State *L, bool *given, const char *what)
 {
     if (!lua_istable(L, 1))
         sandbox_fail(L, "%s { … } takes a table, got %s", what, value_name(L, 1));
@@ -279,7 +288,7 @@ static int server(lua_State *L)
     struct config_file *f = config_file_of(L);
     struct config_server *s = &f->config.server;
 
-    once(L, &f->server_given, "server");
+    config_once(L, &f->server_given, "server");
     config_rows_read(L, 1, "server", server_rows, s);
     config_check_address(L, s->listen, "server: listen");
     if (s->statsd)
@@ -313,7 +322,7 @@ static int priorities(lua_State *L)
     struct config_priority *list;
     size_t n = 0;
 
-    once(L, &f->priorities_given, "priorities");
+    config_once(L, &f->priorities_given, "priorities");
     safelib_keys(L, 1);
     list = script_alloc(L, ((size_t)luaL_len(L, -1) + 1) * sizeof *list);
     for (lua_Integer i = 1; lua_rawgeti(L, 2, i) != LUA_TNIL; i++) {
@@ -340,7 +349,7 @@ static int deadman(lua_State *L)
         {NULL, ROW_OTHER, 0}};
     struct config_file *f = config_file_of(L);
 
-    once(L, &f->deadman_given, "deadman");
+    config_once(L, &f->deadman_given, "deadman");
     config_rows_read(L, 1, "deadman", rows, &f->config.deadman);
     if (!f->config.deadman.url)
         sandbox_fail(L, "deadman needs a `url`");
@@ -351,9 +360,13 @@ static int deadman(lua_State *L)
 
 void config_server_names(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"server", server},         {"priorities", priorities},
-                                         {"deadman", deadman},       {"secret_file", secret_file},
-                                         {"secret_env", secret_env}, {NULL, NULL}};
+    static const luaL_Reg functions[] = {{"server", server},
+                                         {"priorities", priorities},
+                                         {"deadman", deadman},
+                                         {"secret_file", secret_file},
+                                         {"secret_env", secret_env},
+                                         {"limits", config_limits},
+                                         {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
 }

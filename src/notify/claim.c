@@ -158,7 +158,7 @@ static void failed(struct notify *n, struct entry *e, const struct claim *c,
     }
     if (o->kind == OUTCOME_PERMANENT)
         dead(n, e, "refused", at_ms);
-    else if (e->since_ms && at_ms - e->since_ms >= n->o.retry_for_ms)
+    else if (e->since_ms && at_ms - e->since_ms >= RETRY_FOR_MS)
         dead(n, e, "gave up", at_ms);
 }
 

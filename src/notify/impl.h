@@ -29,6 +29,7 @@
 #define DAY_MS           (INT64_C(24) * 3600 * 1000)
 #define SILENCE_KEEP_MS  (5 * DAY_MS) /* as Alertmanager's retention */
 #define RETRY_DEFAULT_MS 10000
+#define RETRY_FOR_MS     (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
 
 enum hold { HOLD_NONE, HOLD_UNLESS, HOLD_SILENCE };
 extern const char *const hold_names[];

@@ -85,8 +85,6 @@ static bool make_parts(struct notify *n)
 
 static void defaults(struct notify_options *o)
 {
-    if (o->retry_for_ms == 0)
-        o->retry_for_ms = 60 * 60 * 1000;
     if (o->late_ms == 0)
         o->late_ms = 10 * 60 * 1000;
     if (o->max_incidents == 0)

@@ -478,7 +478,10 @@ static int number_silence(struct notify *n, struct silence_record *d, struct err
     random_uuid(d->s.id);
     snprintf(d->s.short_id, sizeof d->s.short_id, "s%llu", (unsigned long long)n->next_silence);
     if (n->n_silences >= n->o.max_silences)
-        return err_set(e, ERR_LIMIT, "there are %zu silences, which is the limit", n->n_silences);
+        return err_set(
+            e, ERR_LIMIT,
+            "there are %zu silences, with those of the last days: raise limits { silences }",
+            n->n_silences);
     if (silence_add(n, d))
         return err_set(e, ERR_MEMORY, "no memory");
     n->next_silence++;

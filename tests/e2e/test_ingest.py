@@ -313,3 +313,38 @@ def test_what_is_left_out_is_counted_by_its_reason_and_logged_once(folder):
     check(t.metric("tocsin_ingest_fields_dropped_total", protocol="json_events") == left[0]["count"], "the metric")
     check("fields of events" in t.command("status"), t.command("status"))
     check(t.process.output().count("metric=fields_dropped") == 1, t.process.output())
+
+
+def test_what_a_message_advises_to_raise_can_be_raised(folder):
+    t = Tocsin(folder, rules=RULES)
+
+    def limits(**keys):
+        t.write("tocsin.lua", "limits { %s }\n" % ", ".join(f"{k} = {json.dumps(v)}" for k, v in keys.items()) +
+                'receiver "everyone" { inbox {} }\nroute { receiver = "everyone" }\n')
+
+    def series(n):
+        return [{"name": "load", "labels": {"host": f"h{i}"}, "value": 1} for i in range(n)]
+
+    def silence(n):
+        return t.call("POST", "/api/tocsin/v1/silences", {"matchers": [f"host=s{n}"], "for": "1h", "comment": "x"})
+
+    limits(series=1000, silences=10, redis_memory="64MiB")
+    t.start()
+    check(t.get("/api/tocsin/v1/status")["redis"]["max_memory"] == 64 << 20, "redis_memory")
+    code, body, _ = t.metrics(series(1100))
+    check(code == 429 and b"raise limits { series }" in body, f"{code} {body}")
+    for n in range(10):
+        check(silence(n)[0] == 201, f"silence {n}")
+    code, body, _ = silence(10)
+    check(code >= 400 and b"raise limits { silences }" in body, f"{code} {body}")
+    limits(series=2000, silences=11, redis_memory="128MiB", new_series_per_minute=1200)
+    check("next start" in wait(lambda: t.command("reload") and "setting=limits" in t.process.output() and t.process.output(), "the warning"), "told")
+    t.stop()
+    t.start()
+    check(t.get("/api/tocsin/v1/status")["redis"]["max_memory"] == 128 << 20, "redis_memory")
+    check(silence(10)[0] == 201, "the silence that was refused")
+    code, body, _ = t.metrics(series(1100))
+    check(code == 204, f"{code} {body}")
+    code, body, _ = t.metrics(series(1400))
+    check(code == 429 and b"new_series_per_minute = 1200" in body, f"{code} {body}")
+    t.stop()

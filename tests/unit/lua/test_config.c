@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -177,6 +178,55 @@ START_TEST(included_files_return_routes)
 }
 END_TEST
 
+/* What a message advises to raise can be raised: at the least and the most of each, and as a whole. */
+START_TEST(every_limit_can_be_set)
+{
+    static const struct {
+        const char *key, *least, *most;
+        size_t at;
+    } rows[] = {
+#define LIMIT(key, field, least, most) {key, least, most, offsetof(struct config_limits, field)}
+        LIMIT("redis_memory", redis_memory, "\"64MiB\"", "\"4TiB\""),
+        LIMIT("journal_percent", journal_percent, "5", "60"),
+        LIMIT("journal_memory", journal_memory, "\"16MiB\"", "\"4TiB\""),
+        LIMIT("retention", retention_ms, "\"1m\"", "\"7d\""),
+        LIMIT("pending_memory", pending_memory, "\"8MiB\"", "\"256GiB\""),
+        LIMIT("window_memory", window_memory, "\"16MiB\"", "\"4TiB\""),
+        LIMIT("groups", groups, "100", "100000000"),
+        LIMIT("series", series, "1000", "100000000"),
+        LIMIT("new_series_per_minute", new_series_per_minute, "100", "100000000"),
+        LIMIT("incidents", incidents, "10", "1000000"),
+        LIMIT("incidents_keep", incidents_keep_ms, "\"1h\"", "\"400d\""),
+        LIMIT("silences", silences, "10", "1000000"),
+        LIMIT("history", history, "1000", "100000000"),
+#undef LIMIT
+    };
+    static const struct config_limits none;
+    struct err e = {0};
+    struct config *c = load("", &e);
+
+    ck_assert_uint_eq(sizeof rows / sizeof *rows * sizeof(uint64_t), sizeof none);
+    ck_assert_mem_eq(&c->limits, &none, sizeof none); /* each room has its default */
+    config_unref(c);
+    for (size_t i = 0; i < 2 * (sizeof rows / sizeof *rows); i++) {
+        const char *value = i % 2 ? rows[i / 2].most : rows[i / 2].least;
+        struct config_limits rest;
+        uint64_t set;
+        char source[128];
+
+        snprintf(source, sizeof source, "limits { %s = %s }", rows[i / 2].key, value);
+        c = load(source, &e);
+        ck_assert_msg(c != NULL, "%s: %s", source, e.text);
+        rest = c->limits;
+        memcpy(&set, (char *)&rest + rows[i / 2].at, sizeof set);
+        ck_assert_msg(set > 0, "%s", source);
+        memset((char *)&rest + rows[i / 2].at, 0, sizeof set);
+        ck_assert_mem_eq(&rest, &none, sizeof none);
+        config_unref(c);
+    }
+}
+END_TEST
+
 #define T "tocsin.lua:1: "
 #define R "receiver \"x\" { inbox {} } "
 static const struct {
@@ -197,6 +247,22 @@ static const struct {
      T "server: `redis` must be \"embedded\", redis://…, rediss://… or unix:/path"},
     {"server { redis = \"cluster://a:1\" }",
      T "server: redis = \"cluster://…\" is not part of this version of Tocsin"},
+    {"server { redis_ca = \"ca.pem\" }", T "server: `redis_ca` is for a redis = \"rediss://…\""},
+    {"limits {} limits {}", T "limits { … } is given twice"},
+    {"limits { serie = 5000 }", T "limits: unknown key \"serie\" — did you mean \"series\"?"},
+    {"limits { series = 999 }", T "limits: `series` is from 1000 to 100000000"},
+    {"limits { series = 100000001 }", T "limits: `series` is from 1000 to 100000000"},
+    {"limits { series = 0 }", T "limits: `series` must be a whole number, at least 1"},
+    {"limits { series = 1000.5 }", T "limits: `series` must be a whole number, at least 1"},
+    {"limits { window_memory = 64 }",
+     T "limits: `window_memory` must be a size such as \"512MiB\" or \"2GiB\""},
+    {"limits { window_memory = \"64s\" }",
+     T "limits: `window_memory` must be a size such as \"512MiB\" or \"2GiB\""},
+    {"limits { window_memory = \"-1GiB\" }",
+     T "limits: `window_memory` must be a size such as \"512MiB\" or \"2GiB\""},
+    {"limits { redis_memory = \"63MiB\" }", T "limits: `redis_memory` is from 64 MiB to 4 TiB"},
+    {"limits { retention = \"59s\" }", T "limits: `retention` is from 1m to 1w"},
+    {"limits { journal_percent = 61 }", T "limits: `journal_percent` is from 5 to 60"},
     {"server {} server {}", T "server { … } is given twice"},
     {"server { tls = { cert = \"x\" } }", T "server: tls needs both `cert` and `key`"},
     {"server { tokens = secret_file \"tokens.bad\" }",
@@ -323,6 +389,7 @@ END_TEST
 
 static void add(TCase *t)
 {
+    tcase_add_test(t, every_limit_can_be_set);
     tcase_add_test(t, a_whole_file_becomes_a_tree);
     tcase_add_test(t, without_a_file_there_is_an_inbox);
     tcase_add_test(t, included_files_return_routes);
