@@ -9,8 +9,8 @@ enum step_flags {
     STEP_VALUE = 1,    /* v is a value of the series */
     STEP_ORDERED = 2,  /* newer than all before it */
     STEP_INC = 4,      /* inc is known */
-    STEP_PREV = 8,     /* dt_ms, changed and dropped are known: no gap before it */
-    STEP_CHANGED = 16, /* v differs from the value before it */
+    STEP_PREV = 8,     /* dt_ms is known: no gap before it */
+    STEP_CHANGED = 16, /* v differs from the value before it, whatever the gap */
     STEP_DROPPED = 32, /* v is below it */
     STEP_DELTA = 64,   /* inc adds directly: sent as an increment, or an observation, or an event */
     STEP_REWRITE = 128, /* replaces `old`, which had the same time */

@@ -140,6 +140,7 @@ bool track_take(struct track *t, struct recent *recent, const struct sample *s, 
                 struct step *x, struct track_counts *counts)
 {
     int64_t before = track_time(t), dt_ms = s->t_ms - before;
+    bool dropped;
 
     if (before == 0) {
         take_first(t, s, alive, x, counts);
@@ -151,14 +152,13 @@ bool track_take(struct track *t, struct recent *recent, const struct sample *s, 
         return take_old(t, recent, s, x, counts);
     x->flags |= STEP_ORDERED;
     x->dt_ms = dt_ms;
+    dropped = s->v < t->v;
+    x->flags |= (s->v != t->v ? STEP_CHANGED : 0) | (dropped ? STEP_DROPPED : 0);
     if (dt_ms > STALENESS_MS && dt_ms > track_patience_ms(t)) {
-        counts->gaps++; /* nobody knows when it happened: a new base */
+        counts->gaps++; /* nobody knows when it grew: a new base; that it changed is known */
     } else {
-        bool dropped = s->v < t->v;
-
         x->inc = dropped ? s->v : s->v - t->v;
-        x->flags |=
-            STEP_INC | STEP_PREV | (s->v != t->v ? STEP_CHANGED : 0) | (dropped ? STEP_DROPPED : 0);
+        x->flags |= STEP_INC | STEP_PREV;
         counts->resets += dropped && s->kind == SAMPLE_CUMULATIVE;
     }
     push_interval(t, dt_ms);

@@ -75,8 +75,8 @@ local function add_step(series, t, v, order)
         local known_for = math.max(STALENESS_MS, 3 * usual_interval(series.intervals))
         if t - before <= known_for then
             increment = v >= old and v - old or v
-            changed, dropped = v ~= old, v < old
         end
+        changed, dropped = v ~= old, v < old          -- whatever the gap before it
         series.intervals[#series.intervals + 1] = t - before
     end
     n = n + 1

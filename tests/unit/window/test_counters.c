@@ -62,6 +62,23 @@ START_TEST(a_new_leaf_begins_with_a_base)
 }
 END_TEST
 
+/* Nobody knows what a counter grew by in an hour's silence; that it began anew is plain. */
+START_TEST(a_step_counts_whatever_the_gap_before_it)
+{
+    struct fixture f = fixture_new();
+    leaf_id resets = leaf_on(&f, "m", LEAF_RESETS, 5 * MIN);
+    leaf_id changes = leaf_on(&f, "m", LEAF_CHANGES, 5 * MIN), grown = increase(&f);
+
+    for (int k = 0; k < 5; k++)
+        put(&f, "m job=a", SAMPLE_CUMULATIVE, BASE + k * 15 * S, 100 + k);
+    put(&f, "m job=a", SAMPLE_CUMULATIVE, BASE + 30 * MIN, 3);
+    ck_value(value_of(&f, resets, "job=a", BASE + 30 * MIN), 1);
+    ck_value(value_of(&f, changes, "job=a", BASE + 30 * MIN), 1);
+    ck_value(value_of(&f, grown, "job=a", BASE + 30 * MIN), 0);
+    fixture_free(&f);
+}
+END_TEST
+
 /* n samples `interval` apart, then one `gap` later: is its increment counted? */
 START_TEST(gaps)
 {
@@ -213,6 +230,7 @@ static void add(TCase *t)
     tcase_add_test(t, births);
     tcase_add_test(t, a_scrape_is_no_witness_of_itself);
     tcase_add_test(t, a_new_leaf_begins_with_a_base);
+    tcase_add_test(t, a_step_counts_whatever_the_gap_before_it);
     tcase_add_test(t, gaps);
     tcase_add_test(t, usual_interval_is_a_median);
     tcase_add_test(t, stale_marker_is_a_gap_in_time_only);

@@ -120,11 +120,11 @@ static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
         e->known = e->has_before = e->dt_s <= patience(s);
         if (e->known) {
             e->inc = e->v >= s->last_v ? e->v - s->last_v : e->v;
-            e->changed = e->v != s->last_v;
-            e->dropped = e->v < s->last_v;
             follow_step(&s->usual_s, e->dt_s);
             follow_step(&m->usual_s[s->group], e->dt_s);
         }
+        e->changed = e->v != s->last_v;
+        e->dropped = e->v < s->last_v;
         s->intervals[s->n_intervals++] = e->dt_s;
     }
     s->last_ms = e->t_ms;
