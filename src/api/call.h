@@ -1,6 +1,6 @@
 /* Inside the API: one request being handled, and what all handlers use.
  *
- *   api_handle -> route (routes.c) -> may he? (access.c, guard.c) -> handler -> answer
+ *   api_handle -> route (routes.c) -> may he? (api.c, access.c) -> handler -> answer
  *                                                                     '-> later.c, when durable
  *
  * A handler answers its request exactly once, at once or through later.c. */

@@ -89,7 +89,7 @@ int notify_explain_incident(const struct notify *n, uint64_t number, const struc
     const struct incident *inc = incident_by_number(n, number);
     struct json j = json_into(out);
 
-    if (!inc || actor_sight(a, inc) == SIGHT_NONE)
+    if (!inc || !actor_sees_some(a, inc))
         return -1;
     json_object(&j);
     view_incident(&j, inc, a);

@@ -388,6 +388,8 @@ void explain_delivery(struct json *j, const struct entry *e, const struct actor 
 
 /* --- scope.c: what a person may see and touch; an actor of NULL may everything -------------------- */
 bool actor_sees_member(const struct actor *a, const struct member *m);
+/* Ends at the first that he sees, for lists. */
+bool actor_sees_some(const struct actor *a, const struct incident *inc);
 bool actor_sees_entry(const struct actor *a, const struct entry *e);
 enum sight actor_sight(const struct actor *a, const struct incident *inc);
 /* The incident, to be acted on. NULL with `e`: there is none that he may see (ERR_INPUT), or it holds

@@ -1,8 +1,8 @@
 /* What a person may see and touch of an incident. A scope is a matcher on everything, and an incident
  * may hold alerts of several teams: who is scoped sees his own alerts in it, and what is computed
  * (counts, priority, summary) is computed from these alone. What acts on the incident as a whole
- * acts on every alert in it, so it takes a scope that covers them all. An incident that shows only
- * what its foremost alert is called was tried: its summary told of the other team's alert. */
+ * acts on every alert in it, so it takes a scope that covers them all. Dropped: splitting incidents by
+ * team, since what belongs together would no longer be told together. */
 #include <assert.h>
 
 #include "notify/impl.h"
@@ -15,6 +15,16 @@ bool actor_sees(const struct actor *a, const struct label *l, size_t n, int prio
 bool actor_sees_member(const struct actor *a, const struct member *m)
 {
     return actor_sees(a, m->labels, m->n_labels, m->priority);
+}
+
+bool actor_sees_some(const struct actor *a, const struct incident *inc)
+{
+    if (!a || a->n_scope == 0)
+        return true;
+    for (size_t i = 0; i < inc->n_members; i++)
+        if (actor_sees_member(a, inc->members[i]))
+            return true;
+    return false;
 }
 
 /* At most MEMBERS_MAX tests, and none without a scope. */
@@ -77,7 +87,7 @@ struct incident *actor_incident(const struct notify *n, uint64_t number, const s
 {
     struct incident *inc = incident_by_number(n, number);
 
-    if (!inc || actor_sight(a, inc) == SIGHT_NONE) {
+    if (!inc || !actor_sees_some(a, inc)) {
         err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)number);
         return NULL;
     }

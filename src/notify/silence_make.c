@@ -170,7 +170,7 @@ static struct silence_record *draft(struct notify *n, const struct silence_reque
         err_set(e, ERR_MEMORY, "no memory");
         return NULL;
     }
-    if (r->incident && (!inc || actor_sight(a, inc) == SIGHT_NONE))
+    if (r->incident && (!inc || !actor_sees_some(a, inc)))
         rc = err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)r->incident);
     else if (inc && r->n_matchers == 0)
         rc = matchers_of_incident(&d->s, inc, a, e);

@@ -113,7 +113,7 @@ void notify_incidents(const struct notify *n, uint64_t before, size_t limit, boo
 
     for (size_t i = 0; i < count && limit > 0; i++) {
         struct incident_view v;
-        if ((before && list[i]->number >= before) || actor_sight(a, list[i]) == SIGHT_NONE)
+        if ((before && list[i]->number >= before) || !actor_sees_some(a, list[i]))
             continue;
         v = view_of(list[i], a);
         each(&v, arg);
@@ -198,7 +198,7 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
     const struct incident *inc = incident_by_number(n, number);
     struct json j = json_into(out);
 
-    if (!inc || actor_sight(a, inc) == SIGHT_NONE)
+    if (!inc || !actor_sees_some(a, inc))
         return -1;
     json_object(&j);
     view_incident(&j, inc, a);
