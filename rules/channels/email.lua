@@ -21,7 +21,7 @@ local function row(a)
   if a.detail ~= "" then t[#t + 1] = a.detail end
   t[#t + 1] = a.when
   if a.freed_by ~= "" then t[#t + 1] = "held back until now by " .. a.freed_by end
-  if a.nodata then t[#t + 1] = "its data has stopped" end
+  if a.nodata then t[#t + 1] = a.nodata_text end
   return t
 end
 

@@ -6,7 +6,7 @@ local esc = slack_escape
 local function line(a)
   local text = (a.firing and "• " or "✓ ") .. a.priority .. " *" .. esc(a.name) .. "* " .. esc(a.where) .. "  " .. esc(a.detail)
   if not a.firing then text = text .. " · " .. esc(a.when) end
-  if a.nodata then text = text .. " · its data has stopped" end
+  if a.nodata then text = text .. " · " .. a.nodata_text end
   if a.freed_by ~= "" then text = text .. " · held back until now by " .. esc(a.freed_by) end
   return text
 end

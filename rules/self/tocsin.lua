@@ -11,6 +11,13 @@ alert "RuleBroken" {
   summary  = "rule {rule} keeps failing: its alerts are frozen; see tocsin explain {rule}",
 }
 
+alert "RuleLimitReached" {
+  priority = "P3",
+  value    = m.tocsin_rule_groups_over_limit{ __origin__ = "tocsin" }:last():max_by("rule"),
+  fire     = above(0),
+  summary  = "rule {rule} has reached its limit: {value} more groups hold and are not told; group it more coarsely or raise `limit`",
+}
+
 alert "RuleFileRejected" {
   priority = "P3",
   value    = m.tocsin_rule_file_rejected{ __origin__ = "tocsin" }:last():max_by("file"),

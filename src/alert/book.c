@@ -251,7 +251,9 @@ static void follow_value(struct alert_entry *e, const struct alert_look *look,
     const struct alert_limit *own =
         a->state.firing ? &look->limit[a->state.firing - 1] : &(struct alert_limit){0};
 
-    a->has_value = look->o.has_value;
+    /* while it is on, and in what is said of its end, the last known value stands */
+    if (look->o.has_value || (a->state.firing == 0 && change == CHANGE_NONE))
+        a->has_value = look->o.has_value;
     if (look->o.has_value)
         a->value = look->o.value;
     if (own->ok) {
@@ -355,8 +357,10 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
     if (priority != 0 || change != CHANGE_NONE)
         if (!a->labels || (priority != 0 && priority != e->labels_priority))
             entry_label(e, priority);
-    if (change != CHANGE_NONE || a->state.firing != 0)
-        entry_annotate(e, look, at_ms);
+    /* texts made without data would say "?" where they said what was known */
+    if ((change != CHANGE_NONE || a->state.firing != 0) &&
+        (verdict != UNKNOWN_ || a->n_annotations == 0))
+        entry_annotate(e, look, change, at_ms);
     if (change != CHANGE_NONE)
         entry_explain(e, look);
     if (verdict == UNKNOWN_)

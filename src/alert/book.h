@@ -59,7 +59,8 @@ void entry_state_clear(struct alert_entry *e);
 int entry_label(struct alert_entry *e, int priority); /* makes its labels; -1: as they were */
 /* The same of labels that are known (sorted, copied). */
 int entry_label_as(struct alert_entry *e, const struct label *l, size_t n);
-void entry_annotate(struct alert_entry *e, const struct alert_look *look, int64_t at_ms);
+void entry_annotate(struct alert_entry *e, const struct alert_look *look, enum alert_change change,
+                    int64_t at_ms);
 void entry_annotations_clear(struct alert_entry *e);
 void entry_explain(struct alert_entry *e, const struct alert_look *look);
 void entry_fingerprint_drop(struct alert_entry *e);

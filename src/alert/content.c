@@ -209,7 +209,21 @@ void entry_annotations_clear(struct alert_entry *e)
     e->a.n_annotations = 0;
 }
 
-void entry_annotate(struct alert_entry *e, const struct alert_look *look, int64_t at_ms)
+/* A text that shows a log event keeps the one that made it fire, or rise. */
+static const char *kept_text(const struct alert_entry *e, const struct rule_pair *template,
+                             enum alert_change change)
+{
+    if (change == CHANGE_FIRED || change == CHANGE_RAISED || change == CHANGE_PENDING ||
+        !strstr(template->value, "{event_"))
+        return NULL;
+    for (size_t i = 0; i < e->a.n_annotations; i++)
+        if (strcmp(e->a.annotations[i].name, template->name) == 0)
+            return e->a.annotations[i].value;
+    return NULL;
+}
+
+void entry_annotate(struct alert_entry *e, const struct alert_look *look, enum alert_change change,
+                    int64_t at_ms)
 {
     const struct rule_def *d = e->a.rule->def;
     struct rule_pair *made;
@@ -221,8 +235,12 @@ void entry_annotate(struct alert_entry *e, const struct alert_look *look, int64_
     if (!made)
         return; /* the old ones are better than none */
     for (size_t i = 0; i < d->n_annotations; i++) {
+        const char *kept = kept_text(e, &d->annotations[i], change);
         struct buf text = BUF_INIT;
-        if (look->fill)
+
+        if (kept)
+            buf_adds(&text, kept);
+        else if (look->fill)
             look->fill(d->annotations[i].value, &e->a, at_ms, &text, look->fill_arg);
         else
             buf_adds(&text, d->annotations[i].value);

@@ -206,25 +206,27 @@ void entry_history(const struct alert_entry *e, enum alert_change change, int fr
     const struct alert *a = &e->a;
     struct alert_book *b = a->rule->book;
     struct buf labels = BUF_INIT, value = BUF_INIT;
-    char at[TEXT_TIME_LEN];
+    char at[TEXT_TIME_LEN], fingerprint[17];
 
     if (!b->o.store)
         return;
     text_time(at, at_ms);
+    snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)a->fingerprint);
     labelset_text(b->o.labels, a->group, &labels);
     if (a->has_value)
         text_plain(&value, a->value);
     if (buf_ok(&labels) && buf_ok(&value)) {
         const char *pairs[] = {
-            "at",     at,
-            "rule",   a->rule->name,
-            "labels", buf_str(&labels),
-            "change", alert_change_names[change],
-            "from",   state_name(from, from_phase),
-            "to",     state_name(a->state.firing, alert_phase(&a->rule->policy, &a->state)),
-            "value",  buf_str(&value),
-            "reason", reason ? reason : "",
-            "why",    a->why ? a->why : "",
+            "at",          at,
+            "rule",        a->rule->name,
+            "labels",      buf_str(&labels),
+            "change",      alert_change_names[change],
+            "from",        state_name(from, from_phase),
+            "to",          state_name(a->state.firing, alert_phase(&a->rule->policy, &a->state)),
+            "value",       buf_str(&value),
+            "reason",      reason ? reason : "",
+            "fingerprint", a->labels ? fingerprint : "",
+            "why",         a->why ? a->why : "",
             NULL};
         store_append(b->o.store, KEY_HISTORY, b->o.history_max, NULL, pairs);
     }

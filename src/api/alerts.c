@@ -171,8 +171,7 @@ static void search_one(const struct alert *a, void *arg)
     struct alert_search *s = arg;
     bool wanted = a->state.firing ? s->firing : a->state.pending_ms ? s->pending : s->rest;
 
-    if (!wanted || a->fingerprint <= s->after ||
-        !matchers_test_labels(s->filters->m, s->filters->n, a->labels, a->n_labels) ||
+    if (!wanted || !matchers_test_labels(s->filters->m, s->filters->n, a->labels, a->n_labels) ||
         !call_sees_alert(s->c, a))
         return;
     if (mem_grow((void **)&s->found, &s->cap, s->n + 1, sizeof *s->found) != 0)
@@ -181,11 +180,37 @@ static void search_one(const struct alert *a, void *arg)
         s->found[s->n++] = a;
 }
 
-static int by_fingerprint(const void *pa, const void *pb)
+static int64_t since_ms(const struct alert *a)
+{
+    return a->state.firing ? a->state.active_ms : a->state.pending_ms;
+}
+
+/* What fires first, the most severe first, the oldest first: as in messages and incidents. */
+static int by_weight(const void *pa, const void *pb)
 {
     const struct alert *a = *(const struct alert *const *)pa, *b = *(const struct alert *const *)pb;
+    int wa = a->state.firing ? a->state.firing : PRIORITIES + 1;
+    int wb = b->state.firing ? b->state.firing : PRIORITIES + 1;
 
+    if (wa != wb)
+        return wa < wb ? -1 : 1;
+    if (since_ms(a) != since_ms(b))
+        return since_ms(a) < since_ms(b) ? -1 : 1;
     return a->fingerprint < b->fingerprint ? -1 : a->fingerprint > b->fingerprint;
+}
+
+/* Where the page behind `after` begins. -1: that alert is no longer listed. */
+static int page_begin(const struct alert_search *s, size_t *begin)
+{
+    *begin = 0;
+    if (s->after == 0)
+        return 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->found[i]->fingerprint == s->after) {
+            *begin = i + 1;
+            return 0;
+        }
+    return -1;
 }
 
 /* Sixteen hexadecimal digits; -1: it is none. */
@@ -222,20 +247,24 @@ void get_alerts(struct call *c)
     struct alert_search s = {.c = c, .filters = &filters};
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
-    size_t limit;
+    size_t limit, begin;
 
     if (read_search(c, &s) || call_limit(c, ALERTS_DEFAULT, ALERTS_MAX, &limit) ||
         call_filters(c, &filters))
         return;
     alert_each(c->api->o.book, search_one, &s);
     if (s.n > 0)
-        qsort(s.found, s.n, sizeof *s.found, by_fingerprint);
-    json_array(&j);
-    for (size_t i = 0; i < s.n && i < limit; i++)
-        alert_json(c->api, &j, s.found[i], false);
-    json_array_end(&j);
-    out.failed |= s.failed;
-    reply_json(c->r, 200, &out);
+        qsort(s.found, s.n, sizeof *s.found, by_weight);
+    if (page_begin(&s, &begin) != 0) {
+        reply_error(c->r, 410, "gone", "after: that alert has ended: read the list from its start");
+    } else {
+        json_array(&j);
+        for (size_t i = begin; i < s.n && i - begin < limit; i++)
+            alert_json(c->api, &j, s.found[i], false);
+        json_array_end(&j);
+        out.failed |= s.failed;
+        reply_json(c->r, 200, &out);
+    }
     mem_free(s.found);
     matcher_list_free(&filters);
 }

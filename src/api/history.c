@@ -69,6 +69,11 @@ static const char *pair(const char *const *pairs, size_t n, const char *name)
     return "";
 }
 
+struct history_entry {
+    const char *rule, *labels, *fingerprint; /* "" where it has none */
+    const struct label_list *group;
+};
+
 static const struct label *find_label(const struct label *l, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++)
@@ -99,20 +104,37 @@ static bool in_scope_of(const struct history_search *s, const char *rule,
     return matchers_test_labels(s->scope.m, s->scope.n, l, n);
 }
 
-static bool is_wanted(const struct history_search *s, const char *rule, const char *text,
-                      const struct label_list *group)
+/* What was written without a fingerprint is known by its rule and its group's labels. */
+static bool is_of(const struct history_target *t, const struct history_entry *e)
 {
+    if (strcmp(t->rule, e->rule) != 0)
+        return false;
+    if (!t->fingerprint)
+        return !t->labels || strcmp(t->labels, e->labels) == 0;
+    if (*e->fingerprint)
+        return strcmp(t->fingerprint, e->fingerprint) == 0;
+    for (size_t i = 0; i < e->group->n; i++) {
+        const struct label *l = find_label(t->all.l, t->all.n, e->group->l[i].name);
+
+        if (!l || strcmp(l->value, e->group->l[i].value) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_wanted(const struct history_search *s, const struct history_entry *e)
+{
+    const struct label_list *group = e->group;
     bool named = s->n_targets == 0;
 
     for (size_t i = 0; i < s->n_targets && !named; i++)
-        named = strcmp(s->targets[i].rule, rule) == 0 &&
-                (!s->targets[i].labels || strcmp(s->targets[i].labels, text) == 0);
+        named = is_of(&s->targets[i], e);
     for (size_t i = 0; i < s->labels.n && named; i++) {
         const struct label *l = find_label(group->l, group->n, s->labels.l[i].name);
 
         named = l && strcmp(l->value, s->labels.l[i].value) == 0;
     }
-    return named && in_scope_of(s, rule, group);
+    return named && in_scope_of(s, e->rule, group);
 }
 
 static void entry_json(struct buf *out, const char *id, const char *const *pairs, size_t n,
@@ -144,6 +166,8 @@ static void on_entry(const char *id, const char *const *pairs, size_t n, void *a
     const char *at = pair(pairs, n, "at"), *labels = pair(pairs, n, "labels");
     const char *rule = pair(pairs, n, "rule");
     struct label_list group;
+    struct history_entry e = {rule, labels, pair(pairs, n, "fingerprint"), &group};
+    bool later = false;
     int64_t at_ms = 0;
 
     s->page++;
@@ -151,13 +175,16 @@ static void on_entry(const char *id, const char *const *pairs, size_t n, void *a
     if (s->over || strlen(id) >= sizeof s->before)
         return;
     strcpy(s->before, id);
-    if (text_parse_time(at, strlen(at), &at_ms) == 0 && at_ms < s->since_ms) {
-        s->over = true;
-        return;
+    if (text_parse_time(at, strlen(at), &at_ms) == 0) {
+        later = s->until_ms && at_ms > s->until_ms;
+        if (at_ms < s->since_ms) {
+            s->over = true;
+            return;
+        }
     }
     if (labels_of_text(labels, &group) != 0)
         group = (struct label_list){0};
-    if (is_wanted(s, rule, labels, &group)) {
+    if (!later && is_wanted(s, &e)) {
         if (s->n > 0)
             buf_addc(&s->found, ',');
         entry_json(&s->found, id, pairs, n, &group);
@@ -230,6 +257,8 @@ void history_search_free(struct history_search *s)
     for (size_t i = 0; i < s->n_targets; i++) {
         mem_free(s->targets[i].rule);
         mem_free(s->targets[i].labels);
+        mem_free(s->targets[i].fingerprint);
+        label_list_free(&s->targets[i].all);
     }
     mem_free(s->targets);
     label_list_free(&s->labels);
@@ -240,7 +269,8 @@ void history_search_free(struct history_search *s)
 
 int history_want(struct history_search *s, const char *rule, const char *labels)
 {
-    struct history_target t = {mem_strdup(rule), labels ? mem_strdup(labels) : NULL};
+    struct history_target t = {.rule = mem_strdup(rule),
+                               .labels = labels ? mem_strdup(labels) : NULL};
     struct history_target *more = NULL;
 
     if (t.rule && (t.labels || !labels))
@@ -255,32 +285,68 @@ int history_want(struct history_search *s, const char *rule, const char *labels)
     return 0;
 }
 
+static int64_t time_at(const cJSON *o, const char *key)
+{
+    const char *s = cJSON_GetStringValue(cJSON_GetObjectItem(o, key));
+    int64_t at_ms;
+
+    return s && text_parse_time(s, strlen(s), &at_ms) == 0 ? at_ms : 0;
+}
+
+/* One alert, also one that is no longer remembered. */
+static int want_alert_of(struct history_search *s, const char *rule, const char *fingerprint,
+                         const cJSON *labels)
+{
+    struct history_target *t;
+    struct label l[2 * LABELS_MAX];
+    struct buf text = BUF_INIT;
+    const cJSON *v;
+    size_t n = 0;
+    int failed = -1;
+
+    if (history_want(s, rule, NULL) != 0)
+        return -1;
+    t = &s->targets[s->n_targets - 1];
+    cJSON_ArrayForEach(v, labels)
+    {
+        if (cJSON_IsString(v) && n < sizeof l / sizeof *l)
+            l[n++] = label_of(v->string, v->valuestring);
+    }
+    labels_text(l, n, &text);
+    t->fingerprint = mem_strdup(fingerprint);
+    if (buf_ok(&text) && t->fingerprint && labels_of_text(buf_str(&text), &t->all) == 0)
+        failed = 0;
+    buf_free(&text);
+    return failed;
+}
+
 int history_want_incident(struct history_search *s, const cJSON *incident)
 {
-    const cJSON *alert;
-    const char *opened = cJSON_GetStringValue(cJSON_GetObjectItem(incident, "openedAt"));
+    const cJSON *alert, *previous = cJSON_GetObjectItem(incident, "previous");
+    const cJSON *for_ms = cJSON_GetObjectItem(previous, "for_ms");
+    int64_t opened_ms = time_at(incident, "openedAt");
+    int64_t before_ms = time_at(previous, "at");
 
     cJSON_ArrayForEach(alert, cJSON_GetObjectItem(incident, "alerts"))
     {
         const char *hex = cJSON_GetStringValue(cJSON_GetObjectItem(alert, "fingerprint"));
         const cJSON *labels = cJSON_GetObjectItem(alert, "labels");
         const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(labels, "alertname"));
-        const struct alert *a =
-            hex ? alert_by_fingerprint(s->api->o.book, strtoull(hex, NULL, 16)) : NULL;
-        struct buf text = BUF_INIT;
-        int failed = 0;
 
-        if (a)
-            labelset_text(s->api->o.labels, a->group, &text);
-        if (name && s->n_targets < HISTORY_TARGETS) /* of one that is forgotten: all of its rule */
-            failed = history_want(s, name, a && buf_ok(&text) ? buf_str(&text) : NULL);
-        buf_free(&text);
-        if (failed)
+        if (name && hex && s->n_targets < HISTORY_TARGETS &&
+            want_alert_of(s, name, hex, labels) != 0)
             return -1;
     }
-    /* what was pending before it began is part of its story */
-    if (opened && text_parse_time(opened, strlen(opened), &s->since_ms) == 0)
-        s->since_ms -= 3600 * 1000;
+    /* what was pending before it began is part of its story; what belongs to the one before is not */
+    if (opened_ms)
+        s->since_ms = opened_ms - 3600 * 1000;
+    if (before_ms && cJSON_IsNumber(for_ms)) {
+        int64_t ended_ms = before_ms + (int64_t)for_ms->valuedouble + 1;
+
+        if (ended_ms > s->since_ms && ended_ms <= opened_ms)
+            s->since_ms = ended_ms;
+    }
+    s->until_ms = time_at(incident, "endedAt");
     return s->n_targets > 0 ? 0 : history_want(s, "", NULL);
 }
 

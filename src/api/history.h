@@ -11,6 +11,8 @@
 
 struct history_target {  /* alerts of this rule with these group labels, or some of them */
     char *rule, *labels; /* labels: as the stream has them; NULL: any */
+    char *fingerprint;   /* of one alert, whose labels are `all`; NULL: as `labels` says */
+    struct label_list all;
 };
 
 struct history_search {
@@ -22,6 +24,7 @@ struct history_search {
     struct label_list labels; /* all of these */
     struct matcher_list scope;
     int64_t since_ms; /* older ones end the search, 0: none */
+    int64_t until_ms; /* newer ones are another story, 0: none */
     size_t limit;
     char meant[480]; /* said where nothing is found: the rule may have been mistyped */
     char before[STREAM_ID_MAX];
@@ -37,7 +40,8 @@ struct history_search {
 struct history_search *history_search_new(const struct call *c, size_t limit);
 void history_search_free(struct history_search *s);
 int history_want(struct history_search *s, const char *rule, const char *labels) MUST_USE;
-/* Alerts of one incident (as incident_json() tells it), since it was opened. */
+/* Alerts of one incident (as incident_json() tells it), from an hour before it was opened, but behind
+ * the end of the one before it, to its end. */
 int history_want_incident(struct history_search *s, const cJSON *incident) MUST_USE;
 /* Starts it; `done` is told once, from the loop, and frees the search. */
 void history_start(struct history_search *s,

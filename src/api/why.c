@@ -32,6 +32,35 @@ static void comparison(struct buf *b, const char *node)
     buf_adds(b, node);
 }
 
+/* The limit that applies: "> 500 (h = web-*)", "> 20", "> 90, held until 80". */
+static void limit_text(struct buf *b, const cJSON *node)
+{
+    const char *text = text_of(node, "node"), *limit = text_of(node, "limit");
+    const char *held = text_of(node, "heldUntil");
+    struct buf sign = BUF_INIT;
+
+    comparison(&sign, text);
+    if (*limit) {
+        const char *clear = strstr(buf_str(&sign), " (clear ");
+
+        buf_add(b, buf_str(&sign), strcspn(buf_str(&sign), " "));
+        buf_addf(b, " %s", limit);
+        if (*text_of(node, "per"))
+            buf_addf(b, " (%s)", text_of(node, "per"));
+        buf_adds(b, clear ? clear : "");
+    } else {
+        buf_adds(b, buf_str(&sign));
+    }
+    if (*held)
+        buf_addf(b, ", not cleared: over clear %s", held);
+    buf_free(&sign);
+}
+
+static bool is_firing(const cJSON *node)
+{
+    return *text_of(node, "firing") != '\0';
+}
+
 static bool is_comparison(const cJSON *node)
 {
     const cJSON *children = cJSON_GetObjectItemCaseSensitive(node, "children");
@@ -47,6 +76,12 @@ static void node_lines(struct json *j, const char *level, const cJSON *node, int
 
     if (depth > DEPTH_MAX)
         return;
+    if (is_firing(node)) {
+        buf_addf(&b, "%s: %s: %s", level, text_of(node, "node"), text_of(node, "truth"));
+        json_str(j, buf_str(&b));
+        buf_free(&b);
+        return;
+    }
     if (!is_comparison(node)) {
         cJSON_ArrayForEach(child, children)
         {
@@ -56,9 +91,12 @@ static void node_lines(struct json *j, const char *level, const cJSON *node, int
     }
     child = children->child;
     buf_addf(&b, "%s: %s ", level, text_of(child, "node"));
-    buf_adds(&b, *text_of(child, "shown") ? text_of(child, "shown") : "(no data)");
+    if (*text_of(child, "guard"))
+        buf_addf(&b, "(%s)", text_of(child, "guard"));
+    else
+        buf_adds(&b, *text_of(child, "shown") ? text_of(child, "shown") : "(no data)");
     buf_addc(&b, ' ');
-    comparison(&b, text_of(node, "node"));
+    limit_text(&b, node);
     buf_addf(&b, ": %s", text_of(node, "truth"));
     json_str(j, buf_str(&b));
     buf_free(&b);
@@ -164,14 +202,51 @@ void why_timers(struct json *j, const struct rule_def *d, const struct alert *a,
     json_array_end(j);
 }
 
+/* What a `when` function answered last. */
+static void when_line(struct json *j, const struct alert *a)
+{
+    struct buf b = BUF_INIT;
+
+    buf_addf(&b, "when returned %s", a->state.firing ? priority_name(a->state.firing) : "ok");
+    if (a->has_value) {
+        buf_adds(&b, ", ");
+        expr_number(&b, a->value, a->unit);
+    }
+    json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
+/* Its last value stays until data say otherwise. */
+static void no_data_line(struct json *j, const struct alert *a)
+{
+    char at[TEXT_TIME_LEN];
+    struct buf b = BUF_INIT;
+
+    text_clock(at, a->state.last_data_ms ? a->state.last_data_ms : a->state.nodata_ms);
+    buf_addf(&b, "no data since %s", at);
+    if (a->has_value) {
+        buf_adds(&b, ", the last value was ");
+        expr_number(&b, a->value, a->unit);
+    }
+    json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
 void why_timer_lines(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms)
 {
     struct alert_policy p;
 
     alert_policy_of(d, &p);
+    if (a && d->when >= 0)
+        when_line(j, a);
+    if (a && a->state.nodata_ms)
+        no_data_line(j, a);
     for (int i = 0; a && i < p.n_levels; i++) {
         struct buf text = BUF_INIT;
 
+        /* a function that answers P2 holds every level below: one of them says it */
+        if (d->when >= 0 && a->state.firing && p.priority[i] != a->state.firing)
+            continue;
         timer_text(&text, &p, a, i, at_ms);
         if (text.len > 0) {
             struct buf line = BUF_INIT;
@@ -254,8 +329,18 @@ void why_not(struct api *a, struct json *j, struct rule *r, const struct label_l
         json_str(j, buf_str(&b));
         buf_free(&b);
     }
-    if (!s.matched)
+    if (!s.matched && d->n_leaves > 0)
         json_str(j, "its selectors have never matched a series or event");
+    if (s.overflow > 0) {
+        struct buf b = BUF_INIT;
+
+        buf_addf(
+            &b,
+            "%u groups that would alert are over `limit`: alerts hold the groups that came first",
+            s.overflow);
+        json_str(j, buf_str(&b));
+        buf_free(&b);
+    }
     if (n_groups == 0)
         no_group(j, want);
     cJSON_ArrayForEach(leaf, list)

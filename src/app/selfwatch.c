@@ -58,6 +58,8 @@ static void add_rules(struct selfwatch *s)
         struct rule_stats st;
 
         rule_stats(r, &st);
+        if (st.overflow > 0)
+            add(s, "tocsin_rule_groups_over_limit", "rule", d->name, st.overflow);
         if (st.broken)
             add(s, "tocsin_rule_broken", "rule", d->name, 1);
         if (!st.matched && d->n_leaves > 0 && s->at_ms - st.since_ms > UNMATCHED_TOLD_MS)
@@ -94,6 +96,7 @@ static void settle(struct selfwatch *s)
         const char *rule, *metric, *label;
     } rows[] = {{"RuleFileRejected", "tocsin_rule_file_rejected", "file"},
                 {"RuleBroken", "tocsin_rule_broken", "rule"},
+                {"RuleLimitReached", "tocsin_rule_groups_over_limit", "rule"},
                 {"RuleNeverMatched", "tocsin_rule_unmatched_seconds", "rule"},
                 {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"},
                 {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"}};

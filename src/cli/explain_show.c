@@ -118,6 +118,24 @@ static void note_lanes(const cJSON *lanes, int64_t now_ms, struct told *t)
     }
 }
 
+/* Until when and by whom, where the answer says so: "s31 until 06:41 by ana". */
+static void add_silences(const struct told *t, const cJSON *silences, int64_t now_ms,
+                         struct buf *out)
+{
+    const cJSON *s;
+    size_t n = 0;
+
+    cJSON_ArrayForEach(s, silences)
+    {
+        buf_addf(out, "%s%s until ", n++ ? ", " : "", field_text(s, "short"));
+        show_until(out, field_ms(s, "until"), now_ms);
+        if (field_text(s, "by")[0])
+            buf_addf(out, " by %s", field_text(s, "by"));
+    }
+    if (n == 0)
+        buf_adds(out, t->silences.len ? buf_str(&t->silences) : "none");
+}
+
 static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
 {
     struct told t = {0};
@@ -139,7 +157,8 @@ static void show_told(const cJSON *n, int64_t now_ms, struct buf *out)
     else
         buf_addf(out, "  sent nowhere%s%s", field_text(n, "nowhere")[0] ? ": " : "",
                  field_text(n, "nowhere"));
-    buf_addf(out, " · silences %s", t.silences.len ? buf_str(&t.silences) : "none");
+    buf_adds(out, " · silences ");
+    add_silences(&t, field(n, "silences"), now_ms, out);
     if (t.reminder_ms) {
         buf_adds(out, " · next reminder ");
         show_until(out, t.reminder_ms, now_ms);

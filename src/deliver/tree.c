@@ -124,6 +124,7 @@ static void add_alert(struct template_tree *t, struct template_value *list, cons
     template_string(t, o, "end_reason", a->end_reason);
     template_string(t, o, "freed_by", a->freed_by);
     template_bool(t, o, "nodata", a->nodata_ms != 0);
+    add_alert_words(t, o, "nodata_text", x, a, wording_nodata);
     add_alert_words(t, o, "text", x, a, wording_alert);
     add_alert_words(t, o, "detail", x, a, wording_detail);
     add_alert_words(t, o, "where", x, a, wording_where);

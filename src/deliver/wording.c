@@ -121,6 +121,29 @@ void wording_where(const struct notice *x, const struct notice_alert *a, struct 
     }
 }
 
+void wording_nodata(const struct notice *x, const struct notice_alert *a, struct buf *out)
+{
+    char at[TEXT_TIME_LEN];
+
+    (void)x;
+    if (a->nodata_ms == 0)
+        return;
+    text_clock(at, a->nodata_ms);
+    buf_addf(out, "no data since %.5s", at);
+}
+
+/* What it fell to: "0.4% now". Where its data had stopped nobody knows what it is now. */
+static void add_end_value(const struct notice_alert *a, struct buf *out)
+{
+    bool known = a->nodata_ms == 0 && strcmp(a->end_reason, "gone") != 0 &&
+                 strcmp(a->end_reason, "no data") != 0;
+
+    if (!known)
+        buf_adds(out, "last ");
+    wording_value(a, a->value, out);
+    buf_adds(out, known ? " now" : "");
+}
+
 void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out)
 {
     char at[TEXT_TIME_LEN];
@@ -148,8 +171,9 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
         buf_addf(out, ", %s", a->end_reason);
     if (a->has_value) {
         buf_adds(out, " · ");
-        wording_value(a, a->value, out);
-        buf_adds(out, " now");
+        add_end_value(a, out);
+        buf_adds(out, ", peak ");
+        wording_value(a, a->peak, out);
     }
 }
 
@@ -181,6 +205,10 @@ void wording_title(const struct notice *x, struct buf *out)
     if (worst) {
         buf_adds(out, ": ");
         wording_alert(x, worst, out);
+        if (!x->firing && !worst->firing && worst->has_value && !worst->missed) {
+            buf_adds(out, ", ");
+            add_end_value(worst, out);
+        }
     }
     if (n > 1)
         buf_addf(out, " · %zu alerts", n);
@@ -209,8 +237,10 @@ static void add_alert_line(const struct notice *x, const struct notice_alert *a,
     wording_when(x, a, out);
     if (*a->freed_by)
         buf_addf(out, " · was held back until now by %s", a->freed_by);
-    if (a->nodata_ms)
-        buf_adds(out, " · its data has stopped");
+    if (a->nodata_ms) {
+        buf_adds(out, " · ");
+        wording_nodata(x, a, out);
+    }
     buf_addc(out, '\n');
 }
 

@@ -16,7 +16,9 @@ void wording_alert(const struct notice *x, const struct notice_alert *a, struct 
 void wording_detail(const struct notice *x, const struct notice_alert *a, struct buf *out);
 /* What tells this alert from the others of its incident: "eu-1", "orders"; may be empty. */
 void wording_where(const struct notice *x, const struct notice_alert *a, struct buf *out);
-/* "Resolved 02:58 after 17m · 0.4% now", "since 02:41, 4m" */
+/* "no data since 15:19", nothing while it has data. */
+void wording_nodata(const struct notice *x, const struct notice_alert *a, struct buf *out);
+/* "Resolved 02:58 after 17m · 0.4% now, peak 31%", "since 02:41, 4m" */
 void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out);
 /* Why it comes now, to this receiver, in lines; empty for most first messages. */
 void wording_notes(const struct notice *x, struct buf *out);

@@ -104,7 +104,7 @@ static void add_item(struct view *v, struct member *m, enum item_kind kind, int 
     if (kind < ITEM_RESOLVED && (v->p->priority == 0 || m->priority < v->p->priority))
         v->p->priority = m->priority;
     if (kind >= ITEM_RESOLVED) {
-        int known = told_priority ? told_priority : m->priority;
+        int known = m->worst ? m->worst : told_priority ? told_priority : m->priority;
         if (v->top_ended == 0 || known < v->top_ended)
             v->top_ended = known;
     }

@@ -138,19 +138,39 @@ static void write_route(struct json *j, const struct config_route *r, int priori
     json_object_end(j);
 }
 
+static bool is_silenced_by(const struct silence *s, const struct label *l, size_t n_labels,
+                           int priority, int64_t at_ms)
+{
+    if (silence_state(s, at_ms) != SILENCE_ACTIVE)
+        return false;
+    if (s->priority != 0 && priority != 0 && priority < s->priority)
+        return false;
+    return silence_matches(s, l, n_labels, priority);
+}
+
+/* Their ids, and below "silences" until when and by whom. Cost: all silences. */
 static void write_silences(struct json *j, const struct notify *n, const struct label *l,
                            size_t n_labels, int priority, int64_t at_ms)
 {
     json_key(j, "silenced_by");
     json_array(j);
+    for (size_t i = 0; i < n->n_silences; i++)
+        if (is_silenced_by(&n->silences[i]->s, l, n_labels, priority, at_ms))
+            json_str(j, n->silences[i]->s.short_id);
+    json_array_end(j);
+    json_key(j, "silences");
+    json_array(j);
     for (size_t i = 0; i < n->n_silences; i++) {
         const struct silence *s = &n->silences[i]->s;
-        if (silence_state(s, at_ms) != SILENCE_ACTIVE)
+
+        if (!is_silenced_by(s, l, n_labels, priority, at_ms))
             continue;
-        if (s->priority != 0 && priority != 0 && priority < s->priority)
-            continue;
-        if (silence_matches(s, l, n_labels, priority))
-            json_str(j, s->short_id);
+        json_object(j);
+        json_kstr(j, "short", s->short_id);
+        json_ktime(j, "until", s->ends_ms);
+        write_text(j, "by", s->by);
+        write_text(j, "comment", s->comment);
+        json_object_end(j);
     }
     json_array_end(j);
 }
@@ -195,7 +215,8 @@ void notify_explain_alert(const struct notify *n, const struct alert *a, const s
         json_kstr(&j, "nowhere", "it does not fire");
     if (a->labels) {
         write_routes(&j, n, a->labels, a->n_labels, a->state.firing);
-        write_silences(&j, n, a->labels, a->n_labels, a->state.firing, notify_now(n));
+        if (a->state.firing || a->state.pending_ms) /* what was made after its end held nothing */
+            write_silences(&j, n, a->labels, a->n_labels, a->state.firing, notify_now(n));
     }
     json_kbool(&j, "suppressed", a->suppressed);
     json_key(&j, "incidents");

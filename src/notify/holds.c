@@ -66,11 +66,11 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
     const struct silence *by;
     enum hold h;
 
-    if (m->epoch == n->epoch)
+    if (m->epoch == n->epoch || !m->firing) /* what held it at its end is part of its record */
         return;
     m->epoch = n->epoch;
     h = hold_now(n, m, at_ms, &by);
-    if (m->firing && h == HOLD_NONE)
+    if (h == HOLD_NONE)
         released(n, m, at_ms);
     if (h != HOLD_NONE) {
         if (m->hold == HOLD_NONE)

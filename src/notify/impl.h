@@ -61,8 +61,9 @@ struct member {
     size_t n_annotations;
     uint64_t fingerprint;
     bool firing, suppressed, has_value, has_threshold;
-    bool moved; /* ended here because it is routed to other incidents */
-    int priority;
+    bool moved;   /* ended here because it is routed to other incidents */
+    int priority; /* now, or the last */
+    int worst;    /* the most severe since it started: what its end is told as */
     double value, peak, threshold;
     enum unit unit;
     char *unit_name;
@@ -238,6 +239,10 @@ void member_free(struct member *m);
 int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
 void member_values(struct member *m, const struct alert *a);
 struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
+/* What it is shown as: its priority while it is on, then the most severe that it had. */
+int member_priority(const struct member *m);
+/* Firing first, most severe first, oldest first: the order everywhere. */
+int member_order(const struct member *a, const struct member *b);
 void member_text(char **to, const char *text,
                  size_t max); /* NULL: none; keeps the old without memory */
 

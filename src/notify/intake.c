@@ -151,6 +151,7 @@ static void start_member(struct member *m, const struct alert *a, int64_t at_ms)
 {
     m->firing = true;
     m->moved = false;
+    m->worst = 0;
     m->starts_ms = a->started_ms ? a->started_ms : at_ms;
     m->ends_ms = 0;
     member_text(&m->end_reason, NULL, 0);
@@ -182,6 +183,7 @@ static int copy_member(struct member *to, const struct member *from)
     to->has_value = from->has_value;
     to->has_threshold = from->has_threshold;
     member_set_priority(to, from->priority);
+    to->worst = from->worst;
     to->value = from->value;
     to->peak = from->peak;
     to->threshold = from->threshold;
@@ -245,6 +247,8 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         if (m->priority != priority)
             m->raised_ms = at_ms;
         member_set_priority(m, priority);
+        if (m->worst == 0 || priority < m->worst)
+            m->worst = priority;
         set_routes(m, &to[i], at_ms);
         inc->dirty = true;
         incident_mark(n, inc);

@@ -41,6 +41,24 @@ struct rule_pair *member_pairs(const struct rule_pair *pairs, size_t n)
     return out;
 }
 
+int member_priority(const struct member *m)
+{
+    return m->firing || m->worst == 0 ? m->priority : m->worst;
+}
+
+int member_order(const struct member *a, const struct member *b)
+{
+    int pa = member_priority(a), pb = member_priority(b);
+
+    if (a->firing != b->firing)
+        return a->firing ? -1 : 1;
+    if (pa != pb)
+        return pa < pb ? -1 : 1;
+    if (a->starts_ms != b->starts_ms)
+        return a->starts_ms < b->starts_ms ? -1 : 1;
+    return (a->n > b->n) - (a->n < b->n);
+}
+
 struct member *member_new(struct incident *inc, const char *key)
 {
     struct member *m;

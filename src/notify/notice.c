@@ -102,8 +102,7 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
         .changed = it->kind != ITEM_STILL,
         .missed = it->kind == ITEM_MISSED,
         .moved = it->kind == ITEM_MOVED,
-        .priority =
-            it->kind >= ITEM_RESOLVED && it->told_priority ? it->told_priority : m->priority,
+        .priority = it->kind >= ITEM_RESOLVED && m->worst ? m->worst : m->priority,
         .told_priority = it->told_priority,
         .fingerprint = m->fingerprint,
         .n_labels = m->n_labels,
@@ -133,7 +132,7 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
     out->generator_url = copy_buf(k, &url);
 }
 
-/* Firing first, most severe first, oldest first. */
+/* As member_order(); one that moved away fires, but not for this lane. */
 static int by_weight(const void *pa, const void *pb)
 {
     const struct item *a = pa, *b = pb;
@@ -141,11 +140,7 @@ static int by_weight(const void *pa, const void *pb)
 
     if (fa != fb)
         return fa ? -1 : 1;
-    if (a->m->priority != b->m->priority)
-        return a->m->priority < b->m->priority ? -1 : 1;
-    if (a->m->starts_ms != b->m->starts_ms)
-        return a->m->starts_ms < b->m->starts_ms ? -1 : 1;
-    return (a->m->n > b->m->n) - (a->m->n < b->m->n);
+    return member_order(a->m, b->m);
 }
 
 /* Which are left out last: what the message is about, by severity, then the rest. */

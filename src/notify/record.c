@@ -75,6 +75,7 @@ static void write_member(struct json *j, const struct member *m, bool history)
     json_kstr(j, "origin", m->origin ? m->origin : "");
     json_kstr(j, "status", m->firing ? "firing" : "resolved");
     json_kstr(j, "priority", priority_name(m->priority));
+    json_kstr(j, "worst", priority_name(m->worst));
     record_time(j, "starts", m->starts_ms);
     record_time(j, "ends", m->ends_ms);
     if (m->has_value)

@@ -146,6 +146,9 @@ static int read_member(struct incident *inc, const cJSON *o)
     member_text(&m->origin, text_of(o, "origin"), 256);
     m->firing = strcmp(text_of(o, "status"), "firing") == 0;
     member_set_priority(m, priority_parse(text_of(o, "priority")));
+    m->worst = priority_parse(text_of(o, "worst"));
+    if (m->worst == 0 || m->priority < m->worst)
+        m->worst = m->priority;
     m->starts_ms = time_of(o, "starts");
     m->ends_ms = time_of(o, "ends");
     m->nodata_ms = time_of(o, "nodata");

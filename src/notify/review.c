@@ -181,6 +181,9 @@ static void sum_up(struct notify *n, struct incident *inc)
     }
     if (inc->ended_ms != 0)
         return;
+    for (size_t i = 0; i < inc->n_members; i++) /* its record is the worst it was */
+        if (inc->members[i]->worst && inc->members[i]->worst < inc->priority)
+            inc->priority = inc->members[i]->worst;
     inc->ended_ms = ended_ms ? ended_ms : inc->opened_ms;
     inc->dirty = true;
     silences_end_with(n, inc->number);

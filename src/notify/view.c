@@ -18,8 +18,7 @@ static const struct member *foremost(const struct incident *inc, const struct ac
         const struct member *m = inc->members[i];
         if (!actor_sees_member(a, m))
             continue;
-        if (!best || (m->firing && !best->firing) ||
-            (m->firing == best->firing && m->priority < best->priority))
+        if (!best || member_order(m, best) < 0)
             best = m;
     }
     return best;
@@ -45,8 +44,8 @@ static int priority_seen(const struct incident *inc, const struct actor *a, size
         return inc->priority;
     for (size_t i = 0; i < inc->n_members; i++) {
         const struct member *m = inc->members[i];
-        if (actor_sees_member(a, m) && (priority == 0 || m->priority < priority))
-            priority = m->priority;
+        if (actor_sees_member(a, m) && (priority == 0 || m->worst < priority))
+            priority = m->worst;
     }
     return priority;
 }
@@ -130,7 +129,7 @@ static void write_alert(struct json *j, const struct member *m)
     snprintf(hex, sizeof hex, "%016llx", (unsigned long long)m->fingerprint);
     json_kstr(j, "fingerprint", hex);
     json_kstr(j, "status", m->firing ? "firing" : "resolved");
-    json_kstr(j, "priority", priority_name(m->priority));
+    json_kstr(j, "priority", priority_name(member_priority(m)));
     record_labels(j, "labels", m->labels, m->n_labels);
     json_key(j, "annotations");
     json_object(j);
@@ -192,6 +191,29 @@ void view_incident(struct json *j, const struct incident *inc, const struct acto
     }
 }
 
+static int by_order(const void *pa, const void *pb)
+{
+    return member_order(*(const struct member *const *)pa, *(const struct member *const *)pb);
+}
+
+/* Without memory for the order, in the order they came. */
+static void write_alerts(struct json *j, const struct incident *inc, const struct actor *a)
+{
+    struct member **list = mem_alloc((inc->n_members + 1) * sizeof *list);
+
+    if (list && inc->n_members > 0) {
+        memcpy(list, inc->members, inc->n_members * sizeof *list);
+        qsort(list, inc->n_members, sizeof *list, by_order);
+    }
+    for (size_t i = 0; i < inc->n_members; i++) {
+        const struct member *m = list ? list[i] : inc->members[i];
+
+        if (actor_sees_member(a, m))
+            write_alert(j, m);
+    }
+    mem_free(list);
+}
+
 int notify_incident_json(const struct notify *n, uint64_t number, const struct actor *a,
                          struct buf *out)
 {
@@ -204,9 +226,7 @@ int notify_incident_json(const struct notify *n, uint64_t number, const struct a
     view_incident(&j, inc, a);
     json_key(&j, "alerts");
     json_array(&j);
-    for (size_t i = 0; i < inc->n_members; i++)
-        if (actor_sees_member(a, inc->members[i]))
-            write_alert(&j, inc->members[i]);
+    write_alerts(&j, inc, a);
     json_array_end(&j);
     json_key(&j, "deliveries");
     json_array(&j);

@@ -199,22 +199,26 @@ static void function(const struct batch *b, const struct expr *x, struct column 
     }
 }
 
+const struct expr_per_row *eval_per_row(const struct batch *b, const struct expr_per *p, size_t i)
+{
+    size_t len;
+    const char *value = labelset_value(b->rs->labels, b->rs->group[b->rows[i]], p->label, &len);
+
+    for (size_t k = 0; k < p->n_rows; k++) {
+        const struct expr_per_row *row = &p->rows[k];
+
+        if (row->glob ? text_glob(row->pattern, value, len) : strcmp(row->pattern, value) == 0)
+            return row;
+    }
+    return NULL;
+}
+
 static void per_label(const struct batch *b, const struct expr_per *p, struct column *out)
 {
     for (size_t i = 0; i < b->n; i++) {
-        size_t len;
-        const char *value = labelset_value(b->rs->labels, b->rs->group[b->rows[i]], p->label, &len);
+        const struct expr_per_row *row = eval_per_row(b, p, i);
 
-        out->v[i] = p->fallback;
-        for (size_t k = 0; k < p->n_rows; k++) {
-            const struct expr_per_row *row = &p->rows[k];
-
-            if (row->glob ? text_glob(row->pattern, value, len)
-                          : strcmp(row->pattern, value) == 0) {
-                out->v[i] = row->v;
-                break;
-            }
-        }
+        out->v[i] = row ? row->v : p->fallback;
     }
     memset(out->ok, 1, b->n);
 }
@@ -271,7 +275,7 @@ void eval_number(const struct batch *b, const struct expr *x, struct column *out
 
 /* --- conditions --- */
 
-static bool compare(enum expr_cmp cmp, double v, double limit)
+bool eval_compare(enum expr_cmp cmp, double v, double limit)
 {
     switch (cmp) {
     case CMP_ABOVE:
@@ -312,7 +316,7 @@ static void comparison(const struct batch *b, const struct expr *x, uint8_t *out
             out[i] = UNKNOWN_; /* the bit survives missing data */
             continue;
         }
-        out[i] = compare(x->cmp, v.v[i], limit.v[i]);
+        out[i] = eval_compare(x->cmp, v.v[i], limit.v[i]);
         if (sticks && out[i] == FALSE_) {
             if (!clear.ok[i]) {
                 out[i] = UNKNOWN_;

@@ -39,6 +39,9 @@ struct batch {
 };
 
 void eval_number(const struct batch *b, const struct expr *x, struct column *out);
+/* The row of a `per` that applies to row i of the batch; NULL: its default. */
+const struct expr_per_row *eval_per_row(const struct batch *b, const struct expr_per *p, size_t i);
+bool eval_compare(enum expr_cmp cmp, double v, double limit); /* without a clear level */
 /* out[i] is an enum truth. */
 void eval_truth(const struct batch *b, const struct expr *x, uint8_t *out);
 

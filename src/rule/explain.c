@@ -57,6 +57,66 @@ static void write_children(const struct batch *b, const struct expr *x, enum uni
     json_array_end(j);
 }
 
+/* Which row of a `per` applies: its pattern, or "default". */
+static void write_per(const struct batch *b, const struct expr_per *p, struct json *j)
+{
+    const struct expr_per_row *row = eval_per_row(b, p, 0);
+    struct buf text = BUF_INIT;
+
+    buf_addf(&text, "%s = %s", p->label, row ? row->pattern : "default");
+    json_kstr(j, "per", buf_str(&text));
+    buf_free(&text);
+}
+
+static void write_limit(const struct batch *b, const struct expr *limit, enum unit unit,
+                        const char *key, struct json *j)
+{
+    struct buf text = BUF_INIT;
+    struct column c;
+
+    eval_number(b, limit, &c);
+    if (c.ok[0])
+        expr_number(&text, c.v[0], limit->kind == EXPR_NUM ? limit->unit : unit);
+    else
+        buf_adds(&text, "(no data)");
+    json_kstr(j, key, buf_str(&text));
+    buf_free(&text);
+}
+
+/* A limit that is no constant has its value; what holds only because it held says so. */
+static void write_comparison(const struct batch *b, const struct expr *x, bool holds,
+                             enum unit unit, struct json *j)
+{
+    struct column v, limit;
+
+    if (x->b->kind != EXPR_NUM)
+        write_limit(b, x->b, unit, "limit", j);
+    if (x->b->kind == EXPR_PER)
+        write_per(b, x->b->per, j);
+    if (!x->c || !holds)
+        return;
+    eval_number(b, x->a, &v);
+    eval_number(b, x->b, &limit);
+    if (v.ok[0] && limit.ok[0] && !eval_compare(x->cmp, v.v[0], limit.v[0]))
+        write_limit(b, x->c, unit_below(x, unit), "heldUntil", j);
+}
+
+/* The guard of a ratio that is not met: what its whole is, and has to be. */
+static void write_guard(const struct batch *b, const struct expr *x, struct json *j)
+{
+    struct column total;
+    struct buf text = BUF_INIT;
+
+    eval_number(b, x->b, &total);
+    if (total.ok[0] && total.v[0] >= x->num)
+        return;
+    text_number(&text, total.ok[0] ? total.v[0] : 0);
+    buf_adds(&text, ", needs ");
+    text_number(&text, x->num);
+    json_kstr(j, "guard", buf_str(&text));
+    buf_free(&text);
+}
+
 static void write_node(const struct batch *b, const struct expr *x, enum unit unit, struct json *j)
 {
     const struct expr *of = x->kind == EXPR_VALUE && b->value_expr ? b->value_expr : x;
@@ -68,6 +128,10 @@ static void write_node(const struct batch *b, const struct expr *x, enum unit un
 
         eval_truth(b, x, truth);
         json_kstr(j, "truth", truth_names[truth[0]]);
+        if (of->kind == COND_CMP)
+            write_comparison(b, of, truth[0] == TRUE_, unit, j);
+        if (of->kind == COND_FIRING)
+            json_kstr(j, "firing", of->firing->rule);
     } else {
         struct column c;
 
@@ -79,6 +143,8 @@ static void write_node(const struct batch *b, const struct expr *x, enum unit un
         } else {
             json_null(j);
         }
+        if (of->kind == EXPR_FN && of->fn == FN_RATIO && of->num > 0 && !c.ok[0])
+            write_guard(b, of, j);
     }
     write_children(b, of, unit, j);
     json_object_end(j);

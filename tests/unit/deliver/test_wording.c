@@ -37,7 +37,7 @@ START_TEST(the_title_is_one_line_for_a_lock_screen)
     says(wording_title, &e.x, "P1 checkout: a b  c: is over the limit · 02:41 · #412");
     e.pairs[0][0].value = "Zürich \xe2\x80\xae"
                           "is\x1b\xff full";
-    says(wording_title, &e.x, "P1 checkout: Zürich  is   full · 02:41 · #412");
+    says(wording_title, &e.x, "P1 checkout: Zürich  is   full (limit 2%) · 02:41 · #412");
     e.pairs[0][0].value = "a\nb\r\nc: is over the limit";
     e.x.reason = REASON_TEST;
     e.x.incident = 0;
@@ -52,10 +52,10 @@ START_TEST(what_is_over_says_so_first)
     example_make(&e);
     example_resolve(&e);
     says(wording_title, &e.x,
-         "Resolved: P1 checkout: 23% of requests fail · 3 alerts · 02:58 · #412");
+         "Resolved: P1 checkout: 23% of requests fail, 0.4% now · 3 alerts · 02:58 · #412");
     e.x.ended_ms = 0; /* others have alerts of the incident that are on */
     says(wording_title, &e.x,
-         "Resolved: P1 checkout: 23% of requests fail · 3 alerts · 02:58 · #412");
+         "Resolved: P1 checkout: 23% of requests fail, 0.4% now · 3 alerts · 02:58 · #412");
     e.x.firing = true; /* some of it goes on: those are counted */
     e.x.n_firing = 2;
     says(wording_title, &e.x, "P1 checkout: 23% of requests fail · 2 alerts · 02:41 · #412");
@@ -120,7 +120,7 @@ START_TEST(times_are_told_as_people_say_them)
         {true, false, false, true, MIN, "", "since 02:41, 1m"},
         {true, false, false, true, 79 * MIN, "", "since 02:41, 1h19m"},
         {false, false, false, true, 17 * MIN, "condition cleared",
-         "resolved 02:58 after 17m · 23% now"},
+         "resolved 02:58 after 17m · 23% now, peak 31%"},
         {false, false, false, false, 17 * MIN, "gone", "resolved 02:58 after 17m, gone"},
         {false, true, false, true, 4 * MIN, "", "fired 02:41, resolved 02:45"},
         {false, false, true, false, 4 * MIN, "routed elsewhere",
@@ -171,7 +171,7 @@ START_TEST(plain_text_says_all_of_it)
          "Redis is away: this message may come twice.\n"
          "ana has it.\n"
          "- P1 HighErrorRate eu-1 · 23% of requests fail (limit 2%) · since 02:41 · was held back "
-         "until now by s31 · its data has stopped\n"
+         "until now by s31 · no data since 02:41\n"
          "and 7 more\n"
          "2 more firing, held back\n"
          "http://t.example/i/412\n"
