@@ -48,6 +48,8 @@ struct config_server {
     const char *data_dir;
     const char **rules; /* globs */
     size_t n_rules;
+    const char **deny_outgoing; /* networks that nothing is sent to: "169.254.0.0/16" */
+    size_t n_deny_outgoing;
     const char *tls_cert, *tls_key; /* both or none */
     bool tokens_given; /* then nobody comes in without one, also where no line is left */
     const struct config_token *tokens;

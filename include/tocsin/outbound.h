@@ -25,6 +25,8 @@ struct outbound_options {
 };
 
 struct outbound *outbound_new(struct loop *l, const struct outbound_options *o, struct err *e);
+/* Other forbidden networks from now on, for calls that connect anew. -1: none is changed. */
+int outbound_forbid(struct outbound *o, const char *const *list, size_t n, struct err *e) MUST_USE;
 void outbound_free(struct outbound *o); /* ends calls in flight without calling back */
 
 struct outbound_refusal {

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "tocsin/address.h"
 #include "tocsin/api.h"
 #include "tocsin/embedded.h"
 #include "tocsin/http.h"
@@ -144,6 +145,14 @@ static void renew_certificate(struct program *p)
                   NULL);
 }
 
+static int deny_outgoing(struct program *p, struct err *e)
+{
+    const struct config_server *s = &p->settings.config->server;
+
+    return outbound_forbid(p->outbound, (const char *const *)s->deny_outgoing, s->n_deny_outgoing,
+                           e);
+}
+
 static bool reload_config(struct program *p, struct json *out)
 {
     struct err e;
@@ -155,6 +164,8 @@ static bool reload_config(struct program *p, struct json *out)
         return false;
     }
     wire_configure(p->wire, p->settings.config);
+    if (deny_outgoing(p, &e) < 0)
+        log_error("the networks of deny_outgoing stay as they were", "error", e.text, NULL);
     renew_certificate(p);
     return true;
 }
@@ -480,6 +491,22 @@ static void restored_inbox_entry(const char *id, const char *const *pairs, size_
     deliver_inbox_restore(wire_parts(p->wire)->deliver, id, pairs, n);
 }
 
+/* The address as bound, with the port that a 0 became. */
+static void say_statsd(const struct program *p)
+{
+    char host[256], port[6];
+    struct err e;
+
+    if (address_split(p->settings.bound_statsd, host, sizeof host, port, &e) != 0)
+        return;
+    if (!host[0])
+        snprintf(host, sizeof host, "::"); /* every address */
+    if (strchr(host, ':'))
+        printf(" statsd=[%s]:%d", host, udp_port(p->statsd));
+    else
+        printf(" statsd=%s:%d", host, udp_port(p->statsd));
+}
+
 static void say_ready(const struct err *e, void *arg)
 {
     struct program *p = arg;
@@ -493,7 +520,7 @@ static void say_ready(const struct err *e, void *arg)
              http_server_address(p->http));
     printf("tocsin ready http=%s", url);
     if (p->statsd)
-        printf(" statsd=127.0.0.1:%d", udp_port(p->statsd));
+        say_statsd(p);
     printf("\n");
     if (p->o->welcome)
         greet(p, url);
@@ -624,7 +651,7 @@ static int make_wire(struct program *p, struct err *e)
     struct outbound_options out = {.max_connections = p->descriptors.sends};
 
     p->outbound = outbound_new(p->loop, &out, e);
-    if (!p->outbound)
+    if (!p->outbound || deny_outgoing(p, e) < 0)
         return -1;
     o.outbound = p->outbound;
     p->rulebook = rulebook_new();

@@ -189,7 +189,14 @@ void send_finish_test(struct send *s, bool ok, int status, int64_t took_ms, cons
                                .text = text};
     struct deliver *d = s->d;
     struct test *t = s->test;
+    char broken[400];
 
+    if (ok && s->m.template_failed) { /* a test is to find it, though a page would go out */
+        snprintf(broken, sizeof broken, "plain text was sent, because the template failed: %s",
+                 s->m.error);
+        a.ok = false;
+        a.text = broken;
+    }
     t->each(&a, t->arg);
     notify_notice_free(s->x);
     send_free(s);

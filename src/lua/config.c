@@ -123,6 +123,9 @@ static int load_file(lua_State *L)
 static const struct config_priority usual_priorities[] = {
     {"critical", 1}, {"error", 2}, {"info", 4}, {"none", 5}, {"warning", 3}};
 
+/* Link-local addresses: where clouds keep the credentials of a machine, and no receiver lives. */
+static const char *const metadata[] = {"169.254.0.0/16", "fe80::/10", "fd00:ec2::254"};
+
 static int set_defaults(lua_State *L)
 {
     struct config *c = &config_file_of(L)->config;
@@ -134,6 +137,9 @@ static int set_defaults(lua_State *L)
     c->server.rules = script_alloc(L, sizeof *c->server.rules);
     c->server.rules[0] = config_path(L, "rules/*.lua");
     c->server.n_rules = 1;
+    c->server.deny_outgoing = script_alloc(L, sizeof metadata);
+    memcpy(c->server.deny_outgoing, metadata, sizeof metadata);
+    c->server.n_deny_outgoing = sizeof metadata / sizeof *metadata;
     c->priorities = usual_priorities;
     c->n_priorities = sizeof usual_priorities / sizeof *usual_priorities;
     c->deadman.every_ms = 60000;

@@ -1,4 +1,5 @@
 /* server { … }, priorities { … }, deadman { … }, secret_file, secret_env, and the tokens file. */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -198,6 +199,7 @@ static const struct row server_rows[] = {
     {"redis", ROW_SECRET, AT(redis)},
     {"data_dir", ROW_PATH, AT(data_dir)},
     {"redis_ca", ROW_PATH, AT(redis_ca)},
+    {"deny_outgoing", ROW_TEXTS, AT(deny_outgoing)},
     {"rules", ROW_TEXTS, AT(rules)},
     {"tls", ROW_OTHER, 0},
     {"tokens", ROW_OTHER, 0},
@@ -206,6 +208,7 @@ static const struct row server_rows[] = {
     {NULL, ROW_OTHER, 0},
 };
 _Static_assert(AT(redact.n) == AT(redact.patterns) + sizeof(char **), "the same");
+_Static_assert(AT(n_deny_outgoing) == AT(deny_outgoing) + sizeof(char **), "the same");
 _Static_assert(AT(n_rules) == AT(rules) + sizeof(char **), "ROW_TEXTS: the count comes behind");
 
 static const struct row tls_rows[] = {
@@ -214,6 +217,25 @@ static const struct row tls_rows[] = {
 static bool begins(const char *s, const char *head)
 {
     return strncmp(s, head, strlen(head)) == 0;
+}
+
+/* "169.254.0.0/16", "fd00::/8", or one address. */
+static void check_network(lua_State *L, const char *text)
+{
+    unsigned char address[16];
+    char host[64], *end = NULL;
+    const char *slash = strchr(text, '/');
+    size_t len = slash ? (size_t)(slash - text) : strlen(text);
+    bool v6 = strchr(text, ':');
+    long bits = slash ? strtol(slash + 1, &end, 10) : 0;
+
+    snprintf(host, sizeof host, "%.*s", (int)(len < sizeof host ? len : 0), text);
+    if (inet_pton(v6 ? AF_INET6 : AF_INET, host, address) != 1 ||
+        (slash && (slash[1] < '0' || slash[1] > '9' || *end || bits > (v6 ? 128 : 32))))
+        sandbox_fail(L,
+                     "server: deny_outgoing: \"%.60s\" is not a network: write "
+                     "\"169.254.0.0/16\" or \"fd00::/8\"",
+                     text);
 }
 
 static void check_redis(lua_State *L, struct config_server *s)
@@ -300,6 +322,8 @@ static int server(lua_State *L)
     for (size_t i = 0; i < s->n_rules; i++)
         s->rules[i] = config_path(L, s->rules[i]);
     check_redis(L, s);
+    for (size_t i = 0; i < s->n_deny_outgoing; i++)
+        check_network(L, s->deny_outgoing[i]);
     check_redact(L, &s->redact);
     if (lua_getfield(L, 1, "tls") != LUA_TNIL) {
         if (!lua_istable(L, -1))

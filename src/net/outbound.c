@@ -277,17 +277,20 @@ int64_t outbound_wall_ms(const struct outbound *o)
 
 /* --- the whole --- */
 
-static int set_forbidden(struct outbound *o, const char *const *list, struct err *e)
+int outbound_forbid(struct outbound *o, const char *const *list, size_t n, struct err *e)
 {
-    size_t cap = 0;
+    struct network *fresh = mem_zalloc((n + 1) * sizeof *fresh);
 
-    for (; list && *list; list++) {
-        if (mem_grow((void **)&o->forbidden, &cap, o->n_forbidden + 1, sizeof *o->forbidden) != 0)
-            return err_set(e, ERR_MEMORY, "out of memory");
-        if (network_parse(&o->forbidden[o->n_forbidden], *list, e) != 0)
+    if (!fresh)
+        return err_set(e, ERR_MEMORY, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        if (network_parse(&fresh[i], list[i], e) != 0) {
+            mem_free(fresh);
             return -1;
-        o->n_forbidden++;
-    }
+        }
+    mem_free(o->forbidden);
+    o->forbidden = fresh;
+    o->n_forbidden = n;
     return 0;
 }
 
@@ -308,6 +311,7 @@ static void set_up_multi(struct outbound *o, const struct outbound_options *opti
 struct outbound *outbound_new(struct loop *l, const struct outbound_options *options, struct err *e)
 {
     struct outbound *o = mem_zalloc(sizeof *o);
+    size_t n_forbid = 0;
 
     if (!o || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         mem_free(o);
@@ -324,7 +328,9 @@ struct outbound *outbound_new(struct loop *l, const struct outbound_options *opt
     }
     o->max_answer = options->max_answer ? options->max_answer : ANSWER_MOST;
     set_up_multi(o, options);
-    if (set_forbidden(o, options->forbid, e) == 0)
+    while (options->forbid && options->forbid[n_forbid])
+        n_forbid++;
+    if (outbound_forbid(o, options->forbid, n_forbid, e) == 0)
         return o;
 failed:
     outbound_free(o);

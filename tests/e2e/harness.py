@@ -286,9 +286,10 @@ class HttpSink:
 
 
 class Mail:
-    """An SMTP server that keeps every message; `reply(envelope)` may return another answer than 250."""
+    """An SMTP server that keeps every message; `reply(envelope)` may return another answer than 250,
+    `refuse` has the answers for recipients that are not taken."""
 
-    def __init__(self, reply=None, tls=None, port=0, auth=None):
+    def __init__(self, reply=None, tls=None, port=0, auth=None, refuse=None):
         from aiosmtpd.controller import Controller
         from aiosmtpd.smtp import AuthResult
         mail = self
@@ -297,6 +298,12 @@ class Mail:
         self.reply = reply
 
         class Handler:
+            async def handle_RCPT(self, server, session, envelope, address, options):
+                if refuse and address in refuse:
+                    return refuse[address]
+                envelope.rcpt_tos.append(address)
+                return "250 fine"
+
             async def handle_DATA(self, server, session, envelope):
                 answer = mail.reply(envelope) if mail.reply else None
                 if answer is None:

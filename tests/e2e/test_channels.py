@@ -149,6 +149,17 @@ def test_email_with_starttls_and_password(folder):
     mail.close()
 
 
+def test_email_takes_a_certificate_of_its_own_unless_told_otherwise(folder):
+    cert, key = self_signed(folder)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(cert, key)
+    mail = Mail(tls=tls)
+    t = Tocsin(folder, config(MAIL.format(host="127.0.0.1", port=mail.port, more="")), RULES).start()
+    t.feed(50)
+    check(wait(lambda: mail.messages, "a mail")[0]["tls"], "it is encrypted")
+    mail.close()
+
+
 def test_email_without_tls_is_not_sent_where_it_is_required(folder):
     mail = Mail()
     t = Tocsin(folder, config(MAIL.format(host="127.0.0.1", port=mail.port, more='tls = "required"')), RULES).start()
@@ -368,4 +379,25 @@ def test_repeat_comes_and_stops_with_the_end(folder):
     check(jsons(sink)[1]["notification_reason"] == "repeat interval elapsed", jsons(sink)[1])
     t.feed(1)
     wait(lambda: jsons(sink, status="resolved"), "the end")
+    sink.close()
+
+
+def test_one_refused_recipient_costs_only_himself(folder):
+    mail = Mail(refuse={"bo@example.com": "550 5.1.1 no such user"})
+    t = Tocsin(folder, config(MAIL.format(host="127.0.0.1", port=mail.port, more="")), RULES).start()
+    t.feed(50)
+    wait(lambda: mail.messages, "a mail")
+    shown = wait(lambda: [d for d in t.get("/api/tocsin/v1/deliveries") if d.get("error")], "the refusal is shown")[0]
+    check("bo@example.com" in shown["error"] and "no such user" in shown["error"], shown)
+    check(shown["told_firing"] == 1 and shown["attempts"] == 0, shown)
+    mail.close()
+
+
+def test_nothing_is_sent_to_a_denied_network(folder):
+    sink = HttpSink()
+    t = Tocsin(folder, config(hook(sink)).replace("server {", 'server { deny_outgoing = "127.0.0.0/8",'), RULES).start()
+    t.feed(50)
+    shown = wait(lambda: [d for d in t.get("/api/tocsin/v1/deliveries") if d.get("error")], "the error is shown")[0]
+    check("forbidden network" in shown["error"], shown)
+    check(sink.all() == [], "nothing arrived")
     sink.close()

@@ -751,7 +751,7 @@ END_TEST
 
 struct answers {
     int n, ok, done, status[4];
-    char text[4][64];
+    char text[4][200];
 };
 
 static void note_answer(const struct deliver_answer *a, void *arg)
@@ -791,6 +791,25 @@ START_TEST(a_test_message_goes_through_every_channel_past_the_rest)
     ck_assert_uint_eq(w.notify.n_commits, 1); /* the ledger knows nothing of tests */
     ck_assert_int_eq(deliver_test(w.d, "opps", note_answer, note_done, &got, &e), -1);
     ck_assert_ptr_nonnull(strstr(e.text, "opps"));
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_test_finds_a_template_that_is_not_there)
+{
+    struct world w;
+    struct answers got = {0};
+    struct err e;
+
+    open_world(&w,
+               "receiver 'ops' { webhook { url = 'http://127.0.0.1:1/a', template = 'nothere' } }\n"
+               "route { receiver = 'ops' }\n");
+    ck_assert_int_eq(deliver_test(w.d, "ops", note_answer, note_done, &got, &e), 0);
+    answer(0, 200, -1); /* the plain text was taken */
+    ck_assert_int_eq(got.done, 1);
+    ck_assert_int_eq(got.ok, 0);
+    ck_assert_str_eq(got.text[0], "plain text was sent, because the template failed: there is no "
+                                  "template nothere.lua");
     close_world(&w);
 }
 END_TEST
@@ -908,6 +927,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_drain_has_a_bound_and_what_is_left_is_given_back);
     tcase_add_test(t, what_waits_for_redis_when_delivery_ends_is_given_back);
     tcase_add_test(t, a_test_message_goes_through_every_channel_past_the_rest);
+    tcase_add_test(t, a_test_finds_a_template_that_is_not_there);
     tcase_add_test(t, the_inbox_keeps_and_shows);
     tcase_add_test(t, an_inbox_goes_on_behind_what_is_stored);
     tcase_add_test(t, a_message_whose_template_is_missing_still_goes_out);

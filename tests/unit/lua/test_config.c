@@ -296,6 +296,9 @@ static const struct {
      T "receiver \"x\": email: an address contains a control character"},
     {"receiver \"x\" {}",
      T "receiver \"x\": it has no channel (inbox {}, webhook { … }, slack { … }, email { … })"},
+    {"server { deny_outgoing = \"10.0.0.0/33\" }",
+     T "server: deny_outgoing: \"10.0.0.0/33\" is not a network: write \"169.254.0.0/16\" or "
+       "\"fd00::/8\""},
     {R R, T "receiver \"x\": defined twice (first at tocsin.lua:1)"},
     {R, T "receivers are defined, but no route leads to one: add route { receiver = \"x\" }"},
     {R "route {}", T "the root route needs a `receiver`"},
