@@ -25,6 +25,7 @@ struct deliver;
 struct journal;
 struct notify;
 struct rules;
+struct series_table;
 struct store;
 struct windows;
 
@@ -35,6 +36,7 @@ typedef void (*reload_done)(const struct buf *body, bool ok, void *arg);
 struct api_options {
     struct loop *loop;
     struct labelsets *labels;
+    struct series_table *series;
     struct rules *rules;
     struct alert_book *book;
     struct windows *windows;

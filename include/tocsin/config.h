@@ -68,7 +68,8 @@ struct config_limits {
     uint64_t window_memory;   /* bytes */
     uint64_t groups;          /* of one window function */
     uint64_t series, new_series_per_minute;
-    uint64_t incidents; /* kept after their end */
+    uint64_t label_memory, label_memory_per_token; /* bytes, of series */
+    uint64_t incidents;                            /* kept after their end */
     int64_t incidents_keep_ms;
     uint64_t silences, history;
 };

@@ -50,7 +50,7 @@ struct ingest_batch {
         uint32_t fields_dropped, values_cut;      /* of events beyond the limits */
         uint32_t lines_refused;  /* of StatsD; the first reason is in `part_error` */
         uint32_t series_refused; /* of remote write: not well formed; the same */
-        uint32_t series_over;    /* new series over a bound, of those taken in parts; the same */
+        uint32_t series_over;    /* new series over a bound, of what is taken in parts; the same */
         uint32_t new_series;     /* created by ingest_resolve() */
     } counts;
     bool in_parts;             /* what is refused costs itself, not the whole request */

@@ -67,6 +67,13 @@ alert "RedisRefuses" {
   summary  = "Redis answers {reason} and takes nothing: pages go on, senders are told to repeat; see tocsin status",
 }
 
+alert "LabelMemoryHigh" {
+  priority = "P2",
+  value    = m.tocsin_label_memory_ratio{ __origin__ = "tocsin" }:last():max_by(),
+  fire     = above("80%", { clear = "75%" }),
+  summary  = "labels of series take {value:percent} of their memory: then new series are refused; see tocsin status",
+}
+
 alert "LooksLate" {
   priority = "P3",
   value    = m.tocsin_look_delay_seconds{ __origin__ = "tocsin" }:max("1m"):by(),

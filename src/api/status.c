@@ -204,6 +204,21 @@ static void journal_json(const struct api *a, struct json *j)
     json_object_end(j);
 }
 
+static void series_counts(const struct api *a, struct json *j)
+{
+    struct series_memory m;
+
+    series_memory(a->o.series, &m);
+    json_key(j, "series");
+    json_object(j);
+    json_kint(j, "count", series_count(a->o.series));
+    json_kint(j, "label_bytes", (int64_t)m.all);
+    json_kint(j, "label_memory", (int64_t)m.all_max);
+    json_kint(j, "token_bytes", (int64_t)m.fullest);
+    json_kint(j, "label_memory_per_token", (int64_t)m.token_max);
+    json_object_end(j);
+}
+
 static void window_counts(const struct api *a, struct json *j)
 {
     struct windows_stats w;
@@ -281,6 +296,7 @@ void status_json(const struct call *c, struct json *j)
     deliver_counts(c, j);
     redis_json(a, j);
     journal_json(a, j);
+    series_counts(a, j);
     window_counts(a, j);
     json_object_end(j);
 }

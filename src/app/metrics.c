@@ -98,10 +98,15 @@ static void journal_metrics(struct selfwatch *s, struct buf *b)
 
 static void window_metrics(struct selfwatch *s, struct buf *b)
 {
+    struct series_memory m;
     struct windows_stats w;
 
     windows_stats(selfwatch_parts(s)->windows, &w);
     single(b, "tocsin_series", "gauge", "Series known.", series_count(selfwatch_parts(s)->series));
+    series_memory(selfwatch_parts(s)->series, &m);
+    single(b, "tocsin_label_bytes", "gauge", "Memory of the labels of all series.", (double)m.all);
+    single(b, "tocsin_label_token_bytes", "gauge",
+           "The part of it that the token holds that has sent most.", (double)m.fullest);
     single(b, "tocsin_window_bytes", "gauge", "Memory of the windows.", (double)w.bytes);
     single(b, "tocsin_window_groups", "gauge", "Groups of all leaves.", w.groups);
     single(b, "tocsin_window_leaves", "gauge", "Leaves that rules share.", w.leaves);

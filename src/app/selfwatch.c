@@ -174,6 +174,18 @@ static void tell_late(struct selfwatch *s)
              "metric", "tocsin_window_late_samples_total", NULL);
 }
 
+/* How near the labels are to their bounds: of all, or of the token that has sent most. */
+static void add_labels(struct selfwatch *s)
+{
+    struct series_memory m;
+    double all, token;
+
+    series_memory(selfwatch_parts(s)->series, &m);
+    all = m.all_max ? (double)m.all / (double)m.all_max : 0;
+    token = m.token_max ? (double)m.fullest / (double)m.token_max : 0;
+    add(s, "tocsin_label_memory_ratio", NULL, NULL, all > token ? all : token);
+}
+
 static void turn(void *arg)
 {
     struct selfwatch *s = arg;
@@ -194,6 +206,7 @@ static void turn(void *arg)
     if (h->known && h->max_memory)
         add(s, "tocsin_redis_memory_ratio", NULL, NULL,
             (double)h->used_memory / (double)h->max_memory);
+    add_labels(s);
     add_input(s);
     deliver_lanes(selfwatch_parts(s)->deliver, add_lane, s);
     rulebook_rejected(s->o.rulebook, add_rejected, s);

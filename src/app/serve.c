@@ -672,6 +672,7 @@ static int make_doors(struct program *p, struct err *e)
                                 .arg = p};
     struct api_options api = {.loop = p->loop,
                               .labels = w->labels,
+                              .series = w->series,
                               .rules = w->rules,
                               .book = w->book,
                               .windows = w->windows,

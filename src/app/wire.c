@@ -37,11 +37,12 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define SERIES_MAX_DEFAULT 10000000u
-#define EXPIRE_BUDGET      20000 /* groups and series looked at in one go: about 1 ms */
-#define EXPIRE_EVERY_MS    1000
-#define FILL_ROUNDS_MAX    5
-#define CUT_POLL_MS        1000
+#define SERIES_MAX_DEFAULT   10000000u
+#define LABEL_MEMORY_DEFAULT (UINT64_C(1) << 30) /* of all series; of one token half of it */
+#define EXPIRE_BUDGET        20000 /* groups and series looked at in one go: about 1 ms */
+#define EXPIRE_EVERY_MS      1000
+#define FILL_ROUNDS_MAX      5
+#define CUT_POLL_MS          1000
 
 enum phase {
     PHASE_CONNECTING,
@@ -358,6 +359,7 @@ static bool channel_edits(const char *channel, void *arg)
 
 static int make_data_side(struct wire *w, struct err *e)
 {
+    uint64_t label_memory;
     const struct config_limits *limits = &w->p.config->limits;
     struct windows_options windows = {.max_bytes = limits->window_memory,
                                       .max_groups = (uint32_t)limits->groups};
@@ -379,6 +381,10 @@ static int make_data_side(struct wire *w, struct err *e)
                                    limits->series ? (uint32_t)limits->series : SERIES_MAX_DEFAULT);
     if (!w->p.series)
         return err_set(e, ERR_MEMORY, "no memory for series");
+    label_memory = limits->label_memory ? limits->label_memory : LABEL_MEMORY_DEFAULT;
+    series_label_limits(w->p.series, label_memory,
+                        limits->label_memory_per_token ? limits->label_memory_per_token
+                                                       : label_memory / 2);
     windows.series = journal.series = w->p.series;
     w->p.windows = windows_new(&windows);
     if (!w->p.windows)

@@ -4,6 +4,19 @@
 #include "cli/cli.h"
 #include "cli/show.h"
 
+static void show_series(const cJSON *x, struct buf *out)
+{
+    buf_addf(out, "series      %.0f, labels ", field_number(x, "count"));
+    text_bytes(out, field_number(x, "label_bytes"));
+    buf_adds(out, " of ");
+    text_bytes(out, field_number(x, "label_memory"));
+    buf_adds(out, ", of one token ");
+    text_bytes(out, field_number(x, "token_bytes"));
+    buf_adds(out, " of ");
+    text_bytes(out, field_number(x, "label_memory_per_token"));
+    buf_addc(out, '\n');
+}
+
 static void show_numbers(const cJSON *s, struct buf *out)
 {
     const cJSON *rules = field(s, "rules"), *alerts = field(s, "alerts"),
@@ -21,6 +34,7 @@ static void show_numbers(const cJSON *s, struct buf *out)
              field_number(alerts, "pending"));
     buf_addf(out, "incidents   %.0f open · silences %.0f active\n",
              field_number(field(s, "incidents"), "open"), field_number(silences, "active"));
+    show_series(field(s, "series"), out);
     buf_addf(out, "windows     %.0f leaves, %.0f groups, ", field_number(windows, "leaves"),
              field_number(windows, "groups"));
     text_bytes(out, field_number(windows, "bytes"));

@@ -383,6 +383,33 @@ void batch_close(struct ingest_batch *b)
     b->events = w->events;
 }
 
+size_t batch_keep_series(struct ingest_batch *b,
+                         bool (*keep)(const struct series_want *x, void *arg), void *arg)
+{
+    struct batch_build *w = b->build;
+    size_t kept = 0, samples = 0, at = 0, all = w->n_wants;
+
+    for (size_t i = 0; i < all; i++) {
+        const struct series_want *x = &w->wants[i];
+        bool in = keep(x, arg);
+
+        for (; at < b->n_samples && w->samples[at].series == i; at++) {
+            if (!in)
+                continue;
+            w->samples[samples] = w->samples[at];
+            w->samples[samples++].series = (uint32_t)kept;
+        }
+        if (!in)
+            continue;
+        w->kinds[kept] = w->kinds[i];
+        w->wants[kept++] = *x;
+    }
+    assert(at == b->n_samples && "samples stand in the order of their series");
+    b->n_samples = samples;
+    w->n_wants = kept;
+    return all - kept;
+}
+
 bool batch_counts_up(const char *name, size_t len)
 {
     static const char *const ends[] = {"_total", "_count", "_sum", "_bucket"};

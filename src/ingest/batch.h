@@ -56,6 +56,10 @@ int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t 
                  struct err *e) MUST_USE;
 /* Takes the newest series back, which must have no samples yet. */
 void batch_series_drop(struct ingest_batch *b);
+/* Of a closed batch: takes out the series that are not to be kept, with their samples. Returns how
+ * many. */
+size_t batch_keep_series(struct ingest_batch *b,
+                         bool (*keep)(const struct series_want *x, void *arg), void *arg);
 /* Forgets the labels pushed since the last close. */
 void batch_abandon(struct ingest_batch *b);
 /* A sample of the newest series; its time is clamped. */

@@ -1,7 +1,9 @@
 /* From label sets to series ids, after the whole request has proved to be sound. */
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 #include "ingest/batch.h"
 #include "ingest/memory.h"
 
@@ -40,32 +42,85 @@ static int take_budget(struct ingest_budget *budget, const struct ingest_input *
     return 0;
 }
 
+/* Why there is no room for a new series of this sender. */
+static int no_room(const struct series_table *t, enum series_room room, const char *token,
+                   struct err *e)
+{
+    struct series_memory m;
+    struct buf is = BUF_INIT, max = BUF_INIT;
+
+    series_memory(t, &m);
+    text_bytes(&is, (double)m.all);
+    text_bytes(&max, room == SERIES_TOKEN_FULL ? (double)m.token_max : (double)m.all_max);
+    if (room == SERIES_TABLE_FULL)
+        err_set(e, ERR_BUSY,
+                "the table of series is full (%u series): send fewer, or raise limits { series }",
+                series_count(t));
+    else if (room == SERIES_LABELS_FULL)
+        err_set(e, ERR_BUSY,
+                "the labels of all series take %s of %s: send fewer series or shorter labels, or "
+                "raise limits { label_memory }",
+                buf_str(&is), buf_str(&max));
+    else
+        err_set(e, ERR_BUSY,
+                "the labels of series that %s%s sent take all of %s: send fewer series or shorter "
+                "labels, or raise limits { label_memory_per_token }",
+                token[0] ? "token " : "senders without token", token, buf_str(&max));
+    buf_free(&is);
+    buf_free(&max);
+    return -1;
+}
+
+static bool has_id(const struct series_want *x, void *arg)
+{
+    (void)arg;
+    return x->id != SERIES_NONE;
+}
+
+static void undo(struct ingest_batch *b, struct series_table *t, uint32_t before)
+{
+    while (before < series_end(t))
+        series_forget(t, before++);
+    b->counts.new_series = 0;
+}
+
+/* All or nothing; of a batch that is taken in parts, those for which there is room. */
 static int create_missing(struct ingest_batch *b, const struct ingest_input *in,
                           struct series_table *t, const char *token, struct err *e)
 {
     struct batch_build *w = b->build;
-    uint32_t before = series_end(t);
+    uint32_t before = series_end(t), over = 0;
 
     for (size_t i = 0; i < w->n_wants; i++) {
         struct series_want *x = &w->wants[i];
+        enum series_room room;
         bool is_new;
 
         if (x->id != SERIES_NONE)
             continue;
         if (w->kinds[i] == KIND_BY_NAME)
             w->kinds[i] = kind_of_name(in->memory, x->labels, x->n);
+        room = series_find(t, x->hash, x->labels, x->n) == SERIES_NONE /* twice in this batch */
+                   ? series_room(t, x->labels, x->n, token)
+                   : SERIES_FITS;
+        if (room != SERIES_FITS && b->in_parts) {
+            if (over++ == 0 && b->part_error.code == ERR_NONE)
+                no_room(t, room, token, &b->part_error);
+            continue;
+        }
+        if (room != SERIES_FITS) {
+            undo(b, t, before);
+            return no_room(t, room, token, e);
+        }
         x->id = series_resolve_hashed(t, x->hash, x->labels, x->n, token, w->kinds[i], &is_new);
         b->counts.new_series += is_new;
         if (x->id != SERIES_NONE)
             continue;
-        while (before < series_end(t)) /* all or nothing */
-            series_forget(t, before++);
-        b->counts.new_series = 0;
-        return err_set(
-            e, ERR_BUSY,
-            "the table of series is full (%u series): send fewer, or raise limits { series }",
-            series_count(t));
+        undo(b, t, before);
+        return batch_no_memory(e);
     }
+    b->counts.series_over = over > 0 ? (uint32_t)batch_keep_series(b, has_id, NULL) : 0;
+    assert(b->counts.series_over == over);
     return 0;
 }
 

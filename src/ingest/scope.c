@@ -1,8 +1,6 @@
 /* A token's scope on what it sends: every series and event has to match, a missing label is empty. */
 #include "ingest/scope.h"
 
-#include <assert.h>
-
 #include "ingest/batch.h"
 #include "model/matcher.h"
 
@@ -29,39 +27,28 @@ static int outside(const struct ingest_sender *s, const struct label *l, size_t 
     return -1;
 }
 
-/* Takes out the series that are outside, with their samples, which stand in the order of their
- * series. Returns how many. */
-static size_t drop_series(struct ingest_batch *b, const struct ingest_sender *s, struct err *e)
+struct judging {
+    const struct ingest_sender *sender;
+    struct err *e;
+    bool refused; /* the first one is told */
+};
+
+static bool is_inside(const struct series_want *x, void *arg)
 {
-    struct batch_build *w = b->build;
-    size_t kept = 0, samples = 0, at = 0, all = w->n_wants;
+    struct judging *j = arg;
 
-    for (size_t i = 0; i < all; i++) {
-        const struct series_want *x = &w->wants[i];
-        bool in = matchers_test_labels(s->scope, s->n_scope, x->labels, x->n);
-
-        if (!in && kept == i) /* the first one */
-            outside(s, x->labels, x->n, "the series", e);
-        for (; at < b->n_samples && w->samples[at].series == i; at++) {
-            if (!in)
-                continue;
-            w->samples[samples] = w->samples[at];
-            w->samples[samples++].series = (uint32_t)kept;
-        }
-        if (!in)
-            continue;
-        w->kinds[kept] = w->kinds[i];
-        w->wants[kept++] = *x;
-    }
-    assert(at == b->n_samples && "samples stand in the order of their series");
-    b->n_samples = samples;
-    w->n_wants = kept;
-    return all - kept;
+    if (matchers_test_labels(j->sender->scope, j->sender->n_scope, x->labels, x->n))
+        return true;
+    if (!j->refused)
+        outside(j->sender, x->labels, x->n, "the series", j->e);
+    j->refused = true;
+    return false;
 }
 
 int ingest_scope(struct ingest_batch *b, const struct ingest_sender *s, bool partly, struct err *e)
 {
     struct batch_build *w = b->build;
+    struct judging judging = {.sender = s, .e = e};
 
     b->series_outside = 0;
     if (s->n_scope == 0)
@@ -74,6 +61,6 @@ int ingest_scope(struct ingest_batch *b, const struct ingest_sender *s, bool par
         if (!matchers_test_labels(s->scope, s->n_scope, w->wants[i].labels, w->wants[i].n))
             return outside(s, w->wants[i].labels, w->wants[i].n, "the series", e);
     if (partly)
-        b->series_outside = (uint32_t)drop_series(b, s, e);
+        b->series_outside = (uint32_t)batch_keep_series(b, is_inside, &judging);
     return 0;
 }

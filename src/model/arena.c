@@ -74,12 +74,14 @@ uint32_t arena_alloc(struct arena *a, size_t size)
     ref = a->free_lists[list];
     if (ref != ARENA_NONE) {
         a->free_lists[list] = *(uint32_t *)arena_at(a, ref);
+        a->held += (size_t)units * ARENA_UNIT;
         return ref;
     }
     if (a->used + units > ARENA_PAGE_UNITS && add_page(a) != 0)
         return ARENA_NONE;
     ref = ((a->n_pages - 1) << ARENA_PAGE_BITS) | a->used;
     a->used += units;
+    a->held += (size_t)units * ARENA_UNIT;
     return ref;
 }
 
@@ -88,6 +90,8 @@ void arena_free(struct arena *a, uint32_t ref, size_t size)
     uint32_t units;
     unsigned list = class_of(size, &units);
 
+    assert(a->held >= (size_t)units * ARENA_UNIT);
+    a->held -= (size_t)units * ARENA_UNIT;
     *(uint32_t *)arena_at(a, ref) = a->free_lists[list];
     a->free_lists[list] = ref;
 }

@@ -26,6 +26,7 @@ struct arena {
     uint32_t n_pages;
     size_t cap_pages;
     uint32_t used; /* units of the newest page */
+    size_t held;   /* bytes of the objects that are there */
     uint32_t free_lists[ARENA_CLASSES];
 };
 

@@ -41,6 +41,8 @@ struct labelsets;
 struct labelsets *labelsets_new(size_t max_bytes); /* 0: no bound; NULL: no memory */
 void labelsets_free(struct labelsets *ls);
 size_t labelsets_bytes(const struct labelsets *ls); /* memory held */
+/* Of that, what the sets, pairs and names that are there take: grows and shrinks with each. */
+size_t labelsets_held(const struct labelsets *ls);
 size_t labelsets_count(const struct labelsets *ls);
 
 /* The id of the set, created when new; the caller holds one reference more. `l` is sorted (see

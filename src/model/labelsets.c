@@ -81,6 +81,11 @@ size_t labelsets_bytes(const struct labelsets *ls)
            ls->cap_symbols * sizeof *ls->symbols;
 }
 
+size_t labelsets_held(const struct labelsets *ls)
+{
+    return ls->arena.held + ls->symbol_bytes;
+}
+
 size_t labelsets_count(const struct labelsets *ls)
 {
     return ls->sets.count;

@@ -34,6 +34,7 @@ void series_table_free(struct series_table *t)
         mem_free(t->pages[i]);
     mem_free(t->pages);
     mem_free(t->sources);
+    mem_free(t->shares);
     idtable_clear(&t->ids);
     idtable_clear(&t->source_ids);
     mem_free(t);
@@ -163,6 +164,7 @@ static bool create(struct series_table *t, uint32_t id, uint32_t tag, const stru
     const struct label *name;
     struct series s = {.labels = LABELSET_NONE, .kind = (uint8_t)kind};
     struct series_page *page;
+    size_t before = labelsets_held(t->ls);
 
     if (t->count >= t->max_series || !split_name(l, n, others, &name))
         return false;
@@ -172,19 +174,18 @@ static bool create(struct series_table *t, uint32_t id, uint32_t tag, const stru
     s.labels = labelsets_intern(t->ls, others, n - 1);
     if (s.labels == LABELSET_NONE)
         goto release_name;
-    s.source = series_source_take(t, l, n, token);
-    if (s.source == SERIES_NONE)
-        goto release_labels;
     page = idtable_reserve(&t->ids) == 0 ? page_for(t, id) : NULL;
     if (!page)
-        goto release_source;
+        goto release_labels;
+    s.source = series_source_take(t, l, n, token); /* last: nothing is to be uncharged */
+    if (s.source == SERIES_NONE)
+        goto release_labels;
     page->series[id % SERIES_PAGE] = s;
     page->live++;
     t->count++;
     idtable_insert(&t->ids, tag, id);
+    series_source_charge(t, s.source, labelsets_held(t->ls) - before + SERIES_BYTES);
     return true;
-release_source:
-    series_source_drop(t, s.source);
 release_labels:
     labelset_unref(t->ls, s.labels);
 release_name:
@@ -298,7 +299,8 @@ size_t series_bytes(const struct series_table *t)
 {
     return sizeof *t + t->pages_held * sizeof(struct series_page) +
            t->cap_pages * sizeof *t->pages + idtable_bytes(&t->ids) +
-           idtable_bytes(&t->source_ids) + t->cap_sources * sizeof *t->sources;
+           idtable_bytes(&t->source_ids) + t->cap_sources * sizeof *t->sources +
+           t->cap_shares * sizeof *t->shares;
 }
 
 size_t series_labels(const struct series_table *t, uint32_t id, struct label *out)

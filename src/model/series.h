@@ -33,6 +33,22 @@ struct series {
 struct series_table;
 
 /* `ls` is borrowed. `max_series`: more are refused (0: no bound). */
+/* The memory that labels may take, in bytes: of all series, and of those that one token has sent
+ * ("" is one, too). Asked by series_room(); nothing else refuses by it, so that what was stored is
+ * restored, and the program's own samples find room. Until set: no bound. */
+void series_label_limits(struct series_table *t, uint64_t all, uint64_t token);
+enum series_room { SERIES_FITS, SERIES_TABLE_FULL, SERIES_LABELS_FULL, SERIES_TOKEN_FULL };
+/* Would a new series of this token fit, if nothing of its labels were there yet? */
+enum series_room series_room(const struct series_table *t, const struct label *l, size_t n,
+                             const char *token);
+struct series_memory {
+    uint64_t all, all_max;     /* bytes of labels; 0: no bound */
+    uint64_t token_max;        /* of one token */
+    uint64_t fullest;          /* bytes of the token that holds most */
+    const char *fullest_token; /* "" for none */
+};
+void series_memory(const struct series_table *t, struct series_memory *out);
+
 struct series_table *series_table_new(struct labelsets *ls, uint32_t max_series);
 void series_table_free(struct series_table *t);
 struct labelsets *series_labelsets(struct series_table *t);

@@ -13,6 +13,9 @@
 #define SERIES_PAGE 4096
 #define NAME_LABEL  "__name__"
 
+/* Of one series beside its labels: its struct and its places in tables. */
+#define SERIES_BYTES 48
+
 struct series_page {
     uint32_t live;
     struct series series[SERIES_PAGE]; /* labels == LABELSET_NONE: unknown or forgotten */
@@ -24,6 +27,15 @@ struct series_source {
     labelset labels; /* LABELSET_NONE: gone */
     uint32_t token;  /* symbol */
     uint32_t refs;   /* series */
+    uint64_t
+        bytes; /* that labels grew by when its series came; a series that goes takes the mean */
+};
+
+/* The sources of one token. Tokens are few: they are searched one by one, for new series only. */
+struct series_share {
+    uint32_t token; /* symbol */
+    uint32_t refs;  /* sources */
+    uint64_t bytes;
 };
 
 struct series_table {
@@ -38,12 +50,17 @@ struct series_table {
     struct series_source *sources;
     uint32_t n_sources;
     size_t cap_sources;
+    struct series_share *shares;
+    size_t n_shares, cap_shares;
+    uint64_t label_max, share_max; /* 0: no bound */
 };
 
 /* The number of the source with one reference more, created when new; SERIES_NONE: no memory. */
 uint32_t series_source_take(struct series_table *t, const struct label *l, size_t n,
                             const char *token);
 void series_source_drop(struct series_table *t, uint32_t source);
+/* A series of this source has come, for which labels grew by so many bytes. */
+void series_source_charge(struct series_table *t, uint32_t source, uint64_t bytes);
 /* Are these the labels of the series? Compares all bytes. */
 bool series_is(const struct series_table *t, const struct series *s, const struct label *l,
                size_t n);

@@ -38,6 +38,111 @@ static labelset labels_of(struct series_table *t, const struct label *l, size_t 
     return labelsets_intern(t->ls, kept, n_kept);
 }
 
+/* --- shares of tokens in the memory of labels --- */
+
+static struct series_share *share_of(const struct series_table *t, uint32_t token)
+{
+    for (size_t i = 0; i < t->n_shares; i++)
+        if (t->shares[i].token == token)
+            return &t->shares[i];
+    return NULL;
+}
+
+static bool share_take(struct series_table *t, uint32_t token)
+{
+    struct series_share *x = share_of(t, token);
+
+    if (!x) {
+        if (mem_grow((void **)&t->shares, &t->cap_shares, t->n_shares + 1, sizeof *t->shares) != 0)
+            return false;
+        x = &t->shares[t->n_shares++];
+        *x = (struct series_share){.token = token};
+    }
+    x->refs++;
+    return true;
+}
+
+static void share_drop(struct series_table *t, uint32_t token)
+{
+    struct series_share *x = share_of(t, token);
+
+    assert(x && x->refs > 0);
+    if (--x->refs > 0)
+        return;
+    assert(x->bytes == 0);
+    *x = t->shares[--t->n_shares];
+}
+
+void series_source_charge(struct series_table *t, uint32_t source, uint64_t bytes)
+{
+    struct series_source *s = &t->sources[source];
+
+    s->bytes += bytes;
+    share_of(t, s->token)->bytes += bytes;
+}
+
+/* Labels are shared, so which series frees them is chance; the mean leaves nothing behind and needs
+ * no field of each series. */
+static void discharge(struct series_table *t, struct series_source *s)
+{
+    uint64_t bytes = s->bytes / s->refs;
+    struct series_share *x = share_of(t, s->token);
+
+    assert(x && x->bytes >= bytes);
+    s->bytes -= bytes;
+    x->bytes -= bytes;
+}
+
+void series_label_limits(struct series_table *t, uint64_t all, uint64_t token)
+{
+    t->label_max = all;
+    t->share_max = token;
+}
+
+static uint64_t held(const struct series_table *t)
+{
+    return labelsets_held(t->ls) + (uint64_t)t->count * SERIES_BYTES;
+}
+
+/* The most that the labels can take: each in an object of its own, rounded up. */
+static uint64_t most_of(const struct label *l, size_t n)
+{
+    uint64_t bytes = SERIES_BYTES;
+
+    for (size_t i = 0; i < n; i++)
+        bytes += l[i].name_len + 2 * (uint64_t)l[i].value_len + 32;
+    return bytes;
+}
+
+enum series_room series_room(const struct series_table *t, const struct label *l, size_t n,
+                             const char *token)
+{
+    uint64_t more = most_of(l, n);
+    uint32_t symbol;
+    const struct series_share *x;
+
+    if (t->count >= t->max_series)
+        return SERIES_TABLE_FULL;
+    if (t->label_max > 0 && held(t) + more > t->label_max)
+        return SERIES_LABELS_FULL;
+    if (t->share_max == 0)
+        return SERIES_FITS;
+    symbol = symbol_find(t->ls, token, strlen(token));
+    x = symbol == SYMBOL_NONE ? NULL : share_of(t, symbol);
+    return (x ? x->bytes : 0) + more > t->share_max ? SERIES_TOKEN_FULL : SERIES_FITS;
+}
+
+void series_memory(const struct series_table *t, struct series_memory *out)
+{
+    *out = (struct series_memory){
+        .all = held(t), .all_max = t->label_max, .token_max = t->share_max, .fullest_token = ""};
+    for (size_t i = 0; i < t->n_shares; i++)
+        if (t->shares[i].bytes > out->fullest) {
+            out->fullest = t->shares[i].bytes;
+            out->fullest_token = t->ls->symbols[t->shares[i].token].text;
+        }
+}
+
 uint32_t series_source_take(struct series_table *t, const struct label *l, size_t n,
                             const char *token)
 {
@@ -58,8 +163,10 @@ uint32_t series_source_take(struct series_table *t, const struct label *l, size_
     if (t->n_sources >= SERIES_NONE - 1 || idtable_reserve(&t->source_ids) != 0 ||
         mem_grow((void **)&t->sources, &t->cap_sources, t->n_sources + 1u, sizeof *t->sources) != 0)
         goto release;
+    if (!share_take(t, symbol))
+        goto release;
     id = t->n_sources++;
-    t->sources[id] = (struct series_source){labels, symbol, 1};
+    t->sources[id] = (struct series_source){labels, symbol, 1, 0};
     idtable_insert(&t->source_ids, tag, id);
     return id;
 release:
@@ -74,8 +181,11 @@ void series_source_drop(struct series_table *t, uint32_t source)
     struct series_source *s = &t->sources[source];
 
     assert(s->labels != LABELSET_NONE && s->refs > 0);
+    discharge(t, s);
     if (--s->refs > 0)
         return;
+    assert(s->bytes == 0);
+    share_drop(t, s->token);
     idtable_remove(&t->source_ids, source_tag(t, s->labels, s->token), source);
     labelset_unref(t->ls, s->labels);
     symbol_unref(t->ls, s->token);

@@ -348,3 +348,14 @@ def test_what_a_message_advises_to_raise_can_be_raised(folder):
     code, body, _ = t.metrics(series(1400))
     check(code == 429 and b"new_series_per_minute = 1200" in body, f"{code} {body}")
     t.stop()
+
+
+def test_labels_are_bounded_by_their_bytes_and_it_is_told_before(folder):
+    t = Tocsin(folder, CONFIG + 'limits { label_memory_per_token = "1MiB" }\n', RULES).start()
+    wide = lambda i: {"name": f"wide{i}", "value": 1, "labels": {f"l{k}": f"{i}-{k}-".ljust(2000, "x") for k in range(39)}}
+    check(t.metrics([wide(i) for i in range(11)])[0] == 204, "these fit")
+    refused(t, METRICS, json.dumps([wide(i) for i in range(11, 31)]).encode(), 429, "busy", "limits { label_memory_per_token }")
+    check(t.metrics([wide(0)])[0] == 204, "what is known goes on")
+    series = t.get("/api/tocsin/v1/status")["series"]
+    check(800_000 < series["token_bytes"] <= series["label_memory_per_token"] == 1 << 20, series)
+    wait(lambda: t.alerts(alertname="LabelMemoryHigh"), "LabelMemoryHigh to fire", 60)

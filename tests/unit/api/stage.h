@@ -272,6 +272,7 @@ static void stage_open(bool tokens)
     st_load_rules();
     o.loop = t_loop;
     o.labels = st.labels;
+    o.series = st.series;
     o.rules = st.rules;
     o.book = st.book;
     o.windows = st.windows;

@@ -86,6 +86,8 @@ static void handle(struct http_request *r, void *arg)
         http_reply(r, 404, NULL, NULL, 0);
 }
 
+static size_t max_body = 1000;
+
 static void open_all(void)
 {
     struct http_server_options o = {.listen = "127.0.0.1:0", .handle = handle};
@@ -99,7 +101,7 @@ static void open_all(void)
     t = series_table_new(ls, 0);
     io.series = t;
     io.clock = t_clock;
-    io.limits.max_body = 1000;
+    io.limits.max_body = max_body;
     g = ingest_new(&io, &e);
     ck_assert_msg(g != NULL, "%s", e.text);
     server = http_server_new(t_loop, &o, &e);
@@ -303,6 +305,50 @@ START_TEST(faults_are_told_with_their_place)
     ck_assert_uint_eq(series_count(t), 0);
     ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->bad, 4);
     ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->bad, 2);
+    close_all();
+}
+END_TEST
+
+static void long_labels(char *to, int i)
+{
+    to += sprintf(to, "__name__=wide%d", i);
+    for (int k = 0; k < 4; k++)
+        to += sprintf(to, ",l%d=%0190d", k, i * 4 + k);
+}
+
+/* What is known goes on, what would be new is refused and told; memory stays under the bound. */
+START_TEST(labels_are_bounded_by_their_bytes_and_known_series_go_on)
+{
+    static char text[60][900];
+    const char *labels[61] = {"__name__=known"}, *got;
+    struct series_memory m;
+
+    max_body = 1 << 20;
+    open_all();
+    max_body = 1000;
+    HAS(write_series(labels, 1), "HTTP/1.1 204");
+    series_label_limits(t, 0, 40000);
+    for (int i = 0; i < 60; i++) {
+        long_labels(text[i], i);
+        labels[1 + i] = text[i];
+    }
+    got = write_series(labels, 61);
+    HAS(got, "HTTP/1.1 400");
+    HAS(got, "limits { label_memory_per_token }");
+    series_memory(t, &m);
+    ck_assert_uint_le(m.fullest, 40000);
+    ck_assert_uint_gt(m.fullest, 20000);
+    ck_assert_uint_eq(sink.samples,
+                      1 + series_count(t)); /* all that found room, and the known one */
+    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->series_over, 61 - series_count(t));
+    HAS(write_series(labels, 1), "HTTP/1.1 204"); /* the known one */
+    series_label_limits(t, m.all, 0);
+    got = post(METRICS, JSON, "{\"name\":\"another\",\"value\":1}"); /* whole or not at all */
+    HAS(got, "HTTP/1.1 429");
+    HAS(got, "limits { label_memory }");
+    HAS(post(METRICS, JSON, "{\"name\":\"known\",\"value\":1}"), "HTTP/1.1 204");
+    series_label_limits(t, m.all + 1000, 0);
+    HAS(post(METRICS, JSON, "{\"name\":\"another\",\"value\":1}"), "HTTP/1.1 204");
     close_all();
 }
 END_TEST
@@ -633,6 +679,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, each_path_takes_its_protocol);
     tcase_add_test(tc, a_bad_series_costs_itself_and_the_rest_is_stored_before_it_is_told);
     tcase_add_test(tc, names_that_cannot_be_shown_are_refused_with_their_place);
+    tcase_add_test(tc, labels_are_bounded_by_their_bytes_and_known_series_go_on);
     tcase_add_test(tc, faults_are_told_with_their_place);
     tcase_add_test(tc, compressed_bodies_are_unpacked_up_to_the_limit);
     tcase_add_test(tc, the_sink_decides_the_answer);

@@ -195,6 +195,8 @@ START_TEST(every_limit_can_be_set)
         LIMIT("groups", groups, "100", "100000000"),
         LIMIT("series", series, "1000", "100000000"),
         LIMIT("new_series_per_minute", new_series_per_minute, "100", "100000000"),
+        LIMIT("label_memory", label_memory, "\"1MiB\"", "\"4TiB\""),
+        LIMIT("label_memory_per_token", label_memory_per_token, "\"1MiB\"", "\"4TiB\""),
         LIMIT("incidents", incidents, "10", "1000000"),
         LIMIT("incidents_keep", incidents_keep_ms, "\"1h\"", "\"400d\""),
         LIMIT("silences", silences, "10", "1000000"),

@@ -328,6 +328,81 @@ START_TEST(failed_allocations_refuse_one_series_only)
 }
 END_TEST
 
+static uint64_t held_of(const char *token)
+{
+    struct series_memory m;
+
+    series_memory(t, &m);
+    return strcmp(m.fullest_token, token) == 0 ? m.fullest : 0;
+}
+
+START_TEST(labels_are_charged_to_the_token_that_sent_them_until_its_series_go)
+{
+    struct series_memory m;
+    uint32_t id[40];
+    uint64_t one, first_of_two;
+    bool is_new;
+    char text[100];
+
+    open_table(0);
+    id[0] = resolve("__name__=up,job=api,pod=a-long-name-of-a-pod", "ann", &is_new);
+    one = held_of("ann");
+    ck_assert_uint_gt(one, 0);
+    id[1] = resolve("__name__=down,job=api,pod=a-long-name-of-a-pod", "bob", &is_new);
+    ck_assert_uint_eq(held_of("ann"), one); /* what bob shares is not charged twice */
+    series_forget(t, id[0]);
+    ck_assert_uint_eq(held_of("ann"), 0);
+    ck_assert_uint_gt(held_of("bob"), 0);
+    series_forget(t, id[1]);
+    for (int i = 0; i < 40; i++) {
+        snprintf(text, sizeof text, "__name__=up,job=api,pod=%0*d", 1 + i % 7 * 9, i);
+        id[i] = resolve(text, "ann", &is_new);
+    }
+    first_of_two = held_of("ann");
+    for (int i = 0; i < 40; i++) {
+        series_forget(t, id[(i * 17) % 40]); /* in another order */
+        ck_assert_uint_le(held_of("ann"), first_of_two);
+        first_of_two = held_of("ann");
+    }
+    series_memory(t, &m);
+    ck_assert_uint_eq(m.fullest, 0);
+    ck_assert_str_eq(m.fullest_token, "");
+    close_table();
+}
+END_TEST
+
+static enum series_room room(const char *text, const char *token)
+{
+    struct label l[LABELS_MAX + 2];
+
+    return series_room(t, l, labels(text, l), token);
+}
+
+START_TEST(there_is_room_until_the_labels_of_all_or_of_one_token_are_full)
+{
+    struct series_memory m;
+    bool is_new;
+
+    open_table(2);
+    ck_assert_int_eq(room("__name__=up,a=b", ""), SERIES_FITS); /* no bound is set */
+    resolve("__name__=up,a=b", "ann", &is_new);
+    series_memory(t, &m);
+    series_label_limits(t, 0, m.fullest + 400);
+    ck_assert_int_eq(room("__name__=up,a=c", "ann"), SERIES_FITS);
+    series_label_limits(t, 0, m.fullest + 100);
+    ck_assert_int_eq(room("__name__=up,a=c", "ann"), SERIES_TOKEN_FULL);
+    ck_assert_int_eq(room("__name__=up,a=c", "bob"), SERIES_FITS); /* a neighbour has its own */
+    series_label_limits(t, m.all, m.fullest + 400);
+    ck_assert_int_eq(room("__name__=up,a=c", "ann"), SERIES_LABELS_FULL);
+    ck_assert_int_eq(room("__name__=up,a=c", "bob"), SERIES_LABELS_FULL);
+    series_label_limits(t, m.all + 400, 0);
+    ck_assert_int_eq(room("__name__=up,a=c", "bob"), SERIES_FITS);
+    resolve("__name__=up,a=c", "bob", &is_new);
+    ck_assert_int_eq(room("__name__=up,a=d", "bob"), SERIES_TABLE_FULL);
+    close_table();
+}
+END_TEST
+
 static void add(TCase *tc)
 {
     tcase_add_test(tc, a_series_keeps_its_id);
@@ -341,6 +416,8 @@ static void add(TCase *tc)
     tcase_add_test(tc, lookups_in_bulk_agree_with_single_ones);
     tcase_add_test(tc, equal_hash_bits_do_not_make_equal_series);
     tcase_add_test(tc, failed_allocations_refuse_one_series_only);
+    tcase_add_test(tc, labels_are_charged_to_the_token_that_sent_them_until_its_series_go);
+    tcase_add_test(tc, there_is_room_until_the_labels_of_all_or_of_one_token_are_full);
 }
 
 UNIT_MAIN("series", add)
