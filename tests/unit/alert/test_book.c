@@ -162,6 +162,26 @@ START_TEST(life)
 }
 END_TEST
 
+/* Texts without data would say "?". */
+START_TEST(the_last_value_stands_while_data_is_missing)
+{
+    struct rule_def d = rule("R");
+    struct alert_rule *r = alert_rule_put(book, &d, START);
+    struct alert_look none = {.o = {.level = {UNKNOWN_, UNKNOWN_, UNKNOWN_, UNKNOWN_, UNKNOWN_}}};
+    struct alert *a;
+
+    look(r, "web", TRUE_, 20, START + SEC);
+    ck_assert_int_eq(look(r, "web", TRUE_, 30, START + 11 * SEC), CHANGE_FIRED);
+    a = find(r, "web");
+    alert_observe(a, &none, START + 12 * SEC);
+    ck_assert_int_ne(a->state.firing, 0);
+    ck_assert_int_eq(a->state.nodata_ms, START + 12 * SEC);
+    ck_assert(a->has_value);
+    ck_assert_double_eq(a->value, 30);
+    ck_assert_str_eq(a->annotations[0].value, "it burns");
+}
+END_TEST
+
 START_TEST(what_fires_shows_its_own_limit_while_a_worse_level_is_pending)
 {
     struct rule_def d = rule("R");
@@ -617,6 +637,7 @@ static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, life);
+    tcase_add_test(t, the_last_value_stands_while_data_is_missing);
     tcase_add_test(t, what_fires_shows_its_own_limit_while_a_worse_level_is_pending);
     tcase_add_test(t, peak_of_a_low_value);
     tcase_add_test(t, restart_goes_on);

@@ -422,6 +422,56 @@ START_TEST(explain_tells_why_and_how_long)
 }
 END_TEST
 
+START_TEST(alerts_are_listed_most_severe_then_oldest_first)
+{
+    struct answer a;
+
+    stage_open(false);
+    api_open(st.api);
+    stage_feed("q0", 50);
+    stage_feed("q1", 500);
+    stage_feed("q2", 50);
+    a = get(V1 "alerts");
+    ck_assert_int_eq(cJSON_GetArraySize(a.json), 3);
+    ck_assert_str_eq(text_at(a.json, "0.labels.queue"), "q1");
+    ck_assert_str_eq(text_at(a.json, "1.labels.queue"), "q0");
+    ck_assert_str_eq(text_at(a.json, "2.labels.queue"), "q2");
+    answer_free(&a);
+    stage_close();
+}
+END_TEST
+
+/* Its alert is forgotten, others of its rule fire: that is their story. */
+START_TEST(a_closed_incident_tells_its_own_story)
+{
+    struct answer a;
+
+    stage_open(false);
+    api_open(st.api);
+    stage_feed("q0", 500);
+    stage_feed("q0", 50);
+    stage_feed("q0", 1);
+    stage_feed("q1", 50);
+    a = get(V1 "history?incident=1");
+    ck_assert_msg(cJSON_GetArraySize(a.json) == 3, "%s", a.body); /* fired, lowered, resolved */
+    ck_assert_str_eq(text_at(a.json, "0.to"), "ok");
+    for (int i = 0; i < 3; i++) {
+        char path[40];
+
+        snprintf(path, sizeof path, "%d.labels.queue", i);
+        ck_assert_str_eq(text_at(a.json, path), "q0");
+    }
+    answer_free(&a);
+    a = get(V1 "incidents/1");
+    ck_assert_str_eq(text_at(a.json, "priority"), "P1"); /* the worst it was */
+    ck_assert_str_eq(text_at(a.json, "alerts.0.priority"), "P1");
+    ck_assert(number_at(a.json, "alerts.0.peak") == 500);
+    ck_assert(number_at(a.json, "alerts.0.value") == 1);
+    answer_free(&a);
+    stage_close();
+}
+END_TEST
+
 START_TEST(history_is_searched_page_by_page)
 {
     char path[200];
@@ -851,6 +901,8 @@ static void add(TCase *t)
     tcase_add_test(t, a_write_says_when_redis_is_away);
     tcase_add_test(t, a_silence_is_previewed_made_and_ended);
     tcase_add_test(t, explain_tells_why_and_how_long);
+    tcase_add_test(t, alerts_are_listed_most_severe_then_oldest_first);
+    tcase_add_test(t, a_closed_incident_tells_its_own_story);
     tcase_add_test(t, history_is_searched_page_by_page);
     tcase_add_test(t, a_long_history_is_searched_to_its_bound);
     tcase_add_test(t, route_of_labels_that_need_not_exist);
