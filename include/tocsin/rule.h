@@ -1,10 +1,12 @@
 /* Running rules: expression graphs evaluated over windows, looks handed to the alerts.
  *
  * Instants come from the journal, never from the live clock: block receive times and grid ticks.
- * A rule whose graph has one leaf looks in the turn that applied its block, for the groups that
- * were touched; one with several looks at a group when all of its leaves have advanced and the
- * source that sent the data is complete, at most `delay` after the first of them; every rule looks
- * at all its groups on its tick. T never goes back. The same blocks give the same looks. */
+ * A rule looks at a group in the turn in which its data is complete: for each leaf, all series of
+ * the group that reported in the last interval have reported again (a group of one: at once), at
+ * most `delay` after the first. Of a group that other rows share, like a total they are divided by,
+ * only its own round counts. Rules that name another in firing() look in the same instant. `when`
+ * with `state`, and `early = false`, wait for ticks, on which every rule looks at all its groups,
+ * save those that wait. T never goes back. The same blocks give the same looks. */
 #ifndef TOCSIN_RULE_H
 #define TOCSIN_RULE_H
 

@@ -58,14 +58,17 @@ void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samp
 /* --- what the last windows_apply() calls touched, since windows_clear_touched() --- */
 struct touched {
     uint32_t slot;
-    uint32_t source; /* of the last sample that touched it, UINT32_MAX for events */
 };
 size_t windows_touched_leaves(const struct windows *w, const leaf_id **leaves);
 size_t windows_touched(const struct windows *w, leaf_id leaf, const struct touched **slots);
 void windows_clear_touched(struct windows *w);
-/* True when this source has sent as many series at its newest time as at the time before: its
- * scrape is complete. */
-bool windows_source_complete(const struct windows *w, uint32_t source);
+/* From here on windows_complete() is known for the leaf, where it merges series (4 bytes a series,
+ * 20 a group). A round of a group is over after the longest `delay_ms` that was given. */
+void windows_watch(struct windows *w, leaf_id leaf, int64_t delay_ms);
+/* All series of the group that reported in the last interval have reported again (model/round.h).
+ * A group of one series, or of events, always is. */
+bool windows_complete(const struct windows *w, leaf_id leaf, uint32_t slot);
+uint32_t windows_block(const struct windows *w); /* number of the last block applied; 0: none */
 
 /* --- groups --- */
 uint32_t windows_slots(const struct windows *w,

@@ -169,9 +169,6 @@ static struct node *copy(struct plan *p, struct node *from)
         n->x.c = from->x.c ? &copy(p, node_of(from->x.c))->x : NULL;
         if (n->x.kind == COND_FIRING)
             add_dep(p, n->x.firing->rule);
-        if (n->x.kind == EXPR_AGG || n->x.kind == EXPR_ON || n->x.kind == COND_ON ||
-            n->x.kind == COND_FIRING)
-            p->local = false;
         finish(p, n);
     }
     from->plan = p->stamp;
@@ -323,7 +320,7 @@ static void keep(struct plan *p)
 void plan_rule(lua_State *L, struct rule *r)
 {
     struct rule_def *d = &r->def;
-    struct plan p = {.L = L, .rule = r, .stamp = ++rulefile_of(L)->plans, .local = true};
+    struct plan p = {.L = L, .rule = r, .stamp = ++rulefile_of(L)->plans};
 
     d->value = copy_part(&p, d->value);
     p.value = node_of(d->value);
@@ -331,7 +328,6 @@ void plan_rule(lua_State *L, struct rule *r)
         d->inputs[i].x = copy_part(&p, d->inputs[i].x);
     for (size_t i = 0; i < d->n_levels; i++)
         d->levels[i].cond = copy_part(&p, d->levels[i].cond);
-    d->local = p.local; /* what only holds messages back does not decide when to look */
     plan_keys_of_rule(&p);
     d->unless = copy_part(&p, d->unless);
     plan_attach(&p);

@@ -17,7 +17,6 @@ struct plan {
     size_t n_leaves, cap_leaves;
     const char **deps;
     size_t n_deps, cap_deps;
-    bool local;
 };
 
 uint64_t plan_hash(lua_State *L, const struct node *n);

@@ -74,7 +74,6 @@ struct rule_def {
     size_t n_deps;
     unsigned n_slots;   /* expr.slot is below this */
     uint64_t fire_hash; /* of the conditions' canonical text: same text, same number */
-    bool local;         /* every node can be evaluated for one group alone */
     const char *renamed_from;
 };
 

@@ -25,7 +25,7 @@ struct derived *derived_new(struct windows *w, struct labelsets *ls, const struc
         return NULL;
     }
     d->x = x;
-    d->at_ms = d->newest_at_ms = INT64_MIN;
+    d->at_ms = INT64_MIN;
     if (label_names_init(ls, &d->names, without, x->labels, x->n_labels) < 0) {
         err_set(e, ERR_MEMORY, "no memory for an aggregation");
         mem_free(d);
@@ -60,7 +60,13 @@ void derived_free(struct derived *d)
     mem_free(d->v);
     mem_free(d->ok);
     mem_free(d->tally);
-    mem_free(d->newest_ms);
+    mem_free(d->next);
+    mem_free(d->reported);
+    mem_free(d->first);
+    mem_free(d->n_members);
+    mem_free(d->done);
+    mem_free(d->round);
+    mem_free(d->told);
     mem_free(d);
 }
 
@@ -71,30 +77,30 @@ uint32_t derived_find(const struct derived *d, labelset group)
     return slot == IDMAP_NONE ? SLOT_NONE : slot;
 }
 
+static int grow_column(void **column, size_t cap, size_t size)
+{
+    void *grown = mem_realloc(*column, cap * size);
+
+    if (!grown)
+        return -1;
+    *column = grown;
+    return 0;
+}
+
 static int grow_groups(struct derived *d)
 {
     size_t cap = d->cap ? d->cap * 2 : 16;
-    labelset *group = mem_realloc(d->group, cap * sizeof *group);
-    double *v;
-    uint8_t *ok;
-    struct tally *tally;
-    int64_t *newest_ms;
 
-    if (!group)
+    if (grow_column((void **)&d->group, cap, sizeof *d->group) < 0 ||
+        grow_column((void **)&d->v, cap, sizeof *d->v) < 0 ||
+        grow_column((void **)&d->ok, cap, sizeof *d->ok) < 0 ||
+        grow_column((void **)&d->tally, cap, sizeof *d->tally) < 0 ||
+        grow_column((void **)&d->first, cap, sizeof *d->first) < 0 ||
+        grow_column((void **)&d->n_members, cap, sizeof *d->n_members) < 0 ||
+        grow_column((void **)&d->done, cap, sizeof *d->done) < 0 ||
+        grow_column((void **)&d->round, cap, sizeof *d->round) < 0 ||
+        grow_column((void **)&d->told, cap, sizeof *d->told) < 0)
         return -1;
-    d->group = group;
-    if (!(v = mem_realloc(d->v, cap * sizeof *v)))
-        return -1;
-    d->v = v;
-    if (!(ok = mem_realloc(d->ok, cap * sizeof *ok)))
-        return -1;
-    d->ok = ok;
-    if (!(tally = mem_realloc(d->tally, cap * sizeof *tally)))
-        return -1;
-    d->tally = tally;
-    if (!(newest_ms = mem_realloc(d->newest_ms, cap * sizeof *newest_ms)))
-        return -1;
-    d->newest_ms = newest_ms;
     d->cap = cap;
     return 0;
 }
@@ -116,32 +122,62 @@ static uint32_t out_group(struct derived *d, uint32_t row)
         }
         d->group[d->n++] = group; /* keeps the reference */
         d->ok[slot] = 0;
+        d->first[slot] = ROW_NONE;
+        d->done[slot] = d->told[slot] = d->n_members[slot] = 0;
+        d->round[slot] = (struct round){0};
         return slot;
     }
     labelset_unref(d->in.labels, group);
     return slot;
 }
 
-void derived_sync(struct derived *d)
+/* Rows below were freed: the groups are made anew. */
+static void start_over(struct derived *d)
+{
+    d->in_generation = d->in.generation;
+    forget_groups(d);
+    d->epoch++;
+    d->at_ms = INT64_MIN;
+    d->synced = 0;
+    if (d->out_of)
+        memset(d->out_of, 0xff, d->out_of_cap * sizeof *d->out_of);
+    if (d->reported)
+        memset(d->reported, 0, d->reported_cap * sizeof *d->reported);
+}
+
+static void take_row(struct derived *d, uint32_t row)
+{
+    uint32_t out;
+
+    if (d->out_of[row] != SLOT_NONE || d->in.group[row] == LABELSET_NONE)
+        return;
+    out = out_group(d, row);
+    if (out == SLOT_NONE)
+        return; /* no memory: tried again with the next whole sync */
+    d->out_of[row] = out;
+    d->next[row] = d->first[out];
+    d->first[out] = row;
+    d->n_members[out]++;
+}
+
+void derived_sync(struct derived *d, bool whole)
 {
     size_t known = d->out_of_cap;
+    uint32_t first;
 
-    rowset_sync(&d->in, true);
-    if (d->in_generation != d->in.generation) {
-        d->in_generation = d->in.generation;
-        forget_groups(d);
-        d->epoch++;
-        d->at_ms = INT64_MIN;
-        if (d->out_of)
-            memset(d->out_of, 0xff, d->out_of_cap * sizeof *d->out_of);
-    }
-    if (mem_grow((void **)&d->out_of, &d->out_of_cap, d->in.n_rows, sizeof *d->out_of) < 0)
+    rowset_sync(&d->in, whole);
+    if (d->in_generation != d->in.generation)
+        start_over(d);
+    if (mem_grow((void **)&d->next, &d->next_cap, d->in.n_rows, sizeof *d->next) < 0 ||
+        mem_grow((void **)&d->out_of, &d->out_of_cap, d->in.n_rows, sizeof *d->out_of) < 0)
         return;
     for (size_t i = known; i < d->out_of_cap; i++)
         d->out_of[i] = SLOT_NONE;
-    for (uint32_t row = 0; row < d->in.n_rows; row++)
-        if (d->out_of[row] == SLOT_NONE && d->in.group[row] != LABELSET_NONE)
-            d->out_of[row] = out_group(d, row);
+    first = d->in.reused < d->synced ? d->in.reused : d->synced;
+    for (uint32_t row = whole ? 0 : first; row < d->in.n_rows; row++)
+        take_row(d, row);
+    d->synced = d->in.n_rows;
+    d->in.reused = ROW_NONE;
 }
 
 static void tally_add(struct tally *t, double v)
@@ -212,10 +248,10 @@ static void quantiles(struct derived *d, struct pick *picks, size_t n)
 }
 
 /* Evaluates one run of input rows and hands each value that is there to its group. */
-static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t at_ms,
+static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t at_ms, bool whole,
                      struct pick *picks)
 {
-    struct batch b = {.rs = &d->in, .at_ms = at_ms, .rows = rows, .n = n};
+    struct batch b = {.rs = &d->in, .at_ms = at_ms, .whole = whole, .rows = rows, .n = n};
     bool cond = expr_is_cond(d->x->a);
     struct column c;
     uint8_t truth[BATCH];
@@ -247,56 +283,140 @@ static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t 
     return n_picks;
 }
 
-void derived_compute(struct derived *d, int64_t at_ms)
+static void begin_groups(struct derived *d, const uint32_t *slots, size_t n)
 {
-    bool by_rank = d->x->kind == EXPR_AGG && d->x->agg == AGG_QUANTILE;
-    struct pick *picks = NULL;
-    size_t n_picks = 0;
+    for (size_t i = 0; i < n; i++) {
+        d->ok[slots[i]] = 0;
+        d->tally[slots[i]] = (struct tally){0};
+        d->done[slots[i]] = d->serial;
+    }
+}
+
+static void end_groups(struct derived *d, const uint32_t *slots, size_t n)
+{
+    if (d->x->kind != EXPR_AGG || d->x->agg == AGG_QUANTILE)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const struct tally *t = &d->tally[slots[i]];
+
+        d->ok[slots[i]] = t->n > 0;
+        d->v[slots[i]] = t->n > 0 ? tally_value(t, d->x->agg) : 0;
+    }
+}
+
+/* The rows of some groups, evaluated a batch at a time; the groups' values. */
+struct gathering {
+    struct derived *d;
+    int64_t at_ms;
+    bool whole;
     uint32_t rows[BATCH];
+    size_t n;
+    struct pick *picks; /* of quantiles */
+    size_t n_picks;
+};
 
-    if (d->at_ms == at_ms)
-        return;
-    derived_sync(d);
-    d->at_ms = at_ms;
-    if (d->n == 0)
-        return;
-    memset(d->ok, 0, d->n);
-    memset(d->tally, 0, d->n * sizeof *d->tally);
-    if (by_rank && !(picks = mem_alloc(d->in.n_rows * sizeof *picks)))
-        return; /* missing, rather than wrong */
-    for (uint32_t row = 0; row < d->in.n_rows;) {
-        size_t n = 0;
+static void gather_batch(struct gathering *g)
+{
+    if (g->n > 0)
+        g->n_picks += gather(g->d, g->rows, g->n, g->at_ms, g->whole,
+                             g->picks ? g->picks + g->n_picks : NULL);
+    g->n = 0;
+}
 
-        for (; row < d->in.n_rows && n < BATCH; row++)
+static void gather_row(struct gathering *g, uint32_t row)
+{
+    g->rows[g->n++] = row;
+    if (g->n == BATCH)
+        gather_batch(g);
+}
+
+static void gather_groups(struct gathering *g, const uint32_t *slots, size_t n)
+{
+    struct derived *d = g->d;
+
+    if (g->whole) {
+        for (uint32_t row = 0; row < d->in.n_rows; row++)
             if (d->in.group[row] != LABELSET_NONE)
-                rows[n++] = row;
-        n_picks += gather(d, rows, n, at_ms, picks ? picks + n_picks : NULL);
+                gather_row(g, row);
+    } else {
+        for (size_t i = 0; i < n; i++)
+            for (uint32_t row = d->first[slots[i]]; row != ROW_NONE; row = d->next[row])
+                gather_row(g, row);
     }
-    if (by_rank) {
-        quantiles(d, picks, n_picks);
-        mem_free(picks);
+    gather_batch(g);
+}
+
+/* Without memory for the values of quantiles they are missing, rather than wrong. */
+static void compute(struct derived *d, int64_t at_ms, const uint32_t *slots, size_t n, bool whole)
+{
+    struct gathering g = {.d = d, .at_ms = at_ms, .whole = whole};
+    bool by_rank = d->x->kind == EXPR_AGG && d->x->agg == AGG_QUANTILE;
+    size_t rows = d->in.n_rows;
+
+    begin_groups(d, slots, n);
+    if (by_rank && !whole) {
+        rows = 0;
+        for (size_t i = 0; i < n; i++)
+            rows += d->n_members[slots[i]];
+    }
+    if (by_rank && !(g.picks = mem_alloc((rows + 1) * sizeof *g.picks)))
         return;
+    gather_groups(&g, slots, n);
+    if (by_rank)
+        quantiles(d, g.picks, g.n_picks);
+    mem_free(g.picks);
+    end_groups(d, slots, n);
+}
+
+static void compute_all(struct derived *d, int64_t at_ms)
+{
+    uint32_t *slots = mem_alloc((d->n + 1) * sizeof *slots);
+
+    if (!slots)
+        return; /* by parts, then */
+    for (uint32_t i = 0; i < d->n; i++)
+        slots[i] = i;
+    compute(d, at_ms, slots, d->n, true);
+    mem_free(slots);
+    d->all = true;
+}
+
+void derived_compute(struct derived *d, int64_t at_ms, const uint32_t *slots, size_t n, bool whole)
+{
+    uint32_t wanted[BATCH];
+    size_t n_wanted = 0;
+
+    if (d->at_ms != at_ms || d->at_block != windows_block(d->in.windows)) {
+        derived_sync(d, false);
+        d->at_ms = at_ms;
+        d->at_block = windows_block(d->in.windows);
+        d->serial++;
+        d->all = false;
     }
-    for (uint32_t i = 0; d->x->kind == EXPR_AGG && i < d->n; i++) {
-        if (d->tally[i].n == 0)
+    if (whole && !d->all)
+        compute_all(d, at_ms);
+    if (d->all)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        if (slots[i] >= d->n || d->done[slots[i]] == d->serial)
             continue;
-        d->v[i] = tally_value(&d->tally[i], d->x->agg);
-        d->ok[i] = 1;
+        d->done[slots[i]] = d->serial;
+        wanted[n_wanted++] = slots[i];
     }
+    if (n_wanted > 0)
+        compute(d, at_ms, wanted, n_wanted, false);
 }
 
 int64_t derived_newest_ms(struct derived *d, uint32_t slot)
 {
-    if (d->newest_at_ms != d->at_ms) {
-        d->newest_at_ms = d->at_ms;
-        memset(d->newest_ms, 0, d->n * sizeof *d->newest_ms);
-        for (uint32_t row = 0; row < d->in.n_rows; row++) {
-            uint32_t out = row < d->out_of_cap ? d->out_of[row] : SLOT_NONE;
-            int64_t t_ms = out == SLOT_NONE ? 0 : rowset_newest_ms(&d->in, row);
+    int64_t newest_ms = 0;
 
-            if (out != SLOT_NONE && t_ms > d->newest_ms[out])
-                d->newest_ms[out] = t_ms;
-        }
+    if (slot >= d->n)
+        return 0;
+    for (uint32_t row = d->first[slot]; row != ROW_NONE; row = d->next[row]) {
+        int64_t t_ms = rowset_newest_ms(&d->in, row);
+
+        newest_ms = t_ms > newest_ms ? t_ms : newest_ms;
     }
-    return slot < d->n ? d->newest_ms[slot] : 0;
+    return newest_ms;
 }

@@ -15,17 +15,13 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
-#include "rule/running.h"
+#include "rule/derived.h"
+#include "rule/touched.h"
 
 #define CATCH_UP_MAX_MS (15 * 60 * 1000) /* ticks further back than this are passed over */
 
-struct use { /* of a leaf, by a rule */
-    struct rule *r;
-    size_t source;
-};
-
-struct uses {
-    struct use *list;
+struct uses { /* the rules that look early at what touches a leaf */
+    struct rule **list;
     size_t n, cap;
 };
 
@@ -241,9 +237,8 @@ static void sort_by_dependence(struct rules *e)
     e->order = out;
 }
 
-static void note_use(struct rules *e, struct rule *r, size_t source)
+static void note_use(struct rules *e, struct rule *r, leaf_id leaf)
 {
-    leaf_id leaf = r->rs.sources[source].leaf;
     struct uses *u;
 
     if (leaf >= e->n_uses) {
@@ -251,26 +246,35 @@ static void note_use(struct rules *e, struct rule *r, size_t source)
         struct uses *grown = mem_realloc(e->uses, n * sizeof *grown);
 
         if (!grown)
-            return;
+            return; /* its ticks look */
         memset(grown + e->n_uses, 0, (n - e->n_uses) * sizeof *grown);
         e->uses = grown;
         e->n_uses = n;
     }
     u = &e->uses[leaf];
+    if (u->n > 0 && u->list[u->n - 1] == r)
+        return;
     if (mem_grow((void **)&u->list, &u->cap, u->n + 1, sizeof *u->list) == 0)
-        u->list[u->n++] = (struct use){.r = r, .source = source};
+        u->list[u->n++] = r;
+    windows_watch(e->c.windows, leaf, r->d->delay_ms);
+}
+
+static void note_leaves(struct rules *e, struct rule *r, const struct rowset *rs)
+{
+    for (size_t i = 0; i < rs->n_sources; i++) {
+        if (rs->sources[i].derived)
+            note_leaves(e, r, &rs->sources[i].derived->in);
+        else
+            note_use(e, r, rs->sources[i].leaf);
+    }
 }
 
 static void index_uses(struct rules *e)
 {
     clear_uses(e);
-    for (size_t i = 0; i < e->n; i++) {
-        struct rule *r = e->order[i];
-
-        for (size_t s = 0; r->early && !e->ticks_only && s < r->rs.n_sources; s++)
-            if (r->rs.sources[s].leaf != LEAF_NONE && r->rs.sources[s].driver)
-                note_use(e, r, s);
-    }
+    for (size_t i = 0; i < e->n && !e->ticks_only; i++)
+        if (e->order[i]->early)
+            note_leaves(e, e->order[i], &e->order[i]->rs);
 }
 
 static void find_grids(struct rules *e)
@@ -394,35 +398,45 @@ static void after_look(struct rules *e, struct rule *r)
     wake_dependents(e, r);
 }
 
+/* What was decided by an earlier run is not decided again; who waits is found out all the same, so
+ * that the instants behind it are those of a run without a break. */
+static void pass_instant(struct rules *e, int64_t at_ms)
+{
+    for (size_t i = 0; i < e->n; i++)
+        (void)touched_pick(e->order[i], at_ms);
+}
+
 /* Runs one instant: ticks that fall on it, touched groups that are complete or have waited long
- * enough, and rules whose dependencies changed. */
+ * enough, and rules whose dependencies changed. Cost without any of these: two comparisons a
+ * rule. */
 static void run_instant(struct rules *e, int64_t at_ms, bool is_tick)
 {
     if (at_ms > e->now_ms)
         e->now_ms = at_ms;
-    if (at_ms <= e->decided_ms) {
-        e->delayed_ms = INT64_MAX;
-        return;
-    }
     e->delayed_ms = INT64_MAX;
-    if (e->adoptions_left)
+    if (at_ms <= e->decided_ms)
+        pass_instant(e, at_ms);
+    else if (e->adoptions_left)
         rules_link(e, at_ms);
-    for (size_t i = 0; i < e->n; i++) {
+    for (size_t i = 0; at_ms > e->decided_ms && i < e->n; i++) {
         struct rule *r = e->order[i];
         bool due = is_tick && at_ms % r->d->every_ms == 0;
 
-        if (r->n_dirty > 0) {
-            int64_t next_ms = look_touched(r, at_ms);
-
-            e->delayed_ms = next_ms < e->delayed_ms ? next_ms : e->delayed_ms;
-        }
+        if (r->n_ready > 0 || r->first_waiting < r->n_waiting)
+            look_touched(r, at_ms);
         if (due || r->look_due) {
             r->look_due = false;
             look_all(r, at_ms);
         }
         after_look(e, r);
     }
-    alert_book_set_evaluated_to(e->c.book, at_ms);
+    for (size_t i = 0; i < e->n; i++) {
+        int64_t next_ms = touched_next_ms(e->order[i]);
+
+        e->delayed_ms = next_ms < e->delayed_ms ? next_ms : e->delayed_ms;
+    }
+    if (at_ms > e->decided_ms)
+        alert_book_set_evaluated_to(e->c.book, at_ms);
 }
 
 void rules_advance(struct rules *e, int64_t at_ms)
@@ -453,6 +467,7 @@ void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *
     int64_t at_ms = recv_ms;
     const leaf_id *leaves;
     size_t n_leaves = windows_touched_leaves(e->c.windows, &leaves);
+    uint32_t block = windows_block(e->c.windows);
     bool any = false;
 
     if (at_ms < e->now_ms)
@@ -460,14 +475,14 @@ void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *
     for (size_t i = 0; n_events > 0 && i < e->n; i++)
         for (size_t k = 0; e->order[i]->attached.from && k < n_events; k++)
             attachments_note(&e->order[i]->attached, &events[k]);
-    for (size_t i = 0; at_ms > e->decided_ms && i < n_leaves; i++) {
-        const struct touched *t;
-        size_t n = windows_touched(e->c.windows, leaves[i], &t);
+    for (size_t i = 0; i < n_leaves; i++) {
+        const struct uses *u = leaves[i] < e->n_uses ? &e->uses[leaves[i]] : NULL;
 
-        for (size_t k = 0; leaves[i] < e->n_uses && k < e->uses[leaves[i]].n; k++) {
-            const struct use *u = &e->uses[leaves[i]].list[k];
-
-            note_touched(u->r, &u->r->rs.sources[u->source], t, n, at_ms);
+        for (size_t k = 0; u && k < u->n; k++) {
+            if (u->list[k]->taken_block == block)
+                continue;
+            u->list[k]->taken_block = block;
+            touched_take(u->list[k], at_ms);
             any = true;
         }
     }

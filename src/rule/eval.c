@@ -42,7 +42,7 @@ static void from_source(const struct batch *b, const struct expr *x, struct colu
     for (size_t i = 0; i < b->n; i++)
         slots[i] = s->slot[b->rows[i]];
     if (s->derived) {
-        derived_compute(s->derived, b->at_ms);
+        derived_compute(s->derived, b->at_ms, slots, b->n, b->whole);
         for (size_t i = 0; i < b->n; i++) {
             bool there = slots[i] < s->derived->n;
 

@@ -26,6 +26,7 @@ struct condition_memory {
 struct batch {
     struct rowset *rs;
     int64_t at_ms;
+    bool whole; /* one of several batches that cover all rows */
     const uint32_t *rows;
     size_t n;                        /* <= BATCH */
     const struct column *value;      /* of EXPR_VALUE; NULL: not there */

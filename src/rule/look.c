@@ -8,9 +8,10 @@
 
 #include "base/json.h"
 #include "base/mem.h"
-#include "rule/running.h"
+#include "rule/touched.h"
 
-#define BAD_TICKS_MAX 3 /* looks in a row with failures before a rule is quarantined */
+#define BAD_TICKS_MAX      3  /* in a row with failures before a rule is set aside */
+#define EARLY_FAILURES_MAX 64 /* of looks between two ticks */
 
 static const int64_t retry_after_ms[] = {60000, 300000, 900000};
 
@@ -297,13 +298,14 @@ static void step_row(struct look *l, size_t i)
     pin_row_if_needed(r, row, alert_find(r->alerts, group) != NULL);
 }
 
-static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
+static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms, bool whole)
 {
     struct look l;
     uint64_t refusals;
 
     l.r = r;
     l.b = running_batch(r, rows, n, at_ms);
+    l.b.whole = whole;
     l.b.memory = &l.memory;
     l.inputs = NULL;
     memset(l.limit_done, 0, sizeof l.limit_done);
@@ -341,12 +343,27 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     mem_free(l.inputs);
 }
 
+static void set_aside(struct rule *r, int64_t at_ms)
+{
+    r->stats.broken = true;
+    r->stats.retry_ms = at_ms + retry_after_ms[r->retries < 2 ? r->retries : 2];
+    r->retries++;
+}
+
 /* A function that keeps failing says nothing about the world: its alerts are frozen and it is
- * tried again after 1, 5 and 15 minutes, and whenever its file is loaded anew. */
-static void judge(struct rule *r, uint64_t errors_before, size_t n, int64_t at_ms)
+ * tried again after 1, 5 and 15 minutes, and whenever its file is loaded anew. Ticks judge, since
+ * they see all groups; between two of them EARLY_FAILURES_MAX are enough. */
+static void judge(struct rule *r, uint64_t errors_before, size_t n, int64_t at_ms, bool whole)
 {
     uint64_t failed = r->stats.errors - errors_before;
 
+    if (!whole) {
+        r->early_failures += failed;
+        if (r->early_failures >= EARLY_FAILURES_MAX)
+            set_aside(r, at_ms);
+        return;
+    }
+    r->early_failures = 0;
     if (failed == 0) {
         r->bad_ticks = 0;
         if (r->stats.broken) {
@@ -356,14 +373,11 @@ static void judge(struct rule *r, uint64_t errors_before, size_t n, int64_t at_m
         return;
     }
     r->bad_ticks++;
-    if (r->bad_ticks < BAD_TICKS_MAX && failed * 2 <= n)
-        return;
-    r->stats.broken = true;
-    r->stats.retry_ms = at_ms + retry_after_ms[r->retries < 2 ? r->retries : 2];
-    r->retries++;
+    if (r->bad_ticks >= BAD_TICKS_MAX || failed * 2 > n)
+        set_aside(r, at_ms);
 }
 
-void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
+void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms, bool whole)
 {
     const struct rules_context *c = rules_context(r->engine);
     uint64_t errors = r->stats.errors, start_ns = clock_mono_ns(c->clock);
@@ -371,28 +385,23 @@ void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms)
 
     if (at_ms < r->last_look_ms)
         at_ms = r->last_look_ms;
-    if (r->stats.broken && at_ms < r->stats.retry_ms)
-        return;
+    if (r->stats.broken && (!whole || at_ms < r->stats.retry_ms))
+        return; /* a tick tries it again */
     if (!r->linked && running_link(r, &e) < 0)
         return;
     if (alert_rule_def(r->alerts) != r->d)
         return; /* another file has the rule by now, and this one could not be taken away yet */
     r->last_look_ms = at_ms;
     for (size_t i = 0; i < n; i += BATCH)
-        look_batch(r, rows + i, n - i < BATCH ? n - i : BATCH, at_ms);
+        look_batch(r, rows + i, n - i < BATCH ? n - i : BATCH, at_ms, whole);
     r->stats.looks++;
     r->stats.groups_looked += n;
     r->stats.busy_ns += clock_mono_ns(c->clock) - start_ns;
     if (r->d->when >= 0 && n > 0)
-        judge(r, errors, n, at_ms);
+        judge(r, errors, n, at_ms, whole);
 }
 
 /* --- which rows --- */
-
-static bool waits(const struct rule *r, uint32_t row)
-{
-    return row < r->dirty_at_cap && r->dirty_at[row] != 0;
-}
 
 static void fit_expected(struct rule *r)
 {
@@ -403,27 +412,6 @@ static void fit_expected(struct rule *r)
         return;
     if (r->expected_cap > before)
         memset(r->expected + before, 0, (r->expected_cap - before) * sizeof *r->expected);
-}
-
-static void keep_dirty(struct rule *r, const struct dirty *x, size_t *kept)
-{
-    r->dirty_at[x->row] = (uint32_t)*kept + 1;
-    r->dirty[(*kept)++] = *x;
-}
-
-static void drop_waited(struct rule *r, int64_t at_ms)
-{
-    size_t kept = 0;
-
-    for (size_t i = 0; i < r->n_dirty; i++) {
-        struct dirty *x = &r->dirty[i];
-
-        if (x->row < r->rs.n_rows && at_ms - x->first_ms < r->d->delay_ms)
-            keep_dirty(r, x, &kept);
-        else
-            r->dirty_at[x->row] = 0;
-    }
-    r->n_dirty = kept;
 }
 
 /* Groups of rules that are fed by other rules only: those that fire somewhere are rows. */
@@ -480,100 +468,22 @@ void look_all(struct rule *r, int64_t at_ms)
         for (size_t i = 0; i < r->d->n_levels; i++)
             rows_of_firing(r, r->d->levels[i].cond);
     fit_expected(r);
-    drop_waited(r, at_ms);
     if (mem_grow((void **)&r->picked, &r->picked_cap, r->rs.n_rows, sizeof *r->picked) < 0)
         return;
     for (uint32_t row = 0; row < r->rs.n_rows; row++)
-        if (r->rs.group[row] != LABELSET_NONE && !waits(r, row))
+        if (r->rs.group[row] != LABELSET_NONE && !touched_waits(r, row))
             r->picked[n++] = row;
-    look_rows(r, r->picked, n, at_ms);
+    look_rows(r, r->picked, n, at_ms, true);
     r->stats.last_tick_ms = at_ms;
     r->stats.last_took_us = (int64_t)(clock_mono_ns(c->clock) - start_ns) / 1000;
 }
 
-static int note_dirty(struct rule *r, uint32_t row, uint32_t source, int64_t at_ms)
+void look_touched(struct rule *r, int64_t at_ms)
 {
-    size_t before = r->dirty_at_cap;
-
-    if (mem_grow((void **)&r->dirty_at, &r->dirty_at_cap, (size_t)row + 1, sizeof *r->dirty_at) < 0)
-        return -1;
-    memset(r->dirty_at + before, 0, (r->dirty_at_cap - before) * sizeof *r->dirty_at);
-    if (r->dirty_at[row]) {
-        r->dirty[r->dirty_at[row] - 1].source = source;
-        return 0;
-    }
-    if (mem_grow((void **)&r->dirty, &r->dirty_cap, r->n_dirty + 1, sizeof *r->dirty) < 0)
-        return -1;
-    r->dirty[r->n_dirty++] = (struct dirty){.row = row, .source = source, .first_ms = at_ms};
-    r->dirty_at[row] = (uint32_t)r->n_dirty;
-    return 0;
-}
-
-void note_touched(struct rule *r, struct source *s, const struct touched *t, size_t n,
-                  int64_t at_ms)
-{
-    rowset_sync(&r->rs, false);
-    fit_expected(r);
-    for (size_t i = 0; i < n; i++) {
-        uint32_t row = t[i].slot < s->row_of_cap ? s->row_of[t[i].slot] : ROW_NONE;
-
-        if (row != ROW_NONE && note_dirty(r, row, t[i].source, at_ms) < 0)
-            return; /* no memory: its tick will look */
-    }
-}
-
-/* All leaves of a group have come as far as the one that is furthest, and who sent it is done. */
-static bool is_complete(const struct rule *r, const struct dirty *x)
-{
-    const struct windows *w = r->rs.windows;
-    int64_t furthest_ms = 0;
-
-    if (r->rs.n_sources == 1)
-        return true;
-    if (x->source != UINT32_MAX && !windows_source_complete(w, x->source))
-        return false;
-    for (int pass = 0; pass < 2; pass++) {
-        for (size_t i = 0; i < r->rs.n_sources; i++) {
-            const struct source *s = &r->rs.sources[i];
-            uint32_t slot = s->slot[x->row];
-            int64_t newest_ms;
-
-            if (s->derived || slot == SLOT_NONE)
-                continue;
-            newest_ms = windows_newest_ms(w, s->leaf, slot);
-            if (pass == 1 && newest_ms < furthest_ms)
-                return false;
-            if (newest_ms > furthest_ms)
-                furthest_ms = newest_ms;
-        }
-    }
-    return true;
-}
-
-int64_t look_touched(struct rule *r, int64_t at_ms)
-{
-    int64_t next_ms = INT64_MAX;
-    size_t n = 0, kept = 0;
+    size_t n = touched_pick(r, at_ms);
 
     r->refusals = mem_refusals();
-    if (mem_grow((void **)&r->picked, &r->picked_cap, r->n_dirty, sizeof *r->picked) < 0)
-        return at_ms + 1; /* all of them wait */
-    for (size_t i = 0; i < r->n_dirty; i++) {
-        struct dirty *x = &r->dirty[i];
-        int64_t until_ms = x->first_ms + r->d->delay_ms;
-
-        if (x->row >= r->rs.n_rows || r->rs.group[x->row] == LABELSET_NONE) {
-            r->dirty_at[x->row] = 0;
-        } else if (at_ms >= until_ms || is_complete(r, x)) {
-            r->dirty_at[x->row] = 0;
-            r->picked[n++] = x->row;
-        } else {
-            keep_dirty(r, x, &kept);
-            next_ms = until_ms < next_ms ? until_ms : next_ms;
-        }
-    }
-    r->n_dirty = kept;
+    fit_expected(r);
     if (n > 0)
-        look_rows(r, r->picked, n, at_ms);
-    return next_ms;
+        look_rows(r, r->picked, n, at_ms, false);
 }

@@ -70,7 +70,7 @@ int rowset_init(struct rowset *rs, struct windows *w, struct labelsets *ls,
                 const struct expr_keys *keys, struct expr *const *roots, size_t n_roots,
                 int64_t now_ms, struct err *e)
 {
-    *rs = (struct rowset){.labels = ls, .windows = w, .keys = keys};
+    *rs = (struct rowset){.labels = ls, .windows = w, .keys = keys, .reused = ROW_NONE};
     for (size_t i = 0; i < n_roots; i++) {
         if (find_sources(rs, roots[i], now_ms, e) < 0) {
             rowset_clear(rs);
@@ -107,6 +107,8 @@ void rowset_clear(struct rowset *rs)
     mem_free(rs->group);
     mem_free(rs->pinned);
     mem_free(rs->free_rows);
+    mem_free(rs->round);
+    mem_free(rs->touched);
     idmap_free(&rs->index);
     *rs = (struct rowset){0};
 }
@@ -227,6 +229,8 @@ uint32_t rowset_row(struct rowset *rs, labelset group)
     row = rs->n_free ? rs->free_rows[rs->n_free - 1] : rs->n_rows;
     if (idmap_put(&rs->index, group, row) < 0)
         return ROW_NONE;
+    if (rs->n_free && row < rs->reused)
+        rs->reused = row;
     if (rs->n_free)
         rs->n_free--;
     else
@@ -235,6 +239,8 @@ uint32_t rowset_row(struct rowset *rs, labelset group)
     labelset_ref(rs->labels, group);
     rs->group[row] = group;
     rs->pinned[row] = false;
+    if (row < rs->round_cap)
+        rs->round[row] = (struct row_round){0};
     for (size_t i = 0; i < rs->n_sources; i++) {
         struct source *s = &rs->sources[i];
 
@@ -348,7 +354,7 @@ void rowset_sync(struct rowset *rs, bool whole)
 
     for (size_t i = 0; i < rs->n_sources; i++) {
         if (rs->sources[i].derived)
-            derived_sync(rs->sources[i].derived);
+            derived_sync(rs->sources[i].derived, whole);
         void_slots = void_slots || rs->sources[i].epoch != source_epoch(rs, &rs->sources[i]);
     }
     if (void_slots)

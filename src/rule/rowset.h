@@ -38,6 +38,14 @@ struct source {
     size_t row_of_cap;
 };
 
+/* How far the data of a row has come (touched.c). */
+struct row_round {
+    uint64_t seen;     /* sources that came in this round */
+    uint64_t expected; /* in the one before it; 0: there was none */
+    uint32_t block;    /* that touched the row last */
+    uint32_t start;    /* of this round, as instant32() */
+};
+
 struct rowset {
     struct labelsets *labels;
     struct windows *windows;
@@ -51,6 +59,13 @@ struct rowset {
     size_t cap;
     uint32_t *free_rows;
     size_t n_free, free_cap;
+    struct row_round *round; /* [row], where there are several sources and looks are early */
+    size_t round_cap;
+    uint32_t *touched; /* rows that the block at hand touched */
+    size_t n_touched, touched_cap;
+    bool woken;          /* a group that rows share became complete */
+    uint32_t reused;     /* the lowest row that was freed and has a group again; who follows the
+                            rows takes it from here and sets ROW_NONE */
     struct idmap index;  /* group -> row */
     uint64_t generation; /* grows when a row is freed: numbers kept elsewhere are void */
 };

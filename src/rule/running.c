@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "rule/derived.h"
+#include "rule/touched.h"
 
 static const struct expr *skip_lasting(const struct expr *x)
 {
@@ -65,7 +66,6 @@ static int gather_roots(struct rule *r)
 struct numbering {
     struct rule *r;
     unsigned n_sticky, n_since;
-    bool uses_now;
 };
 
 /* Gives conditions that remember something their bit or index. */
@@ -73,8 +73,6 @@ static int number_memory(struct numbering *n, const struct expr *x, struct err *
 {
     if (!x)
         return 0;
-    if (x->kind == EXPR_NOW)
-        n->uses_now = true;
     if (x->kind == COND_FIRING)
         n->r->depends = true;
     if (x->kind == COND_CMP && x->c && n->r->sticky_bit[x->slot] == 255) {
@@ -111,7 +109,7 @@ static int prepare_slots(struct rule *r, struct err *e)
     for (size_t i = 0; i < r->n_roots; i++)
         if (number_memory(&n, r->roots[i], e) < 0)
             return -1;
-    r->early = r->d->early && r->d->local && !n.uses_now && r->d->when < 0;
+    r->early = r->d->early && r->d->n_state == 0; /* what is kept advances with ticks */
     return 0;
 }
 
@@ -234,8 +232,7 @@ void running_free(struct rule *r)
     mem_free(r->firing);
     mem_free(r->firing_by);
     mem_free(r->expected);
-    mem_free(r->dirty);
-    mem_free(r->dirty_at);
+    touched_free(r);
     mem_free(r->picked);
     rulefile_unref(r->file);
     mem_free(r);

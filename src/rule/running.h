@@ -10,10 +10,9 @@
 #include "rule/rowset.h"
 #include "tocsin/rule.h"
 
-/* A group that was touched and waits for its other sources (several leaves only). */
-struct dirty {
-    uint32_t row;
-    uint32_t source;  /* who sent what touched it last */
+/* A group that was touched and waits for the rest of its data. */
+struct waiting {
+    uint32_t row;     /* ROW_NONE: it waits no more */
     int64_t first_ms; /* instant of the first touch */
 };
 
@@ -34,24 +33,29 @@ struct rule {
     bool *expected; /* [row] */
     size_t expected_cap;
     bool has_expected;
-    bool single;       /* one group without labels, there from the start */
-    bool early;        /* may look between ticks */
-    bool depends;      /* on other rules: looks when one of them changed */
-    bool changed;      /* one of its alerts changed at the present instant */
-    bool look_due;     /* a rule it depends on changed */
-    bool linked;       /* firing() knows its rules; without that nothing is decided */
-    bool pins_missing; /* there was no memory for the rows of some alerts */
-    struct dirty *dirty;
-    size_t n_dirty, dirty_cap;
-    uint32_t *dirty_at; /* [row]: 1 + its place in `dirty`, 0: not there */
-    size_t dirty_at_cap;
-    uint32_t *picked; /* rows gathered for the look at hand */
+    bool single;             /* one group without labels, there from the start */
+    bool early;              /* may look between ticks */
+    bool depends;            /* on other rules: looks when one of them changed */
+    bool changed;            /* one of its alerts changed at the present instant */
+    bool look_due;           /* a rule it depends on changed */
+    bool linked;             /* firing() knows its rules; without that nothing is decided */
+    bool pins_missing;       /* there was no memory for the rows of some alerts */
+    struct waiting *waiting; /* in order of the first touch (touched.c) */
+    size_t first_waiting, n_waiting, waiting_cap;
+    uint32_t passed; /* places that have left the head of `waiting` */
+    uint32_t *place; /* [row]: 1 + its place in `waiting` + `passed`, 0: it does not wait */
+    size_t place_cap;
+    uint32_t *ready; /* rows whose data is complete, to be looked at now */
+    size_t n_ready, ready_cap;
+    uint32_t taken_block; /* whose touches it has */
+    uint32_t *picked;     /* rows gathered for the look at hand */
     size_t picked_cap;
     int64_t last_look_ms;
     uint64_t refusals;           /* mem_refusals() when the present look began */
     struct attachments attached; /* last log events of each group, for messages */
     /* misbehaviour of a `when` function */
     unsigned bad_ticks;
+    uint64_t early_failures; /* since the last tick */
     unsigned retries;
     struct rule_stats stats;
     char error[256];
@@ -69,16 +73,13 @@ void running_free(struct rule *r);
  * looked at until it is done. */
 int running_link(struct rule *r, struct err *e) MUST_USE;
 
-/* Looks at `n` rows at the instant `at_ms`: evaluates, steps the alerts. */
-void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms);
-/* Looks at all rows, leaving out those that wait for their other half. */
+/* Looks at `n` rows at the instant `at_ms`: evaluates, steps the alerts. `whole`: they are about
+ * all there are. */
+void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms, bool whole);
+/* Looks at all rows, leaving out those that wait for the rest of their data. */
 void look_all(struct rule *r, int64_t at_ms);
-/* Looks at what was touched and is complete; what is not stays. Returns when the next of the rest
- * has waited long enough, INT64_MAX when none is left. */
-int64_t look_touched(struct rule *r, int64_t at_ms);
-/* Remembers that a block touched groups of a source. */
-void note_touched(struct rule *r, struct source *s, const struct touched *t, size_t n,
-                  int64_t at_ms);
+/* Looks at what was touched and is complete or has waited long enough; the rest stays. */
+void look_touched(struct rule *r, int64_t at_ms);
 
 struct rules_context {
     struct labelsets *labels;

@@ -77,8 +77,7 @@ static void prefetch(const struct windows *w, const struct sample *s, size_t n)
     }
 }
 
-static bool add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x,
-                        uint32_t source)
+static bool add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x)
 {
     struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
     struct slot *s;
@@ -90,9 +89,11 @@ static bool add_to_leaf(struct windows *w, const struct plan_entry *e, const str
         return false;
     if (!l->kind->add(w, l, s, x, e->leaf_row >> PLAN_ROW_SHIFT))
         return false;
-    if (s->flags & SLOT_HIDDEN)
+    if (s->flags & SLOT_HIDDEN) {
         leaf_group_show(w, l, e->slot);
-    leaf_touch(w, l, e->slot, s, source);
+        report_new_group(w, l, e->slot);
+    }
+    leaf_touch(w, l, e->slot, s);
     return true;
 }
 
@@ -118,7 +119,7 @@ static void step_of_delta(const struct sample *s, struct step *x)
 /* A sample keeps its own time as what it is known by among those of its series; where it counts is
  * never after `recv_ms`. */
 static void add_sample(struct windows *w, const struct sample *s, int64_t recv_ms, uint32_t use,
-                       bool alive, uint32_t source)
+                       bool alive)
 {
     struct track *t = track_at(w, use);
     int64_t t_ms = s->t_ms < recv_ms ? s->t_ms : recv_ms;
@@ -138,7 +139,9 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
         step_of_delta(s, &x);
     }
     for (uint32_t i = 0; i < p->n; i++)
-        taken |= add_to_leaf(w, &p->e[i], &x, source);
+        taken |= add_to_leaf(w, &p->e[i], &x);
+    if (w->n_watched > 0 && taken && !s->stale)
+        report_series(w, p, use);
     if (!taken && s->kind != SAMPLE_CUMULATIVE && !(x.flags & (STEP_STALE | STEP_REWRITE)))
         w->stats.late++; /* older than all that is kept */
 }
@@ -184,7 +187,7 @@ static void apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
     if (use < USE_TRACK)
         w->stats.samples_unused++;
     else
-        add_sample(w, &s, recv_ms, use, alive, entry->source);
+        add_sample(w, &s, recv_ms, use, alive);
 }
 
 void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
@@ -192,6 +195,9 @@ void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samp
 {
     if (w->dirty)
         bind_dirty(w);
+    if (++w->block == 0)
+        w->block = 1; /* 0 is never */
+    w->now = instant32(recv_ms);
     for (size_t at = 0; at < n; at += BATCH) {
         size_t m = n - at < BATCH ? n - at : BATCH;
 

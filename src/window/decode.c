@@ -25,8 +25,6 @@ static int decode_sources(struct windows *w, struct cursor *c, struct err *e)
         int64_t second = cursor_zigzag(c), newest = cursor_zigzag(c);
         const struct series *series;
 
-        s.n_newest = (uint32_t)cursor_varint(c);
-        s.n_before = (uint32_t)cursor_varint(c);
         if (c->failed || !is_time(s.first_ms) || second > TIME_MAX_MS || newest > TIME_MAX_MS ||
             second < -TIME_MAX_MS || newest < -TIME_MAX_MS || id >= SERIES_NONE)
             return damaged(e, "a source");
@@ -203,8 +201,10 @@ static int decode_group(struct windows *w, struct leaf *l, struct cursor *c)
     labelset labels = LABELSET_NONE;
     enum named named = read_labels(w, l, c, &labels, &owner);
     const char *state;
+    uint64_t expected;
     size_t len;
 
+    expected = named != NAMED_BADLY && leaf_merges(l) ? cursor_varint(c) : 0;
     state = named == NAMED_BADLY ? NULL : cursor_bytes(c, &len);
     if (!state) {
         if (named == NAMED)
@@ -214,7 +214,10 @@ static int decode_group(struct windows *w, struct leaf *l, struct cursor *c)
     if (named != NAMED)
         return 0;
     slot = leaf_group_take(w, l, labels, owner);
-    return slot == SLOT_NONE ? 0 : restore_group(w, l, slot, cursor_of(state, len));
+    if (slot == SLOT_NONE)
+        return 0;
+    report_restore(w, l, slot, expected < SERIES_NONE ? (uint32_t)expected : 0);
+    return restore_group(w, l, slot, cursor_of(state, len));
 }
 
 static int decode_leaf(struct windows *w, struct cursor *c, struct err *e)

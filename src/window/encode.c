@@ -43,8 +43,6 @@ static void put_source(struct out *o, uint32_t series, const struct source *s)
     buf_add_varint(&o->buf, (uint64_t)s->first_ms);
     buf_add_zigzag(&o->buf, s->second_ms - s->first_ms);
     buf_add_zigzag(&o->buf, s->newest_ms - s->first_ms);
-    buf_add_varint(&o->buf, s->n_newest);
-    buf_add_varint(&o->buf, s->n_before);
 }
 
 static int encode_sources(struct out *o)
@@ -198,6 +196,8 @@ static int encode_leaf(struct out *o, const struct leaf *l, struct buf *state)
             begin_leaf(o, l);
         }
         put_name(o, l, slot);
+        if (leaf_merges(l))
+            buf_add_varint(&o->buf, report_expected(l, slot));
         buf_add_bytes(&o->buf, state->data, state->len);
     }
     return flush(o);

@@ -203,7 +203,7 @@ static void add_event(struct windows *w, struct leaf *l, const struct logevent *
     }
     if (s->flags & SLOT_HIDDEN)
         leaf_group_show(w, l, slot);
-    leaf_touch(w, l, slot, s, UINT32_MAX);
+    leaf_touch(w, l, slot, s);
 }
 
 static void next_mark(struct windows *w)

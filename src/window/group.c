@@ -219,6 +219,7 @@ void leaf_group_forget(struct windows *w, struct leaf *l, uint32_t slot)
         w->stats.groups--;
     }
     untouch(l, s);
+    report_forget_group(l, slot);
     slot_clear(w, l, s, keep);
     if (!keep)
         free_slot(w, l, slot);
@@ -246,6 +247,9 @@ void leaf_groups_clear(struct windows *w, struct leaf *l)
     wmem_free(&w->mem, l->labels, l->cap_labels * sizeof *l->labels);
     wmem_free(&w->mem, l->refs, l->cap_refs * sizeof *l->refs);
     wmem_free(&w->mem, l->owner, l->cap_owner * sizeof *l->owner);
+    wmem_free(&w->mem, l->rounds, l->cap_rounds * sizeof *l->rounds);
+    l->rounds = NULL;
+    l->cap_rounds = 0;
     w->mem.held -= idtable_bytes(&l->index);
     idtable_clear(&l->index);
     w->stats.groups -= l->visible;
@@ -259,28 +263,25 @@ void leaf_groups_clear(struct windows *w, struct leaf *l)
 
 /* --- touched groups --- */
 
-static struct touched *touch_new(struct windows *w, struct leaf *l, uint32_t slot, struct slot *s)
+static void touch_new(struct windows *w, struct leaf *l, uint32_t slot, struct slot *s)
 {
     if (l->n_touched >= TOUCH_MAX ||
         mem_grow((void **)&l->touched, &l->cap_touched, l->n_touched + 1, sizeof *l->touched) != 0)
-        return NULL;
+        return;
     if (!l->listed) {
         if (mem_grow((void **)&w->touched, &w->cap_touched, w->n_touched + 1, sizeof *w->touched) !=
             0)
-            return NULL;
+            return;
         w->touched[w->n_touched++] = l->id;
         l->listed = true;
     }
     s->touch = (uint32_t)++l->n_touched & TOUCH_MAX;
     l->touched[s->touch - 1].slot = slot;
-    return &l->touched[s->touch - 1];
 }
 
 /* Without memory the group is not listed: it is looked at on the next tick. */
-void leaf_touch(struct windows *w, struct leaf *l, uint32_t slot, struct slot *s, uint32_t source)
+void leaf_touch(struct windows *w, struct leaf *l, uint32_t slot, struct slot *s)
 {
-    struct touched *t = s->touch ? &l->touched[s->touch - 1] : touch_new(w, l, slot, s);
-
-    if (t)
-        t->source = source;
+    if (!s->touch)
+        touch_new(w, l, slot, s);
 }

@@ -16,6 +16,7 @@
 
 #include "model/idtable.h"
 #include "model/leaf.h"
+#include "model/round.h"
 #include "tocsin/window.h"
 #include "window/wmem.h"
 
@@ -86,6 +87,11 @@ struct signature {
     uint32_t count, example; /* a slot; SLOT_NONE: to be looked for */
 };
 
+struct group_round {
+    struct round round;
+    uint32_t born; /* block that brought its first data; 0: before anybody watched */
+};
+
 struct leaf {
     const struct leaf_kind *kind;
     struct leaf_spec *spec;
@@ -115,6 +121,11 @@ struct leaf {
     struct label_names names, bucket_names; /* what groups keep or drop */
     uint32_t *log_matchers;                 /* places in the list of log matchers */
     uint32_t n_by;                          /* of logs: grouping fields */
+
+    bool watched;               /* somebody asks whether its groups are complete */
+    uint32_t round_ms;          /* the longest round of its groups */
+    struct group_round *rounds; /* [slot], of watched leaves that merge series */
+    size_t cap_rounds;
 
     struct touched *touched;
     size_t n_touched, cap_touched;
@@ -160,6 +171,6 @@ void leaf_group_unref(struct windows *w, struct leaf *l, uint32_t slot);
 /* Forgets its data; the slot is freed when no plan names it. */
 void leaf_group_forget(struct windows *w, struct leaf *l, uint32_t slot);
 void leaf_groups_clear(struct windows *w, struct leaf *l); /* all of them, with their memory */
-void leaf_touch(struct windows *w, struct leaf *l, uint32_t slot, struct slot *s, uint32_t source);
+void leaf_touch(struct windows *w, struct leaf *l, uint32_t slot, struct slot *s);
 
 #endif

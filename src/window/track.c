@@ -182,11 +182,6 @@ void source_note(struct source *s, int64_t t_ms, bool marker)
 {
     if (!marker && (s->second_ms == 0 || t_ms < s->second_ms))
         note_earliest(s, t_ms);
-    if (t_ms == s->newest_ms) {
-        s->n_newest++;
-    } else if (t_ms > s->newest_ms) {
-        s->n_before = s->n_newest;
-        s->n_newest = 1;
+    if (t_ms > s->newest_ms)
         s->newest_ms = t_ms;
-    }
 }

@@ -37,7 +37,6 @@ struct recent {
 struct source {
     int64_t first_ms, second_ms; /* its two earliest sample times: was it alive before …? */
     int64_t newest_ms;
-    uint32_t n_newest, n_before; /* samples at the newest time, and at the one before it */
 };
 
 #define TRACK_TIME_MASK ((UINT64_C(1) << 42) - 1)

@@ -77,6 +77,9 @@ void windows_free(struct windows *w)
     mem_free(w->leaves);
     mem_free(w->use);
     mem_free(w->tracks);
+    for (size_t i = 0; i < w->cap_reported; i++)
+        mem_free(w->reported[i]);
+    mem_free(w->reported);
     mem_free(w->recent);
     mem_free(w->sources);
     mem_free(w->scratch);
@@ -241,6 +244,8 @@ void windows_leaf_release(struct windows *w, leaf_id leaf)
     else
         unbind_leaf(w, l);
     leaf_groups_clear(w, l);
+    w->n_watched -= l->watched;
+    l->watched = false;
     l->dead = true;
     w->dirty = true;
     w->stats.leaves--;
@@ -331,6 +336,7 @@ void track_free(struct windows *w, uint32_t use)
     struct track *t = track_at(w, use);
 
     plan_drop(w, t->plan);
+    report_forget(w, use);
     *t = (struct track){.series = SERIES_NONE, .plan = w->free_track};
     w->free_track = use - USE_TRACK;
 }
@@ -341,11 +347,6 @@ struct source *source_at(struct windows *w, uint32_t source)
                                               source + 1u, sizeof *w->sources) != 0)
         return NULL;
     return &w->sources[source];
-}
-
-bool windows_source_complete(const struct windows *w, uint32_t source)
-{
-    return source < w->cap_sources && w->sources[source].n_newest >= w->sources[source].n_before;
 }
 
 /* --- touched --- */

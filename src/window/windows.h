@@ -60,6 +60,11 @@ struct windows {
     size_t n_track_pages, cap_track_pages;
     struct recent **recent; /* pages beside those of tracks; NULL: none of them needs one */
     size_t cap_recent;
+    uint32_t **reported; /* pages beside those of tracks: when a series reported last */
+    size_t cap_reported;
+    uint32_t now;   /* instant32() of the block at hand */
+    uint32_t block; /* number of the last one applied, never 0 once there was one */
+    uint32_t n_watched;
     uint32_t n_tracks, free_track;
     struct plans plans;
     struct source *sources;
@@ -132,6 +137,17 @@ labelset bind_labels(struct windows *w, const struct leaf *l, const struct serie
 int events_bind(struct windows *w, struct leaf *l) MUST_USE;
 void events_unbind(struct windows *w, struct leaf *l);
 void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n);
+
+/* --- report.c --- */
+/* A series has reported, in the block at hand, to the groups of its plan. */
+void report_series(struct windows *w, const struct plan *p, uint32_t use);
+void report_forget(struct windows *w, uint32_t use); /* its track is free for another series */
+void report_new_group(struct windows *w, struct leaf *l, uint32_t slot);
+void report_forget_group(struct leaf *l, uint32_t slot);
+/* For cuts: how many series a group expects, 0 for not known. */
+uint32_t report_expected(const struct leaf *l, uint32_t slot);
+void report_restore(struct windows *w, struct leaf *l, uint32_t slot, uint32_t expected);
+bool leaf_merges(const struct leaf *l); /* its groups have several series */
 
 /* Brings a time from outside into what windows can hold: at most a minute ahead of `recv_ms`.
  * 0: it is before 1970. */

@@ -196,25 +196,47 @@ def send_simple(port, name, series, scrapes):
     load(port, series, scrapes, only=name)
 
 
+LATENCY_RULES = {  # of two series a group, the second of which completes it
+    "": 'alert "Bad" { priority = "P1", value = m.lat, fire = above(0) }',
+    ", aggregation": 'alert "Bad" { priority = "P1", value = m.lat:last():min_by("i"), fire = above(0) }',
+    ", when": 'alert "Bad" { priority = "P1", inputs = { v = m.lat:last():min_by("i") },\n'
+              '  when = function(i) return i.v > 0 end }',
+    ", firing": 'alert "Bad" { priority = "P1", fire = firing("Low", { by = { "i" } }) }\n'
+                'alert "Low" { notify = false, value = m.lat:last():min_by("i"), fire = above(0) }',
+}
+
+
 def bench_latency(folder):
-    """One sample at a time on an idle server; the clock starts when the sample has been answered."""
+    """One sample at a time on an idle server; the clock starts when the sample that completes its group has been answered."""
+    for what, rules in LATENCY_RULES.items():
+        latency_of(os.path.join(folder, "lat" + what.replace(", ", "-")), what, rules)
+
+
+def latency_of(folder, what, rules):
     sink = h.HttpSink()
     config = ('receiver "hook" { webhook { url = "%s" } }\n'
               'route { receiver = "hook", group_by = { "i" }, group_wait = "0s", group_interval = "1s" }\n' % sink.url)
-    rules = 'alert "Bad" { priority = "P1", value = m.lat, fire = above(0) }\n'
-    t = Tocsin(os.path.join(folder, "lat"), config=config, rules={"r.lua": rules}).start()
+    t = Tocsin(folder, config=config, rules={"r.lua": rules + "\n"}).start()
     n, took = (50 if SMALL else 300), []
+
+    def send(i, **values):
+        status, body, _ = t.metrics([{"name": "lat", "labels": {"i": str(i), "part": part} if what else {"i": str(i)}, "value": v}
+                                     for part, v in values.items()])
+        h.check(status == 204, f"{status} {body}")
+
     for i in range(n):
         before = len(sink.all())
-        status, body, _ = t.metrics([{"name": "lat", "labels": {"i": str(i)}, "value": 1}])
+        if what:
+            send(i, a=0, b=0)
+            send(i, a=1)
+        send(i, b=1)
         answered = time.time()
-        h.check(status == 204, f"{status} {body}")
-        h.wait(lambda: len(sink.all()) > before, "the webhook", 10, every=0.0005)
+        h.wait(lambda: len(sink.all()) > before, "the webhook", 60, every=0.0005)
         took.append((sink.all()[-1]["at"] - answered) * 1000)
     took.sort()
     t.close()
     sink.close()
-    row("sample accepted -> webhook received: p50 / p99 ms", f"{took[len(took) // 2]:.1f} / {took[int(len(took) * .99)]:.1f}",
+    row(f"sample accepted -> webhook received{what}: p50 / p99 ms", f"{took[len(took) // 2]:.1f} / {took[int(len(took) * .99)]:.1f}",
         "", "", f"{n} samples; the peer is not measured here")
 
 

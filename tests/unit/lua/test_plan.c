@@ -15,7 +15,7 @@ static struct rulefile *must(const char *source)
     return f;
 }
 
-/* "leaf; leaf | keys | deps | local" of the last rule. */
+/* "leaf; leaf | keys | deps" of the last rule. */
 static void describe(const struct rulefile *f, char *out, size_t size)
 {
     const struct rule_def *d = rulefile_rule(f, rulefile_count(f) - 1);
@@ -31,7 +31,6 @@ static void describe(const struct rulefile *f, char *out, size_t size)
     buf_adds(&b, " |");
     for (size_t i = 0; i < d->n_deps; i++)
         buf_addf(&b, " %s", d->deps[i]);
-    buf_adds(&b, d->local ? " | local" : " |");
     snprintf(out, size, "%s", buf_str(&b));
     buf_free(&b);
 }
@@ -39,62 +38,58 @@ static void describe(const struct rulefile *f, char *out, size_t size)
 static const struct {
     const char *body, *want;
 } plans[] = {
-    {"value = m.x, fire = above(1)", "x last(5m) | * | | local"},
-    {"value = m.x:last(\"10m\"), fire = above(1)", "x last(10m) | * | | local"},
+    {"value = m.x, fire = above(1)", "x last(5m) | * |"},
+    {"value = m.x:last(\"10m\"), fire = above(1)", "x last(10m) | * |"},
     {"value = m[\"api.latency\"]{ a = \"b\", c = is_not\"d\" }:rate(\"5m\"):by(\"z\", \"a\"), fire "
      "= "
      "above(1)",
-     "api.latency{a=\"b\",c!=\"d\"} rate(5m) by(a,z) | a,z | | local"},
-    {"value = m.x:rate(\"5m\"):without(\"pod\"), fire = above(1)",
-     "x rate(5m) without(pod) | * | | local"},
+     "api.latency{a=\"b\",c!=\"d\"} rate(5m) by(a,z) | a,z |"},
+    {"value = m.x:rate(\"5m\"):without(\"pod\"), fire = above(1)", "x rate(5m) without(pod) | * |"},
     {"value = m.x{ a = all_of{ re\"b.*\", is_not\"bc\" } }:sum(\"1m\"):by(), fire = above(1)",
-     "x{a!=\"bc\",a~\"b.*\"} sum(1m) by() |  | | local"},
+     "x{a!=\"bc\",a~\"b.*\"} sum(1m) by() |  |"},
     {"value = m.x{ a = \"b\" }{ a = \"c\", d = present }:avg(\"1m\"), fire = above(1)",
-     "x{a=\"c\",d present} avg(1m) | * | | local"},
+     "x{a=\"c\",d present} avg(1m) | * |"},
     /* the same leaf, written twice, is one */
     {"value = m.x:rate(\"5m\") / m.x:rate(\"5m\"), fire = above(1) & m.x:rate(\"5m\"):above(2)",
-     "x rate(5m) | * | | local"},
+     "x rate(5m) | * |"},
     {"value = ratio(m.a:rate(\"5m\"):by(\"s\", \"t\"), m.b:rate(\"5m\"):by(\"s\"), { min = 5 }), "
      "fire "
      "= above(1)",
-     "a rate(5m) by(s,t); b rate(5m) by(s) | s,t | | local"},
-    {"value = (m.a + m.b):sum_by(\"s\"), fire = above(1)", "a last(5m); b last(5m) | s | |"},
-    {"value = m.a:sum_by(\"s\", \"t\"):max_without(\"t\"), fire = above(1)", "a last(5m) | s | |"},
+     "a rate(5m) by(s,t); b rate(5m) by(s) | s,t |"},
+    {"value = (m.a + m.b):sum_by(\"s\"), fire = above(1)", "a last(5m); b last(5m) | s |"},
+    {"value = m.a:sum_by(\"s\", \"t\"):max_without(\"t\"), fire = above(1)", "a last(5m) | s |"},
     {"value = m.a:rate(\"5m\"):by(\"s\"):offset(\"1h\"), fire = above(1)",
-     "a rate(5m) offset(1h) by(s) | s | | local"},
+     "a rate(5m) offset(1h) by(s) | s |"},
     {"value = (m.a:rate(\"5m\") / m.b:rate(\"5m\")):offset(\"1h\"):offset(\"1h\"), fire = above(1)",
-     "a rate(5m) offset(2h); b rate(5m) offset(2h) | * | | local"},
-    {"value = m.a:on(\"s\"), fire = above(1)", "a last(5m) | s | |"},
-    {"value = m.a:equals(0):share_by(\"s\"), fire = above(\"10%\")", "a last(5m) | s | |"},
-    {"value = m.a:quantile(0.99, \"5m\"):by(), fire = above(1)",
-     "a quantile(0.99, 5m) by() |  | | local"},
+     "a rate(5m) offset(2h); b rate(5m) offset(2h) | * |"},
+    {"value = m.a:on(\"s\"), fire = above(1)", "a last(5m) | s |"},
+    {"value = m.a:equals(0):share_by(\"s\"), fire = above(\"10%\")", "a last(5m) | s |"},
+    {"value = m.a:quantile(0.99, \"5m\"):by(), fire = above(1)", "a quantile(0.99, 5m) by() |  |"},
     {"value = apdex(m.a_seconds, \"300ms\", \"5m\", \"s\"), fire = below(0.7)",
-     "a_seconds fraction_below(0.3, 5m) by(s); a_seconds fraction_below(1.2, 5m) by(s) | s | | "
-     "local"},
+     "a_seconds fraction_below(0.3, 5m) by(s); a_seconds fraction_below(1.2, 5m) by(s) | s |"},
     {"value = logs{ level = \"ERROR\" }:field(\"ms\"):max(\"5m\"):by(\"s\"), fire = above(1)",
-     "logs{level=\"ERROR\"} field(ms) max(5m) by(s) | s | | local"},
-    {"value = logs:count(\"5m\"):by(), fire = above(1)", "logs{} count(5m) by() |  | | local"},
-    {"value = m.a:since_last():by(\"job\"), fire = above(\"5m\")",
-     "a since_last by(job) | job | | local"},
+     "logs{level=\"ERROR\"} field(ms) max(5m) by(s) | s |"},
+    {"value = logs:count(\"5m\"):by(), fire = above(1)", "logs{} count(5m) by() |  |"},
+    {"value = m.a:since_last():by(\"job\"), fire = above(\"5m\")", "a since_last by(job) | job |"},
     {"fire = firing(\"X\", { by = { \"s\" }, level = \"P2\" }) & ~firing(\"Y\", { by = { \"s\" } "
      "})",
-     " | s | X Y |"},
-    {"fire = firing(\"X\")", " | * | X |"},
+     " | s | X Y"},
+    {"fire = firing(\"X\")", " | * | X"},
     /* firing() without labels follows what stands beside it */
-    {"fire = m.a:rate(\"5m\"):by(\"s\"):above(1) & ~firing(\"X\")", "a rate(5m) by(s) | s | X |"},
+    {"fire = m.a:rate(\"5m\"):by(\"s\"):above(1) & ~firing(\"X\")", "a rate(5m) by(s) | s | X"},
     /* what only holds messages back decides neither keys nor when to look */
     {"fire = m.a:rate(\"5m\"):by(\"s\"):above(1), unless = firing(\"X\", { by = {} }) | "
      "m.d:sum_by():above(0)",
-     "a rate(5m) by(s); d last(5m) | s | X | local"},
-    {"value = const(1), fire = above(0)", " |  | | local"},
+     "a rate(5m) by(s); d last(5m) | s | X"},
+    {"value = const(1), fire = above(0)", " |  |"},
     {"value = now() - m.t_seconds, fire = above(\"5m\") & m.t_seconds:above(0)",
-     "t_seconds last(5m) | * | | local"},
-    {"value = max_of(m.a, m.b, 5), fire = outside(1, 9)", "a last(5m); b last(5m) | * | | local"},
+     "t_seconds last(5m) | * |"},
+    {"value = max_of(m.a, m.b, 5), fire = outside(1, 9)", "a last(5m); b last(5m) | * |"},
     {"value = coalesce(m.a:abs(), m.b:clamp(0, 1)):round():default(0), fire = between(1, 2)",
-     "a last(5m); b last(5m) | * | | local"},
-    {"value = m.a:where(m.b:above(0)), fire = missing()", "a last(5m); b last(5m) | * | | local"},
+     "a last(5m); b last(5m) | * |"},
+    {"value = m.a:where(m.b:above(0)), fire = missing()", "a last(5m); b last(5m) | * |"},
     {"fire = m.a:above(per(\"s\", { default = 1, web = 2, [\"b-*\"] = 3 }), { clear = 0 })",
-     "a last(5m) | * | | local"},
+     "a last(5m) | * |"},
 };
 
 START_TEST(leaves_keys_and_names_are_known)

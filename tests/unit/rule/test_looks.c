@@ -268,6 +268,199 @@ START_TEST(dependents_look_at_the_same_instant)
 }
 END_TEST
 
+/* --- groups of several series --- */
+
+/* x{host, core}, a series a core, each in a block of its own. */
+static void core(struct bench *b, double at, const char *host, int core, double v)
+{
+    char number[8];
+    struct label l[] = {label_of("__name__", "x"), label_of("core", number),
+                        label_of("host", host)};
+    int64_t at_ms = T0 + (int64_t)(at * 1000);
+    struct sample s = {.t_ms = at_ms, .v = v, .weight = 1};
+    bool is_new;
+
+    snprintf(number, sizeof number, "%d", core);
+    l[1] = label_of("core", number);
+    s.series = series_resolve(b->series, l, 3, "t", SAMPLE_GAUGE, &is_new);
+    rules_before_block(b->rules, at_ms);
+    windows_apply(b->windows, at_ms, &s, 1, NULL, 0);
+    rules_after_block(b->rules, at_ms, NULL, 0);
+}
+
+/* What looks when the third and last core of a host has reported, and not before. */
+static void check_completed(const char *rule, const char *fired)
+{
+    struct bench *b = bench_of(rule);
+
+    for (int i = 0; i < 3; i++) /* the first interval: nobody knows yet who is to come */
+        core(b, 1 + i * 0.1, "a", i, 1);
+    advance(b, 10);
+    buf_clear(&b->log);
+    core(b, 11, "a", 0, 9);
+    seen(b, "");
+    core(b, 11.1, "a", 1, 9);
+    seen(b, "");
+    core(b, 11.2, "a", 2, 9);
+    seen(b, fired);
+    bench_free(b);
+}
+
+START_TEST(aggregations_look_when_their_group_is_complete)
+{
+    check_completed("alert \"A\" { value = m.x:last():max_by(\"host\"), fire = above(5) }",
+                    "A{host=\"a\"} fired @11.2");
+    check_completed("alert \"A\" { value = m.x:last():avg_by(), fire = above(5) }",
+                    "A{} fired @11.2");
+    check_completed(
+        "alert \"A\" { value = m.x:last():quantile_by(0.5, \"host\"), fire = above(5) }",
+        "A{host=\"a\"} fired @11.2");
+    check_completed("alert \"A\" { value = m.x:avg(\"1s\"):by(\"host\"), fire = above(5) }",
+                    "A{host=\"a\"} fired @11.2");
+    check_completed(
+        "alert \"A\" { value = m.x:last():max_by(\"core\", \"host\"):sum_by(\"host\"),\n"
+        "  fire = above(20) }",
+        "A{host=\"a\"} fired @11.2");
+    check_completed("alert \"A\" { fire = m.x:above(5):share_by(\"host\"):above(\"90%\") }",
+                    "A{host=\"a\"} fired @11.2");
+}
+END_TEST
+
+START_TEST(functions_look_when_their_group_is_complete)
+{
+    check_completed("alert \"A\" { inputs = { v = m.x:last():min_by(\"host\") },\n"
+                    "  when = function(i) return i.v > 5 and \"P1\" or \"ok\", i.v end }",
+                    "A{host=\"a\"} fired @11.2");
+    /* what it keeps from look to look advances with ticks */
+    check_completed(
+        "alert \"A\" { inputs = { v = m.x:last():min_by(\"host\") }, state = { n = 0 },\n"
+        "  when = function(i, g) g.state.n = g.state.n + 1\n"
+        "    return i.v > 5 and \"P1\" or \"ok\" end }",
+        "");
+}
+END_TEST
+
+START_TEST(firing_looks_in_the_instant_of_the_rule_it_names)
+{
+    check_completed("alert \"B\" { fire = firing(\"A\", { by = { \"host\" } }) }\n"
+                    "alert \"A\" { value = m.x:last():min_by(\"host\"), fire = above(5) }",
+                    "A{host=\"a\"} fired @11.2; B{host=\"a\"} fired @11.2");
+}
+END_TEST
+
+START_TEST(an_early_rule_that_wants_no_early_looks_waits_for_its_tick)
+{
+    check_completed(
+        "alert \"A\" { value = m.x:last():max_by(\"host\"), fire = above(5), early = false }", "");
+}
+END_TEST
+
+START_TEST(an_incomplete_group_waits_no_longer_than_delay)
+{
+    struct bench *b =
+        bench_of("alert \"A\" { value = m.x:last():max_by(\"host\"), fire = above(5) }");
+
+    for (int i = 0; i < 3; i++)
+        core(b, 1 + i * 0.1, "a", i, 1);
+    core(b, 3, "b", 0, 9); /* a group of one: at once */
+    seen(b, "A{host=\"b\"} fired @3.0");
+    core(b, 17, "a", 0, 9); /* the others have ended */
+    advance(b, 20);         /* a tick leaves it out too */
+    seen(b, "");
+    ck_assert_int_eq(rules_next_ms(b->rules), T0 + 22000);
+    advance(b, 21.999);
+    seen(b, "");
+    advance(b, 22);
+    seen(b, "A{host=\"a\"} fired @22.0");
+    core(b, 27, "a", 0, 1); /* from now on a group of one */
+    seen(b, "A{host=\"a\"} resolved @27.0");
+    bench_free(b);
+}
+END_TEST
+
+/* A total that many rows share holds them back while its round is open, and wakes them. */
+START_TEST(a_shared_total_wakes_the_rows_that_wait_for_it)
+{
+    struct bench *b = bench_of("alert \"A\" { value = m.x:last():max_by(\"host\") /\n"
+                               "  m.x:last():sum_by(), fire = above(\"90%\") }");
+
+    for (int at = 1; at <= 11; at += 10) {
+        core(b, at, "a", 0, 1);
+        core(b, at + 0.1, "b", 0, 1);
+    }
+    advance(b, 20);
+    buf_clear(&b->log);
+    core(b, 21, "a", 0, 99); /* 99 of 100 with the old b; b may have risen as well */
+    seen(b, "");
+    core(b, 21.1, "b", 0, 1);
+    seen(b, "A{host=\"a\"} fired @21.1");
+    core(b, 31.1, "b", 0, 99); /* the other way round */
+    seen(b, "");
+    core(b, 31.2, "a", 0, 1);
+    seen(b, "A{host=\"a\"} resolved @31.2; A{host=\"b\"} fired @31.2");
+    bench_free(b);
+}
+END_TEST
+
+/* A group that was forgotten and is seen again is looked at like any other. */
+START_TEST(a_group_that_comes_back_looks_early_again)
+{
+    struct bench *b =
+        bench_of("alert \"A\" { value = m.x:last():max_by(\"host\"), fire = above(5) }");
+
+    core(b, 1, "b", 0, 1);
+    core(b, 2, "a", 0, 1);
+    core(b, 3590, "a", 0, 1);
+    windows_expire(b->windows, T0 + 3700000, 1000, NULL, NULL);
+    advance(b, 3710);
+    core(b, 3711, "b", 0, 9);
+    seen(b, "A{host=\"b\"} fired @3711.0");
+    bench_free(b);
+}
+END_TEST
+
+/* What an early look computes for the groups it looks at is what a whole one would. */
+START_TEST(a_part_is_computed_like_the_whole)
+{
+    static const char *const hosts[] = {"a", "b", "c"};
+    struct bench *b = bench_of(
+        "alert \"S\" { value = m.x:last():sum_by(\"host\"), fire = above(1000) }\n"
+        "alert \"Q\" { value = m.x:last():quantile_by(1, \"host\"), fire = above(1000) }\n"
+        "alert \"T\" { value = m.x:last():max_by(\"host\"):sum_by(), fire = above(1000) }");
+    double last[3][4] = {{0}}, sum, most, total;
+    uint32_t seed = 7;
+
+    for (int step = 0; step < 400; step++) {
+        int h = (int)((seed = seed * 1664525 + 1013904223) >> 16) % 3, c = (int)(seed >> 24) % 4;
+        double got;
+
+        last[h][c] = (seed >> 8) % 100 + 1;
+        core(b, 1 + step * 0.05, hosts[h], c, last[h][c]);
+        total = 0;
+        for (int i = 0; i < 3; i++) {
+            struct label l = label_of("host", hosts[i]);
+            labelset group = labelsets_find(b->labels, &l, 1);
+
+            sum = most = 0;
+            for (int k = 0; k < 4; k++) {
+                sum += last[i][k];
+                most = last[i][k] > most ? last[i][k] : most;
+            }
+            total += most;
+            if (most == 0)
+                continue;
+            ck_assert(rule_value(rules_find(b->rules, "S"), group, &got));
+            ck_assert_double_eq(got, sum);
+            ck_assert(rule_value(rules_find(b->rules, "Q"), group, &got));
+            ck_assert_double_eq(got, most);
+        }
+        ck_assert(rule_value(rules_find(b->rules, "T"), labelsets_empty(b->labels), &got));
+        ck_assert_double_eq(got, total);
+    }
+    bench_free(b);
+}
+END_TEST
+
 /* --- reloads --- */
 
 START_TEST(a_reload_keeps_what_is_on)
@@ -330,7 +523,7 @@ START_TEST(a_failing_function_is_quarantined)
     seen(b, "A{host=\"d\"} fired @1.0");
     advance(b, 20);
     rule_stats(w, &s);
-    ck_assert_uint_eq(s.errors, 2);
+    ck_assert_uint_eq(s.errors, 3); /* one early, two ticks */
     ck_assert(!s.broken);
     advance(b, 30); /* the third bad tick */
     rule_stats(w, &s);
@@ -559,6 +752,14 @@ static void add(TCase *t)
     tcase_add_test(t, replay_decides_nothing_that_was_decided);
     tcase_add_test(t, time_never_goes_back);
     tcase_add_test(t, no_sender_moves_the_clock_of_others);
+    tcase_add_test(t, aggregations_look_when_their_group_is_complete);
+    tcase_add_test(t, functions_look_when_their_group_is_complete);
+    tcase_add_test(t, firing_looks_in_the_instant_of_the_rule_it_names);
+    tcase_add_test(t, an_early_rule_that_wants_no_early_looks_waits_for_its_tick);
+    tcase_add_test(t, an_incomplete_group_waits_no_longer_than_delay);
+    tcase_add_test(t, a_shared_total_wakes_the_rows_that_wait_for_it);
+    tcase_add_test(t, a_group_that_comes_back_looks_early_again);
+    tcase_add_test(t, a_part_is_computed_like_the_whole);
     tcase_add_test(t, dependents_look_at_the_same_instant);
     tcase_add_test(t, a_reload_keeps_what_is_on);
     tcase_add_test(t, a_rule_may_move_between_files);

@@ -201,30 +201,6 @@ START_TEST(additive)
 }
 END_TEST
 
-START_TEST(source_completeness)
-{
-    struct fixture f = fixture_new();
-    uint32_t source;
-
-    for (int i = 0; i < 3; i++) {
-        char name[32];
-
-        snprintf(name, sizeof name, "m job=a i=%d", i);
-        put(&f, name, SAMPLE_GAUGE, BASE + 15 * S, 1);
-    }
-    source = series_get(f.series, fixture_series(&f, "m job=a i=0", SAMPLE_GAUGE))->source;
-    ck_assert(windows_source_complete(f.w, source));
-    put(&f, "m job=a i=0", SAMPLE_GAUGE, BASE + 30 * S, 1);
-    ck_assert(!windows_source_complete(f.w, source));
-    put_stale(&f, "m job=a i=1", SAMPLE_GAUGE, BASE + 30 * S);
-    ck_assert(!windows_source_complete(f.w, source));
-    put(&f, "m job=a i=2", SAMPLE_GAUGE, BASE + 30 * S, 1);
-    ck_assert(windows_source_complete(f.w, source));
-    ck_assert(!windows_source_complete(f.w, 4711));
-    fixture_free(&f);
-}
-END_TEST
-
 static void add(TCase *t)
 {
     tcase_add_test(t, births);
@@ -236,7 +212,6 @@ static void add(TCase *t)
     tcase_add_test(t, stale_marker_is_a_gap_in_time_only);
     tcase_add_test(t, late_and_repeated);
     tcase_add_test(t, additive);
-    tcase_add_test(t, source_completeness);
 }
 
 UNIT_MAIN("counters", add)

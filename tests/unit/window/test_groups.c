@@ -106,9 +106,6 @@ START_TEST(touched)
     ck_assert_uint_eq(leaves[0], a);
     ck_assert_uint_eq(windows_touched(f.w, a, &slots), 2);
     ck_assert_uint_eq(slots[0].slot, slot_in(&f, f.w, a, "g=a"));
-    ck_assert_uint_eq(
-        slots[0].source, /* of the last that touched it */
-        series_get(f.series, fixture_series(&f, "m g=a i=2 job=y", SAMPLE_GAUGE))->source);
     ck_assert_uint_eq(slots[1].slot, slot_in(&f, f.w, a, "g=b"));
     windows_clear_touched(f.w);
     ck_assert_uint_eq(windows_touched_leaves(f.w, &leaves), 0);
@@ -122,6 +119,40 @@ START_TEST(touched)
     windows_clear_touched(f.w);
     put(&f, "n", SAMPLE_GAUGE, BASE + 3 * S, 1);
     ck_assert_uint_eq(windows_touched_leaves(f.w, &leaves), 1);
+    fixture_free(&f);
+}
+END_TEST
+
+START_TEST(a_group_is_complete_when_all_of_the_last_interval_came_again)
+{
+    struct fixture f = fixture_new();
+    leaf_id by = leaf_by(&f, "m", LEAF_SUM, MIN, by_g, 1), each = leaf_on(&f, "m", LEAF_LAST, MIN);
+    uint32_t a;
+
+    windows_watch(f.w, by, 15 * S);
+    windows_watch(f.w, each, 15 * S);
+    put(&f, "m g=a i=1", SAMPLE_GAUGE, BASE + S, 1); /* a group of one, as far as anybody knows */
+    a = slot_in(&f, f.w, by, "g=a");
+    ck_assert(windows_complete(f.w, by, a));
+    put(&f, "m g=a i=2", SAMPLE_GAUGE, BASE + 2 * S, 1);
+    ck_assert(!windows_complete(f.w, by, a)); /* the first interval: more may come */
+    put(&f, "m g=a i=1", SAMPLE_GAUGE, BASE + 11 * S, 1);
+    ck_assert(!windows_complete(f.w, by, a));
+    put(&f, "m g=a i=1", SAMPLE_GAUGE, BASE + 11 * S, 1); /* a repetition tells nothing */
+    ck_assert(!windows_complete(f.w, by, a));
+    put(&f, "m g=a i=2", SAMPLE_GAUGE, BASE + 12 * S, 1);
+    ck_assert(windows_complete(f.w, by, a));
+    put(&f, "m g=a i=3", SAMPLE_GAUGE, BASE + 13 * S, 1); /* one more than before */
+    ck_assert(windows_complete(f.w, by, a));
+    put(&f, "m g=b", SAMPLE_GAUGE, BASE + 14 * S, 1); /* nobody's business */
+    ck_assert(windows_complete(f.w, by, a));
+    for (int round = 2; round < 5; round++) { /* the second one has ended */
+        put(&f, "m g=a i=3", SAMPLE_GAUGE, BASE + round * 10 * S, 1);
+        ck_assert(!windows_complete(f.w, by, a));
+        put(&f, "m g=a i=1", SAMPLE_GAUGE, BASE + (round * 10 + 1) * S, 1);
+        ck_assert(windows_complete(f.w, by, a) == (round > 2));
+    }
+    ck_assert(windows_complete(f.w, each, slot_in(&f, f.w, each, "g=a i=2")));
     fixture_free(&f);
 }
 END_TEST
@@ -364,6 +395,7 @@ static void add(TCase *t)
     tcase_add_test(t, refused_leaves);
     tcase_add_test(t, matchers_and_groupings);
     tcase_add_test(t, touched);
+    tcase_add_test(t, a_group_is_complete_when_all_of_the_last_interval_came_again);
     tcase_add_test(t, signatures);
     tcase_add_test(t, expiry);
     tcase_add_test(t, expiry_goes_on);
