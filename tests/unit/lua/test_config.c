@@ -298,6 +298,11 @@ static const struct {
      T "receiver \"x\": email: an address contains a control character"},
     {"receiver \"x\" {}",
      T "receiver \"x\": it has no channel (inbox {}, webhook { … }, slack { … }, email { … })"},
+    {"receiver \"x\" { inbox {} } local t = { receiver = \"x\" } for i = 1, 65 do t[i] = route { "
+     "receiver = \"x\", continue = true } end route(t)",
+     "tocsin.lua: route: one alert can reach 65 routes (`continue`), and may reach 64: give a "
+     "route "
+     "several receivers, receiver = { \"a\", \"b\" }"},
     {"server { deny_outgoing = \"10.0.0.0/33\" }",
      T "server: deny_outgoing: \"10.0.0.0/33\" is not a network: write \"169.254.0.0/16\" or "
        "\"fd00::/8\""},
