@@ -122,7 +122,7 @@ START_TEST(eighty_receivers_of_one_route_are_all_told)
 {
     struct config_receiver receivers[80];
     const struct config_receiver *to[80];
-    char names[80][8], lane[32];
+    char names[80][16], lane[32];
     struct stage_config *c = s->config;
     struct outcome o = {.kind = OUTCOME_DELIVERED};
 
