@@ -68,6 +68,7 @@ struct alert_state {
 struct observation {
     enum truth level[PRIORITIES]; /* per level of the policy that has a condition */
     int64_t sample_ms; /* newest sample behind the group, for looks without data; 0: not known */
+    bool warming;      /* what is unknown is so because a window was not seen whole */
     bool expected;     /* exists without data: never forgotten */
     bool has_value;
     double value;
@@ -117,6 +118,7 @@ struct alert {
     uint32_t sticky_used;              /* (internal) */
     bool relabelled; /* during `changed`: its labels are not those that were told before */
     bool suppressed; /* `unless` holds: messages are held, state goes on */
+    bool warming;    /* no verdict at the last look: see observation */
     bool expected;   /* from `expect`: exists without data */
     bool has_value;
     double value, peak; /* last value; the most extreme one since it began to fire */

@@ -86,6 +86,7 @@ struct rule_stats {
     const char *error; /* the last, "" for none */
     bool matched;      /* its leaves have seen at least one series or event, ever */
     int64_t since_ms;  /* running since */
+    int64_t warm_ms;   /* its windows are full from then on, 0: they are */
 };
 void rule_stats(const struct rule *r, struct rule_stats *out);
 /* A rule of this name or file has been loaded anew: tries a quarantined rule again at once. */
@@ -94,6 +95,10 @@ void rule_stats(const struct rule *r, struct rule_stats *out);
 size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max);
 /* What {value} is for a group at the last instant; false: missing, or no such group. */
 bool rule_value(struct rule *r, labelset group, double *v);
+/* Until when a group has no verdict (but what is certain) because its windows were not seen whole
+ * yet, 0: it has. `whole`: until all of them are full, where the shortest is enough to decide.
+ * Cost: for aggregations a walk over the groups below. */
+int64_t rule_warming_until_ms(const struct rule *r, labelset group, bool whole);
 /* The evaluated tree of a rule for one group, now: {"node","value"|"truth",…,"children":[]}. */
 void rule_explain(struct rule *r, labelset group, struct json *j);
 /* For each leaf: text, groups, newest sample, memory; for `check --live` and explain's why-not. */

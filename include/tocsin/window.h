@@ -31,6 +31,7 @@ struct windows_options {
     size_t max_bytes;    /* memory of all windows; a new group beyond it is refused, counted.
                                     0: 1 GiB */
     uint32_t max_groups; /* of one leaf; 0: 2,000,000 */
+    bool covered; /* what comes is all there ever was: every window counts as seen (rule tests) */
 };
 
 struct windows *windows_new(const struct windows_options *o); /* NULL: no memory */
@@ -43,7 +44,22 @@ leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t no
                      struct err *e);
 void windows_leaf_release(struct windows *w, leaf_id leaf); /* the last reference frees it */
 const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf);
-int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf); /* from when it has data */
+
+/* --- coverage: how much of a window was seen (cover.c) --- */
+/* From when the leaf has seen all that came: its making, the oldest block that was read into it, or
+ * the end of the last time that nobody listened. */
+int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf);
+/* The same for one group, which has its own beginning; SLOT_NONE: the leaf's. */
+int64_t windows_covered_from_ms(const struct windows *w, leaf_id leaf, uint32_t slot);
+/* True when every group of the leaf has seen all since `from_ms`: the quick answer of most looks. */
+bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms);
+/* What was before the leaf was made has not been read into it, by a cut or windows_adopt_leaf(). */
+bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf);
+void windows_leaf_settle(struct windows *w, leaf_id leaf); /* it cannot be read: goes on without */
+/* All that came until `at_ms` has been seen. `replayed`: of a journal that is read back, or the end
+ * of reading; there a gap of more than 15 s means that nobody listened, and what is longer than a
+ * quarter of a window uncovers it until it is full again. */
+void windows_heard(struct windows *w, int64_t at_ms, bool replayed);
 /* Does any leaf look at log events at all, and which fields do they read? (ingest keeps others
  * for messages only.) */
 bool windows_wants_events(const struct windows *w);

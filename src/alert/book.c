@@ -352,6 +352,7 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
     if (e->labels_stale)
         entry_relabel(e, at_ms);
     a->suppressed = look->suppressed;
+    a->warming = look->o.warming;
     follow_value(e, look, change);
     follow_times(a, change, change_reason(e, change, verdict != UNKNOWN_), at_ms);
     if (priority != 0 || change != CHANGE_NONE)

@@ -154,7 +154,7 @@ static int most_severe(const struct alert_policy *p, const struct alert_state *s
 static void levels_step(const struct alert_policy *p, struct alert_state *s,
                         const struct observation *o, bool data, int64_t at_ms)
 {
-    int raised = !data && p->missing == MISSING_FIRE ? missing_level(p) : -1;
+    int raised = !data && !o->warming && p->missing == MISSING_FIRE ? missing_level(p) : -1;
 
     for (int i = 0; i < p->n_levels; i++) {
         struct alert_level *l = &s->level[i];
@@ -162,7 +162,7 @@ static void levels_step(const struct alert_policy *p, struct alert_state *s,
 
         if (i == raised)
             t = TRUE_;
-        if (t == UNKNOWN_ && p->missing == MISSING_CLEAR) {
+        if (t == UNKNOWN_ && p->missing == MISSING_CLEAR && !o->warming) {
             *l = (struct alert_level){0};
             continue;
         }
@@ -248,6 +248,8 @@ enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s
     levels_step(p, s, o, data, at_ms);
     s->last_look_ms = at_ms;
     change = settle(p, s, at_ms);
+    if (!data && o->warming)
+        return change;
     if (!data && had_data && any_holds(p, s))
         s->nodata_ms = at_ms;
     if (change != CHANGE_NONE || s->firing == 0 || data == had_data)

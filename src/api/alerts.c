@@ -119,6 +119,15 @@ static void values_json(struct json *j, const struct alert *a)
         number_json(j, "threshold", "thresholdText", a->threshold, a->unit);
 }
 
+static void warming_json(const struct api *api, struct json *j, const struct alert *a)
+{
+    const struct rule *r = a->warming ? rules_find(api->o.rules, alert_rule_name(a)) : NULL;
+    int64_t until_ms = r ? rule_warming_until_ms(r, a->group, false) : 0;
+
+    if (until_ms)
+        json_ktime(j, "warmingUntil", until_ms);
+}
+
 void alert_json(struct api *api, struct json *j, const struct alert *a, bool with_why)
 {
     struct alert_standing s = {0};
@@ -135,6 +144,7 @@ void alert_json(struct api *api, struct json *j, const struct alert *a, bool wit
         json_kstr(j, a->annotations[i].name, a->annotations[i].value);
     json_object_end(j);
     times_json(j, a);
+    warming_json(api, j, a);
     url_json(api, j, a, s.incident);
     standing_json(j, a, &s);
     values_json(j, a);

@@ -48,6 +48,7 @@ static void seen_json(struct api *a, struct json *j, struct rule *r, labelset gr
     json_array(j);
     why_lines(j, buf_str(&levels), levels.len);
     why_timer_lines(j, d, alert, at_ms);
+    why_warming_line(j, r, group);
     json_array_end(j);
     buf_free(&levels);
 }
@@ -79,6 +80,8 @@ static void group_json(const struct call *c, struct json *j, struct rule *r, lab
                    alert->state.firing ? alert->state.active_ms : alert->state.pending_ms);
     if (alert && alert->state.nodata_ms)
         json_ktime(j, "noDataSince", alert->state.nodata_ms);
+    if (rule_warming_until_ms(r, group, false))
+        json_ktime(j, "warmingUntil", rule_warming_until_ms(r, group, false));
     seen_json(a, j, r, group, alert);
     if (alert)
         notifications_json(c, j, alert);

@@ -92,6 +92,8 @@ void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_l
     json_kbool(j, "matched", s.matched);
     if (s.since_ms)
         json_ktime(j, "since", s.since_ms);
+    if (s.warm_ms)
+        json_ktime(j, "warmingUntil", s.warm_ms);
     json_key(j, "leaves");
     if (with_leaves)
         rule_explain_leaves(r, j);

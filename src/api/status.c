@@ -39,7 +39,7 @@ void rejected_json(const struct call *c, struct json *j)
 static void rule_counts(const struct call *c, struct json *j)
 {
     const struct api *a = c->api;
-    int64_t broken = 0, unmatched = 0, hidden = 0;
+    int64_t broken = 0, unmatched = 0, hidden = 0, warming = 0, warm_ms = 0;
 
     for (size_t i = 0; i < rules_count(a->o.rules); i++) {
         struct rule_stats s;
@@ -48,6 +48,8 @@ static void rule_counts(const struct call *c, struct json *j)
         broken += s.broken;
         hidden += s.hidden;
         unmatched += !s.broken && !s.matched;
+        warming += s.warm_ms > 0;
+        warm_ms = s.warm_ms > warm_ms ? s.warm_ms : warm_ms;
     }
     json_key(j, "rules");
     json_object(j);
@@ -55,6 +57,9 @@ static void rule_counts(const struct call *c, struct json *j)
     json_kint(j, "broken", broken);
     json_kint(j, "unmatched", unmatched);
     json_kint(j, "hidden", hidden);
+    json_kint(j, "warming", warming);
+    if (warm_ms)
+        json_ktime(j, "warmingUntil", warm_ms);
     json_object_end(j);
     json_key(j, "rejected");
     rejected_json(c, j);

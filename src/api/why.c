@@ -261,6 +261,23 @@ void why_timer_lines(struct json *j, const struct rule_def *d, const struct aler
         json_str(j, "`unless` holds: messages are held back");
 }
 
+void why_warming_line(struct json *j, const struct rule *r, labelset group)
+{
+    int64_t until_ms = rule_warming_until_ms(r, group, false);
+    int64_t full_ms = rule_warming_until_ms(r, group, true);
+    struct buf line = BUF_INIT;
+    char clock[TEXT_TIME_LEN];
+
+    text_clock(clock, until_ms ? until_ms : full_ms);
+    if (until_ms)
+        buf_addf(&line, "warming until %s: only what is certain already may fire", clock);
+    else if (full_ms)
+        buf_addf(&line, "decides already, its longest window is full at %s", clock);
+    if (line.len > 0)
+        json_str(j, buf_str(&line));
+    buf_free(&line);
+}
+
 /* --- why not ------------------------------------------------------------------------------------------- */
 
 static void leaf_why(struct json *j, const struct rule_def *d, size_t i, const cJSON *leaf,

@@ -11,6 +11,8 @@ void why_lines(struct json *j, const char *levels, size_t len);
 void why_timers(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms);
 void why_timer_lines(struct json *j, const struct rule_def *d, const struct alert *a,
                      int64_t at_ms);
+/* "warming until 15:04:05: …" where the windows of a group were not seen whole yet. */
+void why_warming_line(struct json *j, const struct rule *r, labelset group);
 /* Member "whyNot"; `n_groups` match `want`. */
 void why_not(struct api *a, struct json *j, struct rule *r, const struct label_list *want,
              size_t n_groups);

@@ -10,7 +10,6 @@ struct fill {
     leaf_id *from, *to;      /* the leaf there (made at the first block), the leaf that is filled */
     size_t n;
     struct journal_id before;
-    int64_t since_ms; /* the leaves were made then */
     bool begun;
 };
 
@@ -73,12 +72,9 @@ uint64_t fills_done(const struct fills *f)
 
 static void start_next(struct fills *all);
 
-/* A filled leaf is as old as what it was filled with, and in any case older than it was, so that
- * it is not taken for a new one again. */
+/* A filled leaf is as old as what it was filled with. */
 static void begin(struct fill *f, int64_t recv_ms)
 {
-    if (recv_ms >= f->since_ms)
-        recv_ms = f->since_ms - 1;
     f->begun = true;
     for (size_t i = 0; i < f->n; i++)
         f->from[i] =
@@ -93,6 +89,7 @@ static void take_block(const struct journal_block *b, void *arg)
         return;
     if (!f->begun)
         begin(f, b->recv_ms);
+    windows_heard(f->windows, b->recv_ms, true);
     windows_apply(f->windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
     windows_clear_touched(f->windows);
 }
@@ -106,13 +103,14 @@ static void have_read(const struct err *e, void *arg)
     if (e)
         log_warn("new windows could not be filled from the journal; they start empty", "error",
                  e->text, NULL);
-    if (!f->begun && !e)
-        begin(f, f->since_ms);
-    for (size_t i = 0; i < f->n && !e; i++)
-        if (f->from[i] == LEAF_NONE ||
-            windows_adopt_leaf(all->o.windows, f->to[i], f->windows, f->from[i], &err) < 0)
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->begun && !e &&
+            (f->from[i] == LEAF_NONE ||
+             windows_adopt_leaf(all->o.windows, f->to[i], f->windows, f->from[i], &err) < 0))
             log_warn("a new window starts empty", "error",
                      f->from[i] == LEAF_NONE ? "no memory" : err.text, NULL);
+        windows_leaf_settle(all->o.windows, f->to[i]);
+    }
     all->first = f->next;
     all->done++;
     fill_free(f);
@@ -148,7 +146,7 @@ static bool is_listed(const struct fill *f, leaf_id leaf)
 
 /* The reference taken by asking is kept for those that are listed: a reload may drop the rule
  * while the journal is read. */
-static void list_leaves(struct fill *f, int64_t since_ms)
+static void list_leaves(struct fill *f)
 {
     struct fills *all = f->all;
 
@@ -160,7 +158,7 @@ static void list_leaves(struct fill *f, int64_t since_ms)
 
             if (leaf == LEAF_NONE)
                 continue;
-            if (windows_leaf_since_ms(all->o.windows, leaf) < since_ms || is_listed(f, leaf) ||
+            if (!windows_leaf_is_fresh(all->o.windows, leaf) || is_listed(f, leaf) ||
                 is_awaited(all, leaf)) {
                 windows_leaf_release(all->o.windows, leaf);
                 continue;
@@ -171,7 +169,7 @@ static void list_leaves(struct fill *f, int64_t since_ms)
     }
 }
 
-static struct fill *fill_new(struct fills *all, int64_t since_ms, struct journal_id before)
+static struct fill *fill_new(struct fills *all, struct journal_id before)
 {
     struct windows_options o = {
         .series = all->o.series, .max_bytes = all->o.window_bytes, .max_groups = all->o.groups};
@@ -184,7 +182,6 @@ static struct fill *fill_new(struct fills *all, int64_t since_ms, struct journal
         max += rule_definition(rules_at(all->o.rules, i))->n_leaves;
     f->all = all;
     f->before = before;
-    f->since_ms = since_ms;
     f->windows = windows_new(&o);
     f->from = mem_alloc(max * sizeof *f->from);
     f->to = mem_alloc(max * sizeof *f->to);
@@ -194,15 +191,15 @@ static struct fill *fill_new(struct fills *all, int64_t since_ms, struct journal
     return NULL;
 }
 
-void fills_add(struct fills *all, int64_t since_ms, struct journal_id before)
+void fills_add(struct fills *all, struct journal_id before)
 {
-    struct fill *f = fill_new(all, since_ms, before), **end = &all->first;
+    struct fill *f = fill_new(all, before), **end = &all->first;
 
     if (!f) {
         log_warn("no memory to fill new windows; they start empty", NULL);
         return;
     }
-    list_leaves(f, since_ms);
+    list_leaves(f);
     if (f->n == 0) {
         fill_free(f);
         return;

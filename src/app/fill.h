@@ -24,9 +24,9 @@ struct fills_options { /* all borrowed; `rules` is set once it is there */
 struct fills *fills_new(const struct fills_options *o); /* NULL: no memory */
 void fills_free(struct fills *f); /* before windows and journal; NULL is fine */
 
-/* Fills the leaves of all rules that were made at `since_ms` or later and have not seen the blocks
- * before `before`. Called in the turn that made them. */
-void fills_add(struct fills *f, int64_t since_ms, struct journal_id before);
+/* Fills the leaves of all rules that are fresh and have not seen the blocks before `before`. Called
+ * in the turn that made them, or where the replay ends that they have seen. */
+void fills_add(struct fills *f, struct journal_id before);
 size_t fills_running(const struct fills *f); /* with those that wait */
 uint64_t fills_done(const struct fills *f);
 

@@ -67,7 +67,6 @@ struct wire {
     struct timer *look_timer;
     struct timer *upkeep_timer; /* expiry, cuts */
     struct fills *fills;
-    int64_t loaded_ms;               /* the rules, at the start: leaves made then */
     struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
     bool cutting;
@@ -134,6 +133,7 @@ static void apply_block(const struct journal_block *b, void *arg)
 {
     struct wire *w = arg;
 
+    windows_heard(w->p.windows, b->recv_ms, b->replayed);
     rules_before_block(w->p.rules, b->recv_ms);
     windows_apply(w->p.windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
     rules_after_block(w->p.rules, b->recv_ms, b->events, b->n_events);
@@ -205,7 +205,7 @@ void wire_fill_new_leaves(struct wire *w)
 
     before.seq++;
     if (w->phase == PHASE_LIVE)
-        fills_add(w->fills, clock_wall_ms(w->p.clock), before);
+        fills_add(w->fills, before);
 }
 
 /* --- the start --- */
@@ -225,7 +225,7 @@ static void fill_after_start(struct wire *w)
         before = journal_applied_id(w->p.journal);
         before.seq++;
     }
-    fills_add(w->fills, w->loaded_ms, before);
+    fills_add(w->fills, before);
 }
 
 static void go_live(const struct err *e, void *arg)
@@ -238,6 +238,7 @@ static void go_live(const struct err *e, void *arg)
         return;
     }
     decided_ms = alert_book_evaluated_to(w->p.book);
+    windows_heard(w->p.windows, now_ms, true);
     rules_skip_to(w->p.rules, now_ms - 1);
     alert_book_restored(w->p.book, now_ms);
     if (decided_ms > 0 && now_ms > decided_ms)
@@ -294,7 +295,6 @@ static void control_loaded(const struct err *e, void *arg)
     }
     set_right(w);
     w->phase = PHASE_RULES;
-    w->loaded_ms = clock_wall_ms(w->p.clock);
     w->o.load_rules(w, w->o.arg);
     rules_decide_after(w->p.rules, alert_book_evaluated_to(w->p.book));
     w->phase = PHASE_JOURNAL;

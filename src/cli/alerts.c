@@ -15,7 +15,7 @@ static void add_value(struct buf *cell, const cJSON *a)
         buf_addf(cell, " (limit %s)", field_text(a, "thresholdText"));
 }
 
-static void add_standing(struct buf *cell, const cJSON *a)
+static void add_standing(struct buf *cell, const cJSON *a, int64_t now_ms)
 {
     if (field_number(a, "incident") > 0)
         buf_addf(cell, "#%.0f", field_number(a, "incident"));
@@ -25,6 +25,10 @@ static void add_standing(struct buf *cell, const cJSON *a)
         buf_adds(cell, cell->len ? " held back" : "held back");
     if (field_text(a, "noDataSince")[0])
         buf_adds(cell, cell->len ? " no data" : "no data");
+    if (field_ms(a, "warmingUntil")) {
+        buf_adds(cell, cell->len ? " warming until " : "warming until ");
+        show_clock(cell, field_ms(a, "warmingUntil"), now_ms);
+    }
 }
 
 static void add_row(struct table *t, const cJSON *a, int64_t now_ms)
@@ -40,7 +44,7 @@ static void add_row(struct table *t, const cJSON *a, int64_t now_ms)
     if (strcmp(state, "firing") != 0)
         buf_addf(&since, "%s ", state);
     show_clock(&since, field_ms(a, "startsAt"), now_ms);
-    add_standing(&standing, a);
+    add_standing(&standing, a, now_ms);
     table_add(t, priority[0] ? priority : "-");
     table_take(t, &name);
     table_take(t, &value);

@@ -17,7 +17,7 @@ static void show_series(const cJSON *x, struct buf *out)
     buf_addc(out, '\n');
 }
 
-static void show_numbers(const cJSON *s, struct buf *out)
+static void show_numbers(const cJSON *s, int64_t now_ms, struct buf *out)
 {
     const cJSON *rules = field(s, "rules"), *alerts = field(s, "alerts"),
                 *silences = field(s, "silences"), *windows = field(s, "windows");
@@ -30,6 +30,10 @@ static void show_numbers(const cJSON *s, struct buf *out)
                  field_number(rules, "hidden"));
     if (field_number(rules, "unmatched") > 0)
         buf_addf(out, ", %.0f have never matched", field_number(rules, "unmatched"));
+    if (field_ms(rules, "warmingUntil")) {
+        buf_addf(out, ", %.0f warming until ", field_number(rules, "warming"));
+        show_clock(out, field_ms(rules, "warmingUntil"), now_ms);
+    }
     buf_addf(out, "\nalerts      %.0f firing, %.0f pending\n", field_number(alerts, "firing"),
              field_number(alerts, "pending"));
     buf_addf(out, "incidents   %.0f open · silences %.0f active\n",
@@ -105,7 +109,7 @@ void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
         if (!field_true(x, "ok"))
             buf_addf(out, "  ! %s: %s\n", field_text(x, "check"), field_text(x, "text"));
     }
-    show_numbers(s, out);
+    show_numbers(s, now_ms, out);
     show_deliver(s, now_ms, out);
     show_storage(s, out);
     cJSON_ArrayForEach(x, field(s, "rejected"))

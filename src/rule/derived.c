@@ -5,11 +5,14 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "rule/eval.h"
+#include "rule/cold.h"
+
+#define SETTLE_MS 60000
 
 /* What an aggregation gathers for one of its groups. */
 struct tally {
     uint32_t n;
+    enum cold cold; /* of its members */
     double sum, least, most;
     double mean, m2; /* Welford's, for stddev */
 };
@@ -59,6 +62,7 @@ void derived_free(struct derived *d)
     mem_free(d->group);
     mem_free(d->v);
     mem_free(d->ok);
+    mem_free(d->cold);
     mem_free(d->tally);
     mem_free(d->next);
     mem_free(d->reported);
@@ -94,6 +98,7 @@ static int grow_groups(struct derived *d)
     if (grow_column((void **)&d->group, cap, sizeof *d->group) < 0 ||
         grow_column((void **)&d->v, cap, sizeof *d->v) < 0 ||
         grow_column((void **)&d->ok, cap, sizeof *d->ok) < 0 ||
+        grow_column((void **)&d->cold, cap, sizeof *d->cold) < 0 ||
         grow_column((void **)&d->tally, cap, sizeof *d->tally) < 0 ||
         grow_column((void **)&d->first, cap, sizeof *d->first) < 0 ||
         grow_column((void **)&d->n_members, cap, sizeof *d->n_members) < 0 ||
@@ -121,7 +126,7 @@ static uint32_t out_group(struct derived *d, uint32_t row)
             return SLOT_NONE;
         }
         d->group[d->n++] = group; /* keeps the reference */
-        d->ok[slot] = 0;
+        d->ok[slot] = d->cold[slot] = 0;
         d->first[slot] = ROW_NONE;
         d->done[slot] = d->told[slot] = d->n_members[slot] = 0;
         d->round[slot] = (struct round){0};
@@ -264,12 +269,15 @@ static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t 
     for (size_t i = 0; i < n; i++) {
         uint32_t slot = d->out_of[rows[i]];
         double v = cond ? truth[i] == TRUE_ : c.v[i];
+        enum cold cold = !cond ? (enum cold)c.cold[i] : truth[i] == COLD_ ? COLD_ANY : WARM;
 
         if (slot == SLOT_NONE)
             continue;
         if (d->x->kind != EXPR_AGG && d->tally[slot].n++ > 0)
             d->ok[slot] = 0; /* :on() made one group of several: which would it be? */
-        if (cond ? truth[i] == UNKNOWN_ : !c.ok[i])
+        d->tally[slot].cold = cold_join(d->tally[slot].cold, cold);
+        d->cold[slot] = (uint8_t)d->tally[slot].cold;
+        if (cond ? truth[i] >= UNKNOWN_ : !c.ok[i])
             continue;
         if (d->x->kind != EXPR_AGG) {
             d->v[slot] = v;
@@ -283,10 +291,20 @@ static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t 
     return n_picks;
 }
 
+/* Of sources that report each minute or oftener all have, after a minute. */
+static void note_cold(struct derived *d, int64_t at_ms, const uint32_t *slots, size_t n)
+{
+    bool partial = d->unheard && cold_sources(&d->in, at_ms, SETTLE_MS);
+
+    for (size_t i = 0; d->x->kind == EXPR_AGG && i < n; i++)
+        d->cold[slots[i]] = (uint8_t)cold_of_aggregate(d->x->agg, d->tally[slots[i]].cold, partial);
+}
+
 static void begin_groups(struct derived *d, const uint32_t *slots, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         d->ok[slots[i]] = 0;
+        d->cold[slots[i]] = WARM;
         d->tally[slots[i]] = (struct tally){0};
         d->done[slots[i]] = d->serial;
     }
@@ -365,6 +383,7 @@ static void compute(struct derived *d, int64_t at_ms, const uint32_t *slots, siz
     if (by_rank)
         quantiles(d, g.picks, g.n_picks);
     mem_free(g.picks);
+    note_cold(d, at_ms, slots, n);
     end_groups(d, slots, n);
 }
 
@@ -392,6 +411,7 @@ void derived_compute(struct derived *d, int64_t at_ms, const uint32_t *slots, si
         d->at_block = windows_block(d->in.windows);
         d->serial++;
         d->all = false;
+        d->unheard = cold_sources(&d->in, at_ms, INT64_MAX);
     }
     if (whole && !d->all)
         compute_all(d, at_ms);

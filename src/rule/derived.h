@@ -22,9 +22,10 @@ struct derived {
     size_t reported_cap;
     uint32_t synced; /* in rows below this have a group */
     uint64_t in_generation;
-    labelset *group; /* [slot] */
-    double *v;       /* [slot]; of conditions 1 or 0 */
-    uint8_t *ok;
+    labelset *group;    /* [slot] */
+    double *v;          /* [slot]; of conditions 1 or 0 */
+    uint8_t *ok, *cold; /* enum cold */
+    bool unheard;       /* a group that is not there may be one that was not heard of yet */
     struct tally *tally;
     uint32_t *first;     /* [slot]: its first in row */
     uint32_t *n_members; /* [slot]: in rows */

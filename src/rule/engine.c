@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "rule/cold.h"
 #include "rule/derived.h"
 #include "rule/touched.h"
 
@@ -515,6 +516,9 @@ void rule_stats(const struct rule *r, struct rule_stats *out)
     out->overflow = (uint32_t)alert_rule_overflow(r->alerts);
     out->hidden = (uint32_t)alert_rule_hidden(r->alerts, &out->hides);
     out->error = r->error;
+    out->warm_ms = cold_leaves_until_ms(&r->rs);
+    if (out->warm_ms <= r->engine->now_ms)
+        out->warm_ms = 0;
     for (size_t i = 0; i < r->rs.n_sources && !out->matched; i++)
         out->matched = source_slots(&r->rs, &r->rs.sources[i]) > 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "rule/cold.h"
 #include "rule/derived.h"
 
 static void constant(const struct batch *b, double v, struct column *out)
@@ -11,6 +12,7 @@ static void constant(const struct batch *b, double v, struct column *out)
     for (size_t i = 0; i < b->n; i++)
         out->v[i] = v;
     memset(out->ok, 1, b->n);
+    memset(out->cold, WARM, b->n);
 }
 
 /* Groups that `expect` names exist although nothing was heard of them: no log event is 0 events,
@@ -48,12 +50,16 @@ static void from_source(const struct batch *b, const struct expr *x, struct colu
 
             out->ok[i] = there && s->derived->ok[slots[i]];
             out->v[i] = out->ok[i] ? s->derived->v[slots[i]] : 0;
+            out->cold[i] = out->ok[i] ? s->derived->cold[slots[i]]
+                           : s->derived->unheard || (there && s->derived->cold[slots[i]]) ? COLD_ANY
+                                                                                          : WARM;
         }
         return;
     }
     windows_eval(b->rs->windows, s->leaf, b->at_ms, slots, b->n, out->v, out->ok);
     if (b->expected)
         fill_expected(b, s, out);
+    cold_of_leaf(b, s, slots, out);
 }
 
 static double modulo(double x, double y)
@@ -90,6 +96,7 @@ static void arithmetic(const struct batch *b, const struct expr *x, struct colum
             v = pow(p, q);
             break;
         }
+        out->cold[i] = (uint8_t)cold_of_arithmetic(x->op, out->cold[i], right.cold[i], p, q);
         out->ok[i] = out->ok[i] && right.ok[i] && isfinite(v);
         out->v[i] = out->ok[i] ? v : 0;
     }
@@ -98,6 +105,7 @@ static void arithmetic(const struct batch *b, const struct expr *x, struct colum
 static void ratio(const struct batch *b, const struct expr *x, struct column *out)
 {
     struct column total;
+    bool share = cold_is_share(b, x);
 
     eval_number(b, x->a, out);
     eval_number(b, x->b, &total);
@@ -106,6 +114,8 @@ static void ratio(const struct batch *b, const struct expr *x, struct column *ou
         bool enough = total.ok[i] && (x->num == 0 || total.v[i] >= x->num);
         double v = enough && total.v[i] != 0 ? part / total.v[i] : NAN;
 
+        if (out->cold[i] != WARM || total.cold[i] != WARM)
+            out->cold[i] = share && enough ? COLD_SHARE : COLD_ANY;
         out->ok[i] = isfinite(v) != 0;
         out->v[i] = out->ok[i] ? v : 0;
     }
@@ -122,6 +132,7 @@ static void first_there_is(const struct batch *b, const struct expr *x, struct c
             continue;
         out->v[i] = other.v[i];
         out->ok[i] = other.ok[i];
+        out->cold[i] = out->cold[i] == WARM ? other.cold[i] : COLD_ANY;
     }
 }
 
@@ -137,6 +148,7 @@ static void extremum(const struct batch *b, const struct expr *x, struct column 
     eval_number(b, x->a, out);
     eval_number(b, x->b, &other);
     for (size_t i = 0; i < b->n; i++) {
+        out->cold[i] = (uint8_t)cold_join(out->cold[i], other.cold[i]);
         out->ok[i] = out->ok[i] && other.ok[i];
         out->v[i] = out->ok[i] ? of_two(x->fn, out->v[i], other.v[i]) : 0;
     }
@@ -150,6 +162,8 @@ static void clamp(const struct batch *b, const struct expr *x, struct column *ou
     eval_number(b, x->b, &low);
     eval_number(b, x->c, &high);
     for (size_t i = 0; i < b->n; i++) {
+        if (low.cold[i] != WARM || high.cold[i] != WARM)
+            out->cold[i] = COLD_ANY;
         out->ok[i] = out->ok[i] && low.ok[i] && high.ok[i];
         out->v[i] = out->ok[i] ? fmax(low.v[i], fmin(high.v[i], out->v[i])) : 0;
     }
@@ -193,8 +207,11 @@ static void function(const struct batch *b, const struct expr *x, struct column 
     case FN_FLOOR:
     case FN_CEIL:
         eval_number(b, x->a, out);
-        for (size_t i = 0; i < b->n; i++)
+        for (size_t i = 0; i < b->n; i++) {
+            if (x->fn == FN_ABS && out->v[i] < 0 && out->cold[i] != WARM)
+                out->cold[i] = COLD_ANY;
             out->v[i] = of_one(x->fn, out->v[i]);
+        }
         return;
     }
 }
@@ -221,6 +238,7 @@ static void per_label(const struct batch *b, const struct expr_per *p, struct co
         out->v[i] = row ? row->v : p->fallback;
     }
     memset(out->ok, 1, b->n);
+    memset(out->cold, WARM, b->n);
 }
 
 void eval_number(const struct batch *b, const struct expr *x, struct column *out)
@@ -257,14 +275,18 @@ void eval_number(const struct batch *b, const struct expr *x, struct column *out
     case EXPR_WHERE:
         eval_number(b, x->a, out);
         eval_truth(b, x->b, truth);
-        for (size_t i = 0; i < b->n; i++)
+        for (size_t i = 0; i < b->n; i++) {
             out->ok[i] = out->ok[i] && truth[i] == TRUE_;
+            if (truth[i] == COLD_)
+                out->cold[i] = COLD_ANY;
+        }
         return;
     case EXPR_BOOL:
         eval_truth(b, x->a, truth);
         for (size_t i = 0; i < b->n; i++) {
             out->v[i] = truth[i] == TRUE_;
-            out->ok[i] = truth[i] != UNKNOWN_;
+            out->ok[i] = truth[i] == TRUE_ || truth[i] == FALSE_;
+            out->cold[i] = truth[i] == COLD_ ? COLD_ANY : WARM;
         }
         return;
     default:
@@ -312,8 +334,8 @@ static void comparison(const struct batch *b, const struct expr *x, uint8_t *out
     for (size_t i = 0; i < b->n; i++) {
         bool sticks = bit != 255 && (b->memory->sticky[i] >> bit & 1);
 
-        if (!v.ok[i] || !limit.ok[i]) {
-            out[i] = UNKNOWN_; /* the bit survives missing data */
+        if (!v.ok[i] || !limit.ok[i]) { /* the bit survives missing data */
+            out[i] = v.cold[i] != WARM || limit.cold[i] != WARM ? COLD_ : UNKNOWN_;
             continue;
         }
         out[i] = eval_compare(x->cmp, v.v[i], limit.v[i]);
@@ -324,6 +346,10 @@ static void comparison(const struct batch *b, const struct expr *x, uint8_t *out
             }
             out[i] = still(x->cmp, v.v[i], clear.v[i]);
         }
+        out[i] =
+            cold_truth(x->cmp, limit.cold[i] == WARM ? v.cold[i] : COLD_ANY, out[i], b->negated);
+        if (out[i] == COLD_)
+            continue;
         if (bit != 255)
             b->memory->sticky[i] = (b->memory->sticky[i] & ~(UINT64_C(1) << bit)) | (uint64_t)out[i]
                                                                                         << bit;
@@ -334,14 +360,18 @@ static uint8_t both(uint8_t p, uint8_t q)
 {
     if (p == FALSE_ || q == FALSE_)
         return FALSE_;
-    return p == TRUE_ && q == TRUE_ ? TRUE_ : UNKNOWN_;
+    if (p == TRUE_ && q == TRUE_)
+        return TRUE_;
+    return p == COLD_ || q == COLD_ ? COLD_ : UNKNOWN_;
 }
 
 static uint8_t either(uint8_t p, uint8_t q)
 {
     if (p == TRUE_ || q == TRUE_)
         return TRUE_;
-    return p == FALSE_ && q == FALSE_ ? FALSE_ : UNKNOWN_;
+    if (p == FALSE_ && q == FALSE_)
+        return FALSE_;
+    return p == COLD_ || q == COLD_ ? COLD_ : UNKNOWN_;
 }
 
 /* While it holds, the instant since which it does; while data is missing its time stands still, and
@@ -356,7 +386,7 @@ static void lasting(const struct batch *b, const struct expr *x, uint8_t *out)
     for (size_t i = 0; i < b->n; i++) {
         int64_t *since_ms = &b->memory->since_ms[index][i];
 
-        if (out[i] == UNKNOWN_) {
+        if (out[i] == UNKNOWN_ || out[i] == COLD_) {
             if (*since_ms > 0)
                 *since_ms = -1 - (b->memory->last_ms[i] - *since_ms);
             continue;
@@ -384,6 +414,7 @@ void eval_truth(const struct batch *b, const struct expr *x, uint8_t *out)
 {
     uint8_t right[BATCH];
     struct column c;
+    struct batch inner;
 
     switch (x->kind) {
     case COND_CMP:
@@ -397,9 +428,11 @@ void eval_truth(const struct batch *b, const struct expr *x, uint8_t *out)
             out[i] = x->kind == COND_AND ? both(out[i], right[i]) : either(out[i], right[i]);
         return;
     case COND_NOT:
-        eval_truth(b, x->a, out);
+        inner = *b;
+        inner.negated = !b->negated;
+        eval_truth(&inner, x->a, out);
         for (size_t i = 0; i < b->n; i++)
-            out[i] = out[i] == UNKNOWN_ ? UNKNOWN_ : !out[i];
+            out[i] = out[i] == TRUE_ || out[i] == FALSE_ ? !out[i] : out[i];
         return;
     case COND_LASTING:
         lasting(b, x, out);
@@ -407,7 +440,7 @@ void eval_truth(const struct batch *b, const struct expr *x, uint8_t *out)
     case COND_MISSING:
         eval_number(b, x->a, &c);
         for (size_t i = 0; i < b->n; i++)
-            out[i] = !c.ok[i];
+            out[i] = c.ok[i] ? FALSE_ : c.cold[i] == WARM ? TRUE_ : COLD_;
         return;
     case COND_FIRING:
         rule_fires(b, x, out);
@@ -415,7 +448,7 @@ void eval_truth(const struct batch *b, const struct expr *x, uint8_t *out)
     case COND_ON:
         from_source(b, x, &c);
         for (size_t i = 0; i < b->n; i++)
-            out[i] = !c.ok[i] ? UNKNOWN_ : c.v[i] != 0;
+            out[i] = c.cold[i] != WARM ? COLD_ : !c.ok[i] ? UNKNOWN_ : c.v[i] != 0;
         return;
     default:
         memset(out, UNKNOWN_, b->n);

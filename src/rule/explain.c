@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "rule/cold.h"
 #include "rule/derived.h"
 #include "rule/running.h"
 
-static const char *const truth_names[] = {"false", "true", "unknown"};
+static const char *const truth_names[] = {"false", "true", "unknown", "warming"};
 
 static void write_text(struct json *j, const char *key, const struct expr *x)
 {
@@ -179,6 +180,15 @@ bool rule_value(struct rule *r, labelset group, double *v)
     eval_number(&b, r->shown, &c);
     *v = c.v[0];
     return c.ok[0];
+}
+
+int64_t rule_warming_until_ms(const struct rule *r, labelset group, bool whole)
+{
+    uint32_t row = idmap_get(&r->rs.index, group);
+    int64_t at_ms = last_instant(r);
+    int64_t until_ms = row == IDMAP_NONE ? 0 : cold_until_ms(&r->rs, row, whole, at_ms);
+
+    return until_ms > at_ms ? until_ms : 0;
 }
 
 void rule_explain(struct rule *r, labelset group, struct json *j)

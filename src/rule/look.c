@@ -8,6 +8,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "rule/cold.h"
 #include "rule/touched.h"
 
 #define BAD_TICKS_MAX      3  /* in a row with failures before a rule is set aside */
@@ -28,6 +29,7 @@ struct look {
     struct alert *alert[BATCH];
     struct column *inputs; /* of `when` rules */
     size_t n_levels;
+    bool cold[BATCH];   /* no verdict yet: some window was not seen whole */
     bool failed[BATCH]; /* `when` failed: the alert stays as it is */
     size_t row;         /* the one being stepped, for callbacks */
 };
@@ -55,6 +57,14 @@ static void eval_levels(struct look *l)
     l->n_levels = d->n_levels;
     for (size_t i = 0; i < d->n_levels; i++)
         eval_truth(&l->b, d->levels[i].cond, l->truth[i]);
+    for (size_t k = 0; k < d->n_levels; k++) {
+        for (size_t i = 0; i < l->b.n; i++) {
+            if (l->truth[k][i] != COLD_)
+                continue;
+            l->truth[k][i] = UNKNOWN_;
+            l->cold[i] = true;
+        }
+    }
 }
 
 /* --- `when` functions --- */
@@ -126,7 +136,8 @@ static int eval_when(struct look *l)
         bool all = true;
 
         for (size_t k = 0; k < d->n_inputs; k++) {
-            all = all && l->inputs[k].ok[i];
+            all = all && l->inputs[k].ok[i] && l->inputs[k].cold[i] == WARM;
+            l->cold[i] = l->cold[i] || l->inputs[k].cold[i] != WARM;
             values[n * d->n_inputs + k] = l->inputs[k].v[i];
         }
         if (!all)
@@ -240,7 +251,7 @@ static bool needs_alert(const struct look *l, size_t i)
             return true;
         unknown = unknown || l->truth[k][i] == UNKNOWN_;
     }
-    return unknown && d->missing == MISSING_FIRE;
+    return unknown && d->missing == MISSING_FIRE && !l->cold[i];
 }
 
 /* What the alert is told of data, or of its absence. */
@@ -255,6 +266,7 @@ static void observe(const struct look *l, size_t i, struct observation *o)
         unknown = unknown || o->level[k] == UNKNOWN_;
         holds = holds || o->level[k] == TRUE_;
     }
+    o->warming = l->cold[i];
     o->has_value = l->shown.ok[i];
     o->value = l->shown.v[i];
     /* of a total that is to fire without data, ending would only make it fire again */
@@ -310,6 +322,7 @@ static void look_batch(struct rule *r, const uint32_t *rows, size_t n, int64_t a
     l.inputs = NULL;
     memset(l.limit_done, 0, sizeof l.limit_done);
     memset(l.held, FALSE_, n);
+    memset(l.cold, 0, sizeof l.cold);
     memset(l.failed, 0, sizeof l.failed);
     load_memory(&l);
     /* what follows allocates: where that was refused, or where rows of this look could not be made,

@@ -66,11 +66,23 @@ static int find_sources(struct rowset *rs, const struct expr *x, int64_t now_ms,
     return find_sources(rs, x->c, now_ms, e);
 }
 
+void rowset_set_enough(struct rowset *rs, int64_t enough_ms)
+{
+    rs->enough_ms = enough_ms;
+    for (size_t i = 0; i < rs->n_sources; i++)
+        if (rs->sources[i].derived)
+            rowset_set_enough(&rs->sources[i].derived->in, enough_ms);
+}
+
 int rowset_init(struct rowset *rs, struct windows *w, struct labelsets *ls,
                 const struct expr_keys *keys, struct expr *const *roots, size_t n_roots,
                 int64_t now_ms, struct err *e)
 {
-    *rs = (struct rowset){.labels = ls, .windows = w, .keys = keys, .reused = ROW_NONE};
+    *rs = (struct rowset){.labels = ls,
+                          .windows = w,
+                          .keys = keys,
+                          .reused = ROW_NONE,
+                          .enough_ms = INT64_MAX};
     for (size_t i = 0; i < n_roots; i++) {
         if (find_sources(rs, roots[i], now_ms, e) < 0) {
             rowset_clear(rs);

@@ -50,6 +50,7 @@ struct rowset {
     struct labelsets *labels;
     struct windows *windows;
     const struct expr_keys *keys;
+    int64_t enough_ms; /* so much of a longer window is enough to decide */
     struct source *sources;
     size_t n_sources;
     labelset *group; /* [row]; LABELSET_NONE: free */
@@ -77,6 +78,8 @@ struct rowset {
 int rowset_init(struct rowset *rs, struct windows *w, struct labelsets *ls,
                 const struct expr_keys *keys, struct expr *const *roots, size_t n_roots,
                 int64_t now_ms, struct err *e) MUST_USE;
+/* Of the rows and all that is below them. */
+void rowset_set_enough(struct rowset *rs, int64_t enough_ms);
 void rowset_clear(struct rowset *rs);
 
 /* Takes in what the sources have gained or lost. `whole`: also looks again for slots that were

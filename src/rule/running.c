@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "rule/cold.h"
 #include "rule/derived.h"
 #include "rule/touched.h"
 
@@ -161,6 +162,24 @@ static int pin_expected(struct rule *r, struct err *e)
     return 0;
 }
 
+/* A rule with windows of days is of use before the days are over: it decides once its shortest
+ * window was seen, and says so. */
+static int64_t enough_ms(const struct rule_def *d)
+{
+    int64_t least_ms = INT64_MAX, most_ms = 0;
+
+    for (size_t i = 0; i < d->n_leaves; i++) {
+        int64_t window_ms = d->leaves[i]->leaf->window_ms;
+
+        if (window_ms > 0 && window_ms < least_ms)
+            least_ms = window_ms;
+        if (window_ms > most_ms)
+            most_ms = window_ms;
+    }
+    return most_ms > LONG_WINDOW_MS ? least_ms < LONG_WINDOW_MS ? least_ms : LONG_WINDOW_MS
+                                    : INT64_MAX;
+}
+
 struct rule *running_new(struct rules *e, struct rulefile *file, const struct rule_def *d,
                          int64_t at_ms, struct err *e_out)
 {
@@ -183,6 +202,7 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
     if (prepare_slots(r, e_out) < 0 || rowset_init(&r->rs, c->windows, c->labels, &d->keys,
                                                    r->roots, r->n_roots, at_ms, e_out) < 0)
         goto fail;
+    rowset_set_enough(&r->rs, enough_ms(d));
     if (attachments_init(&r->attached, d, c->labels, c->redact) < 0) {
         err_set(e_out, ERR_MEMORY, "no memory for the rule's log events");
         goto fail;

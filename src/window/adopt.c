@@ -65,6 +65,8 @@ static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *oth
         return -1;
     if (leaf_slot(l, into)->flags & SLOT_HIDDEN && leaf_slot(l, into)->newest_ms > 0)
         leaf_group_show(w, l, into);
+    if (l->since && other->since[slot] < l->since[into])
+        leaf_group_began(l, into, other->since[slot]);
     return 0;
 }
 
@@ -85,5 +87,6 @@ int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from
     }
     if (other->since_ms < l->since_ms)
         l->since_ms = other->since_ms;
+    l->fresh = false;
     return 0;
 }

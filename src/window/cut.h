@@ -5,15 +5,16 @@
  *   sources:  (a series of the source, first, second - first, newest - first) …
  *   series:   (id - id before, minute - minute before, flags, [ value, time - time before,
  *             [ number and codes of intervals ], [ time - each of the recent times ] ]) …
- *   leaf:     text | since | (how the group is named, its name, [ series expected, where groups have
- *             several, ] bytes of its state) …
+ *   leaf:     text | since | heard until | (how the group is named, its name, [ series expected, where
+ *             groups have several, ] second of its first sample where the window must be covered,
+ *             bytes of its state) …
  *
  * Numbers are varints (LEB128), signed ones zigzag; differences restart in each chunk. A group is
  * named by a series where its labels are those of one, else by its labels. */
 #ifndef TOCSIN_WINDOW_CUT_H
 #define TOCSIN_WINDOW_CUT_H
 
-#define CUT_VERSION     3
+#define CUT_VERSION     4
 #define CUT_CHUNK_BYTES (1u << 20)
 #define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
 

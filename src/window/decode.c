@@ -178,7 +178,8 @@ static enum named read_labels(struct windows *w, const struct leaf *l, struct cu
 }
 
 /* -1: what it holds cannot be. A group for which there is no memory is left out. */
-static int restore_group(struct windows *w, struct leaf *l, uint32_t slot, struct cursor state)
+static int restore_group(struct windows *w, struct leaf *l, uint32_t slot, uint32_t since,
+                         struct cursor state)
 {
     struct slot *s = leaf_slot(l, slot);
     uint64_t refused = w->stats.refused_values;
@@ -192,7 +193,15 @@ static int restore_group(struct windows *w, struct leaf *l, uint32_t slot, struc
     }
     if (s->flags & SLOT_HIDDEN)
         leaf_group_show(w, l, slot);
+    leaf_group_began(l, slot, since);
     return 0;
+}
+
+static int drop_group(struct windows *w, enum named named, labelset labels)
+{
+    if (named == NAMED)
+        labelset_unref(w->labels, labels);
+    return -1;
 }
 
 static int decode_group(struct windows *w, struct leaf *l, struct cursor *c)
@@ -200,39 +209,41 @@ static int decode_group(struct windows *w, struct leaf *l, struct cursor *c)
     uint32_t owner = SERIES_NONE, slot;
     labelset labels = LABELSET_NONE;
     enum named named = read_labels(w, l, c, &labels, &owner);
+    uint64_t expected = named != NAMED_BADLY && leaf_merges(l) ? cursor_varint(c) : 0;
+    uint64_t since = named != NAMED_BADLY && leaf_covers(l) ? cursor_varint(c) : 0;
     const char *state;
-    uint64_t expected;
     size_t len;
 
-    expected = named != NAMED_BADLY && leaf_merges(l) ? cursor_varint(c) : 0;
+    if (since > TIME_MAX_S)
+        return drop_group(w, named, labels);
     state = named == NAMED_BADLY ? NULL : cursor_bytes(c, &len);
-    if (!state) {
-        if (named == NAMED)
-            labelset_unref(w->labels, labels);
-        return -1;
-    }
+    if (!state)
+        return drop_group(w, named, labels);
     if (named != NAMED)
         return 0;
     slot = leaf_group_take(w, l, labels, owner);
     if (slot == SLOT_NONE)
         return 0;
     report_restore(w, l, slot, expected < SERIES_NONE ? (uint32_t)expected : 0);
-    return restore_group(w, l, slot, cursor_of(state, len));
+    return restore_group(w, l, slot, (uint32_t)since, cursor_of(state, len));
 }
 
 static int decode_leaf(struct windows *w, struct cursor *c, struct err *e)
 {
     size_t len;
     const char *text = cursor_bytes(c, &len);
-    int64_t since_ms = cursor_zigzag(c);
+    int64_t since_ms = cursor_zigzag(c), heard_ms = cursor_zigzag(c);
     struct leaf *l;
 
-    if (!text || c->failed)
+    if (!text || c->failed || heard_ms > TIME_MAX_MS)
         return damaged(e, "the head of a leaf");
     l = map_get(w->by_text, text, len);
     if (!l)
         return 0; /* nobody asks for it any more */
     l->since_ms = since_ms;
+    l->fresh = false;
+    if (heard_ms > w->heard_ms)
+        w->heard_ms = heard_ms;
     while (cursor_left(c) > 0)
         if (decode_group(w, l, c) != 0)
             return damaged(e, "a group");

@@ -178,6 +178,7 @@ static void begin_leaf(struct out *o, const struct leaf *l)
     begin(o, CUT_LEAF);
     buf_add_bytes(&o->buf, l->text, strlen(l->text));
     buf_add_zigzag(&o->buf, l->since_ms);
+    buf_add_zigzag(&o->buf, o->w->heard_ms);
 }
 
 static int encode_leaf(struct out *o, const struct leaf *l, struct buf *state)
@@ -198,6 +199,8 @@ static int encode_leaf(struct out *o, const struct leaf *l, struct buf *state)
         put_name(o, l, slot);
         if (leaf_merges(l))
             buf_add_varint(&o->buf, report_expected(l, slot));
+        if (l->since)
+            buf_add_varint(&o->buf, l->since[slot]);
         buf_add_bytes(&o->buf, state->data, state->len);
     }
     return flush(o);

@@ -133,11 +133,17 @@ void windows_reset(struct windows *w)
     for (size_t i = 0; i < w->n_leaves; i++) {
         struct leaf *l = w->leaves[i];
 
+        if (l && !l->dead) {
+            l->since_ms = l->made_ms;
+            l->fresh = true;
+        }
         for (uint32_t slot = 0; l && !l->dead && slot < l->n_slots; slot++)
             if (l->labels[slot] != LABELSET_NONE)
                 leaf_group_forget(w, l, slot);
     }
     if (w->cap_sources)
         memset(w->sources, 0, w->cap_sources * sizeof *w->sources);
+    w->heard_ms = 0;
+    w->replaying = false;
     windows_clear_touched(w);
 }

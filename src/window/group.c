@@ -75,6 +75,9 @@ static int reserve(struct windows *w, struct leaf *l)
         wmem_grow(&w->mem, (void **)&l->labels, &l->cap_labels, need, sizeof *l->labels) != 0 ||
         wmem_grow(&w->mem, (void **)&l->refs, &l->cap_refs, need, sizeof *l->refs) != 0)
         return -1;
+    if (leaf_covers(l) &&
+        wmem_grow(&w->mem, (void **)&l->since, &l->cap_since, need, sizeof *l->since) != 0)
+        return -1;
     if (l->spec->grouping != LEAF_PER_SERIES)
         return 0;
     return wmem_grow(&w->mem, (void **)&l->owner, &l->cap_owner, need, sizeof *l->owner);
@@ -181,6 +184,17 @@ void leaf_group_show(struct windows *w, struct leaf *l, uint32_t slot)
     else
         l->shown_end = slot + 1;
     signature_add(w, l, slot);
+    leaf_group_began(l, slot, second_of(leaf_slot(l, slot)->newest_ms));
+}
+
+void leaf_group_began(struct leaf *l, uint32_t slot, uint32_t second)
+{
+    if (!l->since)
+        return;
+    assert(slot < l->cap_since);
+    l->since[slot] = second;
+    if (second > l->newest_since)
+        l->newest_since = second;
 }
 
 static void free_slot(struct windows *w, struct leaf *l, uint32_t slot)
@@ -250,13 +264,14 @@ void leaf_groups_clear(struct windows *w, struct leaf *l)
     wmem_free(&w->mem, l->rounds, l->cap_rounds * sizeof *l->rounds);
     l->rounds = NULL;
     l->cap_rounds = 0;
+    wmem_free(&w->mem, l->since, l->cap_since * sizeof *l->since);
     w->mem.held -= idtable_bytes(&l->index);
     idtable_clear(&l->index);
     w->stats.groups -= l->visible;
     l->pages.page = NULL;
     l->pages.live = NULL;
     l->pages.cap = l->pages.cap_live = 0;
-    l->labels = l->refs = l->owner = NULL;
+    l->labels = l->refs = l->owner = l->since = NULL;
     l->n_slots = l->used = l->visible = l->shown_end = 0;
     l->n_touched = l->n_signatures = 0;
 }

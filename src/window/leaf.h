@@ -98,8 +98,11 @@ struct leaf {
     char *text;          /* canonical: its identity */
     char *bucket_metric; /* of a distribution: NAME_bucket */
     uint32_t id, users;
-    bool dead; /* released, still named by plans */
-    int64_t since_ms, ttl_ms;
+    bool dead;        /* released, still named by plans */
+    int64_t made_ms;  /* here */
+    int64_t since_ms; /* from when it has seen all that came */
+    int64_t ttl_ms;
+    bool fresh; /* what was before it was made has not been read into it */
     double window_s;
 
     struct divider pane;   /* seconds of a pane */
@@ -108,10 +111,12 @@ struct leaf {
     uint32_t sketch_panes;
 
     struct pages pages;
-    labelset *labels; /* LABELSET_NONE: free */
-    uint32_t *refs;   /* plans that name the slot; of a free one: the next free one */
-    uint32_t *owner;  /* per-series leaves: the series, so that cuts need no label text */
-    size_t cap_labels, cap_refs, cap_owner;
+    labelset *labels;      /* LABELSET_NONE: free */
+    uint32_t *refs;        /* plans that name the slot; of a free one: the next free one */
+    uint32_t *owner;       /* per-series leaves: the series, so that cuts need no label text */
+    uint32_t *since;       /* second of the group's first sample; NULL: its windows cover nothing */
+    uint32_t newest_since; /* of any group, ever */
+    size_t cap_labels, cap_refs, cap_owner, cap_since;
     uint32_t n_slots, shown_end, free_slot, used, visible;
     struct idtable index;
     uint64_t epoch;
@@ -131,6 +136,12 @@ struct leaf {
     size_t n_touched, cap_touched;
     bool listed; /* among the touched leaves */
 };
+
+/* Does what it says depend on how much of its window was seen? The newest sample does not. */
+static inline bool leaf_covers(const struct leaf *l)
+{
+    return l->spec->window_ms > 0 && l->spec->fn != LEAF_LAST && l->spec->fn != LEAF_IRATE;
+}
 
 /* What a look asks: (from, to], as panes lo…hi with the oldest one weighed. */
 struct span {
@@ -167,6 +178,8 @@ struct span leaf_span(const struct leaf *l, int64_t at_ms);
 uint32_t leaf_group_take(struct windows *w, struct leaf *l, labelset labels, uint32_t owner);
 uint32_t leaf_group_find(const struct leaf *l, labelset labels); /* hidden ones too */
 void leaf_group_show(struct windows *w, struct leaf *l, uint32_t slot);
+/* A group that was kept elsewhere goes on from the first sample that was seen there. */
+void leaf_group_began(struct leaf *l, uint32_t slot, uint32_t second);
 void leaf_group_unref(struct windows *w, struct leaf *l, uint32_t slot);
 /* Forgets its data; the slot is freed when no plan names it. */
 void leaf_group_forget(struct windows *w, struct leaf *l, uint32_t slot);

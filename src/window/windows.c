@@ -18,6 +18,7 @@ struct windows *windows_new(const struct windows_options *o)
     w->series = o->series;
     w->labels = series_labelsets(o->series);
     w->mem.max = o->max_bytes ? o->max_bytes : DEFAULT_BYTES;
+    w->covered = o->covered;
     w->max_groups = o->max_groups ? o->max_groups : DEFAULT_GROUPS;
     w->free_track = SERIES_NONE;
     w->by_text = map_new();
@@ -217,7 +218,8 @@ leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t no
     l = leaf_new(w, spec, buf_str(&text), e);
     if (!l)
         goto done;
-    l->since_ms = now_ms;
+    l->made_ms = l->since_ms = now_ms;
+    l->fresh = true;
     if (enter(w, l) != 0) {
         leaf_free(w, l);
         l = NULL;
@@ -254,11 +256,6 @@ void windows_leaf_release(struct windows *w, leaf_id leaf)
 const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf)
 {
     return w->leaves[leaf]->spec;
-}
-
-int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf)
-{
-    return w->leaves[leaf]->since_ms;
 }
 
 bool windows_wants_events(const struct windows *w)

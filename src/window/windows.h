@@ -43,6 +43,9 @@ struct windows {
     struct labelsets *labels;
     struct wmem mem;
     uint32_t max_groups;
+    bool covered;     /* see windows_options */
+    bool replaying;   /* blocks are read back */
+    int64_t heard_ms; /* all that came until then was seen, or noted as not seen; 0: not known */
 
     struct leaf **leaves; /* by id; NULL: free */
     size_t n_leaves, cap_leaves;

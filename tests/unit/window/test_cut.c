@@ -85,6 +85,8 @@ static void compare(struct fixture *f, struct windows *a, struct leaves la, stru
             ck_assert_uint_ne(other, SLOT_NONE);
             ck_assert_int_eq(windows_newest_ms(a, la.id[i], slot),
                              windows_newest_ms(b, lb.id[i], other));
+            ck_assert_int_eq(windows_covered_from_ms(a, la.id[i], slot),
+                             windows_covered_from_ms(b, lb.id[i], other));
             ck_value(value_in(a, la.id[i], slot, at_ms), value_in(b, lb.id[i], other, at_ms));
         }
     }
@@ -155,6 +157,55 @@ START_TEST(births_after_a_restart)
     windows_expire(f.w, BASE + HOUR + 3 * MIN, 1000, NULL, NULL);
     ck_assert_uint_eq(series_count(f.series), 0);
     buf_free(&c.bytes);
+    fixture_free(&f);
+}
+END_TEST
+
+/* Killed a moment after an outage, and again: what was not heard stays so, through the cut. */
+START_TEST(coverage_survives_a_cut)
+{
+    struct fixture f = fixture_new();
+    struct windows *copy = fixture_windows(&f, 0, 0);
+    struct leaf_spec s = spec_of("m", LEAF_COUNT, 10 * MIN);
+    leaf_id a = leaf_of(f.w, &s), b = leaf_of(copy, &s);
+    int64_t from_ms;
+    struct chunks c;
+
+    traffic(&f, f.w, 1, 20);
+    ck_assert(windows_leaf_is_fresh(copy, b));
+    windows_heard(f.w, BASE + 200 * S, false);
+    windows_heard(f.w, BASE + 2000 * S, true);
+    from_ms = windows_covered_from_ms(f.w, a, 0);
+    ck_assert_int_eq(from_ms, BASE + 2000 * S);
+    c = cut_of(f.w);
+    chunks_give(&c, copy);
+    ck_assert(!windows_leaf_is_fresh(copy, b));
+    ck_assert_int_eq(windows_covered_from_ms(copy, b, 0), from_ms);
+    windows_heard(copy, BASE + 2010 * S, true); /* back at once: as covered as before */
+    ck_assert_int_eq(windows_covered_from_ms(copy, b, 0), from_ms);
+    windows_heard(copy, BASE + 3000 * S, true);
+    ck_assert_int_eq(windows_covered_from_ms(copy, b, 0), BASE + 3000 * S);
+    buf_free(&c.bytes);
+    windows_free(copy);
+    fixture_free(&f);
+}
+END_TEST
+
+/* Without a cut all that the journal has is read back, and that is what the windows have seen. */
+START_TEST(a_replay_covers_what_it_reads)
+{
+    struct fixture f = fixture_new();
+    struct leaf_spec s = spec_of("m", LEAF_COUNT, 10 * MIN);
+    struct err e = {0};
+    leaf_id leaf = windows_leaf(f.w, &s, BASE + HOUR, &e);
+
+    ck_assert(!windows_covered(f.w, leaf, BASE + 10 * S));
+    windows_heard(f.w, BASE + 10 * S, true);
+    windows_heard(f.w, BASE + 20 * S, true);
+    ck_assert(windows_covered(f.w, leaf, BASE + 10 * S));
+    ck_assert_int_eq(windows_leaf_since_ms(f.w, leaf), BASE + 10 * S);
+    windows_reset(f.w);
+    ck_assert_int_eq(windows_leaf_since_ms(f.w, leaf), BASE + HOUR);
     fixture_free(&f);
 }
 END_TEST
@@ -334,6 +385,8 @@ static void add(TCase *t)
 {
     tcase_add_test(t, same_values_and_same_future);
     tcase_add_test(t, births_after_a_restart);
+    tcase_add_test(t, coverage_survives_a_cut);
+    tcase_add_test(t, a_replay_covers_what_it_reads);
     tcase_add_test(t, leaves_that_came_or_went);
     tcase_add_test(t, decoding_within_bounds);
     tcase_add_test(t, hostile_bytes);

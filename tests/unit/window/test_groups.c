@@ -372,6 +372,13 @@ START_TEST(adopting_is_as_if_always_there)
         late = leaf_of(f.w, &s);
         ck_assert_int_eq(windows_adopt_leaf(f.w, late, scan, scanned, &e), 0);
         ck_assert_int_eq(windows_leaf_since_ms(f.w, late), BASE - 5);
+        ck_assert(!windows_leaf_is_fresh(f.w, late));
+        for (uint32_t slot = 0; slot < windows_slots(f.w, late); slot++)
+            ck_assert_int_eq(
+                windows_covered_from_ms(f.w, late, slot),
+                windows_covered_from_ms(
+                    scan, scanned,
+                    windows_group_find(scan, scanned, windows_group_labels(f.w, late, slot))));
         replay(f.w, &f, 60, 90);
         for (int k = 89; k < 120; k += 3)
             for (int g = 0; g < 2; g++) {
