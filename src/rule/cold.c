@@ -6,6 +6,7 @@
 #include "rule/cold.h"
 
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "rule/derived.h"
@@ -48,6 +49,15 @@ static int64_t reach_ms(const struct rowset *rs, const struct leaf_spec *spec)
     return spec->offset_ms + (spec->window_ms < rs->enough_ms ? spec->window_ms : rs->enough_ms);
 }
 
+static void since_listening(const struct batch *b, int64_t since_ms, struct column *out)
+{
+    double most = since_ms == INT64_MIN ? INFINITY : (double)(b->at_ms - since_ms) / 1000;
+
+    for (size_t i = 0; i < b->n; i++)
+        if (out->ok[i] && out->v[i] > most && most >= 0)
+            out->v[i] = most;
+}
+
 void cold_of_leaf(const struct batch *b, const struct source *s, const uint32_t *slots,
                   struct column *out)
 {
@@ -58,11 +68,7 @@ void cold_of_leaf(const struct batch *b, const struct source *s, const uint32_t 
 
     memset(out->cold, WARM, b->n);
     if (spec->fn == LEAF_SINCE_LAST) {
-        double most = (double)(b->at_ms - windows_covered_from_ms(w, s->leaf, SLOT_NONE)) / 1000;
-
-        for (size_t i = 0; i < b->n && !windows_covered(w, s->leaf, INT64_MIN); i++)
-            if (out->ok[i] && out->v[i] > most && most >= 0)
-                out->v[i] = most;
+        since_listening(b, windows_covered_from_ms(w, s->leaf, SLOT_NONE), out);
         return;
     }
     if (windows_covered(w, s->leaf, from_ms))
