@@ -78,11 +78,8 @@ int rowset_init(struct rowset *rs, struct windows *w, struct labelsets *ls,
                 const struct expr_keys *keys, struct expr *const *roots, size_t n_roots,
                 int64_t now_ms, struct err *e)
 {
-    *rs = (struct rowset){.labels = ls,
-                          .windows = w,
-                          .keys = keys,
-                          .reused = ROW_NONE,
-                          .enough_ms = INT64_MAX};
+    *rs = (struct rowset){
+        .labels = ls, .windows = w, .keys = keys, .reused = ROW_NONE, .enough_ms = INT64_MAX};
     for (size_t i = 0; i < n_roots; i++) {
         if (find_sources(rs, roots[i], now_ms, e) < 0) {
             rowset_clear(rs);
