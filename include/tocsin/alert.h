@@ -172,6 +172,9 @@ void alert_book_set_evaluated_to(struct alert_book *b, int64_t at_ms);
  * as much as that was, so that timers go on. Returns how far it was, in ms; 0: it was not. Cost: one
  * step per alert. */
 int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms);
+/* The clock has stepped by `by_ms`: timers go on from where they are. When an alert began is part of
+ * what receivers know it by, and stays. Cost: one step per alert. */
+void alert_book_shift(struct alert_book *b, int64_t by_ms);
 /* The first look after an outage of `outage_ms`: up to 15 minutes count as passed time; a longer
  * one is not counted, but nothing starts over (timers are moved by it). */
 void alert_book_bridge(struct alert_book *b, int64_t outage_ms);

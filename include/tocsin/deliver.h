@@ -92,6 +92,8 @@ struct deliver_stats {
     unsigned in_flight;
     int64_t worst_ms, last_ms; /* from the claim to the answer */
 };
+/* How long lanes have failed stays as it is when the clock steps. */
+void deliver_clock_stepped(struct deliver *d, int64_t by_ms);
 void deliver_stats(const struct deliver *d, struct deliver_stats *out);
 
 #endif

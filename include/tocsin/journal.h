@@ -113,6 +113,10 @@ const char *journal_trouble(const struct journal *j);
 int64_t journal_applied_ms(const struct journal *j);
 struct journal_id journal_applied_id(const struct journal *j);
 
+/* The clock has stepped by `by_ms`: blocks that have come are as old as they were, in reads too. Ids
+ * go on from the last one. A cut is wanted at once: what the journal holds has the times before. */
+void journal_clock_stepped(struct journal *j, int64_t by_ms);
+
 /* Is it time for a cut (about two minutes of load journalled since the last, and none running)? */
 bool journal_wants_cut(const struct journal *j);
 /* Forks a child that writes `encode`'s chunks to Redis, then publishes them and trims behind. The

@@ -54,6 +54,10 @@ void rules_decide_after(struct rules *e, int64_t at_ms);
 /* Ticks up to `at_ms` are passed over (a start after an outage, a suspended machine). */
 void rules_skip_to(struct rules *e, int64_t at_ms);
 
+/* The clock has stepped by `by_ms`: T, ticks and what waits are moved by it, so that instants go on
+ * from the new time, also when it is an earlier one. After the windows. */
+void rules_shift(struct rules *e, int64_t by_ms);
+
 /* Before a block with this receive time is applied: the ticks and delayed looks before it. */
 void rules_before_block(struct rules *e, int64_t recv_ms);
 /* After windows_apply() of that block: early looks, at its receive time. Nothing that a sender says

@@ -71,6 +71,12 @@ bool windows_wants_events(const struct windows *w);
 void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
                    const struct logevent *events, size_t n_events);
 
+/* The clock that receive times come from has stepped by `by_ms`: all that is remembered is moved by
+ * as much, so that how long ago it was stays as it is. Panes move by whole panes, never into the
+ * future. Cost: one walk over series and groups, a millisecond for some 10,000 of them; only for
+ * steps of the clock. */
+void windows_shift(struct windows *w, int64_t by_ms);
+
 /* --- what the last windows_apply() calls touched, since windows_clear_touched() --- */
 struct touched {
     uint32_t slot;

@@ -74,6 +74,13 @@ alert "LabelMemoryHigh" {
   summary  = "labels of series take {value:percent} of their memory: then new series are refused; see tocsin status",
 }
 
+alert "ClockStepped" {
+  priority = "P3",
+  value    = m.tocsin_clock_step_seconds{ __origin__ = "tocsin" }:last():max_by("what"),
+  fire     = above(0),
+  summary  = "the clock of this machine was set by {value:duration} ({what}); is it right now? see chronyc tracking, timedatectl",
+}
+
 alert "LooksLate" {
   priority = "P3",
   value    = m.tocsin_look_delay_seconds{ __origin__ = "tocsin" }:max("1m"):by(),

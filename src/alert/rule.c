@@ -361,6 +361,33 @@ int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
     return by_ms;
 }
 
+void alert_book_shift(struct alert_book *b, int64_t by_ms)
+{
+    struct alert_rule *r;
+
+    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+        for (size_t i = 0; i < r->alerts.cap; i++) {
+            struct alert_entry *e = r->alerts.slots[i].value;
+            struct alert_state *s = e ? &e->a.state : NULL;
+
+            if (!s)
+                continue;
+            for (int k = 0; k < PRIORITIES; k++) {
+                move(&s->level[k].true_ms, by_ms);
+                move(&s->level[k].false_ms, by_ms);
+            }
+            for (int k = 0; k < ALERT_SINCE_MAX; k++)
+                move(&e->a.since_ms[k], by_ms);
+            move(&s->pending_ms, by_ms);
+            move(&s->nodata_ms, by_ms);
+            move(&s->last_data_ms, by_ms);
+            move(&s->last_look_ms, by_ms);
+            entry_store(e);
+        }
+    move(&b->evaluated_to_ms, by_ms);
+    move(&b->evaluated_stored_ms, by_ms);
+}
+
 void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
 {
     struct alert_rule *r;

@@ -14,6 +14,7 @@
 struct clock_watch {
     struct clock *clock;
     const struct db *db;
+    struct wire *wire;
     struct timer *timer;
     bool told; /* that a step is not followed */
 };
@@ -38,20 +39,25 @@ static void look(void *arg)
     char by[32];
 
     timer_in(w->timer, EVERY_MS);
+    if (!wire_is_live(w->wire))
+        return;
     snprintf(by, sizeof by, "%.1f", (double)step_ms / 1000);
     if (v == CLOCK_FOLLOW) {
-        clock_follow(w->clock);
-        log_warn("the system's clock has stepped, and Redis' clock agrees: it is followed",
-                 "seconds", by, NULL);
+        wire_clock_stepped(w->wire, clock_follow(w->clock));
+        log_warn(
+            "the system's clock has stepped, and Redis' clock agrees: it is followed, and what "
+            "is remembered moves along",
+            "seconds", by, NULL);
     } else if (v == CLOCK_REFUSED && !w->told) {
         log_error("the system's clock has stepped, but Redis' clock does not say so: the time is "
                   "counted on as before",
                   "seconds", by, NULL);
     }
     w->told = v == CLOCK_REFUSED;
+    wire_clock_refused(w->wire, w->told ? step_ms : 0);
 }
 
-struct clock_watch *clock_watch_new(struct loop *l, const struct db *d)
+struct clock_watch *clock_watch_new(struct loop *l, const struct db *d, struct wire *wire)
 {
     struct clock_watch *w = mem_zalloc(sizeof *w);
 
@@ -59,6 +65,7 @@ struct clock_watch *clock_watch_new(struct loop *l, const struct db *d)
         return NULL;
     w->clock = loop_clock(l);
     w->db = d;
+    w->wire = wire;
     w->timer = timer_new(l, LOOP_CONTROL, look, w);
     if (!w->timer) {
         mem_free(w);

@@ -1,5 +1,7 @@
 /* The engine's clock follows a step of the system's only when Redis' clock says the same: a machine
- * whose clock alone is set wrong must not end silences or page the next in line.
+ * whose clock alone is set wrong must not end silences or page the next in line. It is followed at
+ * once, in both directions, and what is remembered moves along (wire_clock_stepped): easing a step
+ * backwards, by running slower until it is caught up, made samples with right times late for hours.
  *
  * Every ten seconds the three are compared. What Redis says is asked by the journal, each second. */
 #ifndef TOCSIN_APP_CLOCKWATCH_H
@@ -7,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "app/wire.h"
 #include "tocsin/db.h"
 #include "tocsin/loop.h"
 
@@ -23,8 +26,8 @@ enum clock_verdict clock_judge(int64_t step_ms, const int64_t *redis_ms);
 
 struct clock_watch;
 
-/* Borrows both; begins at once. NULL: no memory. */
-struct clock_watch *clock_watch_new(struct loop *l, const struct db *d);
+/* Borrows all; begins at once, and follows nothing before the wire is live. NULL: no memory. */
+struct clock_watch *clock_watch_new(struct loop *l, const struct db *d, struct wire *w);
 void clock_watch_free(struct clock_watch *w); /* NULL is fine */
 
 #endif

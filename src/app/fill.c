@@ -122,7 +122,15 @@ static void start_next(struct fills *all)
     struct fill *f = all->first;
 
     if (f)
-        journal_scan(all->o.journal, 0, (int64_t)f->before.ms, take_block, have_read, f);
+        journal_scan(all->o.journal, 0, INT64_MAX, take_block, have_read, f);
+}
+
+/* The blocks still to be read are moved by the journal. What is bounded here is an id, so the end in
+ * time need not be exact. */
+void fills_shift(struct fills *all, int64_t by_ms)
+{
+    for (struct fill *f = all->first; f; f = f->next)
+        windows_shift(f->windows, by_ms);
 }
 
 /* --- which leaves --- */

@@ -27,7 +27,8 @@ void fills_free(struct fills *f); /* before windows and journal; NULL is fine */
 /* Fills the leaves of all rules that are fresh and have not seen the blocks before `before`. Called
  * in the turn that made them, or where the replay ends that they have seen. */
 void fills_add(struct fills *f, struct journal_id before);
-size_t fills_running(const struct fills *f); /* with those that wait */
+void fills_shift(struct fills *f, int64_t by_ms); /* the clock has stepped */
+size_t fills_running(const struct fills *f);      /* with those that wait */
 uint64_t fills_done(const struct fills *f);
 
 #endif

@@ -1,6 +1,7 @@
 #include "app/selfwatch_impl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #define UNMATCHED_TOLD_MS (3 * 3600 * 1000) /* a rule that has seen no data for this long is told */
 #define LANE_BROKEN_MS    (10 * 60 * 1000) /* the deadman stays silent when a lane fails this long */
 #define CANARY_LATE_MS    30000
+#define STEP_TOLD_MS      (10 * 60 * 1000) /* so long a step of the clock is shown after it */
 
 /* --- samples of our own --- */
 
@@ -99,7 +101,8 @@ static void settle(struct selfwatch *s)
                 {"RuleLimitReached", "tocsin_rule_groups_over_limit", "rule"},
                 {"RuleNeverMatched", "tocsin_rule_unmatched_seconds", "rule"},
                 {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"},
-                {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"}};
+                {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"},
+                {"ClockStepped", "tocsin_clock_step_seconds", "what"}};
     size_t n_before = s->n_samples;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -133,6 +136,36 @@ static void add_trouble(struct selfwatch *s)
     if (*kind)
         add(s, "tocsin_redis_refusing_seconds", "reason", kind,
             (double)(s->at_ms - s->refusing_since_ms) / 1000);
+}
+
+static void move(int64_t *at_ms, int64_t by_ms)
+{
+    if (*at_ms)
+        *at_ms += by_ms;
+}
+
+/* Times that are kept here move with a step, too; how far it was is shown for a while. */
+static void add_clock(struct selfwatch *s)
+{
+    int64_t now_ms = clock_mono_ms(selfwatch_parts(s)->clock);
+    const struct wire_stats *w = &s->wire;
+
+    if (s->stepped_at_ms != w->step_at_ms) {
+        s->stepped_at_ms = w->step_at_ms;
+        move(&s->down_since_ms, w->step_ms);
+        move(&s->refusing_since_ms, w->step_ms);
+        move(&s->last_input_ms, w->step_ms);
+    }
+    if (s->began_ms == 0)
+        s->began_ms = now_ms;
+    if (w->step_ms && now_ms - w->step_at_ms < STEP_TOLD_MS)
+        add(s, "tocsin_clock_step_seconds", "what", "followed", (double)llabs(w->step_ms) / 1000);
+    if (w->ahead_ms && now_ms - s->began_ms < STEP_TOLD_MS)
+        add(s, "tocsin_clock_step_seconds", "what", "found at the start",
+            (double)w->ahead_ms / 1000);
+    if (w->refused_ms)
+        add(s, "tocsin_clock_step_seconds", "what", "not followed: Redis' clock differs",
+            (double)llabs(w->refused_ms) / 1000);
 }
 
 static uint64_t input_count(const struct selfwatch *s)
@@ -200,6 +233,7 @@ static void turn(void *arg)
         s->busy_ns[i] += s->lag.busy_ns[i];
     add(s, "tocsin_canary", NULL, NULL, 1);
     add(s, "tocsin_look_delay_seconds", NULL, NULL, (double)s->wire.looks_late_ms / 1000);
+    add_clock(s);
     add(s, "tocsin_redis_away_seconds", NULL, NULL,
         s->down_since_ms ? (double)(s->at_ms - s->down_since_ms) / 1000 : 0);
     add_trouble(s);

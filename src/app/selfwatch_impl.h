@@ -22,7 +22,9 @@ struct selfwatch {
     uint64_t pings, pings_failed, pings_held;
     struct sample samples[SELF_SAMPLES_MAX];
     size_t n_samples;
-    int64_t at_ms; /* of the turn */
+    int64_t at_ms;         /* of the turn */
+    int64_t began_ms;      /* monotonic */
+    int64_t stepped_at_ms; /* monotonic: the last step of the clock that its times were moved by */
 };
 
 /* Bytes of the word that begins a refusal, which says its kind: "READONLY", "OOM", "REPLICA" … */

@@ -714,7 +714,7 @@ static int make_doors(struct program *p, struct err *e)
     if (udp.listen && !(p->statsd = udp_open(p->loop, &udp, e)))
         return -1;
     p->self = selfwatch_new(&self);
-    p->clock_watch = clock_watch_new(p->loop, p->db);
+    p->clock_watch = clock_watch_new(p->loop, p->db, p->wire);
     if (!p->api || !p->self || !p->clock_watch)
         return err_set(e, ERR_MEMORY, "no memory");
     return 0;

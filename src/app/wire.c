@@ -29,6 +29,7 @@
  * decided before the crash fill windows only) -> notify compares -> live. */
 #include "app/wire.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -195,6 +196,33 @@ static void upkeep(void *arg)
             cut_done(false, e.text, 0, w);
     }
     timer_in(w->upkeep_timer, CUT_POLL_MS);
+}
+
+/* --- the clock --- */
+
+void wire_clock_stepped(struct wire *w, int64_t by_ms)
+{
+    assert(w->phase == PHASE_LIVE && by_ms != 0);
+    journal_clock_stepped(w->p.journal, by_ms);
+    series_shift(w->p.series, by_ms);
+    windows_shift(w->p.windows, by_ms);
+    fills_shift(w->fills, by_ms);
+    rules_shift(w->p.rules, by_ms);
+    alert_book_shift(w->p.book, by_ms);
+    deliver_clock_stepped(w->p.deliver, by_ms);
+    w->stats.step_ms = by_ms;
+    w->stats.step_at_ms = clock_mono_ms(w->p.clock);
+    w->stats.looked_to_ms += by_ms;
+    notify_clock_stepped(w->p.notify);
+    store_rewrite(w->p.store); /* a restart must not find times of before the step */
+    set_look_timer(w);
+    timer_in(w->upkeep_timer, 0);
+    assert(rules_now_ms(w->p.rules) <= clock_wall_ms(w->p.clock));
+}
+
+void wire_clock_refused(struct wire *w, int64_t by_ms)
+{
+    w->stats.refused_ms = by_ms;
 }
 
 /* --- leaves that a reload has added --- */

@@ -85,9 +85,17 @@ const struct wire_parts *wire_parts(const struct wire *w);
 struct wire_stats {
     uint64_t looks_late_ms; /* the worst delay between an instant and its look, since asked */
     int64_t looked_to_ms;
-    uint64_t ahead_ms; /* so far was the clock of the run before */
+    uint64_t ahead_ms;  /* so far was the clock of the run before */
+    int64_t step_ms;    /* the last step of the clock that was followed; 0: none was */
+    int64_t step_at_ms; /* monotonic: when that was */
+    int64_t refused_ms; /* so far is the system's clock off, which Redis' does not confirm; 0 */
     uint64_t fills, fills_running;
 };
+/* The engine's clock has been set by `by_ms`, in this turn (clock_follow): whatever remembers
+ * instants is moved by it, so that how long ago things were stays as it is. Only while live. */
+void wire_clock_stepped(struct wire *w, int64_t by_ms);
+/* A step that is not followed; 0: there is none (any more). */
+void wire_clock_refused(struct wire *w, int64_t by_ms);
 void wire_take_stats(struct wire *w, struct wire_stats *out);
 
 #endif

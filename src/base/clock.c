@@ -7,11 +7,10 @@
 
 struct clock {
     bool is_virtual;
-    int64_t offset_ms;    /* wall = mono + offset, for the system's clock */
-    int64_t now_ms;       /* the highest wall time given out; the time of a virtual clock */
-    int64_t ease_from_ms; /* wall time when a step backwards was accepted, 0: it is caught up */
-    int64_t ease_mono_ms; /* monotonic time then */
-    int64_t start_ms;     /* of a virtual clock, so that its monotonic time starts near 0 */
+    int64_t offset_ms; /* wall = mono + offset, for the system's clock */
+    int64_t now_ms;    /* the highest wall time given out; the time of a virtual clock */
+    int64_t start_ms;  /* of a virtual clock, so that its monotonic time starts near 0 */
+    int64_t step_ms;   /* of a virtual clock: not followed yet */
 };
 
 static int64_t system_ms(clockid_t id)
@@ -48,28 +47,13 @@ void clock_free(struct clock *c)
     mem_free(c);
 }
 
-int64_t clock_eased_ms(int64_t from_ms, int64_t since_ms, int64_t right_ms)
-{
-    int64_t eased_ms = from_ms + since_ms / 2;
-
-    return eased_ms > right_ms ? eased_ms : right_ms;
-}
-
 int64_t clock_wall_ms(struct clock *c)
 {
-    int64_t mono_ms, at_ms;
+    int64_t at_ms;
 
     if (c->is_virtual)
         return c->now_ms;
-    mono_ms = system_ms(CLOCK_BOOTTIME);
-    at_ms = mono_ms + c->offset_ms;
-    if (c->ease_from_ms) {
-        int64_t eased_ms = clock_eased_ms(c->ease_from_ms, mono_ms - c->ease_mono_ms, at_ms);
-
-        if (eased_ms == at_ms)
-            c->ease_from_ms = 0;
-        at_ms = eased_ms;
-    }
+    at_ms = system_ms(CLOCK_BOOTTIME) + c->offset_ms;
     if (at_ms > c->now_ms)
         c->now_ms = at_ms;
     return c->now_ms;
@@ -96,20 +80,30 @@ void clock_set(struct clock *c, int64_t at_ms)
     c->now_ms = at_ms;
 }
 
+void clock_set_system(struct clock *c, int64_t by_ms)
+{
+    assert(c->is_virtual);
+    c->step_ms += by_ms;
+}
+
 int64_t clock_step_ms(struct clock *c)
 {
     if (c->is_virtual)
-        return 0;
+        return c->step_ms;
     return system_ms(CLOCK_REALTIME) - system_ms(CLOCK_BOOTTIME) - c->offset_ms;
 }
 
-void clock_follow(struct clock *c)
+int64_t clock_follow(struct clock *c)
 {
-    int64_t shown_ms = clock_wall_ms(c), step_ms = clock_step_ms(c);
+    int64_t before_ms = clock_wall_ms(c), step_ms = clock_step_ms(c);
 
-    c->offset_ms += step_ms;
-    if (step_ms < 0) {
-        c->ease_from_ms = shown_ms;
-        c->ease_mono_ms = clock_mono_ms(c);
+    c->now_ms = before_ms + step_ms;
+    if (c->is_virtual) {
+        c->start_ms += step_ms; /* monotonic time goes on */
+        c->step_ms = 0;
+    } else {
+        c->offset_ms += step_ms;
     }
+    assert(c->now_ms - before_ms == step_ms);
+    return step_ms;
 }

@@ -275,6 +275,18 @@ void deliver_lanes(const struct deliver *d, void (*each)(const struct lane_stats
             each(&l->stats, arg);
 }
 
+void deliver_clock_stepped(struct deliver *d, int64_t by_ms)
+{
+    struct lane *l;
+
+    for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {
+        if (l->stats.failing_since_ms)
+            l->stats.failing_since_ms += by_ms;
+        if (l->stats.last_ok_ms)
+            l->stats.last_ok_ms += by_ms;
+    }
+}
+
 void deliver_stats(const struct deliver *d, struct deliver_stats *out)
 {
     *out = d->stats;

@@ -352,6 +352,31 @@ bool journal_is_ready(const struct journal *j)
     return j->state == JOURNAL_READY;
 }
 
+/* Of more steps than are kept the two oldest count as one. */
+static void note_step(struct journal *j, int64_t by_ms)
+{
+    if (j->n_steps == STEPS_MAX) {
+        j->steps[1].by_ms += j->steps[0].by_ms;
+        memmove(j->steps, j->steps + 1, (STEPS_MAX - 1) * sizeof *j->steps);
+        j->n_steps--;
+    }
+    j->steps[j->n_steps++] = (struct clock_step){j->last_id, by_ms};
+}
+
+void journal_clock_stepped(struct journal *j, int64_t by_ms)
+{
+    assert(j->state == JOURNAL_READY);
+    note_step(j, by_ms);
+    for (struct pending *p = j->queue.first; p; p = p->next)
+        if (!p->applied)
+            p->recv_ms += by_ms;
+    journal_scans_shift(j, by_ms);
+    j->need_run = true; /* how long a run goes on is measured by the clock */
+    j->stats.last_cut_ms += by_ms;
+    j->want_cut = true;
+    journal_cut_is_not_enough(j);
+}
+
 int64_t journal_applied_ms(const struct journal *j)
 {
     for (const struct pending *p = j->queue.first; p; p = p->next)

@@ -35,6 +35,13 @@ struct pending_list {
     size_t n;
 };
 
+/* The clock stepped after the block `id`. */
+#define STEPS_MAX 16
+struct clock_step {
+    struct journal_id id;
+    int64_t by_ms;
+};
+
 enum journal_state { JOURNAL_NEW, JOURNAL_RECOVERING, JOURNAL_READY };
 enum journal_link { LINK_IDLE, LINK_FLYING, LINK_ASKING };
 
@@ -71,7 +78,9 @@ struct journal {
     int64_t started_ms;  /* of the recovery */
     int64_t ahead_ms;    /* the clock of an earlier run was ahead of `started_ms` by that; 0 */
     int64_t replayed_ms; /* receive time of the last block that was replayed */
-    struct journal_id recovered_id; /* the last one of earlier runs */
+    struct journal_id recovered_id;     /* the last one of earlier runs */
+    struct clock_step steps[STEPS_MAX]; /* of this run */
+    size_t n_steps;
     struct journal_id forgotten_id; /* the newest block that `recent` has let go */
     struct retries retries;
     struct answer_due *answers, **answers_end;
@@ -164,6 +173,9 @@ void journal_set_right(const struct journal *j, struct journal_id id, struct blo
 
 /* --- scan.c --- */
 void journal_scans_free(struct journal *j);
+void journal_scans_shift(struct journal *j, int64_t by_ms);
+/* Receive time of a block, and times near it, as they are called since the clock stepped. */
+void journal_shift(const struct journal *j, struct journal_id id, struct block_view *v);
 
 /* --- trim.c --- */
 void journal_watch_memory(struct journal *j);

@@ -84,6 +84,8 @@ int series_restore(struct series_table *t, uint32_t id, const struct label *l, s
 /* Forgets a series: its id is not used again, its labels are released. */
 void series_forget(struct series_table *t, uint32_t id);
 
+/* The clock has stepped: when series were last seen moves along. */
+void series_shift(struct series_table *t, int64_t by_ms);
 struct series *series_get(struct series_table *t, uint32_t id); /* NULL: unknown or forgotten */
 const char *series_name(const struct series_table *t, uint32_t name, size_t *len);
 uint32_t series_name_find(const struct series_table *t, const char *name,

@@ -181,6 +181,22 @@ static void set_right(struct incident *inc, int64_t now_ms)
         set_entry_right(inc->entries[i], now_ms);
 }
 
+/* Bound: all open incidents and those kept; only for steps of the clock. */
+void notify_clock_stepped(struct notify *n)
+{
+    int64_t at_ms = notify_now(n);
+
+    for (size_t i = 0; i < n->n_open; i++) {
+        set_right(n->open[i], at_ms);
+        incident_mark(n, n->open[i]);
+    }
+    for (size_t i = 0; i < n->n_kept; i++)
+        set_right(n->kept[i], at_ms);
+    not_after(&n->sweep_ms, at_ms);
+    n->silence_next_ms = 0;
+    notify_run(n);
+}
+
 void notify_start(struct notify *n, struct alert_book *book)
 {
     int64_t at_ms = notify_now(n);

@@ -87,6 +87,7 @@ struct rules_context {
     struct alert_book *book;
     struct clock *clock;
     const struct redact_also *redact;
+    int64_t stepped_ms; /* all steps of the clock: rounds count on through them */
 };
 const struct rules_context *rules_context(const struct rules *e);
 

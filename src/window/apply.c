@@ -197,7 +197,7 @@ void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samp
         bind_dirty(w);
     if (++w->block == 0)
         w->block = 1; /* 0 is never */
-    w->now = instant32(recv_ms);
+    w->now = instant32(recv_ms - w->stepped_ms);
     for (size_t at = 0; at < n; at += BATCH) {
         size_t m = n - at < BATCH ? n - at : BATCH;
 

@@ -332,3 +332,11 @@ int buckets_decode(struct windows *w, const struct leaf *l, struct slot *s, stru
     s->newest_ms = newest_ms;
     return 0;
 }
+
+void buckets_shift(const struct leaf *l, struct slot *s, int32_t panes)
+{
+    struct buckets *b = buckets_of(s);
+
+    ring_turn(cells_of(b, 0), b->cap * sizeof(uint32_t), l->ring.d, panes);
+    s->head = pane_moved(s->head, panes);
+}

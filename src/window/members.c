@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "window/ring.h"
 #include "window/windows.h"
 
 /* exact:     members | hash[cap], ascending | second last seen[cap]
@@ -385,4 +386,15 @@ int members_decode(struct windows *w, const struct leaf *l, struct slot *s, stru
         (void)insert(w, l, s, hash, (uint32_t)second);
     }
     return 0;
+}
+
+void members_shift(const struct leaf *l, struct slot *s, int32_t panes, int32_t seconds)
+{
+    struct members *m = members_of(s);
+
+    for (uint32_t i = 0; m->cap > 0 && i < m->n; i++)
+        seen_of(m)[i] = pane_moved(seen_of(m)[i], seconds);
+    if (m->cap == 0)
+        ring_turn(m->body, MEMBERS_REGISTERS, l->sketch_panes, panes);
+    m->head = pane_moved(m->head, panes);
 }

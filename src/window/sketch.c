@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "window/quantile.h"
+#include "window/ring.h"
 #include "window/windows.h"
 
 #define GAMMA     (1.01 / 0.99)
@@ -369,4 +370,13 @@ int sketch_decode(struct windows *w, const struct leaf *l, struct slot *s, struc
         if (decode_row(w, l, s, c) != 0)
             return -1;
     return 0;
+}
+
+void sketch_shift(const struct leaf *l, struct slot *s, int32_t panes)
+{
+    struct sketch *k = sketch_of(s);
+
+    for (uint32_t i = 0; i < k->n; i++)
+        ring_turn(row_of(l, k, i), sizeof(uint32_t), l->sketch_panes, panes);
+    k->head = pane_moved(k->head, panes);
 }

@@ -65,8 +65,9 @@ struct windows {
     size_t cap_recent;
     uint32_t **reported; /* pages beside those of tracks: when a series reported last */
     size_t cap_reported;
-    uint32_t now;   /* instant32() of the block at hand */
-    uint32_t block; /* number of the last one applied, never 0 once there was one */
+    int64_t stepped_ms; /* all steps of the clock: rounds count on through them */
+    uint32_t now;       /* instant32() of the block at hand, without them */
+    uint32_t block;     /* number of the last one applied, never 0 once there was one */
     uint32_t n_watched;
     uint32_t n_tracks, free_track;
     struct plans plans;

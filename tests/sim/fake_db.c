@@ -203,11 +203,11 @@ static void put(struct db *d, struct message *m)
     }
     if (!m->inspected)
         m->number = ++d->number;
-    m->arrives_ms = clock_wall_ms(loop_clock(d->loop)) + d->latency_ms;
+    m->arrives_ms = clock_mono_ms(loop_clock(d->loop)) + d->latency_ms;
     d->outstanding += m->bytes;
     d->stats.commands++;
     if (!d->sent.first)
-        timer_at(d->arrive, m->arrives_ms);
+        timer_in(d->arrive, d->latency_ms);
     push(&d->sent, m);
 }
 
@@ -221,6 +221,7 @@ static void look_at_health(struct db *d)
 
     sscanf(memory, "used_memory:%llu\r\nmaxmemory:%llu", &used, &max);
     d->health = (struct db_health){.known = true, .aof = true, .version = "7.0.0"};
+    d->health.clock_offset_ms = clock_step_ms(loop_clock(d->loop)); /* both have one machine */
     d->health.max_memory = max;
     d->health.used_memory = used;
     d->health.is_replica = strstr(info->text, "role:slave") != NULL;
@@ -348,7 +349,7 @@ static bool arrive(struct db *d, struct message *m)
 static void on_arrive(void *arg)
 {
     struct db *d = arg;
-    int64_t now_ms = clock_wall_ms(loop_clock(d->loop));
+    int64_t now_ms = clock_mono_ms(loop_clock(d->loop));
     uint64_t last = d->number;
 
     enter(d);
@@ -357,7 +358,8 @@ static void on_arrive(void *arg)
         if (!arrive(d, pop(&d->sent)))
             break;
     if (!d->closing && d->is_up && d->sent.first)
-        timer_at(d->arrive, d->sent.first->arrives_ms);
+        timer_in(d->arrive,
+                 d->sent.first->arrives_ms > now_ms ? d->sent.first->arrives_ms - now_ms : 0);
     leave(d);
 }
 

@@ -21,7 +21,8 @@ struct timer {
     enum loop_stage stage;
     void (*fire)(void *arg);
     void *arg;
-    int64_t due_ms; /* on the virtual wall clock */
+    int64_t due_ms; /* on the virtual clock, wall or monotonic */
+    bool is_wall;
     uint64_t order; /* of setting: equal due times fire in this order */
     bool is_set;
     bool is_due; /* collected at the start of this turn */
@@ -140,9 +141,20 @@ void timer_free(struct timer *t)
     mem_free(t);
 }
 
-static void set(struct timer *t, int64_t due_ms)
+/* When it is due, as the wall clock says now: that may be set meanwhile. */
+static int64_t due_ms(const struct timer *t)
+{
+    struct clock *c = t->loop->clock;
+
+    if (t->is_wall || t->due_ms == INT64_MAX)
+        return t->due_ms;
+    return t->due_ms + clock_wall_ms(c) - clock_mono_ms(c);
+}
+
+static void set(struct timer *t, int64_t due_ms, bool is_wall)
 {
     t->due_ms = due_ms;
+    t->is_wall = is_wall;
     t->order = t->loop->timer_order++;
     t->is_set = true;
     t->is_due = false;
@@ -150,15 +162,15 @@ static void set(struct timer *t, int64_t due_ms)
 
 void timer_in(struct timer *t, int64_t ms)
 {
-    int64_t now_ms = clock_wall_ms(t->loop->clock);
+    int64_t now_ms = clock_mono_ms(t->loop->clock);
 
     assert(ms >= 0);
-    set(t, ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + ms);
+    set(t, ms > INT64_MAX - now_ms ? INT64_MAX : now_ms + ms, false);
 }
 
 void timer_at(struct timer *t, int64_t wall_ms)
 {
-    set(t, wall_ms);
+    set(t, wall_ms, true);
 }
 
 void timer_stop(struct timer *t)
@@ -173,7 +185,7 @@ static void collect_due(struct loop *l)
     int64_t now_ms = clock_wall_ms(l->clock);
 
     for (struct timer *t = l->timers; t; t = t->next)
-        t->is_due = t->is_set && t->due_ms <= now_ms;
+        t->is_due = t->is_set && due_ms(t) <= now_ms;
 }
 
 static struct timer *first_due(struct loop *l, enum loop_stage stage)
@@ -182,8 +194,8 @@ static struct timer *first_due(struct loop *l, enum loop_stage stage)
 
     for (struct timer *t = l->timers; t; t = t->next)
         if (t->is_due && t->stage == stage &&
-            (!best || t->due_ms < best->due_ms ||
-             (t->due_ms == best->due_ms && t->order < best->order)))
+            (!best || due_ms(t) < due_ms(best) ||
+             (due_ms(t) == due_ms(best) && t->order < best->order)))
             best = t;
     return best;
 }
@@ -226,8 +238,8 @@ static int64_t next_ms(const struct loop *l)
         if (l->first[s])
             return clock_wall_ms(l->clock);
     for (const struct timer *t = l->timers; t; t = t->next)
-        if (t->is_set && t->due_ms < next)
-            next = t->due_ms;
+        if (t->is_set && due_ms(t) < next)
+            next = due_ms(t);
     return next;
 }
 
@@ -246,13 +258,16 @@ static bool step(struct loop *l, int64_t until_ms)
 
 void fake_loop_run_until(struct loop *l, int64_t wall_ms)
 {
-    int64_t at_ms = clock_wall_ms(l->clock);
+    int64_t at_ms = clock_mono_ms(l->clock);
+    int64_t end_ms =
+        at_ms + wall_ms - clock_wall_ms(l->clock); /* the wall clock may be set in it */
     int turns = 0;
 
     while (step(l, wall_ms)) {
-        turns = clock_wall_ms(l->clock) == at_ms ? turns + 1 : 0;
-        at_ms = clock_wall_ms(l->clock);
+        turns = clock_mono_ms(l->clock) == at_ms ? turns + 1 : 0;
+        at_ms = clock_mono_ms(l->clock);
         assert(turns < TURNS_PER_INSTANT_MAX);
+        wall_ms = end_ms + clock_wall_ms(l->clock) - at_ms;
     }
     if (wall_ms > clock_wall_ms(l->clock))
         clock_set(l->clock, wall_ms);

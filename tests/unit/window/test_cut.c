@@ -44,6 +44,8 @@ static struct leaves all_leaves(struct windows *w)
     return l;
 }
 
+static int64_t traffic_moved_ms; /* what the clock has stepped by */
+
 static void traffic(struct fixture *f, struct windows *w, int from, int to)
 {
     static const char *const le[] = {"0.1", "1", "+Inf"};
@@ -51,7 +53,7 @@ static void traffic(struct fixture *f, struct windows *w, int from, int to)
 
     f->w = w;
     for (int k = from; k < to; k++) {
-        int64_t at = BASE + k * 10 * S;
+        int64_t at = BASE + traffic_moved_ms + k * 10 * S;
         char name[64];
 
         for (int i = 0; i < 6; i++) {
@@ -92,6 +94,20 @@ static void compare(struct fixture *f, struct windows *a, struct leaves la, stru
     }
 }
 
+/* Slots of both were given in one order. */
+static void same_values(struct fixture *a, struct leaves la, int64_t a_ms, struct fixture *b,
+                        struct leaves lb, int64_t b_ms)
+{
+    for (size_t i = 0; i < la.n; i++) {
+        ck_assert_uint_eq(windows_slots(a->w, la.id[i]), windows_slots(b->w, lb.id[i]));
+        for (uint32_t slot = 0; slot < windows_slots(a->w, la.id[i]); slot++) {
+            ck_assert_int_eq(a_ms - windows_newest_ms(a->w, la.id[i], slot),
+                             b_ms - windows_newest_ms(b->w, lb.id[i], slot));
+            ck_value(value_in(a->w, la.id[i], slot, a_ms), value_in(b->w, lb.id[i], slot, b_ms));
+        }
+    }
+}
+
 static struct chunks cut_of(const struct windows *w)
 {
     static struct chunks c;
@@ -125,6 +141,58 @@ START_TEST(same_values_and_same_future)
     buf_free(&again.bytes);
     windows_free(copy);
     fixture_free(&f);
+}
+END_TEST
+
+/* Windows under a clock that is set have at each moment the values of those under one that is not:
+ * by whole panes of all leaves exactly. */
+START_TEST(a_step_of_the_clock_only_renames_instants)
+{
+    static const int64_t steps[] = {-HOUR, -24 * HOUR, HOUR, -3 * HOUR};
+
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+        struct fixture a = fixture_new(), b = fixture_new();
+        struct leaves la = all_leaves(a.w), lb = all_leaves(b.w);
+
+        traffic(&a, a.w, 1, 200);
+        traffic(&b, b.w, 1, 200);
+        series_shift(b.series, steps[i]);
+        windows_shift(b.w, steps[i]);
+        for (int k = 200; k < 600; k += 10) {
+            same_values(&a, la, BASE + k * 10 * S, &b, lb, BASE + steps[i] + k * 10 * S);
+            traffic(&a, a.w, k, k + 10);
+            traffic_moved_ms = steps[i];
+            traffic(&b, b.w, k, k + 10);
+            traffic_moved_ms = 0;
+        }
+        ck_assert_uint_eq(stats_of(&b).late, stats_of(&a).late);
+        ck_assert_uint_eq(stats_of(&b).births, stats_of(&a).births);
+        fixture_free(&a);
+        fixture_free(&b);
+    }
+}
+END_TEST
+
+/* Less than a pane is taken into the past: nothing of the future is left, and nothing is lost. */
+START_TEST(an_odd_step_of_the_clock_leaves_nothing_ahead)
+{
+    static const int64_t odd[] = {-61234, -1000, -3599999, 1, 61234};
+
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        struct fixture f = fixture_new();
+        leaf_id sum = leaf_on(&f, "m", LEAF_COUNT, 5 * MIN);
+        int64_t at_ms = BASE + HOUR;
+
+        for (int k = 29; k >= 0; k--)
+            put(&f, "m a=1", SAMPLE_GAUGE, at_ms - k * 5 * S, k);
+        windows_shift(f.w, odd[i]);
+        at_ms += odd[i];
+        ck_assert_int_eq(windows_newest_ms(f.w, sum, 0), at_ms);
+        ck_value(value_in(f.w, sum, 0, at_ms), 30);
+        put(&f, "m a=1", SAMPLE_GAUGE, at_ms + 5 * S, 1);
+        ck_value(value_in(f.w, sum, 0, at_ms + 5 * S), 31);
+        fixture_free(&f);
+    }
 }
 END_TEST
 
@@ -387,6 +455,8 @@ static void add(TCase *t)
     tcase_add_test(t, births_after_a_restart);
     tcase_add_test(t, coverage_survives_a_cut);
     tcase_add_test(t, a_replay_covers_what_it_reads);
+    tcase_add_test(t, a_step_of_the_clock_only_renames_instants);
+    tcase_add_test(t, an_odd_step_of_the_clock_leaves_nothing_ahead);
     tcase_add_test(t, leaves_that_came_or_went);
     tcase_add_test(t, decoding_within_bounds);
     tcase_add_test(t, hostile_bytes);

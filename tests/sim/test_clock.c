@@ -1,0 +1,314 @@
+/* The clock of machine and Redis is set under the running program, from the journal to the
+ * receiver, on a virtual clock. Two senders: one whose clock is right all the time, and one that has
+ * the machine's. What must hold:
+ *
+ *   - within half a minute data of the right one counts, and its rule decides;
+ *   - timers take as long as they take; windows hold what they held, once;
+ *   - what fires is told once and ended once, and a kill afterwards changes nothing. */
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "app/clockwatch.h"
+#include "app/wire.h"
+#include "base/mem.h"
+#include "fake_db.h"
+#include "fake_loop.h"
+#include "fake_outbound.h"
+
+#define SEC      INT64_C(1000)
+#define MINUTE   (60 * SEC)
+#define HOUR     (60 * MINUTE)
+#define START_MS INT64_C(1767571200000)
+#define FEED_MS  (5 * SEC)
+
+static const char config_text[] =
+    "receiver 'ops' { webhook { url = 'http://ops/' } }\n"
+    "route { receiver = 'ops', group_by = { 'alertname' }, group_wait = '1s' }\n";
+
+/* 60 hits in five minutes: neither fewer nor more. */
+static const char rules_text[] =
+    "defaults { every = '10s' }\n"
+    "alert 'Right' { priority = 'P1', value = m.right:max('30s'):by('g'), fire = above(90) }\n"
+    "alert 'Same' { priority = 'P2', value = m.same:max('30s'):by('g'), lasting = '2m',\n"
+    "  fire = above(90) }\n"
+    "alert 'Few' { priority = 'P3', value = m.hits:increase('5m'):by('g'), fire = below(55) }\n"
+    "alert 'Many' { priority = 'P3', value = m.hits:increase('5m'):by('g'), fire = above(65) }\n";
+
+static struct world {
+    struct clock *clock;
+    struct fake_redis *redis;
+    struct loop *loop;
+    struct db *db;
+    struct outbound *outbound;
+    struct config *config;
+    struct rulefile *file;
+    struct wire *wire;
+    struct clock_watch *watch;
+    bool ready, dying;
+    int64_t right_ms; /* the true time less monotonic time */
+    double right, same;
+    int told;
+} w;
+
+static void load_rules(struct wire *wire, void *arg)
+{
+    struct err e = {0};
+    int64_t at_ms = clock_wall_ms(w.clock);
+
+    (void)arg;
+    w.file = rulefile_load("rules.lua", rules_text, sizeof rules_text - 1, NULL, &e);
+    ck_assert_msg(w.file != NULL, "%s", e.text);
+    ck_assert_int_eq(rules_put(wire_parts(wire)->rules, "rules.lua", w.file, at_ms, &e), 0);
+    rules_link(wire_parts(wire)->rules, at_ms);
+}
+
+static void kept(const char *path, const char *text, size_t len, void *arg)
+{
+    (void)path, (void)text, (void)len, (void)arg;
+}
+
+static void rewrite(struct store_table *t, void *arg)
+{
+    (void)t, (void)arg;
+}
+
+static void on_ready(const struct err *e, void *arg)
+{
+    (void)arg;
+    ck_assert_msg(!e, "%s", e ? e->text : "");
+    w.ready = true;
+}
+
+static void on_up(void *arg)
+{
+    (void)arg;
+    if (w.wire && !w.dying)
+        wire_db_up(w.wire);
+}
+
+static void on_down(const char *why, void *arg)
+{
+    (void)why, (void)arg;
+    if (w.wire && !w.dying)
+        wire_db_down(w.wire);
+}
+
+static bool is_ready(void *arg)
+{
+    (void)arg;
+    return w.ready;
+}
+
+static struct fake_plan receive(const struct fake_message *m, void *arg)
+{
+    (void)m, (void)arg;
+    w.told++;
+    return (struct fake_plan){FAKE_TAKES, 10};
+}
+
+static const struct fake_receiver receiver = {.receive = receive};
+
+static void process_start(void)
+{
+    struct db_options d = {.url = "fake:", .on_up = on_up, .on_down = on_down};
+    struct wire_options o = {.load_rules = load_rules,
+                             .kept_rule_file = kept,
+                             .rewrite_rule_files = rewrite,
+                             .ready = on_ready};
+    struct err e = {0};
+
+    w.ready = w.dying = false;
+    w.loop = o.loop = loop_new(w.clock, NULL);
+    fake_db_serve(w.redis);
+    w.db = o.db = db_open(w.loop, &d, NULL);
+    w.outbound = o.outbound = outbound_new(w.loop, NULL, NULL);
+    w.config = config_load("tocsin.lua", config_text, sizeof config_text - 1, NULL, &e);
+    ck_assert_msg(w.config != NULL, "%s", e.text);
+    o.config = w.config;
+    w.wire = wire_new(&o, &e);
+    ck_assert_msg(w.wire != NULL, "%s", e.text);
+    w.watch = clock_watch_new(w.loop, w.db, w.wire);
+    ck_assert(fake_loop_wait(w.loop, is_ready, NULL, MINUTE));
+}
+
+static void process_kill(void)
+{
+    w.dying = true;
+    clock_watch_free(w.watch);
+    fake_db_crash(w.db, 0);
+    wire_free(w.wire);
+    outbound_free(w.outbound);
+    db_close(w.db);
+    fake_loop_forget(w.loop);
+    loop_free(w.loop);
+    rulefile_unref(w.file);
+    config_unref(w.config);
+    w.wire = NULL;
+}
+
+static void begin(int64_t ahead_ms)
+{
+    memset(&w, 0, sizeof w);
+    w.clock = clock_virtual(START_MS + ahead_ms);
+    w.right_ms = START_MS;
+    w.redis = fake_redis_new(w.clock);
+    w.right = w.same = 50;
+    fake_outbound_serve(&receiver);
+    process_start();
+}
+
+static void end(void)
+{
+    process_kill();
+    fake_redis_free(w.redis);
+    clock_free(w.clock);
+}
+
+static struct sample sample_of(const char *name, enum sample_kind kind, int64_t t_ms, double v)
+{
+    struct label l[] = {label_of("__name__", name), label_of("g", "a")};
+    struct sample s = {.t_ms = t_ms, .v = v, .weight = 1, .kind = (uint8_t)kind};
+    bool is_new;
+
+    s.series = series_resolve(wire_parts(w.wire)->series, l, 2, name, kind, &is_new);
+    return s;
+}
+
+static void run(int64_t ms)
+{
+    for (int64_t until_ms = clock_mono_ms(w.clock) + ms; clock_mono_ms(w.clock) < until_ms;) {
+        int64_t machine_ms = clock_wall_ms(w.clock) + clock_step_ms(w.clock);
+        struct sample s[] = {
+            sample_of("right", SAMPLE_GAUGE, w.right_ms + clock_mono_ms(w.clock), w.right),
+            sample_of("same", SAMPLE_GAUGE, machine_ms, w.same),
+            sample_of("hits", SAMPLE_DELTA, machine_ms, 1),
+        };
+        struct journal_request r = {.samples = s, .n_samples = 3};
+
+        journal_append(wire_parts(w.wire)->journal, &r, NULL, NULL);
+        fake_loop_run_for(w.loop, FEED_MS);
+    }
+}
+
+static void find_firing(struct alert *a, void *arg)
+{
+    *(bool *)arg |= a->state.firing != 0;
+}
+
+static bool fires(const char *rule)
+{
+    struct alert_rule *r = alert_rule_find(wire_parts(w.wire)->book, rule);
+    bool any = false;
+
+    ck_assert_ptr_nonnull(r);
+    alert_each_of(r, find_firing, &any);
+    return any;
+}
+
+static void nothing_false(void)
+{
+    ck_assert_msg(!fires("Few"), "windows have lost something");
+    ck_assert_msg(!fires("Many"), "windows count something twice");
+    ck_assert_int_le(rules_now_ms(wire_parts(w.wire)->rules), clock_wall_ms(w.clock));
+    ck_assert_int_ge(rules_now_ms(wire_parts(w.wire)->rules), clock_wall_ms(w.clock) - 15 * SEC);
+}
+
+/* `Same` pends for a minute when the clock is put right, and has another one to go. */
+static void put_right(int64_t by_ms)
+{
+    struct wire_stats st;
+    int told;
+
+    w.same = 95;
+    run(MINUTE);
+    told = w.told;
+    clock_set_system(w.clock, by_ms);
+    w.right = 95;
+    run(30 * SEC);
+    wire_take_stats(w.wire, &st);
+    ck_assert_int_eq(st.step_ms, by_ms);
+    ck_assert_int_eq(clock_wall_ms(w.clock), w.right_ms + clock_mono_ms(w.clock));
+    ck_assert_msg(fires("Right"), "data with right times does not count half a minute later");
+    ck_assert_int_gt(w.told, told);
+    ck_assert_msg(!fires("Same"), "a step is no passed time");
+    nothing_false();
+    run(50 * SEC);
+    ck_assert_msg(fires("Same"), "two minutes are over");
+    ck_assert_int_eq(w.told, told + 2);
+    run(10 * MINUTE);
+    nothing_false();
+    ck_assert_int_eq(w.told, told + 2);
+}
+
+/* After a kill all of it is there, and both alerts end, told once. */
+static void survives_a_kill(void)
+{
+    int told = w.told;
+
+    process_kill();
+    process_start();
+    run(MINUTE);
+    ck_assert(fires("Right") && fires("Same"));
+    ck_assert_int_eq(w.told, told);
+    w.right = w.same = 50;
+    run(6 * MINUTE);
+    ck_assert(!fires("Right") && !fires("Same"));
+    ck_assert_int_eq(w.told, told + 2);
+    nothing_false();
+}
+
+START_TEST(a_clock_that_is_set_back_makes_nothing_late)
+{
+    static const int64_t steps[] = {-MINUTE, -HOUR, -24 * HOUR};
+
+    begin(-steps[_i]);
+    run(10 * MINUTE);
+    nothing_false();
+    put_right(steps[_i]);
+    survives_a_kill();
+    end();
+}
+END_TEST
+
+START_TEST(a_clock_that_is_set_ahead_and_back_changes_nothing)
+{
+    static const int64_t steps[] = {MINUTE, HOUR, 24 * HOUR};
+
+    begin(0);
+    run(10 * MINUTE);
+    clock_set_system(w.clock, steps[_i]);
+    run(5 * MINUTE);
+    nothing_false();
+    put_right(-steps[_i]);
+    survives_a_kill();
+    end();
+}
+END_TEST
+
+/* Killed in the turn of the step, before anything of it is stored. */
+START_TEST(a_kill_right_after_a_step_is_as_a_start_after_it)
+{
+    begin(HOUR);
+    run(10 * MINUTE);
+    w.right = 95;
+    clock_set_system(w.clock, -HOUR);
+    while (clock_step_ms(w.clock) != 0)
+        fake_loop_run_for(w.loop, 1);
+    process_kill();
+    process_start();
+    run(30 * SEC);
+    ck_assert(fires("Right"));
+    end();
+}
+END_TEST
+
+static void add(TCase *t)
+{
+    tcase_add_loop_test(t, a_clock_that_is_set_back_makes_nothing_late, 0, 3);
+    tcase_add_loop_test(t, a_clock_that_is_set_ahead_and_back_changes_nothing, 0, 3);
+    tcase_add_test(t, a_kill_right_after_a_step_is_as_a_start_after_it);
+}
+
+UNIT_MAIN("clock", add)
