@@ -207,7 +207,8 @@ static void trim_queue(struct rule *r)
     if (r->first_waiting * 2 < r->n_waiting)
         return;
     r->n_waiting -= r->first_waiting;
-    memmove(r->waiting, r->waiting + r->first_waiting, r->n_waiting * sizeof *r->waiting);
+    if (r->n_waiting > 0)
+        memmove(r->waiting, r->waiting + r->first_waiting, r->n_waiting * sizeof *r->waiting);
     r->passed = r->n_waiting ? r->passed + (uint32_t)r->first_waiting : 0;
     r->first_waiting = 0;
 }
