@@ -282,12 +282,20 @@ static bool takes_everything(const struct matcher *m)
     return true;
 }
 
+/* Whether nothing but such a matcher says what is to be silenced. */
 static bool is_open_ended(const struct silence *s)
 {
-    for (size_t i = 0; i < s->n_matchers; i++)
-        if (takes_everything(s->matchers[i]))
-            return true;
-    return false;
+    bool any = false;
+
+    for (size_t i = 0; i < s->n_matchers; i++) {
+        const struct matcher *m = s->matchers[i];
+
+        if (takes_everything(m))
+            any = true;
+        else if (!matcher_negated(m) && !matcher_matches_empty(m))
+            return false; /* this one names what is meant */
+    }
+    return any;
 }
 
 static void preview(const struct notify *n, const struct silence *s, struct silence_preview *p)

@@ -10,10 +10,10 @@ from harness import HttpSink, Mail, Tocsin, check, free_port, self_signed, wait
 RULES = {"load.lua": """
 defaults { every = "1s" }
 alert "LoadHigh" {
-  priority = "P1", value = m.load:last():max_by("service", "host"), fire = above(10),
+  priority = "P1", value = m.load:last(), fire = above(10),
   summary = "{service}: load is {value}", runbook_url = "https://wiki.example/load",
 }
-alert "Warm" { priority = "P3", value = m.warmth:last():max_by("service"), fire = above(10), summary = "{service} is warm" }
+alert "Warm" { priority = "P3", value = m.warmth:last(), fire = above(10), summary = "{service} is warm" }
 """}
 
 

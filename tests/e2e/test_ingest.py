@@ -15,7 +15,7 @@ from harness import HttpSink, Process, Tocsin, check, free_port, wait
 
 RULES = {"in.lua": """
 defaults { every = "1s" }
-alert "Load" { value = m.load:last():max_by("host"), fire = above(10), summary = "load {value}" }
+alert "Load" { value = m.load:last(), fire = above(10), summary = "load {value}" }
 alert "Orders" { value = m.orders_total:increase("1m"):by("shop"), fire = above(4), summary = "{value} orders" }
 alert "Errors" {
   value = logs{ level = "ERROR" }:count("1m"):by("service"), fire = above(0),
@@ -23,7 +23,7 @@ alert "Errors" {
 }
 alert "Slow" { value = m["api.latency"]:quantile(0.5, "1m"):by(), fire = above("100ms"), summary = "slow" }
 alert "Scraped" { value = m.shop_open_orders:last():max_by("instance", "job"), fire = above(10), summary = "{job}: {value} orders wait" }
-alert "TargetDown" { value = m.up:last():max_by("job"), fire = below(1), summary = "{job} is down" }
+alert "TargetDown" { value = m.up:last(), fire = below(1), summary = "{job} is down" }
 """}
 CONFIG = """receiver "ops" { inbox {} }
 route { receiver = "ops", group_by = { "alertname" }, group_wait = "0s", group_interval = "1s" }

@@ -193,7 +193,7 @@ static struct config *st_load_config(bool tokens)
 
 static void st_data_side(void)
 {
-    struct windows_options w = {0};
+    struct windows_options w = {.covered = true}; /* what is cold has tests of its own */
     struct journal_options j = {.loop = t_loop, .apply = st_apply};
     struct err e = {0};
 

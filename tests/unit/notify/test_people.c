@@ -79,11 +79,12 @@ static const struct rail rails[] = {
     {"rule=a,team!=tocsin", 1, 0, false, true, ""},
     {"alertname=RedisAway,host=a", 1, 0, false, true, ""}, /* it has no host */
     /* what takes every value asks, however little it mutes now */
-    {"svc=none,host=~\".*\"", 1, 0, true, false, "--wide 1"},
-    {"svc=none,host=~\".+\"", 1, 0, true, false, "takes every value"},
-    {"svc=none,host=~\"(?s)(.|x)*\"", 1, 0, true, false, "takes every value"},
-    {"svc=none,host=~\".*\"", 1, 1, true, true, ""},
-    {"svc=none,host=~\"web.*\"", 1, 0, true, true, ""},
+    {"none=~\".+\"", 1, 0, true, false, "--wide 1"},
+    {"none=~\".+\",svc!=web", 1, 0, true, false, "takes every value"},
+    {"none=~\"(.|x)+\",host=~\".*\"", 1, 0, true, false, "takes every value"},
+    {"none=~\".+\"", 1, 1, true, true, ""},
+    {"none=~\"web.*\"", 1, 0, true, true, ""},
+    {"svc=none,host=~\".*\"", 1, 0, true, true, ""}, /* svc says what is meant */
     {"svc=none", 1, 0, false, true, ""},
 };
 
