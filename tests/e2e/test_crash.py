@@ -14,8 +14,8 @@ RULES = {"kill.lua": """
 defaults { every = "1s" }
 alert "Counted" { value = m.kill_total:increase("30m"):by("shard"), fire = { P5 = at_least(0) }, summary = "{shard}" }
 alert "Logged" { value = logs{ kind = "kill" }:count("30m"):by("kind"), fire = { P5 = at_least(0) }, summary = "{kind}" }
-alert "Load" { priority = "P1", value = m.load:last("20m"):max_by("service"), fire = above(10), summary = "{service}: {value}" }
-alert "Lasting" { priority = "P2", value = m.slow:last("20m"):max_by("service"), fire = above(10), lasting = "6s", summary = "{service}" }
+alert "Load" { priority = "P1", value = m.load:last("20m"), fire = above(10), summary = "{service}: {value}" }
+alert "Lasting" { priority = "P2", value = m.slow:last("20m"), fire = above(10), lasting = "6s", summary = "{service}" }
 """}
 LASTING_S = 6
 
