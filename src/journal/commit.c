@@ -81,9 +81,9 @@ void journal_confirm_first(struct journal *j)
 
 /* Ids only grow. Where the clock of an earlier run was ahead they go on from its last one, and the
  * block's own receive time is what counts. */
-static struct journal_id next_id(struct journal *j)
+static struct journal_id next_id(const struct journal *j, int64_t now_ms)
 {
-    struct journal_id id = {.ms = (uint64_t)journal_now_ms(j)};
+    struct journal_id id = {.ms = (uint64_t)now_ms};
 
     if (id.ms <= j->last_id.ms) {
         id.ms = j->last_id.ms;
@@ -112,8 +112,8 @@ void journal_seal(struct journal *j)
     if (!p)
         return;
     j->open = NULL;
-    p->id = next_id(j);
     p->recv_ms = journal_now_ms(j);
+    p->id = next_id(j, p->recv_ms); /* of the same reading: time goes on between two */
     assert((uint64_t)p->recv_ms <= p->id.ms); /* scan.c finds a block by its id */
     start_run(j, p->id, p->recv_ms);
     j->pending_bytes -= p->size;
