@@ -22,7 +22,7 @@ alert "Errors" {
   attach = { events = 2, fields = { "message", "exception", "trace_id" } }, summary = "{service}: {event_message}",
 }
 alert "Slow" { value = m["api.latency"]:quantile(0.5, "1m"):by(), fire = above("100ms"), summary = "slow" }
-alert "Scraped" { value = m.shop_open_orders:last():max_by("instance", "job"), fire = above(10), summary = "{job}: {value} orders wait" }
+alert "Scraped" { value = m.shop_open_orders:last(), fire = above(10), summary = "{job}: {value} orders wait" }
 alert "TargetDown" { value = m.up:last(), fire = below(1), summary = "{job} is down" }
 """}
 CONFIG = """receiver "ops" { inbox {} }
