@@ -113,7 +113,7 @@ void journal_seal(struct journal *j)
         return;
     j->open = NULL;
     p->recv_ms = journal_now_ms(j);
-    p->id = next_id(j, p->recv_ms); /* of the same reading: time goes on between two */
+    p->id = next_id(j, p->recv_ms);           /* of the same reading: time goes on between two */
     assert((uint64_t)p->recv_ms <= p->id.ms); /* scan.c finds a block by its id */
     start_run(j, p->id, p->recv_ms);
     j->pending_bytes -= p->size;
