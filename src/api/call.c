@@ -183,7 +183,7 @@ static int gather_labels(struct call *c, struct label_list *out, struct err *e)
     for (int i = 0; (s = http_query(c->r, "label", i)); i++) {
         const char *equals = strchr(s, '=');
 
-        if (!equals || !text_is_label(s, (size_t)(equals - s)))
+        if (!equals || equals == s) /* a label may have any UTF-8 name */
             return err_set(e, ERR_INPUT, "label: expected name=value, got \"%.80s\"", s);
         memcpy(p, s, strlen(s) + 1);
         p[equals - s] = '\0';

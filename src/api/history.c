@@ -10,12 +10,12 @@
 
 /* --- labels as text ------------------------------------------------------------------------------ */
 
-/* name="value" at *s, unescaped in place; *s is behind it afterwards. */
+/* name="value" at *s, as labels_text() writes it, unescaped in place; *s is behind it afterwards. */
 static int read_pair(char **s, struct label *out)
 {
-    char *name = *s, *equals = strchr(name, '='), *to, *from;
+    char *name = *s, *equals = strstr(name, "=\""), *to, *from;
 
-    if (!equals || equals[1] != '"' || !text_is_label(name, (size_t)(equals - name)))
+    if (!equals || equals == name)
         return -1;
     *equals = '\0';
     for (to = from = equals + 2; *from != '"'; from++) {

@@ -60,6 +60,28 @@ static bool parse(const char *s, struct placeholder *p)
     return s[i] == '}' && p->name_len > 0 && p->name_len < NAME_MAX_LEN;
 }
 
+/* Any text in braces: a label may have any UTF-8 name, `{http.status-code}`, `{größe 1}`. With `split`
+ * what stands behind the last colon is the formatter, for a name may have colons itself. It is a
+ * placeholder only where a label has that name. */
+static bool parse_any(const char *s, bool split, struct placeholder *p)
+{
+    size_t n = strcspn(s + 1, "{}\n");
+    const char *colon = NULL;
+
+    *p = (struct placeholder){.name = s + 1, .name_len = n, .format = "", .len = n + 2};
+    if (s[n + 1] != '}' || n >= NAME_MAX_LEN)
+        return false;
+    for (size_t i = 0; split && i < n; i++)
+        if (s[i + 1] == ':')
+            colon = s + i + 1;
+    if (colon) {
+        p->name_len = (size_t)(colon - p->name);
+        p->format = colon + 1;
+        p->format_len = n - p->name_len - 1;
+    }
+    return p->name_len > 0 && (colon || !split);
+}
+
 static enum format format_of(const struct placeholder *p)
 {
     for (int f = 0; f < FORMATS; f++)
@@ -188,6 +210,24 @@ static void fill(const struct placeholder *p, const struct message_values *v, st
         buf_addc(out, '?');
 }
 
+/* A placeholder of a name that only a label can have. */
+static bool fill_any(const char *s, const struct message_values *v, struct placeholder *p,
+                     struct buf *out)
+{
+    for (int split = 0; split <= 1; split++) {
+        const struct label *l;
+
+        if (!parse_any(s, split, p))
+            continue;
+        l = find_label(v->labels, v->n_labels, p->name, p->name_len);
+        if (l && format_of(p) != FORMATS) {
+            add_text(out, l, format_of(p));
+            return true;
+        }
+    }
+    return false;
+}
+
 void message_fill(const char *template, const struct message_values *v, struct buf *out)
 {
     struct buf text = BUF_INIT;
@@ -200,8 +240,10 @@ void message_fill(const char *template, const struct message_values *v, struct b
         s += plain;
         if (!*s)
             break;
-        if (parse(s, &p)) {
+        if (parse(s, &p) && format_of(&p) != FORMATS) {
             fill(&p, v, &text);
+            s += p.len;
+        } else if (fill_any(s, v, &p, &text)) {
             s += p.len;
         } else {
             buf_addc(&text, *s++);
@@ -213,6 +255,19 @@ void message_fill(const char *template, const struct message_values *v, struct b
 }
 
 /* --- the check while loading --- */
+
+static bool known_label(const struct rule *r, const struct placeholder *p)
+{
+    const struct rule_def *d = &r->def;
+
+    for (size_t i = 0; i < d->n_labels; i++)
+        if (named(p, d->labels[i].name))
+            return true;
+    for (size_t i = 0; i < d->keys.n; i++)
+        if (named(p, d->keys.names[i]))
+            return true;
+    return false;
+}
 
 static bool known(const struct rule *r, const struct placeholder *p)
 {
@@ -226,13 +281,7 @@ static bool known(const struct rule *r, const struct placeholder *p)
     for (size_t i = 0; i < d->n_inputs; i++)
         if (named(p, d->inputs[i].name))
             return true;
-    for (size_t i = 0; i < d->n_labels; i++)
-        if (named(p, d->labels[i].name))
-            return true;
-    for (size_t i = 0; i < d->keys.n; i++)
-        if (named(p, d->keys.names[i]))
-            return true;
-    return d->keys.all || is_event(p) || (named(p, "team") && d->team);
+    return known_label(r, p) || d->keys.all || is_event(p) || (named(p, "team") && d->team);
 }
 
 static void fail_unknown(lua_State *L, const struct rule *r, const char *key,
@@ -248,26 +297,56 @@ static void fail_unknown(lua_State *L, const struct rule *r, const char *key,
                  p->name, labels);
 }
 
-void message_check(lua_State *L, const struct rule *r, const char *key, const char *text)
+static void fail_format(lua_State *L, const char *key, const struct placeholder *p)
 {
-    struct placeholder p;
     char format[NAME_MAX_LEN];
     const char *near;
 
-    for (const char *s = strchr(text, '{'); s; s = strchr(s + 1, '{')) {
-        if (!parse(s, &p))
+    snprintf(format, sizeof format, "%.*s", (int)p->format_len, p->format);
+    near = text_nearest(format, format_names + 1, FORMATS - 1);
+    sandbox_fail(L, "%s: {%.*s:%s}: unknown formatter%s%s%s", key, (int)p->name_len, p->name,
+                 format,
+                 near ? " — did you mean \""
+                      : " (there are percent, duration, bytes, "
+                        "number, round, x, sigma, raw)",
+                 near ? near : "", near ? "\"?" : "");
+}
+
+/* Of braces with other text in them only a name close to one of the rule's is taken for a mistake. */
+static void check_any(lua_State *L, const struct rule *r, const char *key, const char *s)
+{
+    const struct rule_def *d = &r->def;
+    struct placeholder p;
+    char name[NAME_MAX_LEN];
+
+    for (int split = 0; split <= 1; split++) {
+        if (!parse_any(s, split, &p))
             continue;
+        if (known_label(r, &p)) {
+            if (format_of(&p) == FORMATS)
+                fail_format(L, key, &p);
+            return;
+        }
+        snprintf(name, sizeof name, "%.*s", (int)p.name_len, p.name);
+        if (text_nearest(name, (const char *const *)d->keys.names, d->keys.n))
+            fail_unknown(L, r, key, &p);
+    }
+}
+
+void message_check(lua_State *L, const struct rule *r, const char *key, const char *text)
+{
+    struct placeholder p, whole;
+
+    for (const char *s = strchr(text, '{'); s; s = strchr(s + 1, '{')) {
+        if (!parse(s, &p)) {
+            check_any(L, r, key, s);
+            continue;
+        }
+        if (format_of(&p) == FORMATS && parse_any(s, false, &whole) && known_label(r, &whole))
+            continue; /* a name with a colon */
         if (!known(r, &p))
             fail_unknown(L, r, key, &p);
-        if (format_of(&p) != FORMATS)
-            continue;
-        snprintf(format, sizeof format, "%.*s", (int)p.format_len, p.format);
-        near = text_nearest(format, format_names + 1, FORMATS - 1);
-        sandbox_fail(L, "%s: {%.*s:%s}: unknown formatter%s%s%s", key, (int)p.name_len, p.name,
-                     format,
-                     near ? " — did you mean \""
-                          : " (there are percent, duration, bytes, "
-                            "number, round, x, sigma, raw)",
-                     near ? near : "", near ? "\"?" : "");
+        if (format_of(&p) == FORMATS)
+            fail_format(L, key, &p);
     }
 }

@@ -175,7 +175,7 @@ def test_statsd_over_udp(folder):
     send("api.latency:250|ms")
     fires(t, "Orders", shop="a")
     fires(t, "Load", host="udp")
-    wait(lambda: t.alerts(alertname="Slow"), "a quantile, of a minute seen whole", 120)
+    wait(lambda: send("api.latency:250|ms") or t.alerts(alertname="Slow"), "a quantile, of a minute seen whole", 120, every=1)
     check(not t.alerts(alertname="Orders", shop="b"), "three are not above four")
     metrics = t.call("GET", "/metrics")[1].decode()
     check("refused" in metrics, "lines that are refused are counted")

@@ -254,6 +254,12 @@ static const struct wrong limits[] = {
      "\"{servce} "
      "is bad\" }",
      A "summary uses {servce}, but the alert has only the labels {service}"},
+    {"alert \"A\" { value = m.x:rate(\"5m\"):by(\"größe 1\"), fire = above(1), summary = "
+     "\"{größe 2}\" }",
+     A "summary uses {größe 2}, but the alert has only the labels {größe 1}"},
+    {"alert \"A\" { value = m.x:rate(\"5m\"):by(\"größe 1\"), fire = above(1), summary = "
+     "\"{größe 1:percnt}\" }",
+     A "summary: {größe 1:percnt}: unknown formatter — did you mean \"percent\"?"},
     {"alert \"A\" { value = m.x, fire = above(1), summary = \"{value:percnt}\" }",
      A "summary: {value:percnt}: unknown formatter — did you mean \"percent\"?"},
     {"alert \"A\" { value = m.cpu_used_percent, fire = above(\"90%\") }",

@@ -104,8 +104,26 @@ START_TEST(a_message_is_cut_at_4_kib_between_characters)
 }
 END_TEST
 
+/* As it is in selectors, by and silences: any UTF-8 name, also with a colon, with or without a formatter. */
+START_TEST(a_label_of_any_name_is_filled)
+{
+    struct label l[3];
+    struct message_values v = values();
+
+    l[0] = label_of("http.status-code", "503");
+    l[1] = label_of("größe 1", "0.5");
+    l[2] = label_of("a:b", "c");
+    v.labels = l;
+    v.n_labels = 3;
+    check("{http.status-code} {größe 1} {größe 1:percent} {a:b}", &v, "503 0.5 50% c");
+    check("{größe 2} {http.status-code:nope} {größe 1", &v,
+          "{größe 2} {http.status-code:nope} {größe 1");
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, a_label_of_any_name_is_filled);
     tcase_add_test(t, placeholders_are_filled);
     tcase_add_test(t, the_rules_unit_goes_before_the_thresholds);
     tcase_add_test(t, a_message_is_cut_at_4_kib_between_characters);
