@@ -345,7 +345,11 @@ def outage(folder, down, up):
         t.feed(1, service="during")
         wait(lambda: told(sink, "during", status="resolved"), "the last resolve")
         for service, status in (("before", "firing"), ("before", "resolved"), ("during", "firing"), ("during", "resolved")):
-            check(len(told(sink, service, status=status)) == 1, f"{service} {status} came {len(told(sink, service, status=status))} times")
+            messages = told(sink, service, status=status)
+            # what is told while Redis is away says that it may come twice; then it has the same key
+            once = {m["headers"]["Idempotency-Key"] for m in messages}
+            allowed = 2 if messages[0]["json"]["tocsin"]["degraded"] else 1
+            check(len(once) == 1 and len(messages) <= allowed, f"{service} {status} came {len(messages)} times under {once}")
         check(not told(sink, "later"), "what is silenced was told")
         check(not load.wrong, load.wrong[:3])
     finally:
