@@ -191,6 +191,28 @@ static int64_t leaf_until_ms(const struct rowset *rs, const struct source *s, ui
     return until_ms;
 }
 
+/* Until when a member of an aggregation may be one that was not heard of yet. */
+static int64_t settled_ms(const struct rowset *rs)
+{
+    int64_t until_ms = 0;
+
+    for (size_t i = 0; i < rs->n_sources; i++) {
+        const struct source *s = &rs->sources[i];
+        int64_t from_ms, reach;
+
+        if (s->derived) {
+            until_ms = later(until_ms, settled_ms(&s->derived->in));
+            continue;
+        }
+        from_ms = windows_covered_from_ms(rs->windows, s->leaf, SLOT_NONE);
+        reach = s->x->leaf->window_ms < COLD_SETTLE_MS ? s->x->leaf->window_ms : COLD_SETTLE_MS;
+        if (from_ms != INT64_MIN)
+            until_ms = later(until_ms, from_ms + s->x->leaf->offset_ms +
+                                           (reach < rs->enough_ms ? reach : rs->enough_ms));
+    }
+    return until_ms;
+}
+
 int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t at_ms)
 {
     int64_t until_ms = 0;
@@ -204,6 +226,8 @@ int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t
             until_ms = later(until_ms, leaf_until_ms(rs, s, slot, whole, at_ms));
             continue;
         }
+        if (d->unheard)
+            until_ms = later(until_ms, settled_ms(&d->in));
         /* one walk over the rows below, for one group that a person asks about */
         for (uint32_t in = 0; slot != SLOT_NONE && in < d->in.n_rows; in++)
             if (in < d->out_of_cap && d->out_of[in] == slot)

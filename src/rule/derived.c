@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "rule/cold.h"
 
-#define SETTLE_MS 60000
-
 /* What an aggregation gathers for one of its groups. */
 struct tally {
     uint32_t n;
@@ -294,7 +292,7 @@ static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t 
 /* Of sources that report each minute or oftener all have, after a minute. */
 static void note_cold(struct derived *d, int64_t at_ms, const uint32_t *slots, size_t n)
 {
-    bool partial = d->unheard && cold_sources(&d->in, at_ms, SETTLE_MS);
+    bool partial = d->unheard && cold_sources(&d->in, at_ms, COLD_SETTLE_MS);
 
     for (size_t i = 0; d->x->kind == EXPR_AGG && i < n; i++)
         d->cold[slots[i]] = (uint8_t)cold_of_aggregate(d->x->agg, d->tally[slots[i]].cold, partial);
