@@ -191,24 +191,29 @@ static int64_t leaf_until_ms(const struct rowset *rs, const struct source *s, ui
     return until_ms;
 }
 
-/* Until when a member of an aggregation may be one that was not heard of yet. */
-static int64_t settled_ms(const struct rowset *rs)
+/* Until when some leaf below is younger than `within_ms` or than its window; 0: none is. Without
+ * `newest_too` only those that judge more than the newest value. */
+static int64_t sources_until_ms(const struct rowset *rs, int64_t within_ms, bool newest_too)
 {
     int64_t until_ms = 0;
 
     for (size_t i = 0; i < rs->n_sources; i++) {
         const struct source *s = &rs->sources[i];
+        const struct leaf_spec *spec;
         int64_t from_ms, reach;
 
         if (s->derived) {
-            until_ms = later(until_ms, settled_ms(&s->derived->in));
+            until_ms = later(until_ms, sources_until_ms(&s->derived->in, within_ms, newest_too));
             continue;
         }
+        spec = s->x->leaf;
         from_ms = windows_covered_from_ms(rs->windows, s->leaf, SLOT_NONE);
-        reach = s->x->leaf->window_ms < COLD_SETTLE_MS ? s->x->leaf->window_ms : COLD_SETTLE_MS;
-        if (from_ms != INT64_MIN)
-            until_ms = later(until_ms, from_ms + s->x->leaf->offset_ms +
-                                           (reach < rs->enough_ms ? reach : rs->enough_ms));
+        if (from_ms == INT64_MIN || (!newest_too && (spec->window_ms == 0 || is_of_newest(spec))))
+            continue;
+        reach = reach_ms(rs, spec);
+        if (reach - spec->offset_ms > within_ms)
+            reach = spec->offset_ms + within_ms;
+        until_ms = later(until_ms, from_ms + reach);
     }
     return until_ms;
 }
@@ -227,7 +232,7 @@ int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t
             continue;
         }
         if (d->unheard)
-            until_ms = later(until_ms, settled_ms(&d->in));
+            until_ms = later(until_ms, sources_until_ms(&d->in, COLD_SETTLE_MS, true));
         /* one walk over the rows below, for one group that a person asks about */
         for (uint32_t in = 0; slot != SLOT_NONE && in < d->in.n_rows; in++)
             if (in < d->out_of_cap && d->out_of[in] == slot)
@@ -240,38 +245,10 @@ int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t
 
 int64_t cold_leaves_until_ms(const struct rowset *rs)
 {
-    int64_t until_ms = 0;
-
-    for (size_t i = 0; i < rs->n_sources; i++) {
-        const struct source *s = &rs->sources[i];
-        int64_t from_ms;
-
-        if (s->derived) {
-            until_ms = later(until_ms, cold_leaves_until_ms(&s->derived->in));
-            continue;
-        }
-        from_ms = windows_covered_from_ms(rs->windows, s->leaf, SLOT_NONE);
-        if (from_ms != INT64_MIN && s->x->leaf->window_ms > 0 && !is_of_newest(s->x->leaf))
-            until_ms = later(until_ms, from_ms + reach_ms(rs, s->x->leaf));
-    }
-    return until_ms;
+    return sources_until_ms(rs, INT64_MAX, false);
 }
 
 bool cold_sources(const struct rowset *rs, int64_t at_ms, int64_t within_ms)
 {
-    for (size_t i = 0; i < rs->n_sources; i++) {
-        const struct source *s = &rs->sources[i];
-        int64_t reach;
-
-        if (s->derived) {
-            if (cold_sources(&s->derived->in, at_ms, within_ms))
-                return true;
-            continue;
-        }
-        reach = s->x->leaf->window_ms < within_ms ? s->x->leaf->window_ms : within_ms;
-        if (windows_covered_from_ms(rs->windows, s->leaf, SLOT_NONE) >
-            at_ms - s->x->leaf->offset_ms - (reach < rs->enough_ms ? reach : rs->enough_ms))
-            return true;
-    }
-    return false;
+    return sources_until_ms(rs, within_ms, true) > at_ms;
 }
