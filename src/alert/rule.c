@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/mem.h"
 
 #define COUNTED_OUTAGE_MS (15 * 60 * 1000) /* shorter ones count as passed time */
@@ -317,12 +318,6 @@ void alert_book_restored(struct alert_book *b, int64_t at_ms)
     }
 }
 
-static void move(int64_t *at_ms, int64_t by_ms)
-{
-    if (*at_ms > 0)
-        *at_ms += by_ms;
-}
-
 static void move_back(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
 {
     if (*at_ms <= now_ms)
@@ -330,6 +325,31 @@ static void move_back(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
     *at_ms -= by_ms;
     if (*at_ms > now_ms)
         *at_ms = now_ms;
+}
+
+static void move(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
+{
+    (void)now_ms;
+    clock_move(at_ms, by_ms);
+}
+
+/* The instants that timers count from; not when the alert began, which receivers know it by. */
+static void each_time(struct alert *a,
+                      void (*change)(int64_t *at_ms, int64_t by_ms, int64_t now_ms), int64_t by_ms,
+                      int64_t now_ms)
+{
+    struct alert_state *s = &a->state;
+
+    for (int k = 0; k < PRIORITIES; k++) {
+        change(&s->level[k].true_ms, by_ms, now_ms);
+        change(&s->level[k].false_ms, by_ms, now_ms);
+    }
+    for (int k = 0; k < ALERT_SINCE_MAX; k++)
+        change(&a->since_ms[k], by_ms, now_ms);
+    change(&s->pending_ms, by_ms, now_ms);
+    change(&s->nodata_ms, by_ms, now_ms);
+    change(&s->last_data_ms, by_ms, now_ms);
+    change(&s->last_look_ms, by_ms, now_ms);
 }
 
 int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
@@ -340,21 +360,11 @@ int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
     for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
         for (size_t i = 0; i < r->alerts.cap; i++) {
             struct alert_entry *e = r->alerts.slots[i].value;
-            struct alert_state *s = e ? &e->a.state : NULL;
 
-            if (!s)
+            if (!e)
                 continue;
-            for (int k = 0; k < PRIORITIES; k++) {
-                move_back(&s->level[k].true_ms, by_ms, now_ms);
-                move_back(&s->level[k].false_ms, by_ms, now_ms);
-            }
-            for (int k = 0; k < ALERT_SINCE_MAX; k++)
-                move_back(&e->a.since_ms[k], by_ms, now_ms);
-            move_back(&s->active_ms, by_ms, now_ms);
-            move_back(&s->pending_ms, by_ms, now_ms);
-            move_back(&s->nodata_ms, by_ms, now_ms);
-            move_back(&s->last_data_ms, by_ms, now_ms);
-            move_back(&s->last_look_ms, by_ms, now_ms);
+            each_time(&e->a, move_back, by_ms, now_ms);
+            move_back(&e->a.state.active_ms, by_ms, now_ms);
         }
     b->evaluated_to_ms -= by_ms;
     b->evaluated_stored_ms -= by_ms;
@@ -368,24 +378,14 @@ void alert_book_shift(struct alert_book *b, int64_t by_ms)
     for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
         for (size_t i = 0; i < r->alerts.cap; i++) {
             struct alert_entry *e = r->alerts.slots[i].value;
-            struct alert_state *s = e ? &e->a.state : NULL;
 
-            if (!s)
+            if (!e)
                 continue;
-            for (int k = 0; k < PRIORITIES; k++) {
-                move(&s->level[k].true_ms, by_ms);
-                move(&s->level[k].false_ms, by_ms);
-            }
-            for (int k = 0; k < ALERT_SINCE_MAX; k++)
-                move(&e->a.since_ms[k], by_ms);
-            move(&s->pending_ms, by_ms);
-            move(&s->nodata_ms, by_ms);
-            move(&s->last_data_ms, by_ms);
-            move(&s->last_look_ms, by_ms);
+            each_time(&e->a, move, by_ms, 0);
             entry_store(e);
         }
-    move(&b->evaluated_to_ms, by_ms);
-    move(&b->evaluated_stored_ms, by_ms);
+    clock_move(&b->evaluated_to_ms, by_ms);
+    clock_move(&b->evaluated_stored_ms, by_ms);
 }
 
 void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
@@ -400,13 +400,13 @@ void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
             if (!e)
                 continue;
             for (int k = 0; k < PRIORITIES; k++) {
-                move(&e->a.state.level[k].true_ms, outage_ms);
-                move(&e->a.state.level[k].false_ms, outage_ms);
+                clock_move(&e->a.state.level[k].true_ms, outage_ms);
+                clock_move(&e->a.state.level[k].false_ms, outage_ms);
             }
             for (int k = 0; k < ALERT_SINCE_MAX; k++)
-                move(&e->a.since_ms[k], outage_ms);
-            move(&e->a.state.last_data_ms, outage_ms);
-            move(&e->a.state.last_look_ms, outage_ms);
+                clock_move(&e->a.since_ms[k], outage_ms);
+            clock_move(&e->a.state.last_data_ms, outage_ms);
+            clock_move(&e->a.state.last_look_ms, outage_ms);
             entry_store(e);
         }
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -138,12 +139,6 @@ static void add_trouble(struct selfwatch *s)
             (double)(s->at_ms - s->refusing_since_ms) / 1000);
 }
 
-static void move(int64_t *at_ms, int64_t by_ms)
-{
-    if (*at_ms)
-        *at_ms += by_ms;
-}
-
 /* Times that are kept here move with a step, too; how far it was is shown for a while. */
 static void add_clock(struct selfwatch *s)
 {
@@ -152,9 +147,9 @@ static void add_clock(struct selfwatch *s)
 
     if (s->stepped_at_ms != w->step_at_ms) {
         s->stepped_at_ms = w->step_at_ms;
-        move(&s->down_since_ms, w->step_ms);
-        move(&s->refusing_since_ms, w->step_ms);
-        move(&s->last_input_ms, w->step_ms);
+        clock_move(&s->down_since_ms, w->step_ms);
+        clock_move(&s->refusing_since_ms, w->step_ms);
+        clock_move(&s->last_input_ms, w->step_ms);
     }
     if (s->began_ms == 0)
         s->began_ms = now_ms;

@@ -107,3 +107,9 @@ int64_t clock_follow(struct clock *c)
     assert(c->now_ms - before_ms == step_ms);
     return step_ms;
 }
+
+void clock_move(int64_t *at_ms, int64_t by_ms)
+{
+    if (*at_ms > 0 && *at_ms != INT64_MAX)
+        *at_ms += by_ms;
+}

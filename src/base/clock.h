@@ -34,5 +34,7 @@ int64_t clock_step_ms(struct clock *c);
  * returns it: wall_ms jumps by so much, backwards too, and mono_ms goes on. Whoever remembers wall
  * times has to move them by it in the same turn (wire_clock_stepped). */
 int64_t clock_follow(struct clock *c);
+/* One such wall time: moves by `by_ms`. 0 (none) and INT64_MAX (never) stay. */
+void clock_move(int64_t *at_ms, int64_t by_ms);
 
 #endif

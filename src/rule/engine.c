@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -358,29 +359,23 @@ void rules_skip_to(struct rules *e, int64_t at_ms)
         e->tick_ms = at_ms;
 }
 
-static void move(int64_t *at_ms, int64_t by_ms)
-{
-    if (*at_ms > 0 && *at_ms != INT64_MAX)
-        *at_ms += by_ms;
-}
-
 /* Bound: rules, and the groups that wait; only for steps of the clock. */
 void rules_shift(struct rules *e, int64_t by_ms)
 {
     e->c.stepped_ms += by_ms;
-    move(&e->tick_ms, by_ms);
-    move(&e->delayed_ms, by_ms);
-    move(&e->decided_ms, by_ms);
-    move(&e->now_ms, by_ms);
+    clock_move(&e->tick_ms, by_ms);
+    clock_move(&e->delayed_ms, by_ms);
+    clock_move(&e->decided_ms, by_ms);
+    clock_move(&e->now_ms, by_ms);
     for (size_t i = 0; i < e->n; i++) {
         struct rule *r = e->order[i];
 
-        move(&r->last_look_ms, by_ms);
-        move(&r->stats.last_tick_ms, by_ms);
-        move(&r->stats.retry_ms, by_ms);
-        move(&r->stats.since_ms, by_ms);
+        clock_move(&r->last_look_ms, by_ms);
+        clock_move(&r->stats.last_tick_ms, by_ms);
+        clock_move(&r->stats.retry_ms, by_ms);
+        clock_move(&r->stats.since_ms, by_ms);
         for (size_t k = r->first_waiting; k < r->n_waiting; k++)
-            move(&r->waiting[k].first_ms, by_ms);
+            clock_move(&r->waiting[k].first_ms, by_ms);
     }
 }
 
