@@ -201,7 +201,7 @@ rule-tests: build/tocsin ## run the tests of the shipped rules
 	@build/tocsin test rules/*_test.lua rules/packs/*_test.lua
 e2e: build/tocsin ## run the program against real servers and clients
 	@/usr/bin/python3 tests/e2e/run.py
-lint: ## formatting, arrows between rooms, cppcheck
+lint: ## formatting, arrows between rooms, names in comments, cppcheck
 	@contrib/lint
 format: ## format all sources
 	@clang-format -i $$(git ls-files '*.c' '*.h')

@@ -36,7 +36,7 @@ void send_free(struct send *s)
     message_clear(&s->m);
     config_unref(s->held);
     if (s->deferred)
-        s->d = NULL; /* send_send_transmit() frees it */
+        s->d = NULL; /* send_transmit() frees it */
     else
         mem_free(s);
 }

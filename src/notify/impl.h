@@ -184,7 +184,7 @@ struct notify {
     struct map *members;    /* alert key -> struct member, those of open incidents */
     struct incident **open; /* not settled */
     size_t n_open, cap_open;
-    struct incident **kept; /* settled, oldest first from kept_at */
+    struct incident **kept; /* settled, oldest first */
     size_t n_kept, cap_kept;
     struct incident **marked; /* to be reviewed */
     size_t n_marked, cap_marked;

@@ -5,7 +5,7 @@
  *
  * Panes are numbered by the seconds of the clock: pane k of length p holds the samples with
  * (k-1)p < t <= kp, so that a window ending on a pane boundary is exact. Pane k lives in cell
- * k mod n_panes of its ring; cells are emptied when the ring moves on, by the next sample, so a
+ * k mod the panes of its ring; cells are emptied when the ring moves on, by the next sample, so a
  * group without samples costs nothing as time passes. */
 #ifndef TOCSIN_WINDOW_LEAF_H
 #define TOCSIN_WINDOW_LEAF_H
