@@ -1,7 +1,7 @@
 /* The whole flow, and the only place where stages are connected.
  *
  *   HTTP, UDP
- *      |                    ingest_* (app/serve.c)      decodes, answers when stored
+ *      |                    ingest_* (app/serve_doors.c)    decodes, answers when stored
  *      v
  *   journal_append ------> Redis: MULTI, labels, XADD, EXEC       one block a turn
  *      |                                                          |

@@ -1,0 +1,224 @@
+/* The doors of the running program, and what goes through them: callbacks between stages that do not
+ * know each other (ingest and journal, API and rulebook, HTTP and both). Each is a few lines without a
+ * decision; whatever decides belongs to a stage. */
+#include "app/serve_impl.h"
+
+#include "base/mem.h"
+
+/* --- between stages that do not know each other --- */
+
+static bool journal_takes(struct err *e, void *arg)
+{
+    struct program *p = arg;
+
+    if (!wire_is_live(p->wire)) {
+        err_set(e, ERR_BUSY, "starting: %s", wire_phase(p->wire));
+        return false;
+    }
+    return journal_accepts(wire_parts(p->wire)->journal, e);
+}
+
+struct pending {
+    ingest_done done;
+    void *arg;
+};
+
+static void stored(enum journal_answer answer, const struct err *e, void *arg)
+{
+    static const enum ingest_answer answers[] = {[JOURNAL_STORED] = INGEST_STORED,
+                                                 [JOURNAL_WAITING] = INGEST_WAITING,
+                                                 [JOURNAL_REFUSED] = INGEST_REFUSED};
+    struct pending *w = arg;
+
+    w->done(answers[answer], e, w->arg);
+    mem_free(w);
+}
+
+static void append(const struct ingest_batch *b, uint64_t hash, ingest_done done, void *done_arg,
+                   void *arg)
+{
+    struct program *p = arg;
+    struct journal_request r = {.hash = hash,
+                                .samples = b->samples,
+                                .n_samples = b->n_samples,
+                                .events = b->events,
+                                .n_events = b->n_events};
+    struct pending *w = done ? mem_alloc(sizeof *w) : NULL;
+    struct err e;
+
+    if (done && !w) {
+        err_set(&e, ERR_MEMORY, "no memory");
+        done(INGEST_REFUSED, &e, done_arg);
+        return;
+    }
+    if (w)
+        *w = (struct pending){.done = done, .arg = done_arg};
+    journal_append(wire_parts(p->wire)->journal, &r, w ? stored : NULL, w);
+}
+
+static void handle(struct http_request *r, void *arg)
+{
+    struct program *p = arg;
+
+    if (!ingest_handle(p->ingest, r))
+        api_handle(p->api, r);
+}
+
+static const struct config *current_config(void *arg)
+{
+    struct program *p = arg;
+
+    return p->settings.config;
+}
+
+static bool sender(struct http_request *r, struct ingest_sender *out, void *arg)
+{
+    struct program *p = arg;
+    struct api_sender who;
+
+    if (!api_sender(p->api, r, &who))
+        return false;
+    *out = (struct ingest_sender){who.name, who.scope, who.n_scope};
+    return true;
+}
+
+static bool is_live(struct json *out, void *arg)
+{
+    (void)arg;
+    json_object(out);
+    json_kbool(out, "live", true);
+    json_object_end(out);
+    return true;
+}
+
+static bool is_ready(struct json *out, void *arg)
+{
+    struct program *p = arg;
+
+    return selfwatch_ready(p->self, out);
+}
+
+static bool is_started(struct json *out, void *arg)
+{
+    struct program *p = arg;
+
+    (void)selfwatch_ready(p->self, out);
+    return wire_is_live(p->wire);
+}
+
+static void metrics(struct buf *out, void *arg)
+{
+    struct program *p = arg;
+
+    selfwatch_metrics(p->self, out);
+}
+
+static void write_rejected(const char *path, const char *error, void *arg)
+{
+    struct json *j = arg;
+
+    json_object(j);
+    json_kstr(j, "file", path);
+    json_kstr(j, "error", error);
+    json_object_end(j);
+}
+
+static void rejected(struct json *out, void *arg)
+{
+    const struct program *p = arg;
+
+    json_array(out);
+    rulebook_rejected(p->rulebook, write_rejected, out);
+    json_array_end(out);
+}
+
+static void left_out(struct json *out, void *arg)
+{
+    const struct program *p = arg;
+    struct ingest_stats s;
+
+    ingest_stats(p->ingest, &s);
+    json_array(out);
+    for (enum ingest_protocol k = 0; k < INGEST_PROTOCOLS; k++)
+        for (size_t i = 0; i < INGEST_LOSSES; i++) {
+            uint64_t n = ingest_lost(&s, k, &ingest_losses[i]);
+
+            if (n == 0)
+                continue;
+            json_object(out);
+            json_kstr(out, "protocol", ingest_decoders[k].name);
+            json_kstr(out, "reason", ingest_losses[i].name);
+            json_kstr(out, "what", ingest_losses[i].text);
+            json_kint(out, "count", (int64_t)n);
+            json_object_end(out);
+        }
+    json_array_end(out);
+}
+
+static const char *phase(void *arg)
+{
+    const struct program *p = arg;
+
+    return wire_phase(p->wire);
+}
+
+int serve_make_doors(struct program *p, struct err *e)
+{
+    const struct wire_parts *w = wire_parts(p->wire);
+    struct ingest_options in = {.series = w->series,
+                                .clock = p->clock,
+                                .sender = sender,
+                                .accepts = journal_takes,
+                                .append = append,
+                                .limits.new_series_per_minute =
+                                    (uint32_t)p->settings.config->limits.new_series_per_minute,
+                                .arg = p};
+    struct api_options api = {.loop = p->loop,
+                              .labels = w->labels,
+                              .series = w->series,
+                              .rules = w->rules,
+                              .book = w->book,
+                              .windows = w->windows,
+                              .notify = w->notify,
+                              .deliver = w->deliver,
+                              .journal = w->journal,
+                              .store = w->store,
+                              .db = p->db,
+                              .config = current_config,
+                              .reload = serve_reload,
+                              .live = is_live,
+                              .ready = is_ready,
+                              .started = is_started,
+                              .metrics = metrics,
+                              .rejected = rejected,
+                              .left_out = left_out,
+                              .phase = phase,
+                              .shadow = p->o->shadow,
+                              .arg = p};
+    struct http_server_options http = {.listen = p->settings.listen,
+                                       .cert_file = p->settings.config->server.tls_cert,
+                                       .key_file = p->settings.config->server.tls_key,
+                                       .max_connections = p->descriptors.clients,
+                                       .handle = handle,
+                                       .arg = p};
+    struct udp_options udp = {
+        .listen = p->settings.statsd, .datagram = ingest_datagram, .drained = ingest_drained};
+    struct selfwatch_options self = {
+        .wire = p->wire, .rulebook = p->rulebook, .outbound = p->outbound};
+
+    p->ingest = ingest_new(&in, e);
+    if (!p->ingest)
+        return -1;
+    p->api = api_new(&api);
+    self.ingest = udp.arg = p->ingest;
+    self.http = p->http = http_server_new(p->loop, &http, e);
+    if (!p->http)
+        return -1;
+    if (udp.listen && !(p->statsd = udp_open(p->loop, &udp, e)))
+        return -1;
+    p->self = selfwatch_new(&self);
+    p->clock_watch = clock_watch_new(p->loop, p->db, p->wire);
+    if (!p->api || !p->self || !p->clock_watch)
+        return err_set(e, ERR_MEMORY, "no memory");
+    return 0;
+}
