@@ -40,9 +40,9 @@ struct deliver_options {
 struct deliver *deliver_new(const struct deliver_options *o, struct err *e);
 void deliver_free(struct deliver *d); /* sends in flight are returned to notify */
 
-/* notify_options.due and .edits, to be connected in one place. */
+/* notify_options.due and .tells, to be connected in one place. */
 void deliver_due(const char *lane, void *deliver);
-bool deliver_edits(const char *channel, void *deliver);
+enum tells deliver_tells(const char *channel);
 
 /* Another configuration; templates are loaded again. Warnings (a template that does not load)
  * are logged. */

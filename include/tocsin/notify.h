@@ -44,6 +44,17 @@ struct own_alert {
     size_t n_by;
 };
 
+/* Which changes of an incident that a lane knows are told by a message of their own. Everybody is
+ * told of the first, what is more severe than he knows, the end of a hold or of an acknowledgement
+ * with it still on, reminders, and the end of all; every message carries the present state. */
+enum tells {
+    TELLS_CHANGES, /* also what joins and what ends meanwhile, with the group interval */
+    TELLS_WORSE, /* nothing else, where each message rings and none can be changed. What no reminder
+                      will tell is told all the same: what is on when all that was known is over or
+                      held, and what joins or rises behind an acknowledgement */
+    TELLS_ALL,   /* it edits its message: also a lowered priority and acknowledgements */
+};
+
 struct notify_options {
     struct clock *clock; /* borrowed */
     struct loop *loop;   /* NULL: the caller calls notify_run() when notify_next_ms() is due */
@@ -52,9 +63,8 @@ struct notify_options {
     /* Told (from the loop, at most once a turn per lane) that a lane has something to send:
      * deliver answers with notify_claim(). NULL: whoever delivers asks by itself. */
     void (*due)(const char *lane, void *arg);
-    /* True for channel types that edit an earlier message: they also hear of acknowledgements and
-     * of a lowered priority. NULL: none. */
-    bool (*edits)(const char *channel, void *arg);
+    /* Which changes a channel type is told. NULL: CHANGES, of all types. */
+    enum tells (*tells)(const char *channel);
     /* Something about an incident changed (for live pages). NULL: nobody listens. */
     void (*changed)(uint64_t incident, void *arg);
     void *arg;

@@ -26,18 +26,17 @@ local function row(a)
 end
 
 local function events(msg)
-  local t, worst = {}, msg.alerts[1]
-  for _, e in ipairs(worst and worst.events or {}) do
+  local t = {}
+  for _, e in ipairs(msg.events) do
     t[#t + 1] = truncate(e.exception or e.message or "", 300) .. (e.trace_id and " (trace " .. e.trace_id .. ")" or "")
   end
   return t
 end
 
 local function links(msg)
-  local t, worst = {}, msg.alerts[1]
+  local t = {}
   if msg.incident_url ~= "" then t[#t + 1] = { "Acknowledge · Silence · Why", msg.incident_url } end
-  local runbook = worst and worst.annotations.runbook_url
-  if runbook and runbook:match_re("https?://.*") then t[#t + 1] = { "Runbook", runbook } end
+  if msg.runbook_url ~= "" then t[#t + 1] = { "Runbook", msg.runbook_url } end
   return t
 end
 

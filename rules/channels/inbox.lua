@@ -5,6 +5,8 @@ return function(msg)
     title = msg.title,
     priority = msg.priority,
     reason = msg.reason,
+    runbook_url = msg.runbook_url ~= "" and msg.runbook_url or null,
+    events = msg.events,
     alerts = msg.alerts,
     groupLabels = msg.groupLabels,
   }

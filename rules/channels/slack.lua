@@ -24,10 +24,9 @@ local function head(msg)
 end
 
 local function add_links(lines, msg)
-  local links, worst = {}, msg.alerts[1]
+  local links = {}
   if msg.incident_url ~= "" then links[#links + 1] = "<" .. esc(msg.incident_url) .. "|Acknowledge, silence, why>" end
-  local runbook = worst and worst.annotations.runbook_url
-  if runbook and runbook:match_re("https?://[^|\\s]+") then links[#links + 1] = "<" .. esc(runbook) .. "|Runbook>" end
+  if msg.runbook_url ~= "" then links[#links + 1] = "<" .. esc(msg.runbook_url) .. "|Runbook>" end
   if #links > 0 then lines[#lines + 1] = join(links, " · ") end
 end
 
@@ -39,8 +38,7 @@ return function(msg)
   end
   local more = msg.n_alerts - (#msg.alerts < shown and #msg.alerts or shown)
   if more > 0 then lines[#lines + 1] = "and " .. round(more) .. " more" end
-  local worst = msg.alerts[1]
-  local e = worst and worst.firing and worst.events[1]
+  local e = msg.alerts[1] and msg.alerts[1].firing and msg.events[1]
   if e then
     lines[#lines + 1] = "`" .. esc(truncate(e.exception or e.message or "", 200)) .. "`"
         .. (e.trace_id and "  trace " .. esc(e.trace_id) or "")

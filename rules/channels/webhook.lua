@@ -38,6 +38,8 @@ return function(msg)
       title = msg.title,
       reason = msg.reason_text,
       url = msg.incident_url,
+      runbook_url = msg.runbook_url ~= "" and msg.runbook_url or null,
+      events = msg.events,
       acknowledged_by = msg.ack and msg.ack.who or null,
       degraded = msg.degraded,
       late_seconds = msg.late,

@@ -378,13 +378,6 @@ static void lane_due(const char *lane, void *arg)
     deliver_due(lane, w->p.deliver);
 }
 
-static bool channel_edits(const char *channel, void *arg)
-{
-    const struct wire *w = arg;
-
-    return w->p.deliver && deliver_edits(channel, w->p.deliver);
-}
-
 static int make_data_side(struct wire *w, struct err *e)
 {
     uint64_t label_memory;
@@ -440,7 +433,7 @@ static int make_control_side(struct wire *w, struct err *e)
                                     .loop = w->o.loop,
                                     .config = w->p.config,
                                     .due = lane_due,
-                                    .edits = channel_edits,
+                                    .tells = deliver_tells,
                                     .max_incidents = limits->incidents,
                                     .keep_incidents_ms = limits->incidents_keep_ms,
                                     .max_silences = limits->silences,

@@ -32,6 +32,7 @@ struct message {
 struct channel {
     const char *name;
     enum transport transport;
+    enum tells tells;
     size_t max_bytes; /* longer messages are made again with fewer alerts */
     /* Fills `m` from the template's result (NULL: it failed; plain text is to be sent, and is never
      * longer than the channel takes). -1: no memory. */

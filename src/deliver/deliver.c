@@ -2,6 +2,8 @@
  * message travels stands in send.c. */
 #include "tocsin/deliver.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
@@ -89,11 +91,12 @@ void deliver_due(const char *lane, void *deliver)
         lane_pump(l);
 }
 
-bool deliver_edits(const char *channel, void *deliver)
+enum tells deliver_tells(const char *channel)
 {
-    (void)channel;
-    (void)deliver;
-    return false; /* an incoming webhook, a mail and a webhook cannot be changed once sent */
+    for (size_t i = 0; i < CHANNEL_TYPES; i++)
+        if (strcmp(channels[i]->name, channel) == 0)
+            return channels[i]->tells;
+    return TELLS_CHANGES; /* of a lane that no configuration has any more */
 }
 
 /* --- tests of receivers, previews --- */

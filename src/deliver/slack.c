@@ -1,4 +1,5 @@
-/* Slack, incoming webhook: first message, worse, resolved. It cannot edit what it has posted. */
+/* Slack, incoming webhook. It cannot edit what it has posted and takes one message a second, so it
+ * tells the first, what is worse, and the end: not each change. */
 #include <cjson/cJSON.h>
 #include <string.h>
 
@@ -99,6 +100,7 @@ static enum outcome_kind judge(const struct outbound_result *r)
 const struct channel channel_slack = {
     .name = "slack",
     .transport = TRANSPORT_HTTP,
+    .tells = TELLS_WORSE,
     .max_bytes = BODY_MAX,
     .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_STRING,
     .compose = compose,

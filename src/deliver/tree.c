@@ -213,6 +213,11 @@ struct template_tree *notice_tree(const struct notice *x, size_t max_alerts)
     add_words(t, root, "title", x, wording_title);
     add_words(t, root, "group", x, wording_group);
     add_words(t, root, "plain", x, plain);
+    add_words(t, root, "runbook_url", x, wording_runbook);
+    if (x->n_alerts > 0)
+        add_events(t, root, &x->alerts[0]);
+    else
+        template_list(t, root, "events");
     add_notes(t, root, x);
     template_number(t, root, "truncated", (double)(x->truncated + x->n_alerts - shown));
     template_number(t, root, "n_alerts", (double)(x->n_alerts + x->truncated));

@@ -244,6 +244,20 @@ static void add_alert_line(const struct notice *x, const struct notice_alert *a,
     buf_addc(out, '\n');
 }
 
+/* Of the head alone, like its events: a link beside "DatabaseDown" that leads to another alert's
+ * runbook costs minutes. */
+void wording_runbook(const struct notice *x, struct buf *out)
+{
+    const char *url = x->n_alerts ? notice_annotation(&x->alerts[0], "runbook_url") : "";
+
+    if (strncmp(url, "https://", 8) != 0 && strncmp(url, "http://", 7) != 0)
+        return;
+    for (const char *p = url; *p; p++)
+        if ((unsigned char)*p <= ' ' || strchr("|<>\"\\^`{}\x7f", *p)) /* RFC 3986, appendix A */
+            return;
+    buf_adds(out, url);
+}
+
 void wording_notes(const struct notice *x, struct buf *out)
 {
     if (*x->reason_text && (x->reason != REASON_FIRST || x->late_ms > 0))
@@ -267,6 +281,17 @@ static void add_alert_lines(const struct notice *x, size_t shown, struct buf *ou
     mem_free(rank);
 }
 
+static void add_runbook_line(const struct notice *x, struct buf *out)
+{
+    struct buf url = BUF_INIT;
+
+    wording_runbook(x, &url);
+    if (url.len > 0)
+        buf_addf(out, "Runbook: %s\n", buf_str(&url));
+    out->failed = out->failed || url.failed;
+    buf_free(&url);
+}
+
 void wording_plain(const struct notice *x, const char *broken, struct buf *out)
 {
     size_t shown = x->n_alerts < LINES_MAX ? x->n_alerts : LINES_MAX;
@@ -283,6 +308,7 @@ void wording_plain(const struct notice *x, const char *broken, struct buf *out)
         buf_addf(out, "%zu more firing, held back\n", x->n_silenced + x->n_suppressed);
     if (*x->incident_url)
         buf_addf(out, "%s\n", x->incident_url);
+    add_runbook_line(x, out);
     if (broken)
         buf_addf(out, "(plain text, because the template failed: %s)\n", broken);
 }

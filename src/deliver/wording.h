@@ -24,6 +24,8 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
 void wording_notes(const struct notice *x, struct buf *out);
 /* All of it, in lines; at most 64 KiB, most of the time 2. `broken` (may be NULL): the error of the template, put at the end. */
 void wording_plain(const struct notice *x, const char *broken, struct buf *out);
+/* The runbook of the alert that heads the message, when it is an address that may stand in a link. */
+void wording_runbook(const struct notice *x, struct buf *out);
 /* The receiver's name as Alertmanager sends it: a regular expression that matches itself. */
 void wording_receiver(const struct notice *x, struct buf *out);
 /* The value in the unit of its threshold: "23.1%". Empty when there is none. */

@@ -60,6 +60,8 @@ struct view {
     struct item *items;
     struct plan *p;
     bool acked, resolves;
+    bool any_on;   /* something is on for it and not held, told or not */
+    int top_known; /* most severe that it was told of and that is on and not held */
     int64_t interval_ms, repeat_ms;
     int top_told;         /* most severe that it was told of and that is still on */
     int top_new;          /* of those that are not told */
@@ -116,15 +118,33 @@ static void is_reason(struct view *v, enum item_kind kind, int64_t due_ms)
     due_at(v->p, due_ms);
 }
 
+/* Whether it is told of something of that priority that it does not know yet, or waits for a
+ * message about something else, at the latest the reminder. */
+static bool tells_now(const struct view *v, int priority)
+{
+    return v->e->lane->tells != TELLS_WORSE || v->acked || v->top_known == 0 ||
+           priority < v->top_known;
+}
+
+/* What is over is part of the next message; a reason for one when nothing is on any more. */
+static bool tells_ends(const struct view *v)
+{
+    return v->e->lane->tells != TELLS_WORSE || !v->any_on;
+}
+
 static void look_new(struct view *v, struct member *m, const struct config_route *r)
 {
     add_item(v, m, ITEM_NEW, 0);
-    v->kinds |= 1u << ITEM_NEW;
     if (m->freed_ms != 0 && m->freed_ms == m->visible_ms) {
         v->p->freed_by = m->freed_by;
         is_reason(v, ITEM_FREED, m->freed_ms);
         return;
     }
+    if (!v->first && !tells_now(v, m->priority)) {
+        v->p->n_later++;
+        return;
+    }
+    v->kinds |= 1u << ITEM_NEW;
     if (v->first) { /* the group wait is that of the most severe: known at the end */
         if (v->first_new_ms == 0 || m->visible_ms < v->first_new_ms)
             v->first_new_ms = m->visible_ms;
@@ -146,6 +166,10 @@ static void look_told(struct view *v, struct member *m, const struct told *t,
         v->visible_ms = m->visible_ms;
     if (m->priority < t->priority) {
         add_item(v, m, ITEM_RAISED, t->priority);
+        if (!tells_now(v, m->priority)) {
+            v->p->n_later++;
+            return;
+        }
         if (m->priority < v->top_told)
             is_reason(v, ITEM_RAISED, m->raised_ms + route_wait(r, m->priority));
         is_reason(v, ITEM_RAISED, batched(v, m->raised_ms));
@@ -155,7 +179,7 @@ static void look_told(struct view *v, struct member *m, const struct told *t,
         is_reason(v, ITEM_FREED, m->freed_ms);
     } else if (m->priority > t->priority) {
         add_item(v, m, ITEM_LOWERED, t->priority);
-        if (v->e->lane->edits)
+        if (v->e->lane->tells == TELLS_ALL)
             is_reason(v, ITEM_LOWERED, batched(v, m->raised_ms));
     } else {
         add_item(v, m, ITEM_STILL, t->priority);
@@ -168,7 +192,10 @@ static void look_ended(struct view *v, struct member *m, const struct told *t, c
         if (!v->resolves)
             return;
         add_item(v, m, m->moved ? ITEM_MOVED : ITEM_RESOLVED, t->priority);
-        is_reason(v, m->moved ? ITEM_MOVED : ITEM_RESOLVED, batched(v, m->ends_ms));
+        if (!tells_ends(v))
+            v->p->n_later++;
+        else
+            is_reason(v, m->moved ? ITEM_MOVED : ITEM_RESOLVED, batched(v, m->ends_ms));
     } else if (o && ((m->hold == HOLD_NONE && !m->moved) || (o->maybe && v->resolves))) {
         add_item(v, m, ITEM_MISSED, 0);
         is_reason(v, ITEM_MISSED, o->due_ms);
@@ -182,8 +209,6 @@ static void look(struct view *v, struct member *m)
     const struct owed *o = owed_find(e, m->n);
     const struct config_route *r = ledger_route(e, m);
 
-    if (r && (v->interval_ms == 0 || r->group_interval_ms < v->interval_ms))
-        v->interval_ms = r->group_interval_ms;
     v->any_told = v->any_told || (t && m->firing);
     if (!m->firing) {
         look_ended(v, m, t, o);
@@ -193,7 +218,10 @@ static void look(struct view *v, struct member *m)
         if ((!t && !(o && o->maybe)) || !v->resolves)
             return;
         add_item(v, m, ITEM_MOVED, t ? t->priority : m->priority);
-        is_reason(v, ITEM_MOVED, batched(v, m->routed_ms));
+        if (!tells_ends(v))
+            v->p->n_later++;
+        else
+            is_reason(v, ITEM_MOVED, batched(v, m->routed_ms));
         return;
     }
     if (m->hold != HOLD_NONE) {
@@ -246,7 +274,7 @@ static void look_at_time(struct view *v)
             p->reason = REASON_ACK_ENDED;
         due_at(p, inc->ack_ended_ms);
     }
-    if (e->lane->edits && v->any_told && e->told_ack_ms != inc->ack_ms) {
+    if (e->lane->tells == TELLS_ALL && v->any_told && e->told_ack_ms != inc->ack_ms) {
         if (p->reason == REASON_NONE || p->due_ms > v->at_ms)
             p->reason = REASON_ACK;
         due_at(p, v->at_ms);
@@ -274,6 +302,24 @@ static void stay_dead(const struct view *v)
     p->repeat_ms = p->due_ms;
 }
 
+/* What the looks at the single alerts need to know of all. */
+static void look_ahead(struct view *v, const struct member *m)
+{
+    const struct config_route *r = ledger_route(v->e, m);
+    const struct told *t;
+
+    if (!r)
+        return;
+    if (v->interval_ms == 0 || r->group_interval_ms < v->interval_ms)
+        v->interval_ms = r->group_interval_ms;
+    if (!m->firing || m->hold != HOLD_NONE)
+        return;
+    v->any_on = true;
+    t = told_find(v->e, m->n);
+    if (t && !t->maybe_ended && (v->top_known == 0 || t->priority < v->top_known))
+        v->top_known = t->priority;
+}
+
 void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out)
 {
     struct incident *inc = e->incident;
@@ -287,11 +333,8 @@ void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, stru
         if (m && m->firing && (v.top_told == 0 || e->told[i].priority < v.top_told))
             v.top_told = e->told[i].priority;
     }
-    for (size_t i = 0; i < inc->n_members; i++) {
-        const struct config_route *r = ledger_route(e, inc->members[i]);
-        if (r && (v.interval_ms == 0 || r->group_interval_ms < v.interval_ms))
-            v.interval_ms = r->group_interval_ms;
-    }
+    for (size_t i = 0; i < inc->n_members; i++)
+        look_ahead(&v, inc->members[i]);
     if (v.interval_ms == 0)
         v.interval_ms = INTERVAL_DEFAULT_MS;
     for (size_t i = 0; i < inc->n_members; i++)

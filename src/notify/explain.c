@@ -39,6 +39,10 @@ static void write_holds(struct json *j, const struct entry *e, const struct plan
         json_str(j, "acknowledged: reminders are stopped");
     if (p->due_ms > at_ms && p->reason != REASON_REPEAT)
         json_str(j, e->sent_ms == 0 ? "group_wait" : "group_interval");
+    if (p->n_later > 0 && (p->due_ms == 0 || p->due_ms > at_ms))
+        json_str(j,
+                 "what joined or ended comes with the next message: this channel tells the first, "
+                 "what is worse, and the end");
     if (e->not_before_ms > at_ms)
         json_str(j, "the last attempt failed: it is tried again later");
     if (e->state == ENTRY_DEAD)

@@ -43,8 +43,9 @@ struct lane {
     size_t index;                         /* of the channel in the receiver */
     const struct config_receiver *config; /* NULL: gone from the configuration */
     const struct config_channel *options;
-    bool edits, told_due; /* told_due: deliver is to be told at the end of this run */
-    struct entry **due;   /* entries that may be claimed now, in no order */
+    enum tells tells;
+    bool told_due;      /* deliver is to be told at the end of this run */
+    struct entry **due; /* entries that may be claimed now, in no order */
     size_t n_due, cap_due;
 };
 
@@ -305,6 +306,7 @@ struct plan {
     uint64_t digest;
     int64_t repeat_ms; /* the next reminder, 0: none */
     uint32_t n_held;   /* routed here, firing, and held */
+    uint32_t n_later;  /* changes that are no reason for a message: the next one tells them */
     const char *freed_by;
 };
 /* What the lane should be told, and when. `items` has room for all members, or is NULL. */

@@ -64,7 +64,7 @@ static int lane_bind(struct notify *n, const struct config_receiver *r, size_t i
     l->config = r;
     l->options = &r->channels[index];
     l->index = index;
-    l->edits = n->o.edits && n->o.edits(type, n->o.arg);
+    l->tells = n->o.tells ? n->o.tells(type) : TELLS_CHANGES;
     return 0;
 }
 

@@ -7,7 +7,9 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "deliver/channel.h"
+#include "deliver/wording.h"
 #include "notices.h"
+#include "tocsin/deliver.h"
 #include "unit.h"
 
 static struct template *shipped(const char *name)
@@ -518,6 +520,75 @@ START_TEST(a_template_may_return_a_text)
 }
 END_TEST
 
+/* The head has neither: what another alert has is not shown as its own. */
+START_TEST(events_and_runbook_are_those_of_the_alert_that_heads_the_message)
+{
+    static const struct config_channel *const kinds[] = {&webhook, &slack, &email, &inbox};
+    static const char *const names[] = {"webhook", "slack", "email", "inbox"};
+    struct example e;
+
+    for (size_t i = 0; i < 4; i++) {
+        struct template *t = shipped(names[i]);
+        struct message m;
+        struct notice_alert head;
+
+        example_make(&e);
+        make(kinds[i], t, &e.x, &m);
+        ck_assert_msg(strstr(buf_str(&m.body), "wiki.example"), "%s", buf_str(&m.body));
+        ck_assert_msg(strstr(buf_str(&m.body), "db-pool"), "%s", buf_str(&m.body));
+        message_clear(&m);
+
+        head = e.alerts[1]; /* more severe now, without a runbook and without events */
+        head.priority = 1;
+        e.alerts[1] = e.alerts[0];
+        e.alerts[1].priority = 2;
+        e.alerts[0] = head;
+        e.x.alerts = e.alerts;
+        make(kinds[i], t, &e.x, &m);
+        if (i == 1 || i == 2) { /* a text; JSON has each alert's annotations beside it */
+            ck_assert_ptr_null(strstr(buf_str(&m.body), "wiki.example"));
+            ck_assert_ptr_null(strstr(buf_str(&m.body), "db-pool"));
+        } else {
+            cJSON *json = cJSON_ParseWithLength(buf_str(&m.body), m.body.len);
+            const cJSON *own = cJSON_GetObjectItem(json, "tocsin");
+            own = own ? own : json;
+            ck_assert(cJSON_IsNull(cJSON_GetObjectItem(own, "runbook_url")));
+            ck_assert_int_eq(cJSON_GetArraySize(cJSON_GetObjectItem(own, "events")), 0);
+            ck_assert(cJSON_IsArray(cJSON_GetObjectItem(own, "events")));
+            cJSON_Delete(json);
+        }
+        message_clear(&m);
+        template_free(t);
+    }
+}
+END_TEST
+
+START_TEST(a_runbook_that_is_no_address_is_no_link)
+{
+    static const char *const bad[] = {"javascript:alert(1)", "see the wiki", "http://x y",
+                                      "https://x|evil",      "https://x>y",  ""};
+    struct example e;
+
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct buf b = BUF_INIT;
+        example_make(&e);
+        e.pairs[0][1].value = bad[i];
+        wording_runbook(&e.x, &b);
+        ck_assert_msg(b.len == 0, "%s", bad[i]);
+        buf_free(&b);
+    }
+}
+END_TEST
+
+START_TEST(slack_cannot_edit_and_tells_first_worse_and_the_end)
+{
+    ck_assert_int_eq(deliver_tells("slack"), TELLS_WORSE);
+    ck_assert_int_eq(deliver_tells("webhook"), TELLS_CHANGES);
+    ck_assert_int_eq(deliver_tells("email"), TELLS_CHANGES);
+    ck_assert_int_eq(deliver_tells("inbox"), TELLS_CHANGES);
+}
+END_TEST
+
 START_TEST(slacks_channel_is_added_unless_the_template_names_one)
 {
     struct example e;
@@ -734,6 +805,9 @@ static void add(TCase *t)
     tcase_add_test(t, a_template_that_fails_leaves_plain_text);
     tcase_add_test(t, a_template_may_return_a_text);
     tcase_add_test(t, slacks_channel_is_added_unless_the_template_names_one);
+    tcase_add_test(t, events_and_runbook_are_those_of_the_alert_that_heads_the_message);
+    tcase_add_test(t, a_runbook_that_is_no_address_is_no_link);
+    tcase_add_test(t, slack_cannot_edit_and_tells_first_worse_and_the_end);
     tcase_add_test(t, a_webhook_is_signed_over_its_body);
     tcase_add_test(t, headers_have_a_bound_and_no_line_ends);
     tcase_add_test(t, a_mails_subject_stays_when_the_team_changes);

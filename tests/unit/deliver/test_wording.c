@@ -155,7 +155,8 @@ START_TEST(plain_text_says_all_of_it)
          "- P1 HighErrorRate eu-1 · 23% of requests fail (limit 2%) · since 02:41\n"
          "- P2 HighLatencyP99 eu-1 · 2.8s (limit 400ms) · since 02:41\n"
          "- P2 QueueBacklog orders · 5,120 (limit 1,000) · since 02:41\n"
-         "http://t.example/i/412\n");
+         "http://t.example/i/412\n"
+         "Runbook: https://wiki.example/a?b=1&c=2\n");
     e.x.reason = REASON_SILENCE_ENDED;
     e.x.reason_text = "was silenced until now by s31";
     e.x.ack.who = "ana";

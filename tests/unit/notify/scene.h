@@ -28,16 +28,16 @@ const char *const channel_type_names[CHANNEL_TYPES] = {"inbox", "webhook", "slac
 
 /* --- the configuration ----------------------------------------------------------------------------- */
 
-enum { OPS, QUIET, PAGER, BACKUP, LIVE, TWO, N_RECEIVERS };
+enum { OPS, QUIET, PAGER, BACKUP, LIVE, TWO, BRIEF, N_RECEIVERS };
 
 struct stage_config {
     struct config config;
-    struct config_channel hook, mute, slack, pair[2];
+    struct config_channel hook, mute, slack, brief, pair[2];
     struct config_receiver receivers[N_RECEIVERS];
-    struct config_route root, child[6];
-    const struct config_route *children[6];
-    const struct config_receiver *to[8][2];
-    struct matcher *match[6];
+    struct config_route root, child[7];
+    const struct config_route *children[7];
+    const struct config_receiver *to[9][2];
+    struct matcher *match[7];
 };
 
 static void stage_route(struct config_route *r, const struct config_receiver **to, size_t n)
@@ -56,17 +56,18 @@ static void stage_route(struct config_route *r, const struct config_receiver **t
 
 /* team=quiet -> quiet (no resolves); team=both -> ops and quiet; team=pager -> pager, whose
  * fallback is backup after 5 min; team=live -> live (Slack, edits); team=pair -> two webhooks of
- * one receiver; everything else -> ops. */
+ * one receiver; team=brief -> brief (what is worse); everything else -> ops. */
 static struct stage_config *stage_config_new(void)
 {
-    static const char *const teams[] = {"quiet", "both", "pager", "live", "pair"};
-    static const int first[] = {QUIET, OPS, PAGER, LIVE, TWO};
-    static const char *const names[] = {"ops", "quiet", "pager", "backup", "live", "two"};
+    static const char *const teams[] = {"quiet", "both", "pager", "live", "pair", "brief"};
+    static const int first[] = {QUIET, OPS, PAGER, LIVE, TWO, BRIEF};
+    static const char *const names[] = {"ops", "quiet", "pager", "backup", "live", "two", "brief"};
     struct stage_config *c = calloc(1, sizeof *c);
 
     c->hook = (struct config_channel){.type = CHANNEL_WEBHOOK, .send_resolved = true};
     c->mute = (struct config_channel){.type = CHANNEL_WEBHOOK, .send_resolved = false};
     c->slack = (struct config_channel){.type = CHANNEL_SLACK, .send_resolved = true};
+    c->brief = (struct config_channel){.type = CHANNEL_INBOX, .send_resolved = true};
     c->pair[0] = c->pair[1] = c->hook;
     for (int i = 0; i < N_RECEIVERS; i++)
         c->receivers[i] = (struct config_receiver){.name = names[i],
@@ -75,12 +76,13 @@ static struct stage_config *stage_config_new(void)
                                                    .if_undelivered_ms = 300 * SEC};
     c->receivers[QUIET].channels = &c->mute;
     c->receivers[LIVE].channels = &c->slack;
+    c->receivers[BRIEF].channels = &c->brief;
     c->receivers[TWO].channels = c->pair;
     c->receivers[TWO].n_channels = 2;
     c->receivers[PAGER].fallback = &c->receivers[BACKUP];
-    c->to[7][0] = &c->receivers[OPS];
-    stage_route(&c->root, c->to[7], 1);
-    for (size_t i = 0; i < 5; i++) {
+    c->to[8][0] = &c->receivers[OPS];
+    stage_route(&c->root, c->to[8], 1);
+    for (size_t i = 0; i < 6; i++) {
         struct err e;
         c->to[i][0] = &c->receivers[first[i]];
         c->to[i][1] = &c->receivers[QUIET];
@@ -92,7 +94,7 @@ static struct stage_config *stage_config_new(void)
         c->children[i] = &c->child[i];
     }
     c->root.children = c->children;
-    c->root.n_children = 5;
+    c->root.n_children = 6;
     c->config.receivers = c->receivers;
     c->config.n_receivers = N_RECEIVERS;
     c->config.root = &c->root;
@@ -102,7 +104,7 @@ static struct stage_config *stage_config_new(void)
 
 static void stage_config_free(struct stage_config *c)
 {
-    for (size_t i = 0; i < 6; i++)
+    for (size_t i = 0; i < 7; i++)
         matcher_unref(c->match[i]);
     free(c);
 }
@@ -136,10 +138,12 @@ struct scene {
     void *arg;
 };
 
-static bool stage_edits(const char *channel, void *arg)
+/* Stand-ins for what a channel can be: the types themselves do not matter here. */
+static enum tells stage_tells(const char *channel)
 {
-    (void)arg;
-    return strcmp(channel, "slack") == 0;
+    if (strcmp(channel, "slack") == 0)
+        return TELLS_ALL;
+    return strcmp(channel, "inbox") == 0 ? TELLS_WORSE : TELLS_CHANGES;
 }
 
 static struct notify *scene_notify(struct scene *s)
@@ -147,7 +151,7 @@ static struct notify *scene_notify(struct scene *s)
     struct notify_options o = {.clock = s->clock,
                                .store = s->store,
                                .config = &s->config->config,
-                               .edits = stage_edits,
+                               .tells = stage_tells,
                                .arg = s};
 
     return notify_new(&o);

@@ -122,6 +122,36 @@ static const struct story stories[] = {
      "> 60 live/slack #1 acknowledgement changed F A=\n release 1\n go 0s\n"
      "> 60 live/slack #1 acknowledgement changed F A=\n fire A P4\n go 2m\n"
      "> 120 live/slack #1 priority lowered F Av\n ."},
+    /* --- channels that cannot change what they have sent --- */
+    {"first, worse, resolved: what joins and ends meanwhile is no message",
+     "fire A P2 svc=web team=brief\n go 2m\n > 0 brief/inbox #1 first notification F A+\n"
+     "fire B P2 svc=web team=brief\n go 2m\n fire C P3 svc=web team=brief\n go 2m\n end C\n go 2m\n"
+     "fire B P3\n go 2m\n .\n fire B P1\n go 0s\n > 600 brief/inbox #1 new alerts F B+ A=\n"
+     "go 2m\n end B\n go 10m\n .\n end A\n go 0s\n"
+     "> 1320 brief/inbox #1 all alerts resolved R B- A-\n ."},
+    {"a rise is told when it is worse than what is known",
+     "fire A P2 svc=web team=brief\n fire B P4 svc=web team=brief\n go 2m\n"
+     "> 0 brief/inbox #1 first notification F A+ B+\n fire B P3\n go 2m\n .\n fire B P1\n go 0s\n"
+     "> 240 brief/inbox #1 priority raised F B^ A=\n ."},
+    {"the reminder tells what joined meanwhile",
+     "fire A P2 svc=web team=brief\n go 2m\n > 0 brief/inbox #1 first notification F A+\n"
+     "fire B P2 svc=web team=brief\n go 5h\n > 14400 brief/inbox #1 repeat F A= B+\n ."},
+    {"all that was known is over, something else is on",
+     "fire A P2 svc=web team=brief\n go 2m\n > 0 brief/inbox #1 first notification F A+\n"
+     "fire B P3 svc=web team=brief\n go 2m\n .\n end A\n go 0s\n"
+     "> 240 brief/inbox #1 new alerts F B+ A-\n end B\n go 1m\n"
+     "> 300 brief/inbox #1 all alerts resolved R B-\n ."},
+    {"all that was known is silenced, something else comes",
+     "fire A P2 svc=web team=brief\n go 2m\n > 0 brief/inbox #1 first notification F A+\n"
+     "silence alertname=A 6h\n fire B P3 svc=web team=brief\n go 1m\n"
+     "> 120 brief/inbox #1 new alerts F B+\n ."},
+    {"what joins behind an acknowledgement is told",
+     "fire A P2 svc=web team=brief\n go 2m\n > 0 brief/inbox #1 first notification F A+\n ack 1\n"
+     "fire B P2 svc=web team=brief\n go 0s\n > 120 brief/inbox #1 new alerts F A= B+\n ."},
+    {"the end of a silence and of an acknowledgement are told",
+     "fire A P2 svc=web team=brief\n go 1m\n > 0 brief/inbox #1 first notification F A+\n"
+     "silence svc=web 1h\n go 2h\n > 3660 brief/inbox #1 was silenced until now by s1 F A!\n"
+     "ack 1 1h\n go 2h\n > 10860 brief/inbox #1 acknowledgement ran out F A=\n ."},
     /* --- send_resolved = false --- */
     {"resolves are left out, a refire is told",
      "fire A P1 svc=web team=both\n fire B P1 svc=web team=both\n go 2m\n"
