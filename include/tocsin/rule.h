@@ -103,6 +103,15 @@ bool rule_value(struct rule *r, labelset group, double *v);
  * yet, 0: it has. `whole`: until all of them are full, where the shortest is enough to decide.
  * Cost: for aggregations a walk over the groups below. */
 int64_t rule_warming_until_ms(const struct rule *r, labelset group, bool whole);
+/* What the `when` function of a rule makes of a group's values, now: also of those that do not count
+ * yet, and whatever stands in the alert. Nothing is kept. False: it has no function or no such
+ * group, an input has no data, or there is no memory. Cost: one call. */
+struct rule_verdict {
+    int level; /* -1: none (nil), 0: ok, 1…5 */
+    bool has_value, failed;
+    double value;
+};
+bool rule_when(struct rule *r, labelset group, struct rule_verdict *out);
 /* The evaluated tree of a rule for one group, now: {"node","value"|"truth",…,"children":[]}. */
 void rule_explain(struct rule *r, labelset group, struct json *j);
 /* For each leaf: text, groups, newest sample, memory; for `check --live` and explain's why-not. */

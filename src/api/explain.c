@@ -47,7 +47,7 @@ static void seen_json(struct api *a, struct json *j, struct rule *r, labelset gr
     json_key(j, "text");
     json_array(j);
     why_lines(j, buf_str(&levels), levels.len);
-    why_timer_lines(j, d, alert, at_ms);
+    why_timer_lines(j, r, group, alert, at_ms);
     why_warming_line(j, r, group);
     json_array_end(j);
     buf_free(&levels);

@@ -202,15 +202,24 @@ void why_timers(struct json *j, const struct rule_def *d, const struct alert *a,
     json_array_end(j);
 }
 
-/* What a `when` function answered last. */
-static void when_line(struct json *j, const struct alert *a)
+/* What a `when` function says of the values that there are; without them, what it said last. */
+static void when_line(struct json *j, struct rule *r, labelset group, const struct alert *a)
 {
+    struct rule_verdict v = {0};
     struct buf b = BUF_INIT;
 
-    buf_addf(&b, "when returned %s", a->state.firing ? priority_name(a->state.firing) : "ok");
-    if (a->has_value) {
+    if (!rule_when(r, group, &v)) {
+        if (!a)
+            return;
+        v = (struct rule_verdict){a->state.firing, a->has_value, false, a->value};
+    }
+    if (v.failed)
+        buf_adds(&b, "when failed");
+    else
+        buf_addf(&b, "when returned %s", v.level < 0 ? "nil: no verdict" : priority_name(v.level));
+    if (v.has_value) {
         buf_adds(&b, ", ");
-        expr_number(&b, a->value, a->unit);
+        expr_number(&b, v.value, a ? a->unit : UNIT_NONE);
     }
     json_str(j, buf_str(&b));
     buf_free(&b);
@@ -232,13 +241,15 @@ static void no_data_line(struct json *j, const struct alert *a)
     buf_free(&b);
 }
 
-void why_timer_lines(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms)
+void why_timer_lines(struct json *j, struct rule *r, labelset group, const struct alert *a,
+                     int64_t at_ms)
 {
+    const struct rule_def *d = rule_definition(r);
     struct alert_policy p;
 
     alert_policy_of(d, &p);
-    if (a && d->when >= 0)
-        when_line(j, a);
+    if (d->when >= 0)
+        when_line(j, r, group, a);
     if (a && a->state.nodata_ms)
         no_data_line(j, a);
     for (int i = 0; a && i < p.n_levels; i++) {
@@ -270,7 +281,9 @@ void why_warming_line(struct json *j, const struct rule *r, labelset group)
 
     text_clock(clock, until_ms ? until_ms : full_ms);
     if (until_ms)
-        buf_addf(&line, "warming until %s: only what is certain already may fire", clock);
+        buf_addf(&line, "warming until %s: %s", clock,
+                 rule_definition(r)->when >= 0 ? "what `when` returned does not count yet"
+                                               : "only what is certain already may fire");
     else if (full_ms)
         buf_addf(&line, "decides already, its longest window is full at %s", clock);
     if (line.len > 0)

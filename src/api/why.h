@@ -9,7 +9,8 @@
 void why_lines(struct json *j, const char *levels, size_t len);
 /* [{"level","truth","for_ms","lasting_ms","firesAt","text"}]; `a` NULL: nothing is remembered. */
 void why_timers(struct json *j, const struct rule_def *d, const struct alert *a, int64_t at_ms);
-void why_timer_lines(struct json *j, const struct rule_def *d, const struct alert *a,
+/* What `when` returned, since when there are no data, the timers; `a` may be NULL. */
+void why_timer_lines(struct json *j, struct rule *r, labelset group, const struct alert *a,
                      int64_t at_ms);
 /* "warming until 15:04:05: …" where the windows of a group were not seen whole yet. */
 void why_warming_line(struct json *j, const struct rule *r, labelset group);

@@ -231,7 +231,7 @@ int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t
             until_ms = later(until_ms, leaf_until_ms(rs, s, slot, whole, at_ms));
             continue;
         }
-        if (d->unheard)
+        if (derived_is_partial(d, slot))
             until_ms = later(until_ms, sources_until_ms(&d->in, COLD_SETTLE_MS, true));
         /* one walk over the rows below, for one group that a person asks about */
         for (uint32_t in = 0; slot != SLOT_NONE && in < d->in.n_rows; in++)
@@ -246,6 +246,20 @@ int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t
 int64_t cold_leaves_until_ms(const struct rowset *rs)
 {
     return sources_until_ms(rs, INT64_MAX, false);
+}
+
+int64_t cold_listening_ms(const struct rowset *rs)
+{
+    int64_t since_ms = INT64_MIN;
+
+    for (size_t i = 0; i < rs->n_sources; i++) {
+        const struct source *s = &rs->sources[i];
+
+        since_ms =
+            later(since_ms, s->derived ? cold_listening_ms(&s->derived->in)
+                                       : windows_covered_from_ms(rs->windows, s->leaf, SLOT_NONE));
+    }
+    return since_ms;
 }
 
 bool cold_sources(const struct rowset *rs, int64_t at_ms, int64_t within_ms)

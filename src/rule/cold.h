@@ -26,7 +26,10 @@ uint8_t cold_truth(enum expr_cmp cmp, enum cold v, uint8_t truth, bool negated);
 int64_t cold_until_ms(const struct rowset *rs, uint32_t row, bool whole, int64_t at_ms);
 /* The same for the windows of the leaves below, whatever the groups. */
 int64_t cold_leaves_until_ms(const struct rowset *rs);
-/* How long leaves have listened when all that is below an aggregation has reported. */
+/* Since when all leaves below have listened. */
+int64_t cold_listening_ms(const struct rowset *rs);
+/* How long leaves have listened, at the latest, when all that is below an aggregation has
+ * reported. */
 #define COLD_SETTLE_MS 60000
 /* Some group below may not have been heard of: the leaves are younger than `within_ms`, or than
  * their windows. */

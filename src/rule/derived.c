@@ -26,7 +26,7 @@ struct derived *derived_new(struct windows *w, struct labelsets *ls, const struc
         return NULL;
     }
     d->x = x;
-    d->at_ms = INT64_MIN;
+    d->at_ms = d->listening_ms = INT64_MIN;
     if (label_names_init(ls, &d->names, without, x->labels, x->n_labels) < 0) {
         err_set(e, ERR_MEMORY, "no memory for an aggregation");
         mem_free(d);
@@ -69,6 +69,7 @@ void derived_free(struct derived *d)
     mem_free(d->done);
     mem_free(d->round);
     mem_free(d->told);
+    mem_free(d->awaited_ms);
     mem_free(d);
 }
 
@@ -102,7 +103,8 @@ static int grow_groups(struct derived *d)
         grow_column((void **)&d->n_members, cap, sizeof *d->n_members) < 0 ||
         grow_column((void **)&d->done, cap, sizeof *d->done) < 0 ||
         grow_column((void **)&d->round, cap, sizeof *d->round) < 0 ||
-        grow_column((void **)&d->told, cap, sizeof *d->told) < 0)
+        grow_column((void **)&d->told, cap, sizeof *d->told) < 0 ||
+        grow_column((void **)&d->awaited_ms, cap, sizeof *d->awaited_ms) < 0)
         return -1;
     d->cap = cap;
     return 0;
@@ -126,6 +128,7 @@ static uint32_t out_group(struct derived *d, uint32_t row)
         d->group[d->n++] = group; /* keeps the reference */
         d->ok[slot] = d->cold[slot] = 0;
         d->first[slot] = ROW_NONE;
+        d->awaited_ms[slot] = INT64_MAX;
         d->done[slot] = d->told[slot] = d->n_members[slot] = 0;
         d->round[slot] = (struct round){0};
         return slot;
@@ -289,13 +292,53 @@ static size_t gather(struct derived *d, const uint32_t *rows, size_t n, int64_t 
     return n_picks;
 }
 
-/* Of sources that report each minute or oftener all have, after a minute. */
+bool derived_is_partial(const struct derived *d, uint32_t slot)
+{
+    if (slot >= d->n)
+        return d->unheard;
+    return d->unheard && d->x->kind == EXPR_AGG && d->awaited_ms[slot] != 0;
+}
+
+/* Members come in the rhythm of their senders: when all that a group is known to have were measured
+ * again after it was first looked at, whoever belongs to it has come at least once. By the samples'
+ * own times, since what a sender kept while nobody listened comes all at once. */
+static bool has_settled(struct derived *d, uint32_t slot, int64_t at_ms)
+{
+    if (d->awaited_ms[slot] == INT64_MAX)
+        d->awaited_ms[slot] = at_ms;
+    if (d->awaited_ms[slot] == 0)
+        return true;
+    for (uint32_t row = d->first[slot]; row != ROW_NONE; row = d->next[row])
+        if (rowset_newest_ms(&d->in, row) <= d->awaited_ms[slot])
+            return false;
+    d->awaited_ms[slot] = 0;
+    return true;
+}
+
+/* Of sources that report each minute or oftener all have, after a minute. Cost while they are
+ * awaited: the rows below. */
 static void note_cold(struct derived *d, int64_t at_ms, const uint32_t *slots, size_t n)
 {
-    bool partial = d->unheard && cold_sources(&d->in, at_ms, COLD_SETTLE_MS);
+    bool young = d->unheard && cold_sources(&d->in, at_ms, COLD_SETTLE_MS);
 
-    for (size_t i = 0; d->x->kind == EXPR_AGG && i < n; i++)
+    for (size_t i = 0; d->x->kind == EXPR_AGG && i < n; i++) {
+        bool partial = young && !has_settled(d, slots[i], at_ms);
+
         d->cold[slots[i]] = (uint8_t)cold_of_aggregate(d->x->agg, d->tally[slots[i]].cold, partial);
+    }
+}
+
+/* Where some leaf began to listen anew, whoever was heard before may have company by now. */
+static void note_listening(struct derived *d, int64_t at_ms)
+{
+    int64_t since_ms = cold_listening_ms(&d->in);
+
+    d->unheard = cold_sources(&d->in, at_ms, INT64_MAX);
+    if (since_ms == d->listening_ms)
+        return;
+    d->listening_ms = since_ms;
+    for (uint32_t slot = 0; slot < d->n; slot++)
+        d->awaited_ms[slot] = INT64_MAX;
 }
 
 static void begin_groups(struct derived *d, const uint32_t *slots, size_t n)
@@ -409,7 +452,7 @@ void derived_compute(struct derived *d, int64_t at_ms, const uint32_t *slots, si
         d->at_block = windows_block(d->in.windows);
         d->serial++;
         d->all = false;
-        d->unheard = cold_sources(&d->in, at_ms, INT64_MAX);
+        note_listening(d, at_ms);
     }
     if (whole && !d->all)
         compute_all(d, at_ms);

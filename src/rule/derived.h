@@ -22,10 +22,13 @@ struct derived {
     size_t reported_cap;
     uint32_t synced; /* in rows below this have a group */
     uint64_t in_generation;
-    labelset *group;    /* [slot] */
-    double *v;          /* [slot]; of conditions 1 or 0 */
-    uint8_t *ok, *cold; /* enum cold */
-    bool unheard;       /* a group that is not there may be one that was not heard of yet */
+    labelset *group;      /* [slot] */
+    double *v;            /* [slot]; of conditions 1 or 0 */
+    uint8_t *ok, *cold;   /* enum cold */
+    bool unheard;         /* a group that is not there may be one that was not heard of yet */
+    int64_t listening_ms; /* since when all leaves below have listened */
+    int64_t *awaited_ms;  /* [slot]: its members are to report again after this instant, 0: all
+                             have, INT64_MAX: it was not looked at yet */
     struct tally *tally;
     uint32_t *first;     /* [slot]: its first in row */
     uint32_t *n_members; /* [slot]: in rows */
@@ -52,5 +55,7 @@ void derived_sync(struct derived *d, bool whole);
 void derived_compute(struct derived *d, int64_t at_ms, const uint32_t *slots, size_t n, bool whole);
 int64_t derived_newest_ms(struct derived *d, uint32_t slot); /* cost: the rows below it */
 uint32_t derived_find(const struct derived *d, labelset group);
+/* Members of a group that nobody has heard of may still come. */
+bool derived_is_partial(const struct derived *d, uint32_t slot);
 
 #endif

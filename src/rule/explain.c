@@ -222,6 +222,59 @@ void rule_explain(struct rule *r, labelset group, struct json *j)
     json_array_end(j);
 }
 
+/* The inputs of a `when` function for one row; false: not all have data. */
+static bool fill_inputs(struct rule *r, const struct batch *b, double *values)
+{
+    struct column c;
+
+    for (size_t k = 0; k < r->d->n_inputs; k++) {
+        eval_number(b, r->d->inputs[k].x, &c);
+        if (!c.ok[0])
+            return false;
+        values[k] = c.v[0];
+    }
+    return true;
+}
+
+static void ask_when(const struct rule *r, struct when_row *row, struct rule_verdict *out)
+{
+    (void)rulefile_when(r->file, r->d, r->rs.labels, row, 1, NULL, NULL);
+    *out = (struct rule_verdict){row->verdict, row->has_value, row->failed, row->value};
+    for (size_t s = 0; row->new_state && s < r->d->n_state; s++)
+        mem_free(row->new_state[s]);
+    mem_free(row->new_state);
+}
+
+bool rule_when(struct rule *r, labelset group, struct rule_verdict *out)
+{
+    uint32_t index = idmap_get(&r->rs.index, group);
+    const struct alert *a = alert_find(r->alerts, group);
+    struct batch b = running_batch(r, &index, 1, last_instant(r));
+    struct when_row row = {.labels = group, .level = a ? a->state.firing : 0, .now_ms = b.at_ms};
+    struct rule_pair *state;
+    double *values;
+    bool all = false;
+
+    if (r->d->when < 0 || index == IDMAP_NONE)
+        return false;
+    values = mem_alloc((r->d->n_inputs + 1) * sizeof *values);
+    state = mem_alloc((r->d->n_state + 1) * sizeof *state);
+    if (values && state && fill_inputs(r, &b, values)) {
+        for (size_t s = 0; s < r->d->n_state; s++) {
+            state[s] = r->d->state[s];
+            if (a && a->when_state)
+                state[s].value = a->when_state[s];
+        }
+        row.inputs = values;
+        row.state = r->d->n_state ? state : NULL;
+        ask_when(r, &row, out);
+        all = true;
+    }
+    mem_free(state);
+    mem_free(values);
+    return all;
+}
+
 static void write_groups(const struct windows *w, leaf_id leaf, struct json *j)
 {
     uint32_t slots = windows_slots(w, leaf);

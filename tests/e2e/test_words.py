@@ -25,7 +25,7 @@ def test_explain_names_what_decided(folder):
         wait(lambda: re.search(words, t.command("explain", rule, "h=web-1")), f"{rule}: {words}", 60)
 
     feed(x=30, lim=10, z=95)
-    says("Wh", r"warming until \d\d:\d\d")
+    says("Wh", r"(?s)when returned P2, 60.*warming until \d\d:\d\d.*does not count yet")
     says("Held", r"P3 since")
     feed(z=85)
     says("Held", r"85 > 90 .*over clear 80")

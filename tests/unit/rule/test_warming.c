@@ -72,20 +72,27 @@ static void bench_free(struct bench *b)
     mem_free(b);
 }
 
-static void block(struct bench *b, double at, const char *name, const char *service,
-                  const char *code, double v)
+/* A sample that was measured `lag` seconds before it came. */
+static void late_block(struct bench *b, double at, double lag, const char *name,
+                       const char *service, const char *code, double v)
 {
     struct label l[] = {label_of("__name__", name), label_of("code", code),
                         label_of("service", service)};
     int64_t at_ms = T0 + (int64_t)(at * 1000);
     enum sample_kind kind = strstr(name, "total") ? SAMPLE_CUMULATIVE : SAMPLE_GAUGE;
-    struct sample s = {.t_ms = at_ms, .v = v, .weight = 1, .kind = kind};
+    struct sample s = {.t_ms = at_ms - (int64_t)(lag * 1000), .v = v, .weight = 1, .kind = kind};
     bool is_new;
 
     s.series = series_resolve(b->series, l, 3, "t", kind, &is_new);
     rules_before_block(b->rules, at_ms);
     windows_apply(b->windows, at_ms, &s, 1, NULL, 0);
     rules_after_block(b->rules, at_ms, NULL, 0);
+}
+
+static void block(struct bench *b, double at, const char *name, const char *service,
+                  const char *code, double v)
+{
+    late_block(b, at, 0, name, service, code, v);
 }
 
 /* A hundred requests a second, one sample a second, in (from, to]. */
@@ -149,6 +156,103 @@ START_TEST(a_new_group_of_a_running_rule_does_not_page_in_healthy_traffic)
         block(b, t + 1.1, "req_total", "b", "200", 100 * (t - 399));
     }
     seen(b, "");
+    bench_free(b);
+}
+END_TEST
+
+/* Of hosts that report each 15 s the second comes 7 s after the first. */
+static const char *const of_all_hosts[] = {
+    "alert 'A' { value = m.x:last():avg_by(), fire = below(50) }",
+    "alert 'A' { value = m.x:last():sum_by(), fire = below(60) }",
+    "alert 'A' { value = m.x:last():max_by(), fire = below(50) }",
+    "alert 'A' { value = m.x:last():max_by() - m.x:last():min_by(), fire = below(50) }",
+    "alert 'A' { value = m.x:last():quantile_by(1), fire = below(50) }",
+    "alert 'A' { fire = m.x:last():above(50):count_by():below(1) }",
+    "alert 'A' { fire = m.x:last():above(50):share_by():below(0.4) }",
+    "alert 'A' { inputs = { x = m.x:last():avg_by() },\n"
+    "  when = function(i) return i.x < 50 and 'P1' or 'ok' end }",
+};
+#define N_HOSTS ((int)(sizeof of_all_hosts / sizeof *of_all_hosts))
+
+static void hosts(struct bench *b, double from, double to, double x, double y)
+{
+    for (double t = from; t < to; t += 15) {
+        block(b, t, "x", "a", "-", x);
+        block(b, t + 7, "x", "b", "-", y);
+    }
+}
+
+START_TEST(an_aggregation_without_some_of_its_members_does_not_page)
+{
+    struct bench *b = bench_new(false);
+
+    put_rules(b, of_all_hosts[_i], 0);
+    hosts(b, 1, 120, 10, 100);
+    seen(b, "");
+    bench_free(b);
+}
+END_TEST
+
+START_TEST(an_aggregation_decides_as_soon_as_its_members_have_come_again)
+{
+    struct bench *b = bench_new(false);
+
+    put_rules(b, of_all_hosts[_i], 0);
+    hosts(b, 1, 16, 10, 10);
+    rules_advance(b->rules, T0 + 15900);
+    seen(b, "");
+    hosts(b, 16, 31, 10, 10);
+    seen(b, "A fired @16");
+    bench_free(b);
+}
+END_TEST
+
+START_TEST(what_was_measured_before_anybody_listened_settles_nothing)
+{
+    struct bench *b = bench_new(false);
+
+    put_rules(b, of_all_hosts[_i], 300);
+    for (int k = 0; k < 10; k++) /* a sender works off what it has kept, host by host */
+        late_block(b, 301 + k * 0.1, 150 - 15 * k, "x", "a", "-", 10);
+    rules_advance(b->rules, T0 + 314000);
+    seen(b, "");
+    for (int k = 0; k < 10; k++)
+        late_block(b, 314 + k * 0.1, 150 - 15 * k, "x", "b", "-", 100);
+    hosts(b, 316, 420, 10, 100);
+    seen(b, "");
+    bench_free(b);
+}
+END_TEST
+
+START_TEST(members_that_do_not_come_again_are_awaited_for_a_minute)
+{
+    struct bench *b = bench_new(false);
+
+    put_rules(b, of_all_hosts[_i], 0);
+    block(b, 1, "x", "a", "-", 10);
+    rules_advance(b->rules, T0 + 59000);
+    seen(b, "");
+    rules_advance(b->rules, T0 + 61000);
+    seen(b, "A fired @60");
+    bench_free(b);
+}
+END_TEST
+
+START_TEST(what_a_function_says_of_values_that_do_not_count_yet_is_known)
+{
+    struct bench *b = bench_new(false);
+    struct rule_verdict v;
+    labelset none;
+
+    put_rules(b, of_all_hosts[N_HOSTS - 1], 0);
+    none = labelsets_empty(b->labels);
+    ck_assert(!rule_when(rules_find(b->rules, "A"), none, &v));
+    block(b, 1, "x", "a", "-", 10);
+    ck_assert(rule_when(rules_find(b->rules, "A"), none, &v));
+    ck_assert_int_eq(v.level, 1);
+    ck_assert(rule_warming_until_ms(rules_find(b->rules, "A"), none, false) == T0 + 60000);
+    hosts(b, 16, 31, 10, 10);
+    ck_assert(rule_warming_until_ms(rules_find(b->rules, "A"), none, false) == 0);
     bench_free(b);
 }
 END_TEST
@@ -306,6 +410,12 @@ static void add(TCase *t)
     tcase_add_loop_test(t, a_new_rule_does_not_page_in_healthy_traffic, 0, N_LESS);
     tcase_add_loop_test(t, a_new_group_of_a_running_rule_does_not_page_in_healthy_traffic, 0,
                         N_LESS);
+    tcase_add_loop_test(t, an_aggregation_without_some_of_its_members_does_not_page, 0, N_HOSTS);
+    tcase_add_loop_test(t, an_aggregation_decides_as_soon_as_its_members_have_come_again, 0,
+                        N_HOSTS);
+    tcase_add_loop_test(t, what_was_measured_before_anybody_listened_settles_nothing, 0, N_HOSTS);
+    tcase_add_loop_test(t, members_that_do_not_come_again_are_awaited_for_a_minute, 0, N_HOSTS);
+    tcase_add_test(t, what_a_function_says_of_values_that_do_not_count_yet_is_known);
     tcase_add_test(t, it_is_warm_after_its_window);
     tcase_add_test(t, more_than_fires_on_what_is_certain);
     tcase_add_test(t, a_ratio_with_min_is_true_of_the_time_both_windows_saw);
