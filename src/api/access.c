@@ -1,3 +1,13 @@
+/* Tokens, scopes and origins, as functions of headers and configuration alone, so that tests can ask
+ * every combination without a server.
+ *
+ * A token is looked for among all of them, each compared in full, so that the time says nothing about
+ * how near a guess was. There are no sessions: a browser sends its token as the password of Basic with
+ * each request, which leaves nothing to be stolen but the token, and nothing to be revoked but the row in
+ * the tokens file. What a browser could be made to send is therefore told by Origin, Sec-Fetch-Site and
+ * Referer; a request with none of them comes from no browser. A scope is asked here of what is known only
+ * in part (rules, silences): it refuses by a label that is certainly another one. Alerts and incidents
+ * have all their labels, and are notify's to decide. */
 #include "api/access.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,10 @@
+/* Reading a request and answering it, for all handlers.
+ *
+ * Whoever reads answers, too: a reader that finds something wrong has sent the 400 with the name of the
+ * field before it returns -1, so that no handler can forget it or word it in its own way. Numbers are
+ * digits alone (strtoull takes signs, blanks and overflow). Lists keep pointers into one copy of their
+ * text rather than a copy of each part. A general validator by a table of fields was dropped: half of the
+ * rows would have been functions. */
 #include "api/call.h"
 
 #include <errno.h>

@@ -1,3 +1,11 @@
+/* History is searched from the newest entry backwards, a page of the stream at a time, without an index.
+ *
+ * The stream is capped and most questions are about the last hours; an index by rule or alert would be a
+ * second thing to be kept true in Redis. So the number of entries looked at for one answer is bounded, and
+ * the answer says how far it has come. Entries are matched by what they carry themselves, never by the
+ * alert they belonged to, which may be gone; one that was written without a fingerprint is known by its
+ * rule and group. What is looked for of a closed incident ends where the incident ended: what came later
+ * is another one's story. */
 #include "api/history.h"
 
 #include <stdlib.h>

@@ -1,3 +1,9 @@
+/* The words of an explanation, made of what the engine wrote as JSON (rule_explain, rule_explain_leaves).
+ *
+ * The engine tells its tree once and in full; the words are made here, so that command, page and API say
+ * the same and the engine has none. The price is that a tree is written and parsed again: an explanation
+ * is asked for by a person, and a second form of the tree would be one that could differ. Timers come from
+ * the alert itself. Depth is bounded, since a stored tree may be anybody's. */
 #include "api/why.h"
 
 #include <string.h>

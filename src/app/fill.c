@@ -1,3 +1,11 @@
+/* A new leaf is filled beside the running ones: the journal is read into windows of its own, whose leaf is
+ * then merged into the one that has been counting since it was made.
+ *
+ * Reading into the running windows would count blocks twice, or hold back those that arrive meanwhile. The
+ * leaf there begins with the first block that was read, so that it is as old as what it was filled with.
+ * References to both leaves are held until the end, because a reload may drop the rule while the journal
+ * is read. A fill that fails leaves a leaf that is young and says so (it warms up); nothing is retried,
+ * since after its window's length the leaf is full by itself. */
 #include "app/fill.h"
 
 #include "base/log.h"

@@ -1,3 +1,12 @@
+/* One entry a file, with the version that runs, the text on disk, and the verdict on it.
+ *
+ * A load has three parts, so that nothing that runs changes before all is known: candidates are loaded in
+ * slices, then the set is checked as a whole (names, firing() across files), then each accepted candidate
+ * takes the place of its file's version. All or nothing was dropped: one mistyped file would keep every
+ * other edit out. Blame is by time: of two files that quarrel the one that does not run yet is refused; one
+ * that runs and has lost what it names runs on. A file whose text is the same is not loaded again, unless
+ * it includes others. A dry run goes the same way and is undone, rather than being a second way that could
+ * differ. Files are looked up by a walk: there are tens, and it is a reload, no sample. */
 #include "app/rulebook.h"
 
 #include <assert.h>

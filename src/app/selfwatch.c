@@ -1,3 +1,12 @@
+/* The program's own alerts look at samples in its own journal, like any others: what is watched is the path
+ * that pages take, and the canary proves it. Deciding here, with numbers from memory, was dropped: it
+ * would say that all is well while nothing comes through.
+ *
+ * Samples carry a label that only the program can give. A turn builds all of them, appends them as one
+ * request and waits for no answer. What was mended sends a 0 as long as its alert is on, also one of
+ * the run before; nothing else remembers what was told. The dead man's switch is pinged only while the
+ * canary sings, looks are on time and no lane has failed for long: its silence is the message. /readyz has
+ * its reasons here, since they are the same facts. */
 #include "app/selfwatch_impl.h"
 
 #include <stdio.h>

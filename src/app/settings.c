@@ -1,3 +1,10 @@
+/* Command line over configuration over defaults, resolved in one place, so that no other file asks twice
+ * where a setting comes from.
+ *
+ * A reload resolves everything anew into the same struct and goes back to the old configuration when the
+ * result may not stand. What was bound at the start is part of that question: a file that takes the tokens
+ * away while the socket listens beyond this machine is refused, although the file alone would be fine.
+ * Settings that are bound or opened once are not applied by a reload but told, rather than half applied. */
 #include "app/settings.h"
 
 #include <stdio.h>

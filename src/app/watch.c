@@ -1,3 +1,10 @@
+/* Folders are watched, not files: editors and platforms replace a file by renaming another one over it,
+ * and a watch on the file would stay with the old one.
+ *
+ * Any event of a file that matters starts a short timer, so that a burst of saves is one reload; what has
+ * changed is found by the reload itself. A file that does not exist yet counts as soon as it is there.
+ * Folders and names are bounded; beyond the bounds a signal still reloads. Polling was dropped: a second
+ * of delay, and a wakeup for nothing for the rest of the day. */
 #include "app/watch.h"
 
 #include <stdbool.h>
