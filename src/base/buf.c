@@ -1,5 +1,6 @@
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,6 +24,7 @@ void buf_clear(struct buf *b)
 
 bool buf_ok(const struct buf *b)
 {
+    assert(b->data ? b->len < b->cap : b->len == 0);
     return !b->failed;
 }
 
@@ -41,6 +43,7 @@ char *buf_take(struct buf *b, size_t *len)
         buf_free(b);
         return NULL;
     }
+    assert(b->data && b->data[b->len] == 0);
     data = b->data;
     if (len)
         *len = b->len;
@@ -58,12 +61,14 @@ char *buf_reserve(struct buf *b, size_t n)
         b->failed = true;
         return NULL;
     }
+    assert(b->len + n < b->cap);
     b->data[b->len] = 0;
     return b->data + b->len;
 }
 
 void buf_commit(struct buf *b, size_t n)
 {
+    assert(!b->failed && b->len + n < b->cap); /* within what was reserved */
     b->len += n;
     b->data[b->len] = 0;
 }
@@ -164,11 +169,13 @@ struct cursor cursor_of(const void *p, size_t n)
 {
     const uint8_t *start = p;
 
+    assert(p || n == 0);
     return (struct cursor){.p = start, .end = start ? start + n : start, .failed = false};
 }
 
 size_t cursor_left(const struct cursor *c)
 {
+    assert(c->p <= c->end);
     return c->failed ? 0 : (size_t)(c->end - c->p);
 }
 
@@ -257,5 +264,6 @@ const char *cursor_bytes(struct cursor *c, size_t *n)
     }
     p = cursor_raw(c, (size_t)len);
     *n = (size_t)len;
+    assert(p && *n == len);
     return p;
 }

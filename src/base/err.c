@@ -1,10 +1,12 @@
 #include "base/err.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 int err_setv(struct err *e, enum err_code code, const char *fmt, va_list ap)
 {
+    assert(code != ERR_NONE && fmt && *fmt);
     if (!e)
         return -1;
     e->code = code;
@@ -28,6 +30,7 @@ int err_at(struct err *e, enum err_code code, int line, const char *at, const ch
 {
     va_list ap;
 
+    assert(line >= 0);
     if (!e)
         return -1;
     va_start(ap, fmt);
@@ -50,6 +53,7 @@ int err_prefix(struct err *e, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
+    assert(fmt && *fmt);
     head = strlen(e->text);
     snprintf(e->text + head, sizeof e->text - head, ": %s", tail);
     return -1;

@@ -8,6 +8,10 @@
 
 #include <stdarg.h>
 
+#ifdef NDEBUG
+#error "asserts are part of the program: a broken invariant ends it before it decides wrongly"
+#endif
+
 #ifndef MUST_USE /* cppcheck does not parse it behind a pointer to a function */
 #define MUST_USE __attribute__((warn_unused_result))
 #endif

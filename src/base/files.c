@@ -1,5 +1,6 @@
 #include "base/files.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -50,6 +51,7 @@ char *file_read(const char *path, size_t max, size_t *len, struct err *e)
     struct stat st;
     char *bytes = NULL;
 
+    assert(path && max > 0 && len);
     if (fd < 0)
         return fail(path, e);
     if (fstat(fd, &st) < 0)
@@ -69,6 +71,7 @@ int file_write(const char *path, const void *bytes, size_t len, struct err *e)
     char temporary[4096];
     int fd;
 
+    assert(path && (bytes || len == 0));
     if (snprintf(temporary, sizeof temporary, "%s.new", path) >= (int)sizeof temporary)
         return err_set(e, ERR_INPUT, "%s: the path is too long", path);
     fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -136,12 +139,14 @@ long file_paths(const char *const *patterns, size_t n, bool (*take)(const char *
         else
             l.paths[kept++] = l.paths[i];
     }
+    assert(kept <= l.n);
     *out = l.paths;
     return (long)kept;
 }
 
 void file_paths_free(char **paths, long n)
 {
+    assert(n >= 0 && (paths || n == 0));
     for (long i = 0; i < n; i++)
         mem_free(paths[i]);
     mem_free(paths);

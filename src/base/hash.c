@@ -1,5 +1,6 @@
 #include "base/hash.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -47,6 +48,7 @@ void random_bytes(void *p, size_t n)
 {
     unsigned char *to = p;
 
+    assert(p || n == 0);
     while (n > 0) {
         ssize_t got = getrandom(to, n, 0);
 

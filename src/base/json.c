@@ -62,6 +62,7 @@ void json_array_end(struct json *j)
 
 void json_key_n(struct json *j, const char *key, size_t len)
 {
+    assert(j->depth > 0); /* a key stands within an object */
     comma(j);
     json_quote(j->out, key, len);
     buf_addc(j->out, ':');

@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -78,6 +79,7 @@ static void as_json(struct buf *b, enum log_level level, int64_t at_ms, const ch
     struct json j = json_into(&raw);
     const char *name;
 
+    assert(level <= LOG_LEVEL_ERROR);
     json_object(&j);
     json_ktime(&j, "ts", at_ms);
     json_kstr(&j, "level", level_names[level]);
@@ -114,6 +116,7 @@ static void write_line(enum log_level level, const char *msg, va_list ap)
     int64_t at_ms = now_ms();
     long held;
 
+    assert(msg && *msg);
     if (level < log_to.from || (held = allow(level, msg, at_ms)) < 0)
         return;
     if (log_to.as_json)

@@ -50,6 +50,7 @@ void map_free(struct map *m, void (*drop)(void *value))
 {
     if (!m)
         return;
+    assert(m->count <= m->used && m->used < m->n_slots);
     for (size_t i = 0; i < m->n_slots; i++) {
         if (!live(&m->slots[i]))
             continue;
@@ -104,6 +105,7 @@ static int rehash(struct map *m)
     m->slots = fresh;
     m->n_slots = n;
     m->used = m->count;
+    assert(m->used < m->n_slots && (n & (n - 1)) == 0);
     return 0;
 }
 
@@ -139,6 +141,7 @@ int map_put(struct map *m, const void *key, size_t len, void *value, void **old)
         m->used++;
     m->slots[i] = (struct slot){.hash = hash, .key = copy, .len = len, .value = value};
     m->count++;
+    assert(m->count <= m->used && m->used < m->n_slots); /* a search ends at an empty slot */
     return 0;
 }
 
@@ -153,6 +156,7 @@ void *map_remove(struct map *m, const void *key, size_t len)
     mem_free(s->key);
     s->key = NULL;
     s->value = &gone;
+    assert(m->count > 0);
     m->count--;
     return value;
 }

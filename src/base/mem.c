@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@ static uint64_t refusals;
 
 void mem_fail_at(long n)
 {
+    assert(n >= 0);
     fail_countdown = n;
     fail_happened = 0;
 }
@@ -61,6 +63,7 @@ char *mem_dup(const char *s, size_t len)
 {
     char *copy = mem_alloc(len + 1);
 
+    assert(s || len == 0);
     if (!copy)
         return NULL;
     if (len)
@@ -79,6 +82,7 @@ int mem_grow(void **p, size_t *cap, size_t need, size_t size)
     size_t wish = *cap + *cap / 2 + 8;
     void *grown;
 
+    assert(size > 0 && (*p || *cap == 0));
     if (need <= *cap)
         return 0;
     if (wish < need)
@@ -90,5 +94,6 @@ int mem_grow(void **p, size_t *cap, size_t need, size_t size)
         return -1;
     *p = grown;
     *cap = wish;
+    assert(*cap >= need);
     return 0;
 }

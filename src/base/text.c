@@ -1,5 +1,6 @@
 #include "base/text.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -113,6 +114,7 @@ int text_parse_duration(const char *s, size_t n, int64_t *ms)
     if (total < 1 || total > 1e15)
         return -1;
     *ms = (int64_t)total;
+    assert(*ms > 0);
     return 0;
 }
 
@@ -412,6 +414,7 @@ size_t text_utf8_cut(const char *s, size_t n, size_t max)
         return n;
     while (max > 0 && ((unsigned char)s[max] & 0xc0) == 0x80)
         max--;
+    assert(max < n);
     return max;
 }
 
@@ -422,6 +425,7 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb)
 {
     size_t row[NEAREST_WORD_MAX + 1];
 
+    assert(na <= NEAREST_WORD_MAX && nb <= NEAREST_WORD_MAX);
     for (size_t j = 0; j <= nb; j++)
         row[j] = j;
     for (size_t i = 1; i <= na; i++) {
@@ -444,6 +448,7 @@ const char *text_nearest(const char *word, const char *const *names, size_t n)
     const char *best = NULL;
     size_t len = strlen(word), best_distance = 4;
 
+    assert(names || n == 0);
     if (len > NEAREST_WORD_MAX)
         return NULL;
     for (size_t i = 0; i < n; i++) {

@@ -63,6 +63,7 @@ static int add_page(struct arena *a)
         return -1;
     a->pages[a->n_pages++] = page;
     a->used = 0;
+    assert(a->n_pages <= ARENA_PAGES_MAX);
     return 0;
 }
 
@@ -82,6 +83,7 @@ uint32_t arena_alloc(struct arena *a, size_t size)
     ref = ((a->n_pages - 1) << ARENA_PAGE_BITS) | a->used;
     a->used += units;
     a->held += (size_t)units * ARENA_UNIT;
+    assert(ref != ARENA_NONE && a->used <= ARENA_PAGE_UNITS);
     return ref;
 }
 
@@ -90,6 +92,7 @@ void arena_free(struct arena *a, uint32_t ref, size_t size)
     uint32_t units;
     unsigned list = class_of(size, &units);
 
+    assert(ref >> ARENA_PAGE_BITS < a->n_pages);
     assert(a->held >= (size_t)units * ARENA_UNIT);
     a->held -= (size_t)units * ARENA_UNIT;
     *(uint32_t *)arena_at(a, ref) = a->free_lists[list];

@@ -1,5 +1,6 @@
 #include "model/expr.h"
 
+#include <assert.h>
 #include <math.h>
 
 const char *const expr_arith_names[] = {"+", "-", "*", "/", "%", "^"};
@@ -55,6 +56,7 @@ static void add_operand(struct buf *out, const struct expr *x)
 
 static void label_cmp(const struct expr *x, struct buf *out)
 {
+    assert(x->cmp <= CMP_DIFFERS);
     buf_addf(out, "%s ", expr_cmp_names[x->cmp]);
     if (x->b)
         add_operand(out, x->b);
@@ -67,6 +69,7 @@ static void label_cmp(const struct expr *x, struct buf *out)
 
 static void label_agg(const struct expr *x, struct buf *out)
 {
+    assert(x->agg <= AGG_QUANTILE);
     buf_adds(out, expr_agg_names[x->agg]);
     if (x->agg == AGG_QUANTILE) {
         buf_addc(out, ' ');
@@ -78,6 +81,7 @@ static void label_agg(const struct expr *x, struct buf *out)
 
 static void label_firing(const struct expr_firing *f, struct buf *out)
 {
+    assert(f->level >= 0 && f->level <= 5);
     buf_addf(out, "firing %s", f->rule);
     if (f->level > 0)
         buf_addf(out, " at P%d", f->level);

@@ -1,5 +1,6 @@
 #include "model/labels.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -83,6 +84,7 @@ struct label *labels_dup(const struct label *l, size_t n)
         p += l[i].value_len;
         *p++ = '\0';
     }
+    assert(p == (char *)out + bytes - 1);
     return out;
 }
 
@@ -97,6 +99,7 @@ int labels_sort(struct label *l, size_t n)
     for (size_t i = 0; i < n; i++)
         if (l[i].value_len > 0)
             l[kept++] = l[i];
+    assert(kept <= n);
     return (int)kept;
 }
 
@@ -115,6 +118,7 @@ static void add_escaped(struct buf *out, const char *s, size_t n)
 
 void labels_text(const struct label *l, size_t n, struct buf *out)
 {
+    assert(l || n == 0);
     buf_addc(out, '{');
     for (size_t i = 0; i < n; i++) {
         if (i > 0)
@@ -137,11 +141,21 @@ bool labels_same(const struct label *a, size_t n_a, const struct label *b, size_
     return n_a == n_b;
 }
 
+/* By name, each once. */
+static bool is_sorted(const struct label *l, size_t n)
+{
+    for (size_t i = 1; i < n; i++)
+        if (compare_names(&l[i - 1], &l[i]) >= 0)
+            return false;
+    return true;
+}
+
 uint64_t labels_fingerprint(const struct label *l, size_t n)
 {
     static const unsigned char end = 0xff;
     uint64_t h = FNV_START;
 
+    assert(is_sorted(l, n));
     for (size_t i = 0; i < n; i++) {
         h = hash_fnv1a(h, l[i].name, l[i].name_len);
         h = hash_fnv1a(h, &end, 1);

@@ -124,6 +124,7 @@ static uint32_t new_symbol(struct labelsets *ls, const char *text, size_t len, u
     copy = mem_dup(text, len);
     if (!copy)
         return SYMBOL_NONE;
+    assert(id <= ls->n_symbols);
     if (id == ls->n_symbols)
         ls->n_symbols++;
     else
@@ -259,6 +260,7 @@ labelset labelsets_of_pairs(struct labelsets *ls, const uint32_t *pairs, uint32_
     labelset id = find_set(ls, pairs, n, tag);
     struct label_set *s;
 
+    assert(n <= LABELS_MAX);
     if (id != LABELSET_NONE) {
         set_at(ls, id)->refs++;
         return id;
@@ -285,6 +287,7 @@ labelset labelsets_intern(struct labelsets *ls, const struct label *l, size_t n)
     uint32_t pairs[LABELS_MAX] = {0}, got = 0;
     labelset id = LABELSET_NONE;
 
+    assert(l || n == 0);
     if (n > LABELS_MAX)
         return LABELSET_NONE;
     while (got < n && (pairs[got] = pair_intern(ls, &l[got])) != ARENA_NONE)
@@ -322,6 +325,7 @@ labelset labelsets_empty(struct labelsets *ls)
 
 void labelset_ref(struct labelsets *ls, labelset id)
 {
+    assert(set_at(ls, id)->refs > 0);
     set_at(ls, id)->refs++;
 }
 
@@ -350,9 +354,12 @@ size_t labelset_size(const struct labelsets *ls, labelset id)
 struct label labelset_at(const struct labelsets *ls, labelset id, size_t i)
 {
     const struct label_set *s = set_at(ls, id);
-    const struct label_pair *p = pair_at(ls, s->pairs[i]);
-    const struct symbol *name = &ls->symbols[p->name];
+    const struct label_pair *p;
+    const struct symbol *name;
 
+    assert(i < s->n);
+    p = pair_at(ls, s->pairs[i]);
+    name = &ls->symbols[p->name];
     return (struct label){name->text, p->value, name->len, p->len};
 }
 

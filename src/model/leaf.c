@@ -1,5 +1,6 @@
 #include "model/leaf.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -38,10 +39,12 @@ static void exact_duration(struct buf *out, int64_t ms)
             buf_addf(out, "%lld%s", (long long)(ms / units[i].ms), units[i].name);
         ms %= units[i].ms;
     }
+    assert(ms == 0);
 }
 
 static void text_function(const struct leaf_spec *s, struct buf *out)
 {
+    assert(s->fn < LEAF_FNS);
     buf_addf(out, " %s", leaf_fn_names[s->fn]);
     if (s->fn == LEAF_SINCE_LAST)
         return;
@@ -56,6 +59,7 @@ static void text_function(const struct leaf_spec *s, struct buf *out)
 
 void leaf_text(const struct leaf_spec *s, struct buf *out)
 {
+    assert(s->source == LEAF_LOGS || s->metric);
     buf_adds(out, s->source == LEAF_LOGS ? "logs" : s->metric);
     if (s->n_matchers > 0 || s->source == LEAF_LOGS) {
         buf_addc(out, '{');
@@ -132,6 +136,7 @@ int64_t leaf_pane_ms(int64_t window_ms, bool sketch)
     size_t n = sizeof steps / sizeof *steps, i = 0;
     int64_t parts = sketch ? 12 : 60;
 
+    assert(window_ms >= 0);
     while (i + 1 < n && steps[i] * parts < window_ms)
         i++;
     return steps[i];

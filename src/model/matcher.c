@@ -46,6 +46,7 @@ static struct matcher *create(const char *name, enum matcher_op op, bool negate,
 {
     struct matcher *m = mem_zalloc(sizeof *m);
 
+    assert(name);
     if (!m)
         return NULL;
     m->refs = 1;
@@ -62,6 +63,7 @@ static struct matcher *create(const char *name, enum matcher_op op, bool negate,
 
 static struct matcher *finish(struct matcher *m)
 {
+    assert(m->refs == 1 && m->name && m->value);
     m->matches_empty = matcher_test(m, "", 0);
     return m;
 }
@@ -120,6 +122,7 @@ struct matcher *matcher_new_list(const char *name, bool negate, const char *cons
     struct matcher *m = create(name, MATCH_ONE_OF, negate, NULL);
     struct buf joined = BUF_INIT;
 
+    assert(values || n == 0);
     if (!m || copy_list(m, values, n) != 0)
         return no_memory(m, e);
     for (size_t i = 0; i < m->n_list; i++) {
@@ -152,12 +155,14 @@ struct matcher *matcher_new_number(const char *name, enum matcher_op op, bool ne
 
 struct matcher *matcher_ref(struct matcher *m)
 {
+    assert(m->refs > 0);
     m->refs++;
     return m;
 }
 
 void matcher_unref(struct matcher *m)
 {
+    assert(!m || m->refs > 0);
     if (m && --m->refs == 0)
         destroy(m);
 }

@@ -1,5 +1,6 @@
 #include "model/notice.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/mem.h"
@@ -46,5 +47,6 @@ void notice_rank(const struct notice *x, size_t *rank)
         qsort(order + 1, x->n_alerts - 1, sizeof *order, by_importance);
     for (size_t i = 0; order && i < x->n_alerts; i++)
         rank[order[i] - x->alerts] = i + 1;
+    assert(x->n_alerts == 0 || rank[0] == 1); /* the head is kept longest */
     mem_free(order);
 }

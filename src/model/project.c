@@ -17,6 +17,7 @@ int label_names_init(struct labelsets *ls, struct label_names *out, bool without
     const char **sorted = mem_alloc(n * sizeof *sorted);
     struct label_names made = {.without = without, .symbols = mem_alloc(n * sizeof(uint32_t))};
 
+    assert(names || n == 0);
     if (!sorted || !made.symbols)
         goto fail;
     if (n > 0) {
@@ -93,6 +94,7 @@ uint64_t labelset_signature(const struct labelsets *ls, labelset id)
     const struct label_set *s = set_at(ls, id);
     uint32_t names[LABELS_MAX];
 
+    assert(s->n <= LABELS_MAX);
     for (uint32_t i = 0; i < s->n; i++)
         names[i] = pair_at(ls, s->pairs[i])->name;
     return hash_bytes(names, s->n * sizeof *names);

@@ -13,6 +13,7 @@ struct series_table *series_table_new(struct labelsets *ls, uint32_t max_series)
 {
     struct series_table *t = mem_zalloc(sizeof *t);
 
+    assert(ls);
     if (!t)
         return NULL;
     t->ls = ls;
@@ -30,6 +31,7 @@ void series_table_free(struct series_table *t)
         return;
     for (uint32_t id = 0; id < t->end && t->count > 0; id++)
         series_forget(t, id);
+    assert(t->count == 0);
     for (size_t i = 0; i < t->n_pages; i++)
         mem_free(t->pages[i]);
     mem_free(t->pages);
@@ -134,6 +136,7 @@ static void release_page(struct series_table *t, uint32_t id)
 
     if (t->pages[at]->live > 0 || t->end < (at + 1) * SERIES_PAGE)
         return;
+    assert(t->pages_held > 0);
     mem_free(t->pages[at]);
     t->pages[at] = NULL;
     t->pages_held--;
@@ -185,6 +188,7 @@ static bool create(struct series_table *t, uint32_t id, uint32_t tag, const stru
     t->count++;
     idtable_insert(&t->ids, tag, id);
     series_source_charge(t, s.source, labelsets_held(t->ls) - before + SERIES_BYTES);
+    assert(t->count <= t->max_series && s.source < t->n_sources);
     return true;
 release_labels:
     labelset_unref(t->ls, s.labels);
@@ -253,6 +257,7 @@ void series_forget(struct series_table *t, uint32_t id)
     labelset_unref(t->ls, s->labels);
     symbol_unref(t->ls, s->name);
     s->labels = LABELSET_NONE;
+    assert(t->count > 0 && t->pages[id / SERIES_PAGE]->live > 0);
     t->pages[id / SERIES_PAGE]->live--;
     t->count--;
     release_page(t, id);
@@ -270,6 +275,7 @@ struct series *series_get(struct series_table *t, uint32_t id)
 
 const char *series_name(const struct series_table *t, uint32_t name, size_t *len)
 {
+    assert(name < t->ls->n_symbols && t->ls->symbols[name].text);
     *len = t->ls->symbols[name].len;
     return t->ls->symbols[name].text;
 }
@@ -325,6 +331,7 @@ size_t series_labels(const struct series_table *t, uint32_t id, struct label *ou
     }
     if (!named)
         out[put++] = (struct label){NAME_LABEL, name->text, sizeof NAME_LABEL - 1, name->len};
+    assert(put == n + 1);
     return put;
 }
 
