@@ -176,6 +176,7 @@ START_TEST(plain_text_says_all_of_it)
          "and 7 more\n"
          "2 more firing, held back\n"
          "http://t.example/i/412\n"
+         "Runbook: https://wiki.example/a?b=1&c=2\n"
          "(plain text, because the template failed: slack.lua:3: attempt to call nil)\n");
 }
 END_TEST
