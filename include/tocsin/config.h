@@ -87,7 +87,8 @@ struct config_header {
 
 struct config_channel {
     enum channel_type type;
-    int line;             /* in tocsin.lua, for messages */
+    const char *file; /* where it stands, for messages: tocsin.lua or what it includes */
+    int line;
     bool send_resolved;   /* default: true */
     int timeout_ms;       /* of one attempt; default: 10 s (email: 30 s) */
     const char *template; /* rules/channels/NAME.lua; default: the channel's own name */

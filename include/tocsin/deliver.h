@@ -50,6 +50,15 @@ void deliver_configure(struct deliver *d, const struct config *c);
 /* Stops claiming; `drained` is called once nothing is in flight or `wait_ms` have passed. */
 void deliver_drain(struct deliver *d, int64_t wait_ms, void (*drained)(void *arg), void *arg);
 
+/* Loads the template of every channel of a configuration, from `folder` (NULL: those built in) and
+ * fills it with sample messages: one that fires, one that got worse, one that is over. Each one that is
+ * missing or fails is told once, with file, line and what uses it. Returns how many, -1: no memory.
+ * Cost: a file read and three renderings for each template that is not built in. */
+int deliver_check_templates(const struct config *c, const char *folder,
+                            void (*found)(const char *text, void *arg), void *arg);
+/* The folder of templates: `channels` beside the first pattern of rule files. */
+void deliver_template_folder(const char *rules, char *out, size_t size);
+
 /* Sends a real test message to one channel and tells the provider's answer. */
 struct deliver_answer {
     const char *receiver, *channel;

@@ -51,6 +51,7 @@ static void watch_files(struct program *p)
         file_watch_add(p->watch, p->settings.config->inputs[i]);
     for (size_t i = 0; i < p->settings.n_rules; i++)
         file_watch_below(p->watch, p->settings.rules[i]);
+    file_watch_add(p->watch, p->settings.templates); /* also one that is not there yet */
     rulebook_inputs(p->rulebook, watch_input, p);
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "tocsin/address.h"
+#include "tocsin/deliver.h"
 
 #define CONFIG_MAX (4u << 20)
 
@@ -68,11 +69,33 @@ static int check_listen(const struct settings *s, struct err *e)
     return check_address(s, "statsd, since the start", s->bound_statsd, e);
 }
 
+static void keep_first(const char *text, void *arg)
+{
+    struct err *e = arg;
+
+    if (e->code == ERR_NONE)
+        err_set(e, ERR_INPUT, "%s", text);
+}
+
+/* What holds once it is applied. */
+static int check(const struct settings *s, struct err *e)
+{
+    struct err first = {.code = ERR_NONE};
+
+    if (check_listen(s, e) < 0)
+        return -1;
+    if (deliver_check_templates(s->config, s->templates, keep_first, &first) < 0)
+        return err_set(e, ERR_MEMORY, "no memory to try the templates");
+    if (first.code == ERR_NONE)
+        return 0;
+    *e = first;
+    return -1;
+}
+
 static void apply(struct settings *s)
 {
     const struct config_server *c = &s->config->server;
     const struct app_options *o = s->o;
-    const char *first, *slash;
 
     s->listen = o->listen ? o->listen : c->listen;
     s->statsd = o->statsd ? o->statsd : c->statsd;
@@ -81,10 +104,7 @@ static void apply(struct settings *s)
                         : (c->redis_embedded ? NULL : secret_text(c->redis));
     s->rules = o->n_rules ? o->rules : (const char *const *)c->rules;
     s->n_rules = o->n_rules ? o->n_rules : c->n_rules;
-    first = s->n_rules ? s->rules[0] : "rules/";
-    slash = strrchr(first, '/');
-    snprintf(s->templates, sizeof s->templates, "%.*s/channels", slash ? (int)(slash - first) : 1,
-             slash ? first : ".");
+    deliver_template_folder(s->n_rules ? s->rules[0] : "rules/", s->templates, sizeof s->templates);
 }
 
 /* The file to read: the one given, else the usual one where it exists by now. */
@@ -105,7 +125,7 @@ int settings_load(struct settings *s, const struct app_options *o, struct err *e
     apply(s);
     for (size_t i = 0; i < s->config->n_warnings; i++)
         log_warn(s->config->warnings[i], NULL);
-    if (check_listen(s, e) < 0)
+    if (check(s, e) < 0)
         return -1;
     s->bound_listen = mem_strdup(s->listen);
     s->bound_statsd = s->statsd ? mem_strdup(s->statsd) : NULL;
@@ -144,7 +164,7 @@ int settings_reload(struct settings *s, struct err *e)
     s->path = path;
     s->config = fresh;
     apply(s);
-    if (check_listen(s, e) < 0) {
+    if (check(s, e) < 0) {
         s->path = before.path;
         s->config = old;
         apply(s);

@@ -41,6 +41,8 @@ static bool concerns(const struct file_watch *w, const struct inotify_event *ev)
 {
     const char *dot = ev->len ? strrchr(ev->name, '.') : NULL;
 
+    if (ev->mask & IN_CREATE) /* a file is news when it is written; a folder may have been filled */
+        return ev->mask & IN_ISDIR && map_gets(w->names, ev->name);
     if (dot && (strcmp(dot, ".lua") == 0 || strcmp(dot, ".csv") == 0 || strcmp(dot, ".json") == 0))
         return true;
     return ev->len && (strcmp(ev->name, "..data") == 0 || map_gets(w->names, ev->name));
@@ -124,8 +126,8 @@ static void add_folder(struct file_watch *w, const char *folder)
             return;
     if (w->n_folders == FOLDERS_MAX)
         return;
-    if (inotify_add_watch(w->fd, folder, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) <
-        0)
+    if (inotify_add_watch(w->fd, folder,
+                          IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0)
         return; /* it does not exist yet: nothing there can change either */
     if ((w->folders[w->n_folders] = mem_strdup(folder)))
         w->n_folders++;

@@ -11,6 +11,7 @@
 #include "base/visible.h"
 #include "cli/cli.h"
 #include "cli/commands.h"
+#include "tocsin/deliver.h"
 #include "tocsin/testfile.h"
 
 struct check {
@@ -114,6 +115,29 @@ static void check_tests(struct check *c, const struct ruleset *s, const char *co
 
 /* --- the configuration --- */
 
+struct templates_found {
+    struct check *check;
+    const char *path;
+};
+
+static void bad_template(const char *text, void *arg)
+{
+    const struct templates_found *f = arg;
+
+    found(f->path, true, text, f->check);
+}
+
+static void check_templates(struct check *c, const struct config *config)
+{
+    struct templates_found f = {c, config->path};
+    char folder[1024];
+
+    deliver_template_folder(config->server.n_rules ? config->server.rules[0] : "rules/", folder,
+                            sizeof folder);
+    if (deliver_check_templates(config, folder, bad_template, &f) < 0)
+        found(config->path, true, "no memory to try the templates", c);
+}
+
 static struct config *check_config(struct check *c, const char *path)
 {
     struct err e = {.text = ""};
@@ -129,6 +153,7 @@ static struct config *check_config(struct check *c, const char *path)
     }
     for (size_t i = 0; i < config->n_warnings; i++)
         found(config->path, false, config->warnings[i], c);
+    check_templates(c, config);
     c->n_files += config->path[0] != 0;
     return config;
 }

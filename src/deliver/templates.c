@@ -1,6 +1,7 @@
 #include "deliver/templates.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "base/builtin.h"
 #include "base/files.h"
@@ -55,43 +56,50 @@ void templates_forget(struct templates *t)
         drop(map_remove(t->by_name, key, len));
 }
 
-static char *read_source(const struct templates *t, const char *name, char *path, size_t size,
+/* A file that is there and cannot be read is no reason to send what somebody has replaced. */
+static char *read_source(const char *folder, const char *name, struct named_template *nt,
                          size_t *len)
 {
+    char path[640];
     const struct builtin_file *f;
-    struct err e;
-    char *text = NULL;
+    struct err e = {.text = ""};
 
-    if (t->folder) {
-        snprintf(path, size, "%s/%s.lua", t->folder, name);
-        text = file_read(path, TEMPLATE_MAX, len, &e);
+    if (folder) {
+        snprintf(path, sizeof path, "%s/%s.lua", folder, name);
+        if (access(path, F_OK) == 0) {
+            char *text = file_read(path, TEMPLATE_MAX, len, &e);
+            if (!text)
+                snprintf(nt->error, sizeof nt->error, "%.250s", e.text);
+            return text;
+        }
     }
-    if (text)
-        return text;
-    snprintf(path, size, "rules/channels/%s.lua", name);
+    snprintf(path, sizeof path, "rules/channels/%s.lua", name);
     f = builtin_find(path);
-    if (!f)
+    nt->built_in = f != NULL;
+    nt->missing = f == NULL;
+    if (!f) {
+        snprintf(nt->error, sizeof nt->error, "there is no template %.200s.lua", name);
         return NULL;
+    }
     *len = f->len;
     return mem_dup(f->text, f->len);
 }
 
-static void load(const struct templates *t, const char *name, struct named_template *nt)
+void template_read(const char *folder, const char *name, struct named_template *nt)
 {
-    char path[640];
+    char file[300];
     size_t len;
-    char *text = read_source(t, name, path, sizeof path, &len);
-    struct err e;
+    char *text;
+    struct err e = {.text = "no memory"};
 
+    *nt = (struct named_template){0};
+    text = read_source(folder, name, nt, &len);
+    snprintf(file, sizeof file, "%.250s.lua", name);
     if (text)
-        nt->t = template_load(path, text, len, &e);
-    else
-        err_set(&e, ERR_INPUT, "there is no template %s.lua", name);
+        nt->t = template_load(file, text, len, &e);
     mem_free(text);
-    if (nt->t)
-        return;
-    snprintf(nt->error, sizeof nt->error, "%.250s", e.text);
-    log_error("a channel template does not load; plain text is sent", "error", e.text, NULL);
+    if (!nt->t && !nt->error[0])
+        snprintf(nt->error, sizeof nt->error, "%.250s", e.text);
 }
 
 const struct named_template *templates_find(struct templates *t, const char *name)
@@ -105,6 +113,8 @@ const struct named_template *templates_find(struct templates *t, const char *nam
         mem_free(nt);
         return NULL;
     }
-    load(t, name, nt);
+    template_read(t->folder, name, nt);
+    if (!nt->t)
+        log_error("a channel template does not load; plain text is sent", "error", nt->error, NULL);
     return nt;
 }

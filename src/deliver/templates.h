@@ -2,14 +2,21 @@
 #ifndef TOCSIN_DELIVER_TEMPLATES_H
 #define TOCSIN_DELIVER_TEMPLATES_H
 
+#include <stdbool.h>
+
 #include "tocsin/template.h"
 
 struct templates;
 
 struct named_template {
     struct template *t; /* NULL: it does not load; plain text is sent */
+    bool built_in, missing;
     char error[256];
 };
+
+/* NAME.lua from the folder (NULL: none), else the one built in. `nt->t` is to be freed. Cost: a file
+ * is read. */
+void template_read(const char *folder, const char *name, struct named_template *nt);
 
 /* `folder` is borrowed; NULL: built-in templates only. NULL: no memory. */
 struct templates *templates_new(const char *folder);

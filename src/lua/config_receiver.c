@@ -173,6 +173,7 @@ static struct config_channel *channel_begin(lua_State *L, enum channel_type type
         sandbox_fail(L, "%s { … }: keys are written `name = value`", name);
     c->type = type;
     c->line = sandbox_where(L, file, sizeof file);
+    c->file = script_dup(L, file, strlen(file));
     c->send_resolved = true;
     c->timeout_ms = type == CHANNEL_EMAIL ? MAIL_TIMEOUT : TIMEOUT_MS;
     c->template = name;

@@ -300,16 +300,64 @@ def test_fallback_is_told_and_hears_the_end(folder):
     spare.close()
 
 
-def test_broken_template_sends_plain_text(folder):
+def test_a_template_that_fails_on_real_data_sends_plain_text(folder):
     sink = HttpSink()
     t = Tocsin(folder, config(f'receiver "ops" {{ slack {{ webhook_url = "{sink.url}" }} }}'), RULES)
     os.makedirs(os.path.join(folder, "rules", "channels"))
-    t.write("rules/channels/slack.lua", "return function(msg)\n  return { text = msg.nothing.at.all }\nend\n")
+    t.write("rules/channels/slack.lua",  # only what nobody can know before fails it
+            "return function(msg)\n  return { text = msg.incident == 1 and msg.nothing.at.all or msg.title }\nend\n")
     t.start()
     t.feed(50)
     text = wait(lambda: jsons(sink), "a message")[0]["text"]
     check("load is 50" in text and "slack.lua:2" in text and "the template failed" in text, text)
     check(t.get("/api/tocsin/v1/status")["deliver"]["template_errors"] == 1, "counted")
+    sink.close()
+
+
+def test_missing_broken_and_failing_templates_are_errors_of_check_start_and_reload(folder):
+    sink = HttpSink()
+    t = Tocsin(folder, config(hook(sink, 'template = "pager"')), RULES)
+    out = t.command("check", "--config", "tocsin.lua", code=1)
+    check('tocsin.lua:2: there is no template "pager": write rules/channels/pager.lua' in out, out)
+    t.spawn()
+    check(t.process.child.wait(60) == 1 and "there is no template" in t.process.output(), t.process.output())
+    os.makedirs(os.path.join(folder, "rules", "channels"))
+    for text, error in (("return function(msg)\n  return {\nend\n", "rules/channels/pager.lua:3"),
+                        ("return 5\n", "a template returns a function"),
+                        ("return function(msg)\n  return 5\nend\n", "instead of a table or a text"),
+                        ("return function(msg)\n  return { text = msg.alerts[9].name }\nend\n", "rules/channels/pager.lua:2"),
+                        ("return function(msg)\n  if not msg.firing then return msg.ack.who end\n  return {}\nend\n",
+                         "tried with a message of an end")):
+        t.write("rules/channels/pager.lua", text)
+        out = t.command("check", "tocsin.lua", code=1)
+        check(error in out and 'receiver "ops", tocsin.lua:2' in out, out)
+        t.spawn()
+        check(t.process.child.wait(60) == 1 and error in t.process.output(), t.process.output())
+    t.write("rules/channels/pager.lua", "return function(msg)\n  return { text = 'old ' .. msg.title }\nend\n")
+    t.command("check", "tocsin.lua")
+    t.start()
+    t.write("rules/channels/pager.lua", "return function(msg)\n  return { text = msg.nothing.at.all }\nend\n")
+    wait(lambda: "configuration refused; the previous one runs on" in t.process.output(), "the saved file to be noticed and refused", 60)
+    check("rules/channels/pager.lua:2" in t.command("reload", code=1), "the place")
+    t.feed(50)
+    check(wait(lambda: jsons(sink), "a message", 60)[0]["text"].startswith("old "), "the previous template")
+    t.write("rules/channels/pager.lua", "return function(msg)\n  return { text = 'new ' .. msg.title }\nend\n")
+    t.command("reload")
+    t.feed(1)
+    wait(lambda: [j for j in jsons(sink) if j["text"].startswith("new Resolved")], "the mended template", 60)
+    sink.close()
+
+
+def test_a_template_that_is_written_later_is_used_when_it_is_saved(folder):
+    sink = HttpSink()
+    t = Tocsin(folder, config(f'receiver "ops" {{ slack {{ webhook_url = "{sink.url}" }} }}'), RULES).start()
+    os.makedirs(os.path.join(folder, "rules", "channels"))
+    t.write("rules/channels/slack.lua", "return function(msg)\n  return 'mine'\nend\n")
+
+    def mine():
+        t.post("/api/tocsin/v1/receivers/ops/test", {})
+        return [j for j in jsons(sink) if j["text"] == "mine"]
+    wait(mine, "the saved template", 60, every=0.3)
     sink.close()
 
 

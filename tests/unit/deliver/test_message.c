@@ -7,6 +7,7 @@
 #include "base/files.h"
 #include "base/text.h"
 #include "deliver/channel.h"
+#include "deliver/sample.h"
 #include "deliver/wording.h"
 #include "notices.h"
 #include "tocsin/deliver.h"
@@ -563,6 +564,26 @@ START_TEST(events_and_runbook_are_those_of_the_alert_that_heads_the_message)
 }
 END_TEST
 
+START_TEST(shipped_templates_take_every_sample)
+{
+    static const struct config_channel *const kinds[] = {&webhook, &slack, &email, &inbox};
+    static const char *const names[] = {"webhook", "slack", "email", "inbox"};
+
+    for (size_t i = 0; i < 4; i++) {
+        struct template *t = shipped(names[i]);
+        for (int k = 0; k < SAMPLES; k++) {
+            struct sample s;
+            struct message m;
+            sample_make(&s, (enum sample_kind)k, "ops", names[i]);
+            make(kinds[i], t, &s.x, &m);
+            ck_assert_msg(!m.template_failed, "%s of %s: %s", names[i], sample_names[k], m.error);
+            message_clear(&m);
+        }
+        template_free(t);
+    }
+}
+END_TEST
+
 START_TEST(a_runbook_that_is_no_address_is_no_link)
 {
     static const char *const bad[] = {"javascript:alert(1)", "see the wiki", "http://x y",
@@ -806,6 +827,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_template_may_return_a_text);
     tcase_add_test(t, slacks_channel_is_added_unless_the_template_names_one);
     tcase_add_test(t, events_and_runbook_are_those_of_the_alert_that_heads_the_message);
+    tcase_add_test(t, shipped_templates_take_every_sample);
     tcase_add_test(t, a_runbook_that_is_no_address_is_no_link);
     tcase_add_test(t, slack_cannot_edit_and_tells_first_worse_and_the_end);
     tcase_add_test(t, a_webhook_is_signed_over_its_body);
