@@ -186,8 +186,21 @@ static uint32_t find_by_shape(const struct rowset *rs, const struct source *s, l
     return SLOT_NONE;
 }
 
-/* Where a row finds its value in a source: the group with the same labels, or with those of the
- * row that the source has. */
+/* Does another source have the group itself? */
+static bool another_has(const struct rowset *rs, const struct source *s, labelset group)
+{
+    for (size_t i = 0; i < rs->n_sources; i++) {
+        const struct source *t = &rs->sources[i];
+
+        if (t != s && t->driver && source_find(rs, t, group) != SLOT_NONE)
+            return true;
+    }
+    return false;
+}
+
+/* Where a row finds its value in a source: the group with the same labels, or, where the row is
+ * another source's, with those of its labels that this one has. A group that has ended takes its
+ * value from no other one. */
 static uint32_t lookup(const struct rowset *rs, const struct source *s, labelset group)
 {
     labelset key = group;
@@ -198,7 +211,7 @@ static uint32_t lookup(const struct rowset *rs, const struct source *s, labelset
     if (key == LABELSET_NONE)
         return SLOT_NONE;
     slot = source_find(rs, s, key);
-    if (slot == SLOT_NONE && !s->by_names)
+    if (slot == SLOT_NONE && !s->by_names && another_has(rs, s, group))
         slot = find_by_shape(rs, s, group);
     return slot;
 }

@@ -85,6 +85,16 @@ static void sample(struct bench *b, const char *service, int pod, double v)
     rules_after_block(b->rules, b->at_ms, NULL, 0);
 }
 
+static void push(struct bench *b, uint32_t series, double v)
+{
+    struct sample s = {
+        .t_ms = b->at_ms, .v = v, .weight = 1, .kind = SAMPLE_GAUGE, .series = series};
+
+    rules_before_block(b->rules, b->at_ms);
+    windows_apply(b->windows, b->at_ms, &s, 1, NULL, 0);
+    rules_after_block(b->rules, b->at_ms, NULL, 0);
+}
+
 static void event(struct bench *b, const char *service, const char *message)
 {
     struct label f[] = {label_of("level", "ERROR"), label_of("message", message),
@@ -300,6 +310,32 @@ START_TEST(the_group_quiet_longest_makes_room)
 }
 END_TEST
 
+/* A series of fewer labels goes on, and its value is above the limit. */
+START_TEST(a_group_that_ended_takes_no_value_from_another)
+{
+    static const struct label whole[] = {{"__name__", "queue", 8, 5}};
+    static const struct label part[] = {{"__name__", "queue", 8, 5}, {"pod", "p1", 3, 2}};
+    struct bench b;
+    struct rule_stats st;
+    uint32_t all, one;
+    bool is_new;
+
+    open_bench(&b);
+    all = series_resolve(b.series, whole, 1, "", SAMPLE_GAUGE, &is_new);
+    one = series_resolve(b.series, part, 2, "", SAMPLE_GAUGE, &is_new);
+    reload(&b, QUEUE);
+    push(&b, one, 1);
+    for (int i = 0; i < 26 * 60; i++) {
+        push(&b, all, 10);
+        advance(&b, MINUTE_MS);
+    }
+    rule_stats(rules_at(b.rules, 0), &st);
+    ck_assert_uint_eq(st.groups, 1);
+    ck_assert_uint_eq(alert_rule_count(alert_rule_find(b.book, "Queue")), 1);
+    close_bench(&b);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_test(t, nothing_is_left_behind);
@@ -307,6 +343,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_row_whose_alert_was_retired_goes_with_its_data);
     tcase_add_test(t, a_file_that_meets_a_bound_changes_nothing);
     tcase_add_test(t, the_group_quiet_longest_makes_room);
+    tcase_add_test(t, a_group_that_ended_takes_no_value_from_another);
 }
 
 UNIT_MAIN("churn", add)
