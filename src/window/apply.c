@@ -10,12 +10,15 @@
 
 #define BATCH 16
 
+static int64_t not_ahead(int64_t t_ms, int64_t recv_ms)
+{
+    return t_ms > recv_ms + AHEAD_MS ? recv_ms : t_ms;
+}
+
 int64_t windows_clamp(struct windows *w, int64_t t_ms, int64_t recv_ms)
 {
-    if (t_ms > recv_ms + AHEAD_MS) {
-        w->stats.future++;
-        t_ms = recv_ms;
-    }
+    w->stats.future += t_ms > recv_ms + AHEAD_MS;
+    t_ms = not_ahead(t_ms, recv_ms);
     if (t_ms <= 0 || t_ms > TIME_MAX_MS) {
         w->stats.late++;
         return 0;
@@ -116,6 +119,49 @@ static void step_of_delta(const struct sample *s, struct step *x)
     }
 }
 
+/* What a sample tells of its source's process. */
+static void witness(const struct windows *w, struct source *from, const struct series *entry,
+                    const struct sample *s)
+{
+    uint32_t use = use_of(w, s->series);
+    const struct track *t;
+
+    if (s->t_ms < from->round_ms)
+        return;
+    if (entry->name == w->start_name)
+        source_started(from, s->v);
+    if (s->kind != SAMPLE_CUMULATIVE || use < USE_TRACK)
+        return;
+    t = track_at(w, use);
+    if (track_time(t) != 0 && s->t_ms > track_time(t))
+        source_count(from, t->v, s->v);
+}
+
+/* A counter that appears is judged by all that the block tells of its source: in one scrape the
+ * series come in any order. Each source has its next round counted, those after it as they come.
+ * Cost: one pass over the rest of a block in which some counter is born. */
+static void look_ahead(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n)
+{
+    w->looked_ahead = w->block;
+    for (size_t i = 0; i < n; i++) {
+        struct sample s = samples[i];
+        const struct series *entry = series_entry(w, s.series);
+        struct source *from;
+
+        if (!entry || entry->labels == LABELSET_NONE || s.stale || !isfinite(s.v))
+            continue;
+        s.t_ms = not_ahead(s.t_ms, recv_ms);
+        if (s.t_ms <= 0 || s.t_ms > TIME_MAX_MS || !(from = source_at(w, entry->source)))
+            continue;
+        if (from->counted != w->block) {
+            source_note(from, s.t_ms);
+            from->counted = w->block;
+        }
+        if (s.t_ms - from->round_ms < ROUND_MS)
+            witness(w, from, entry, &s);
+    }
+}
+
 /* A sample keeps its own time as what it is known by among those of its series; where it counts is
  * never after `recv_ms`. */
 static void add_sample(struct windows *w, const struct sample *s, int64_t recv_ms, uint32_t use,
@@ -146,24 +192,28 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
         w->stats.late++; /* older than all that is kept */
 }
 
-/* Notes that the source is alive; was it so before this sample? */
-static bool note_source(struct windows *w, uint32_t source, const struct sample *s)
+/* Was its source alive before this sample, the first of its series? */
+static bool is_birth(struct windows *w, int64_t recv_ms, const struct sample *s,
+                     const struct sample *rest, size_t n)
 {
-    struct source *from = source_at(w, source);
-    bool alive;
+    const struct series *entry = series_entry(w, s->series);
+    const struct source *from = source_at(w, entry->source);
 
-    if (!from)
+    if (!from || !source_has_shown(from, s->t_ms))
         return false;
-    alive = source_alive(from, s->t_ms);
-    source_note(from, s->t_ms, s->stale);
-    return alive;
+    if (s->kind == SAMPLE_CUMULATIVE && w->looked_ahead != w->block)
+        look_ahead(w, recv_ms, rest, n);
+    return source_alive(from, s->t_ms);
 }
 
-static void apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
+/* Takes the first of `n` samples; those after it are looked at where it is a birth. */
+static void apply_sample(struct windows *w, int64_t recv_ms, const struct sample *rest, size_t n)
 {
+    struct sample s = *rest;
     struct series *entry = series_entry(w, s.series);
+    struct source *from;
     uint32_t use, minute;
-    bool alive;
+    bool born;
 
     w->stats.samples++;
     if (!entry || entry->labels == LABELSET_NONE) {
@@ -180,14 +230,21 @@ static void apply_sample(struct windows *w, int64_t recv_ms, struct sample s)
     minute = (uint32_t)(s.t_ms / 60000);
     if (minute > entry->seen_min)
         entry->seen_min = minute;
-    alive = note_source(w, entry->source, &s);
+    from = s.stale ? NULL : source_at(w, entry->source);
+    if (from) {
+        source_note(from, s.t_ms);
+        if (from->counted != w->block)
+            witness(w, from, entry, &s);
+    }
     use = use_of(w, s.series);
     if (use == USE_NEVER)
         use = bind_series(w, s.series, w->unrecorded);
-    if (use < USE_TRACK)
+    if (use < USE_TRACK) {
         w->stats.samples_unused++;
-    else
-        add_sample(w, &s, recv_ms, use, alive);
+        return;
+    }
+    born = from && track_time(track_at(w, use)) == 0 && is_birth(w, recv_ms, &s, rest, n);
+    add_sample(w, &s, recv_ms, use, born);
 }
 
 void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
@@ -203,7 +260,7 @@ void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samp
 
         prefetch(w, samples + at, m);
         for (size_t i = 0; i < m; i++)
-            apply_sample(w, recv_ms, samples[at + i]);
+            apply_sample(w, recv_ms, samples + at + i, n - at - i);
     }
     events_apply(w, recv_ms, events, n_events);
 }

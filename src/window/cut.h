@@ -2,7 +2,8 @@
  * each stands for itself:
  *
  *   chunk:    'T' 'W' version kind | records to the end
- *   sources:  (a series of the source, first, second - first, newest - first) …
+ *   sources:  (a series of the source, first, second - first, newest round - first, usual, started,
+ *             fell, held and moved) …
  *   series:   (id - id before, minute - minute before, flags, [ value, time - time before,
  *             [ number and codes of intervals ], [ time - each of the recent times ] ]) …
  *   leaf:     text | since | heard until | (how the group is named, its name, [ series expected, where
@@ -14,7 +15,7 @@
 #ifndef TOCSIN_WINDOW_CUT_H
 #define TOCSIN_WINDOW_CUT_H
 
-#define CUT_VERSION     4
+#define CUT_VERSION     5
 #define CUT_CHUNK_BYTES (1u << 20)
 #define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
 

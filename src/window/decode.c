@@ -17,20 +17,37 @@ static bool is_time(int64_t t_ms)
     return t_ms >= 0 && t_ms <= TIME_MAX_MS;
 }
 
+/* False: no such source can be. A time that is not known is 0. */
+static bool read_source(struct cursor *c, struct source *s)
+{
+    uint64_t first = cursor_varint(c);
+    int64_t second = cursor_zigzag(c), round = cursor_zigzag(c);
+    uint64_t usual = cursor_varint(c), started = cursor_varint(c), fell = cursor_varint(c);
+    uint64_t held_moved = cursor_varint(c);
+
+    if (c->failed || first > TIME_MAX_MS || second > TIME_MAX_MS || second < -TIME_MAX_MS ||
+        round > TIME_MAX_MS || round < 0 || usual > UINT32_MAX || started > UINT32_MAX ||
+        fell > 0x7fff || held_moved > UINT16_MAX)
+        return false;
+    *s = (struct source){.first_ms = (int64_t)first,
+                         .second_ms = (int64_t)first + second,
+                         .round_ms = (int64_t)first + round,
+                         .usual_ms = (uint32_t)usual,
+                         .started_s = (uint32_t)started,
+                         .fell = fell & 0x7fff,
+                         .held = held_moved >> 1 & 0x7fff,
+                         .moved = held_moved & 1};
+    return is_time(s->second_ms) && is_time(s->round_ms) && s->second_ms <= s->round_ms;
+}
+
 static int decode_sources(struct windows *w, struct cursor *c, struct err *e)
 {
     while (cursor_left(c) > 0) {
-        uint64_t id = cursor_varint(c), first = cursor_varint(c);
-        struct source s = {.first_ms = (int64_t)(first & INT64_MAX)}, *into;
-        int64_t second = cursor_zigzag(c), newest = cursor_zigzag(c);
+        uint64_t id = cursor_varint(c);
+        struct source s, *into;
         const struct series *series;
 
-        if (c->failed || !is_time(s.first_ms) || second > TIME_MAX_MS || newest > TIME_MAX_MS ||
-            second < -TIME_MAX_MS || newest < -TIME_MAX_MS || id >= SERIES_NONE)
-            return damaged(e, "a source");
-        s.second_ms = s.first_ms + second;
-        s.newest_ms = s.first_ms + newest;
-        if (!is_time(s.second_ms) || !is_time(s.newest_ms))
+        if (!read_source(c, &s) || id >= SERIES_NONE)
             return damaged(e, "a source");
         series = series_get(w->series, (uint32_t)id);
         if (!series)

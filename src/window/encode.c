@@ -42,7 +42,11 @@ static void put_source(struct out *o, uint32_t series, const struct source *s)
     buf_add_varint(&o->buf, series);
     buf_add_varint(&o->buf, (uint64_t)s->first_ms);
     buf_add_zigzag(&o->buf, s->second_ms - s->first_ms);
-    buf_add_zigzag(&o->buf, s->newest_ms - s->first_ms);
+    buf_add_zigzag(&o->buf, s->round_ms - s->first_ms);
+    buf_add_varint(&o->buf, s->usual_ms);
+    buf_add_varint(&o->buf, s->started_s);
+    buf_add_varint(&o->buf, s->fell);
+    buf_add_varint(&o->buf, (uint64_t)s->held << 1 | s->moved);
 }
 
 static int encode_sources(struct out *o)
@@ -59,7 +63,7 @@ static int encode_sources(struct out *o)
         if (!s || s->source >= w->cap_sources || done[s->source])
             continue;
         done[s->source] = 1;
-        if (w->sources[s->source].newest_ms == 0)
+        if (w->sources[s->source].round_ms == 0)
             continue;
         if (is_full(o)) {
             result = flush(o);

@@ -84,7 +84,7 @@ void windows_shift(struct windows *w, int64_t by_ms)
     for (size_t i = 0; i < w->cap_sources; i++) {
         move(&w->sources[i].first_ms, by_ms);
         move(&w->sources[i].second_ms, by_ms);
-        move(&w->sources[i].newest_ms, by_ms);
+        move(&w->sources[i].round_ms, by_ms);
     }
     for (size_t i = 0; i < w->n_leaves; i++) {
         struct leaf *l = w->leaves[i];

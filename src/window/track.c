@@ -167,21 +167,3 @@ bool track_take(struct track *t, struct recent *recent, const struct sample *s, 
         recent_push(recent, s->t_ms);
     return true;
 }
-
-static void note_earliest(struct source *s, int64_t t_ms)
-{
-    if (s->first_ms == 0 || t_ms < s->first_ms) {
-        s->second_ms = s->first_ms;
-        s->first_ms = t_ms;
-    } else if (t_ms != s->first_ms && (s->second_ms == 0 || t_ms < s->second_ms)) {
-        s->second_ms = t_ms;
-    }
-}
-
-void source_note(struct source *s, int64_t t_ms, bool marker)
-{
-    if (!marker && (s->second_ms == 0 || t_ms < s->second_ms))
-        note_earliest(s, t_ms);
-    if (t_ms > s->newest_ms)
-        s->newest_ms = t_ms;
-}

@@ -1,7 +1,5 @@
-/* What is remembered of each series that some leaf needs, and of each source.
- *
- * A series: its newest value and time, and how far apart its samples usually are; the times of its
- * last eight samples where a late repetition would count twice. */
+/* What is remembered of each series that some leaf needs: its newest value and time, how far apart its
+ * samples usually are, and, where a late repetition would count twice, the times of its last eight. */
 #ifndef TOCSIN_WINDOW_TRACK_H
 #define TOCSIN_WINDOW_TRACK_H
 
@@ -34,11 +32,6 @@ struct recent {
     uint32_t t[RECENT];
 };
 
-struct source {
-    int64_t first_ms, second_ms; /* its two earliest sample times: was it alive before …? */
-    int64_t newest_ms;
-};
-
 #define TRACK_TIME_MASK ((UINT64_C(1) << 42) - 1)
 #define TRACK_BASE_ONLY (UINT64_C(1) << 42)
 #define STALENESS_MS    300000
@@ -67,13 +60,5 @@ void recent_init(struct recent *r, const struct track *t);
  * repetitions do no harm, or there was no memory. */
 bool track_take(struct track *t, struct recent *recent, const struct sample *s, bool alive,
                 struct step *x, struct track_counts *counts);
-
-static inline bool source_alive(const struct source *s, int64_t t_ms)
-{
-    return s->second_ms != 0 && s->second_ms < t_ms;
-}
-
-/* Notes one sample. A marker of staleness tells that a scrape went on, not that there was one. */
-void source_note(struct source *s, int64_t t_ms, bool marker);
 
 #endif

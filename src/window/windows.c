@@ -23,7 +23,8 @@ struct windows *windows_new(const struct windows_options *o)
     w->free_track = SERIES_NONE;
     w->by_text = map_new();
     w->by_name = map_new();
-    if (plans_init(&w->plans) == 0 && w->by_text && w->by_name) {
+    w->start_name = symbol_intern(w->labels, START_METRIC, sizeof START_METRIC - 1);
+    if (plans_init(&w->plans) == 0 && w->by_text && w->by_name && w->start_name != SYMBOL_NONE) {
         w->mem.held = sizeof *w + plans_bytes(&w->plans);
         return w;
     }
@@ -72,6 +73,8 @@ void windows_free(struct windows *w)
         mem_free(w->tracks[i]);
     for (size_t i = 0; i < w->cap_recent; i++)
         mem_free(w->recent[i]);
+    if (w->start_name != SYMBOL_NONE)
+        symbol_unref(w->labels, w->start_name);
     map_free(w->by_text, NULL);
     map_free(w->by_name, name_leaves_free);
     plans_clear(&w->plans);

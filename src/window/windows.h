@@ -11,6 +11,7 @@
 #include "tocsin/window.h"
 #include "window/leaf.h"
 #include "window/plan.h"
+#include "window/source.h"
 #include "window/track.h"
 
 #define USE_NEVER  0 /* no sample yet: its first one may be a birth */
@@ -65,14 +66,16 @@ struct windows {
     size_t cap_recent;
     uint32_t **reported; /* pages beside those of tracks: when a series reported last */
     size_t cap_reported;
-    int64_t stepped_ms; /* all steps of the clock: rounds count on through them */
-    uint32_t now;       /* instant32() of the block at hand, without them */
-    uint32_t block;     /* number of the last one applied, never 0 once there was one */
+    int64_t stepped_ms;    /* all steps of the clock: rounds count on through them */
+    uint32_t now;          /* instant32() of the block at hand, without them */
+    uint32_t block;        /* number of the last one applied, never 0 once there was one */
+    uint32_t looked_ahead; /* the last one that was looked through for restarts */
     uint32_t n_watched;
     uint32_t n_tracks, free_track;
     struct plans plans;
     struct source *sources;
     size_t cap_sources;
+    uint32_t start_name;        /* symbol of START_METRIC */
     struct plan_entry *scratch; /* of binding */
     size_t cap_scratch;
 

@@ -12,10 +12,11 @@ engine.__index = engine
 function engine.new(case)
     local first_feed, first_look = case.feed[1], case.looks[1]
     local self = setmetatable({ feed = case.feed, next = 1, views = {}, rules = {},
-        store = store.new { token = case.token, type = case.type, labels = case.labels },
         start = case.start or math.min(first_feed and first_feed.at or math.huge,
             first_look or math.huge) }, engine)
     self.order = rulefile.load(case.rules)
+    self.store = store.new({ token = case.token, type = case.type, labels = case.labels },
+        rulefile.selectors(self.order))
     for _, rule in ipairs(self.order) do
         rule.alerts, rule.memory = {}, {}
         self.rules[rule.name] = rule

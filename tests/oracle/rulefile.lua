@@ -3,6 +3,7 @@
 local language = require "language"
 local matchers = require "matchers"
 local units = require "units"
+local windows = require "windows"
 
 local rulefile = {}
 
@@ -152,6 +153,29 @@ local function dependencies(node, found)
     for key, child in next, node do
         if key ~= "matchers" and key ~= "selector" then dependencies(child, found) end
     end
+end
+
+local function collect_selectors(node, found)
+    if type(node) ~= "table" then return end
+    local selector = rawget(node, "matchers") and node or rawget(node, "selector")
+    if selector and selector.source == "metric" then
+        local reads = rawget(node, "selector") and windows.reads_buckets[rawget(node, "fn")]
+        found[#found + 1] = { name = selector.name, matchers = selector.matchers,
+            buckets = reads and selector.name .. "_bucket" or nil }
+        return
+    end
+    for _, child in next, node do collect_selectors(child, found) end
+end
+
+-- What all rules ask of metrics: { name, matchers, buckets = name of the buckets or nil } …
+function rulefile.selectors(rules)
+    local found = {}
+    for _, rule in ipairs(rules) do
+        for _, key in ipairs { "value", "inputs", "levels", "unless" } do
+            collect_selectors(rule[key], found)
+        end
+    end
+    return found
 end
 
 -- Rules in an order in which every one comes after those whose firing() it asks for.

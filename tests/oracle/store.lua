@@ -13,10 +13,12 @@ store.__index = store
 
 local STALENESS_MS = 5 * 60000
 local FUTURE_MS = 60000
+local ROUND_MS = 1000
 local USUAL_OF = 8             -- the usual interval is the median of this many
 
-function store.new(defaults)
-    return setmetatable({ defaults = defaults or {}, series = {}, by_key = {}, sources = {},
+-- `selectors`: those of all rules; what none of them wants is not followed.
+function store.new(defaults, selectors)
+    return setmetatable({ defaults = defaults or {}, selectors = selectors or {}, series = {}, by_key = {}, sources = {},
         events = {}, n_taken = 0 }, store)
 end
 
@@ -41,18 +43,49 @@ local function place(placed, t, v)
     if placed.t[at] == t then placed.v[at] = v else insert(placed, t, v) end
 end
 
--- A source is alive once it has shown two sample times; its two earliest are enough to tell
--- whether it was so before a given time.
-local function note_source(source, t)
-    if source.first == t or source.second == t then return end
-    if not source.first or t < source.first then
-        source.first, source.second = t, source.first
-    elseif not source.second or t < source.second then
-        source.second = t
+-- A round is all samples within a second of the first. A source begins with its first round, after a
+-- silence of more than 5 min and 3 times its usual interval, and with a round in which its process
+-- started anew: most counters that can tell fell, or its start time moved.
+local function restarts(round)
+    return round.moved or round.fell > round.held
+end
+
+local function open_round(source, t)
+    local newest = source.newest
+    local gap = newest and t - newest.t
+    if gap and gap < ROUND_MS then return end
+    local usual = source.usual
+    source.newest = { t = t, fell = 0, held = 0 }
+    if not newest or gap > STALENESS_MS and gap > 3 * usual then
+        source.shown = { t }
+    else
+        if restarts(newest) then source.shown = { newest.t } end
+        table.insert(source.shown, t)
+    end
+    if gap then
+        source.usual = usual == 0 and gap or (usual + math.min(gap, 4 * usual)) // 2
     end
 end
 
-local function was_alive(source, t) return source.second ~= nil and source.second < t end
+local function witness(series, t, v, kind)
+    local source, steps = series.source, series.steps
+    local round, n = source.newest, #series.steps.t
+    if t < round.t then return end
+    if series.name == "process_start_time_seconds" then
+        if source.started and v > source.started + 2 then round.moved = true end
+        source.started = math.max(source.started or v, v)
+    end
+    if kind ~= "counter" or not series.followed or n == 0 or t <= steps.t[n] then return end
+    if v < steps.v[n] then round.fell = round.fell + 1
+    elseif steps.v[n] > 0 then round.held = round.held + 1 end
+end
+
+-- Alive: two rounds were shown before this time, and it has not just begun anew.
+local function was_alive(source, t)
+    local second = source.shown[2]
+    return second ~= nil and t - second >= ROUND_MS
+        and not (t >= source.newest.t and restarts(source.newest))
+end
 
 local function usual_interval(intervals)
     local n = #intervals
@@ -98,13 +131,17 @@ function store:find_series(entry)
     if series then return series end
     local origin = table.concat({ entry.token or self.defaults.token or "", labels.job or "",
         labels.instance or "" }, "\0")
-    self.sources[origin] = self.sources[origin] or {}
+    self.sources[origin] = self.sources[origin] or { shown = {}, usual = 0 }
     series = {
         name = entry.name, labels = labels, key = key, born = self.n_taken,
         source = self.sources[origin], intervals = {},
         placed = { t = {}, v = {} }, deltas = { t = {}, v = {} },
         steps = { t = {}, v = {}, increment = {}, changed = {}, dropped = {}, order = {} },
     }
+    for _, selector in ipairs(self.selectors) do
+        series.followed = series.followed or (entry.name == selector.name
+            or entry.name == selector.buckets) and matchers.all_accept(selector.matchers, labels)
+    end
     self.by_key[id] = series
     self.series[entry.name] = self.series[entry.name] or {}
     table.insert(self.series[entry.name], series)
@@ -127,13 +164,14 @@ function store:take_sample(entry)
     local v = entry.v + 0.0
     if v ~= v or v == math.huge or v == -math.huge then return end
     local series = self:find_series(entry)
+    open_round(series.source, t)
+    witness(series, t, v, kind)
     if kind == "delta" then
         insert(series.deltas, t, v)
     else
         place(series.placed, t, v)
         add_step(series, t, v, self.n_taken)
     end
-    note_source(series.source, t)
 end
 
 function store:take(entry)

@@ -1,4 +1,4 @@
--- Random data: sources that are scraped, and fail; their series, with resets, gaps, births, ends,
+-- Random data: sources that are scraped, fail and restart; their series, with resets, gaps, births, ends,
 -- late and repeated samples; log events.
 local feed = {}
 
@@ -39,8 +39,8 @@ local METRICS = {
 
 -- ------------------------------------------------------------------ values
 
-local function next_counter(r, v)
-    if r:chance(0.02) then return r:int(0, 4) end
+local function next_counter(r, v, scrape)
+    if scrape.restarted or r:chance(0.02) then return r:int(0, 4) end
     return v + (r:chance(0.2) and 0 or r:int(1, 12))
 end
 
@@ -105,7 +105,7 @@ local function one_series(out, r, name, metric, labels, scrapes)
             end
         elseif kind ~= "delta" or r:chance(0.6) then
             local is_first = v == nil
-            v = is_first and FIRST[kind](r) or NEXT[kind](r, v)
+            v = is_first and FIRST[kind](r) or NEXT[kind](r, v, scrape)
             sample.v = v
             send(out, r, metric, sample, is_first)
             if kind == "delta" and r:chance(0.1) then out(copy(sample, { v = r:int(1, 5) })) end
@@ -120,7 +120,7 @@ local function histogram(out, r, name, labels, scrapes)
     for i = first, #scrapes do
         local scrape = scrapes[i]
         if not scrape.failed then
-            local reset = r:chance(0.02)
+            local reset = scrape.restarted or r:chance(0.02)
             local total = 0
             for b, bound in ipairs(BOUNDS) do
                 counts[b] = (reset and 0 or counts[b] or 0) + r:int(0, r:pick { 0, 2, 6 })
@@ -134,7 +134,7 @@ end
 
 -- ------------------------------------------------------------------ sources
 
--- The scrapes of one source: { t, at, failed = nil | "marked" | "silent" }.
+-- The scrapes of one source: { t, at, failed = nil | "marked" | "silent", restarted }.
 local function scrapes_of(r, start, finish, from)
     local interval = r:pick { 10, 10, 15, 15, 30 } * SECOND
     local t = start + from + r:int(0, interval - 1)
@@ -150,7 +150,8 @@ local function scrapes_of(r, start, finish, from)
             failed, failing = mark, failing - 1
             if mark == "marked" then mark = "silent" end
         end
-        list[#list + 1] = { t = t, at = t + r:int(0, 2500), failed = failed }
+        list[#list + 1] = { t = t, at = t + r:int(0, 2500), failed = failed,
+            restarted = r:chance(0.02) }
         t = t + interval
     end
     return list

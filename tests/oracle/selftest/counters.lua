@@ -48,6 +48,23 @@ return function(T)
     T.values("another metric of the same source is enough", 'm.c:increase("1m")',
         born("2m", { b = "2" }), { { "2m", 40 } })
 
+    T.values("its source restarted: a base", 'm.c:increase("1m")', function(case)
+        case:series("c", { b = "2" }, "10+1x8 2+1x20", C)
+        case:series("c", L, "40+1x40", { type = "counter", from = "135s" })
+    end, { { "135s", 0 }, { "150s", 1 } })
+    T.values("two rounds after a restart: a birth", 'm.c:increase("1m")', function(case)
+        case:series("c", { b = "2" }, "10+1x8 2+1x20", C)
+        case:series("c", L, "40+1x40", { type = "counter", from = "165s" })
+    end, { { "165s", 40 }, { "180s", 41 } })
+    T.values("its process started anew: a base", 'm.c:increase("1m")', function(case)
+        case:series("process_start_time_seconds", L, "1000x8 2000x20")
+        case:series("c", L, "40+1x40", { type = "counter", from = "135s" })
+    end, { { "135s", 0 }, { "150s", 1 } })
+    T.values("its source was silent for long: a base", 'm.c:increase("1m")', function(case)
+        case:series("c", { b = "2" }, "10+1x8 _x30 49", C)
+        case:series("c", L, "40+1x40", { type = "counter", from = "10m" })
+    end, { { "10m", 0 }, { "10m15s", 1 } })
+
     T.values("a marker, then on within 5 minutes: continues", 'm.c:increase("10m")',
         one("10 stale 13"), { { "30s", 3 } })
     T.values("a marker, then on after 5 minutes: a new base", 'm.c:increase("20m")',

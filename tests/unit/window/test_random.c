@@ -28,10 +28,15 @@ struct modelled {
     int64_t recent[8]; /* times of the samples taken last, newest first */
 };
 
+struct round { /* of a source: the samples of one second */
+    int64_t t_ms;
+    int fell, held; /* counters */
+};
+
 struct model {
     struct modelled s[SERIES];
-    int64_t times[2][8 * ENTRIES]; /* of each source */
-    size_t n_times[2];
+    struct round rounds[2][8 * ENTRIES]; /* of each source */
+    size_t n_rounds[2];
     double usual_s[2]; /* step of each group, as rates follow it */
     uint64_t seed;
 };
@@ -68,18 +73,44 @@ static void model_free(struct model *m)
         free(m->s[i].e);
 }
 
-static bool source_is_alive(const struct model *m, int source, int64_t before_ms)
+/* Two rounds before this one, since the source was first heard of, was silent for long or had most of
+ * its counters fall. */
+static bool source_is_alive(const struct model *m, int source, int64_t t_ms)
 {
-    int64_t one = 0;
+    const struct round *r = m->rounds[source];
+    size_t n = m->n_rounds[source], from = 0;
+    double usual = 0;
 
-    for (size_t i = 0; i < m->n_times[source]; i++) {
-        if (m->times[source][i] >= before_ms || m->times[source][i] == one)
-            continue;
-        if (one)
-            return true;
-        one = m->times[source][i];
+    for (size_t i = 1; i < n; i++) {
+        double gap = (double)(r[i].t_ms - r[i - 1].t_ms);
+
+        if (gap > 300000 && gap > 3 * usual)
+            from = i;
+        else if (r[i - 1].fell > r[i - 1].held)
+            from = i - 1;
+        usual = usual > 0 ? floor((usual + fmin(gap, 4 * usual)) / 2) : gap;
     }
-    return false;
+    if (from + 1 >= n || t_ms - r[from + 1].t_ms < 1000)
+        return false;
+    return t_ms < r[n - 1].t_ms || r[n - 1].fell <= r[n - 1].held;
+}
+
+static void note_source(struct model *m, int source, int64_t t_ms)
+{
+    size_t *n = &m->n_rounds[source];
+
+    if (*n == 0 || t_ms - m->rounds[source][*n - 1].t_ms >= 1000)
+        m->rounds[source][(*n)++] = (struct round){.t_ms = t_ms};
+}
+
+static void witness(struct model *m, const struct modelled *s, int64_t t_ms, double v)
+{
+    struct round *r = &m->rounds[s->source][m->n_rounds[s->source] - 1];
+
+    if (s->kind != SAMPLE_CUMULATIVE || s->last_ms == 0 || t_ms <= s->last_ms || t_ms < r->t_ms)
+        return;
+    r->fell += v < s->last_v;
+    r->held += v >= s->last_v && s->last_v > 0;
 }
 
 static int ascending(const void *a, const void *b)
@@ -150,6 +181,10 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
     struct entry e = {.t_ms = t_ms, .v = v, .stale = stale};
     bool direct = s->kind == SAMPLE_DELTA || s->kind == SAMPLE_DISTRIBUTION;
 
+    if (!stale) {
+        note_source(m, s->source, t_ms);
+        witness(m, s, t_ms, v);
+    }
     if (!stale && direct) {
         e.known = true;
         e.inc = s->kind == SAMPLE_DELTA ? v : 1;
@@ -158,7 +193,6 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         e.dt_s = (double)(t_ms - s->last_ms) / 1000;
         s->last_ms = e.newest ? t_ms : s->last_ms;
     } else if (!stale && t_ms < s->last_ms && is_recent(s, t_ms)) {
-        m->times[s->source][m->n_times[s->source]++] = t_ms;
         return; /* a late repetition */
     } else if (!stale && t_ms > s->last_ms) {
         model_ordered(m, s, &e);
@@ -166,10 +200,8 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         for (size_t i = 0; i < s->n; i++) {
             if (s->e[i].t_ms != t_ms || s->e[i].stale)
                 continue;
-            if (v == s->last_v) {
-                m->times[s->source][m->n_times[s->source]++] = t_ms;
+            if (v == s->last_v)
                 return;
-            }
             s->e[i].replaced = true;
         }
         if (s->kind == SAMPLE_GAUGE)
@@ -181,8 +213,6 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         note_recent(s, t_ms);
     ck_assert_uint_lt(s->n, ENTRIES);
     s->e[s->n++] = e;
-    if (!stale)
-        m->times[s->source][m->n_times[s->source]++] = t_ms;
 }
 
 /* --- what a leaf should say --- */
