@@ -55,6 +55,11 @@ void store_zrem(struct store *s, const char *key, const char *member);
  * with durable = false while Redis is away or refuses (what was put is kept and written later). */
 void store_after(struct store *s, void (*then)(bool durable, void *arg), void *arg);
 bool store_is_clean(const struct store *s); /* nothing waits */
+/* Redis was away or refused, and not all of what was put meanwhile is written yet: a kill would lose
+ * it. */
+bool store_is_behind(const struct store *s);
+/* The connection is up: what waits is written in this turn, not with the next look. */
+void store_redis_is_back(struct store *s);
 /* Why Redis, which answers, takes no control state: in its own words; "" while it does, or is
  * away. Valid until the next turn. */
 const char *store_trouble(const struct store *s);

@@ -400,9 +400,12 @@ static void describe_redis(const struct selfwatch *s, char *text, size_t size)
         snprintf(text, size, "Redis %s, every write on disk before it is answered", h->version);
 }
 
+/* Not ready before all that happened while Redis was away is stored: who waits for it may end the
+ * program then. */
 bool selfwatch_ready(struct selfwatch *s, struct json *out)
 {
     bool live = wire_is_live(s->o.wire), accepts;
+    bool stored = !store_is_behind(selfwatch_parts(s)->store);
     bool up = db_is_up(selfwatch_parts(s)->db) && !*wire_redis_trouble(s->o.wire);
     struct err e = {.text = ""};
     char text[256];
@@ -411,7 +414,8 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     accepts = live && journal_accepts(selfwatch_parts(s)->journal, &e);
     journal_progress(selfwatch_parts(s)->journal, &progress);
     json_object(out);
-    json_kbool(out, "ready", live && up && accepts); /* without Redis senders are told 503 */
+    json_kbool(out, "ready",
+               live && up && stored && accepts); /* without Redis senders are told 503 */
     json_key(out, "reasons");
     json_array(out);
     snprintf(text, sizeof text, "%s%s%.150s", wire_phase(s->o.wire), live ? "" : ": ",
@@ -419,9 +423,12 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     reason(out, "start", live, text);
     describe_redis(s, text, sizeof text);
     reason(out, "redis", up, text);
+    reason(out, "state", stored,
+           stored ? "all alerts, incidents, silences and deliveries are stored"
+                  : "changes of alerts, incidents, silences or deliveries wait to be stored");
     reason(out, "ingest", accepts, accepts ? "takes samples and events" : e.text);
     json_array_end(out);
     json_object_end(out);
     buf_free(&progress);
-    return live && up && accepts;
+    return live && up && stored && accepts;
 }

@@ -354,6 +354,7 @@ void wire_start(struct wire *w)
 void wire_db_up(struct wire *w)
 {
     notify_set_degraded(w->p.notify, false);
+    store_redis_is_back(w->p.store);
     wire_start(w);
 }
 

@@ -262,16 +262,29 @@ static void deliver_to_inbox(struct send *s)
                -1);
 }
 
+/* It was made while Redis was not known to be away. */
+static int say_that_it_may_come_twice(struct send *s)
+{
+    if (s->x->degraded)
+        return 0;
+    s->x->degraded = true;
+    message_clear(&s->m);
+    return send_compose(s);
+}
+
 /* The claim is stored (or Redis is away, and a page that may come twice beats none). */
 void send_transmit(bool durable, void *arg)
 {
     struct send *s = arg;
     struct err e;
 
-    (void)durable;
     s->deferred = false;
     if (!s->d) { /* delivery ended while it waited */
         mem_free(s);
+        return;
+    }
+    if (!durable && !s->test && say_that_it_may_come_twice(s) < 0) {
+        finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
         return;
     }
     s->d->stats.sent++;

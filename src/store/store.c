@@ -359,14 +359,17 @@ static void landed(struct store *s)
     s->failing = false;
     taken_again(s);
     s->round_flying = 0;
-    if (round)
+    if (round) {
         s->round_done = round;
+        s->behind = false;
+    }
+    assert(s->round_done < s->round);
 }
 
 /* `why`: a refusal, which is said once, however often it is tried again; NULL: a loss. */
 static void failed(struct store *s, const char *why, int64_t wait_ms)
 {
-    s->failing = true;
+    s->failing = s->behind = true;
     s->not_before_ms = clock_mono_ms(loop_clock(s->loop)) + wait_ms;
     timer_in(s->poll, wait_ms ? wait_ms : POLL_AWAY_MS);
     if (why) {
@@ -602,7 +605,8 @@ static void on_push(void *arg)
     if (s->state != STORE_IDLE)
         return;
     if (!db_is_up(s->db) || held) {
-        if (store_is_clean(s))
+        s->behind |= !store_is_clean(s);
+        if (!s->behind)
             tell(s, s->round_done, true);
         else
             tell_nobody_waits(s);
@@ -618,10 +622,22 @@ static void on_push(void *arg)
         s->mend = false;
         store_rewrite(s);
     }
-    if (count_waiting(s) > 0)
+    if (count_waiting(s) > 0) {
         commit(s);
-    else
-        tell(s, s->round, true);
+        return;
+    }
+    s->behind = false;
+    tell(s, s->round, true);
+}
+
+void store_redis_is_back(struct store *s)
+{
+    push_soon(s);
+}
+
+bool store_is_behind(const struct store *s)
+{
+    return s->behind || s->mend;
 }
 
 static void on_poll(void *arg)

@@ -38,6 +38,7 @@ struct store {
     bool unknown;          /* what is flying may or may not have happened */
     bool must_check;       /* compare sequence numbers before anything else */
     bool failing;          /* the last attempt did not work: nobody waits for the next one */
+    bool behind;           /* … or could not be made, and not all that waited is written since */
     char refused_why[200]; /* Redis' words when it refused the last attempt, else empty */
     bool mend;             /* a command inside a transaction was refused: rewritten, but … */
     int64_t mend_at_ms;    /* … not before then (monotonic) */

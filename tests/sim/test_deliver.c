@@ -749,6 +749,25 @@ START_TEST(what_waits_for_redis_when_delivery_ends_is_given_back)
 }
 END_TEST
 
+/* It was claimed before anybody knew that Redis hangs: the claim is not stored, and that is said. */
+START_TEST(a_message_whose_claim_could_not_be_stored_says_that_it_may_come_twice)
+{
+    struct world w;
+
+    for (int durable = 0; durable < 2; durable++) {
+        open_world(&w, two_lanes);
+        w.notify.stuck = true;
+        due(&w, 0, 1);
+        w.notify.waits(durable, w.notify.waits_arg);
+        ck_assert_uint_eq(n_calls, 1);
+        ck_assert_msg(strstr(calls[0].body, durable ? "\"degraded\":false" : "\"degraded\":true"),
+                      "%s", calls[0].body);
+        answer(0, 200, -1);
+        close_world(&w);
+    }
+}
+END_TEST
+
 struct answers {
     int n, ok, done, status[4];
     char text[4][200];
@@ -926,6 +945,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_drain_waits_for_what_is_in_flight_and_claims_no_more);
     tcase_add_test(t, a_drain_has_a_bound_and_what_is_left_is_given_back);
     tcase_add_test(t, what_waits_for_redis_when_delivery_ends_is_given_back);
+    tcase_add_test(t, a_message_whose_claim_could_not_be_stored_says_that_it_may_come_twice);
     tcase_add_test(t, a_test_message_goes_through_every_channel_past_the_rest);
     tcase_add_test(t, a_test_finds_a_template_that_is_not_there);
     tcase_add_test(t, the_inbox_keeps_and_shows);

@@ -234,6 +234,57 @@ START_TEST(while_redis_is_away_the_newest_value_is_kept)
 }
 END_TEST
 
+START_TEST(what_waited_is_written_as_soon_as_redis_is_back)
+{
+    struct world *w = world_new();
+
+    ck_assert(!store_is_behind(w->store));
+    fake_db_down(w->db, 0);
+    fake_loop_run_for(w->loop, 30);
+    ck_assert(!store_is_behind(w->store)); /* nothing was put meanwhile */
+    set(w, 1, "told meanwhile");
+    fake_loop_run_for(w->loop, 30);
+    ck_assert(store_is_behind(w->store));
+    fake_db_up(w->db);
+    ck_assert(store_is_behind(w->store));
+    store_redis_is_back(w->store);
+    fake_loop_settle(w->loop); /* no time passes */
+    redis_equals_truth(w, "in the turn in which it is back");
+    ck_assert(!store_is_behind(w->store));
+    world_free(w);
+}
+END_TEST
+
+/* The claim flies when Redis hangs, its outcome comes while the fate of that is not known: Redis
+ * gets the outcome, whether the claim got there or not, and nobody is told "stored" before. */
+START_TEST(an_outcome_that_comes_during_the_outage_is_what_a_start_finds)
+{
+    for (size_t executed = 0; executed < 2; executed++) {
+        struct world *w = world_new();
+
+        fake_db_latency(w->db, 5);
+        set(w, 1, "claimed");
+        fake_loop_run_for(w->loop, 1); /* on its way */
+        fake_db_down(w->db, executed);
+        store_after(w->store, after, w);
+        fake_loop_run_for(w->loop, 20);
+        ck_assert_int_eq(w->lost, 1);
+        set(w, 1, "delivered");
+        fake_loop_run_for(w->loop, 20);
+        ck_assert(store_is_behind(w->store));
+        fake_db_up(w->db);
+        store_redis_is_back(w->store);
+        while (store_is_behind(w->store)) { /* ready is told at its end, and a kill may come then */
+            ck_assert(!in_redis(w, KEY_ALERTS, "f1") ||
+                      strcmp(in_redis(w, KEY_ALERTS, "f1"), "claimed") == 0);
+            fake_loop_run_for(w->loop, 1);
+        }
+        redis_equals_truth(w, executed ? "the claim was there" : "the claim was not there");
+        world_free(w);
+    }
+}
+END_TEST
+
 START_TEST(waiting_entries_are_bounded_and_the_oldest_go)
 {
     struct world *w = world_new();
@@ -541,6 +592,8 @@ static void add(TCase *t)
     tcase_add_test(t, nothing_to_write_is_durable_at_once);
     tcase_add_test(t, each_waits_for_its_own_changes_only);
     tcase_add_test(t, while_redis_is_away_the_newest_value_is_kept);
+    tcase_add_test(t, what_waited_is_written_as_soon_as_redis_is_back);
+    tcase_add_test(t, an_outcome_that_comes_during_the_outage_is_what_a_start_finds);
     tcase_add_test(t, waiting_entries_are_bounded_and_the_oldest_go);
     tcase_add_test(t, memory_of_redis_out_keeps_changes_until_there_is_some);
     tcase_add_test(t, an_older_redis_is_written_again);
