@@ -187,6 +187,16 @@ const char *matcher_value(const struct matcher *m)
     return m->value;
 }
 
+size_t matcher_values(const struct matcher *m, const char *const **values)
+{
+    bool is_list = m->op == MATCH_ONE_OF;
+
+    if (m->negate || m->matches_empty || !(is_list || m->op == MATCH_EQUAL))
+        return 0;
+    *values = (const char *const *)(is_list ? m->list : &m->value);
+    return is_list ? m->n_list : 1;
+}
+
 bool matcher_matches_empty(const struct matcher *m)
 {
     return m->matches_empty;

@@ -44,6 +44,9 @@ const char *matcher_name(const struct matcher *m);
 enum matcher_op matcher_op(const struct matcher *m);
 bool matcher_negated(const struct matcher *m);
 const char *matcher_value(const struct matcher *m); /* as written; of a list: joined by | */
+/* The values that it takes, when these can be listed and the missing label is none of them: of `=`
+ * one, of `one_of` its list. Borrowed. 0: they cannot. */
+size_t matcher_values(const struct matcher *m, const char *const **values);
 bool matcher_test(const struct matcher *m, const char *value, size_t len);
 bool matcher_matches_empty(const struct matcher *m);
 /* Canonical text, the same for equal matchers: code~"5..", level in{ERROR|FATAL} … */

@@ -1,5 +1,6 @@
 /* Which leaves look at a series, found out once: when it is born, and again when leaves of its
  * metric name come or go. */
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,15 @@
 #include "window/quantile.h"
 #include "window/windows.h"
 
+void name_leaves_free(void *p)
+{
+    struct name_leaves *n = p;
+
+    if (n)
+        matcher_index_free(n->index);
+    mem_free(n);
+}
+
 static struct name_leaves *leaves_of(struct windows *w, const char *name)
 {
     struct name_leaves *n = map_gets(w->by_name, name);
@@ -16,57 +26,51 @@ static struct name_leaves *leaves_of(struct windows *w, const char *name)
     if (n)
         return n;
     n = mem_zalloc(sizeof *n);
-    if (n && map_puts(w->by_name, name, n, NULL) != 0) {
-        mem_free(n);
-        n = NULL;
+    if (!n || !(n->index = matcher_index_new()) || map_puts(w->by_name, name, n, NULL) != 0) {
+        name_leaves_free(n);
+        return NULL;
     }
     return n;
 }
 
-static int enter(struct windows *w, const char *name, uint32_t entry)
+static int enter(struct windows *w, const struct leaf *l, const char *name, uint32_t entry)
 {
     struct name_leaves *n = leaves_of(w, name);
 
-    if (!n || mem_grow((void **)&n->leaves, &n->cap, n->n + 1, sizeof *n->leaves) != 0)
+    if (!n || matcher_index_add(n->index, l->spec->matchers, l->spec->n_matchers, entry) != 0)
         return -1;
-    n->leaves[n->n++] = entry;
     n->dirty = true;
     w->dirty = true;
     return 0;
 }
 
-static void leave(struct windows *w, const char *name, uint32_t entry)
+static void leave(struct windows *w, const struct leaf *l, const char *name, uint32_t entry)
 {
     struct name_leaves *n = map_gets(w->by_name, name);
 
-    for (size_t i = 0; n && i < n->n; i++) {
-        if (n->leaves[i] != entry)
-            continue;
-        memmove(n->leaves + i, n->leaves + i + 1, (n->n - i - 1) * sizeof *n->leaves);
-        n->n--;
-        n->dirty = true;
-        w->dirty = true;
-        return;
-    }
+    assert(n);
+    matcher_index_remove(n->index, l->spec->matchers, l->spec->n_matchers, entry);
+    n->dirty = true;
+    w->dirty = true;
 }
 
 /* With -1 the index may keep a name without leaves; it looks at nothing. */
 int bind_leaf(struct windows *w, struct leaf *l)
 {
-    if (l->bucket_metric && enter(w, l->bucket_metric, l->id | AS_BUCKET) != 0)
+    if (l->bucket_metric && enter(w, l, l->bucket_metric, l->id | AS_BUCKET) != 0)
         return -1;
-    if (enter(w, l->spec->metric, l->id) == 0)
+    if (enter(w, l, l->spec->metric, l->id) == 0)
         return 0;
     if (l->bucket_metric)
-        leave(w, l->bucket_metric, l->id | AS_BUCKET);
+        leave(w, l, l->bucket_metric, l->id | AS_BUCKET);
     return -1;
 }
 
 void unbind_leaf(struct windows *w, struct leaf *l)
 {
-    leave(w, l->spec->metric, l->id);
+    leave(w, l, l->spec->metric, l->id);
     if (l->bucket_metric)
-        leave(w, l->bucket_metric, l->id | AS_BUCKET);
+        leave(w, l, l->bucket_metric, l->id | AS_BUCKET);
 }
 
 labelset bind_labels(struct windows *w, const struct leaf *l, const struct series *s,
@@ -137,24 +141,43 @@ static void drop_entries(struct windows *w, const struct plan_entry *e, uint32_t
     }
 }
 
-static uint32_t collect(struct windows *w, uint32_t id, const struct series *s, bool *shared)
+/* The leaves that may look at the series, into w->candidates. False: none, or no memory. */
+static bool find_leaves(struct windows *w, const struct series *s)
 {
-    size_t len;
+    struct label labels[LABELS_MAX];
+    size_t len, n = labelset_size(w->labels, s->labels);
     const char *name = series_name(w->series, s->name, &len);
     const struct name_leaves *looks = map_get(w->by_name, name, len);
+
+    assert(n <= LABELS_MAX);
+    if (!looks)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        labels[i] = labelset_at(w->labels, s->labels, i);
+    if (matcher_index_find(looks->index, labels, n, &w->candidates) == 0)
+        return w->candidates.n > 0;
+    w->stats.refused_groups++;
+    return false;
+}
+
+/* Cost: the leaves that share the label value under which the index holds them (see
+ * model/matcher_index.h), not all that look at the name. */
+static uint32_t collect(struct windows *w, uint32_t id, const struct series *s, bool *shared)
+{
+    const struct matcher_candidates *c = &w->candidates;
     uint32_t n = 0;
 
     *shared = true;
-    if (!looks || looks->n == 0)
+    if (!find_leaves(w, s))
         return 0;
     if (wmem_grow(&w->mem, (void **)&w->scratch, &w->cap_scratch,
-                  looks->n < PLAN_ENTRIES ? looks->n : PLAN_ENTRIES, sizeof *w->scratch) != 0) {
+                  c->n < PLAN_ENTRIES ? c->n : PLAN_ENTRIES, sizeof *w->scratch) != 0) {
         w->stats.refused_groups++;
         return 0;
     }
-    for (size_t i = 0; i < looks->n; i++) {
-        bool as_bucket = (looks->leaves[i] & AS_BUCKET) != 0;
-        struct leaf *l = w->leaves[looks->leaves[i] & ~AS_BUCKET];
+    for (size_t i = 0; i < c->n; i++) {
+        bool as_bucket = (c->ids[i] & AS_BUCKET) != 0;
+        struct leaf *l = w->leaves[c->ids[i] & ~AS_BUCKET];
 
         if (n == PLAN_ENTRIES) {
             w->stats.refused_groups++;
@@ -323,11 +346,8 @@ void bind_dirty(struct windows *w)
     mem_free(names);
     while ((l = map_next(w->by_name, &at, &key, &len))) {
         l->dirty = false;
-        if (l->n > 0)
-            continue;
-        (void)map_remove(w->by_name, key, len);
-        mem_free(l->leaves);
-        mem_free(l);
+        if (matcher_index_count(l->index) == 0)
+            name_leaves_free(map_remove(w->by_name, key, len));
     }
     windows_free_dead(w);
     w->dirty = false;

@@ -48,14 +48,6 @@ static void leaf_free(struct windows *w, struct leaf *l)
     mem_free(l);
 }
 
-static void name_leaves_free(void *p)
-{
-    struct name_leaves *n = p;
-
-    mem_free(n->leaves);
-    mem_free(n);
-}
-
 void windows_free(struct windows *w)
 {
     if (!w)
@@ -77,6 +69,7 @@ void windows_free(struct windows *w)
         symbol_unref(w->labels, w->start_name);
     map_free(w->by_text, NULL);
     map_free(w->by_name, name_leaves_free);
+    matcher_candidates_free(&w->candidates);
     plans_clear(&w->plans);
     mem_free(w->leaves);
     mem_free(w->use);
@@ -159,12 +152,11 @@ no_memory:
 
 static uint32_t free_id(struct windows *w)
 {
-    uint32_t id = 0;
+    uint32_t id = w->free_leaf;
 
-    if (w->live_leaves == w->n_leaves)
-        id = (uint32_t)w->n_leaves;
     while (id < w->n_leaves && w->leaves[id])
         id++;
+    w->free_leaf = id;
     if (id >= LEAVES_MAX ||
         mem_grow((void **)&w->leaves, &w->cap_leaves, id + 1u, sizeof(struct leaf *)) != 0)
         return LEAF_NONE;
@@ -185,7 +177,6 @@ static int enter(struct windows *w, struct leaf *l)
         return -1;
     }
     w->leaves[l->id] = l;
-    w->live_leaves++;
     w->stats.leaves++;
     return 0;
 }
@@ -273,7 +264,8 @@ void windows_free_dead(struct windows *w)
             continue;
         leaf_free(w, w->leaves[i]);
         w->leaves[i] = NULL;
-        w->live_leaves--;
+        if (i < w->free_leaf)
+            w->free_leaf = (uint32_t)i;
     }
 }
 

@@ -7,6 +7,7 @@
 #define TOCSIN_WINDOW_WINDOWS_H
 
 #include "base/map.h"
+#include "model/matcher_index.h"
 #include "model/series_table.h"
 #include "tocsin/window.h"
 #include "window/leaf.h"
@@ -20,12 +21,11 @@
 #define USE_PAGE   4096
 #define TRACK_PAGE 1024
 
-/* The leaves that look at one metric name. Those with the bit set look at it as the `_bucket`
- * series of a histogram. */
+/* The leaves that look at one metric name, by their matchers. Ids with the bit set look at it as the
+ * `_bucket` series of a histogram. */
 #define AS_BUCKET UINT32_C(0x80000000)
 struct name_leaves {
-    uint32_t *leaves;
-    size_t n, cap;
+    struct matcher_index *index;
     bool dirty; /* leaves came or went: its series are bound anew before the next sample */
 };
 
@@ -50,7 +50,7 @@ struct windows {
 
     struct leaf **leaves; /* by id; NULL: free */
     size_t n_leaves, cap_leaves;
-    uint32_t live_leaves;
+    uint32_t free_leaf;  /* all ids before it are taken */
     struct map *by_text; /* struct leaf */
     struct map *by_name; /* struct name_leaves */
     bool dirty;          /* some name is, or some leaf is dead */
@@ -78,6 +78,7 @@ struct windows {
     uint32_t start_name;        /* symbol of START_METRIC */
     struct plan_entry *scratch; /* of binding */
     size_t cap_scratch;
+    struct matcher_candidates candidates; /* leaves that may look at the series at hand */
 
     uint32_t *log_leaves; /* ids */
     size_t n_log_leaves, cap_log_leaves;
@@ -130,6 +131,7 @@ void track_free(struct windows *w, uint32_t use);
 struct source *source_at(struct windows *w, uint32_t source); /* NULL: no memory */
 
 /* --- bind.c --- */
+void name_leaves_free(void *n);                            /* NULL is fine */
 int bind_leaf(struct windows *w, struct leaf *l) MUST_USE; /* into the index of names */
 void unbind_leaf(struct windows *w, struct leaf *l);
 /* Finds out where the samples of a series go; returns its use. A series that was seen before it
