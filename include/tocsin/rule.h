@@ -93,7 +93,6 @@ struct rule_stats {
     int64_t warm_ms;   /* its windows are full from then on, 0: they are */
 };
 void rule_stats(const struct rule *r, struct rule_stats *out);
-/* A rule of this name or file has been loaded anew: tries a quarantined rule again at once. */
 
 /* The groups of a rule whose labels contain all of `want` (sorted; n = 0: all), at most `max`. */
 size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max);

@@ -18,6 +18,8 @@ struct waiting {
 
 struct rule {
     struct rules *engine;
+    uint32_t rank;             /* place in the order of evaluation */
+    struct rule *next_in_file; /* the rule behind it in its file */
     const struct rule_def *d;
     struct rulefile *file; /* a reference: keeps `d` */
     struct alert_rule *alerts;
@@ -47,6 +49,7 @@ struct rule {
     size_t place_cap;
     uint32_t *ready; /* rows whose data is complete, to be looked at now */
     size_t n_ready, ready_cap;
+    bool picks_missing;   /* there was no memory to pick what is ready */
     uint32_t taken_block; /* whose touches it has */
     uint32_t *picked;     /* rows gathered for the look at hand */
     size_t picked_cap;

@@ -278,8 +278,10 @@ size_t touched_pick(struct rule *r, int64_t at_ms)
         look_now(r, r->waiting[r->first_waiting].row);
         trim_queue(r);
     }
-    if (mem_grow((void **)&r->picked, &r->picked_cap, r->n_ready, sizeof *r->picked) < 0)
-        return 0; /* kept for the next instant */
+    r->picks_missing =
+        mem_grow((void **)&r->picked, &r->picked_cap, r->n_ready, sizeof *r->picked) < 0;
+    if (r->picks_missing)
+        return 0; /* kept for another instant */
     for (size_t i = 0; i < r->n_ready; i++)
         if (r->ready[i] < r->rs.n_rows && r->rs.group[r->ready[i]] != LABELSET_NONE)
             r->picked[n++] = r->ready[i];

@@ -1,5 +1,7 @@
-/* Log events into windows. An event has no series: every log leaf looks at it through its
- * matchers, each distinct one of which is tested once per event at most. */
+/* Log events into windows. An event has no series: the log leaves that may look at it are found by
+ * a field that they fix (model/matcher_index.h), and look through their matchers, each distinct one
+ * of which is tested once per event at most. Remembering the leaves of equal events was dropped:
+ * texts and numbers make nearly every event a new one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,35 +13,42 @@
 
 #define NUMBER_LEN 64 /* of a field that is read as a number */
 
+/* A place among the matchers, as a value of a map. */
+#define PLACE(at)       ((void *)(uintptr_t)((at) + 1u))
+#define PLACE_OF(place) ((uint32_t)((uintptr_t)(place)-1))
+
 /* --- leaves --- */
 
-static uint32_t matcher_find(const struct windows *w, const char *text)
+static uint32_t free_place(struct windows *w)
 {
-    for (size_t i = 0; i < w->n_log_matchers; i++)
-        if (w->log_matchers[i].m && strcmp(w->log_matchers[i].text, text) == 0)
-            return (uint32_t)i;
-    return UINT32_MAX;
+    uint32_t at = w->free_log_matcher;
+
+    while (at < w->n_log_matchers && w->log_matchers[at].m)
+        at++;
+    w->free_log_matcher = at;
+    return at;
 }
 
 static uint32_t matcher_add(struct windows *w, struct matcher *m, struct buf *text)
 {
+    uint32_t at = free_place(w);
     struct log_matcher *place;
-    size_t at = 0;
 
-    while (at < w->n_log_matchers && w->log_matchers[at].m)
-        at++;
-    if (mem_grow((void **)&w->log_matchers, &w->cap_log_matchers, at + 1,
+    if (mem_grow((void **)&w->log_matchers, &w->cap_log_matchers, at + 1u,
                  sizeof *w->log_matchers) != 0)
         return UINT32_MAX;
     place = &w->log_matchers[at];
     *place = (struct log_matcher){.text = buf_take(text, NULL), .name = matcher_name(m)};
-    if (!place->text)
+    if (!place->text || map_puts(w->by_matcher, place->text, PLACE(at), NULL) != 0) {
+        mem_free(place->text);
+        place->text = NULL;
         return UINT32_MAX;
+    }
     place->m = matcher_ref(m);
     place->name_len = strlen(place->name);
     if (at == w->n_log_matchers)
         w->n_log_matchers++;
-    return (uint32_t)at;
+    return at;
 }
 
 static uint32_t matcher_use(struct windows *w, struct matcher *m)
@@ -49,9 +58,9 @@ static uint32_t matcher_use(struct windows *w, struct matcher *m)
 
     matcher_text(m, &text);
     if (buf_ok(&text)) {
-        at = matcher_find(w, buf_str(&text));
-        if (at == UINT32_MAX)
-            at = matcher_add(w, m, &text);
+        const void *place = map_gets(w->by_matcher, buf_str(&text));
+
+        at = place ? PLACE_OF(place) : matcher_add(w, m, &text);
     }
     buf_free(&text);
     if (at != UINT32_MAX)
@@ -65,9 +74,12 @@ static void matcher_release(struct windows *w, uint32_t at)
 
     if (--m->users > 0)
         return;
+    (void)map_removes(w->by_matcher, m->text);
     matcher_unref(m->m);
     mem_free(m->text);
     *m = (struct log_matcher){0};
+    if (at < w->free_log_matcher)
+        w->free_log_matcher = at;
 }
 
 int events_bind(struct windows *w, struct leaf *l)
@@ -75,18 +87,15 @@ int events_bind(struct windows *w, struct leaf *l)
     size_t n = l->spec->n_matchers, at = 0;
 
     l->log_matchers = mem_zalloc(n * sizeof *l->log_matchers);
-    if (!l->log_matchers || mem_grow((void **)&w->log_leaves, &w->cap_log_leaves,
-                                     w->n_log_leaves + 1, sizeof *w->log_leaves) != 0)
+    if (!l->log_matchers)
         return -1;
     for (; at < n; at++) {
         l->log_matchers[at] = matcher_use(w, l->spec->matchers[at]);
         if (l->log_matchers[at] == UINT32_MAX)
             break;
     }
-    if (at == n) {
-        w->log_leaves[w->n_log_leaves++] = l->id;
+    if (at == n && matcher_index_add(w->log_leaves, l->spec->matchers, n, l->id) == 0)
         return 0;
-    }
     while (at > 0)
         matcher_release(w, l->log_matchers[--at]);
     return -1;
@@ -94,15 +103,9 @@ int events_bind(struct windows *w, struct leaf *l)
 
 void events_unbind(struct windows *w, struct leaf *l)
 {
-    size_t at = 0;
-
     for (size_t i = 0; i < l->spec->n_matchers; i++)
         matcher_release(w, l->log_matchers[i]);
-    while (w->log_leaves[at] != l->id)
-        at++;
-    memmove(w->log_leaves + at, w->log_leaves + at + 1,
-            (w->n_log_leaves - at - 1) * sizeof *w->log_leaves);
-    w->n_log_leaves--;
+    matcher_index_remove(w->log_leaves, l->spec->matchers, l->spec->n_matchers, l->id);
 }
 
 /* --- events --- */
@@ -217,6 +220,8 @@ static void next_mark(struct windows *w)
 
 void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n)
 {
+    struct matcher_candidates *c = &w->candidates;
+
     for (size_t i = 0; i < n; i++) {
         int64_t t_ms = windows_clamp(w, events[i].t_ms, recv_ms);
         struct step x = {.t_ms = t_ms < recv_ms ? t_ms : recv_ms,
@@ -228,7 +233,11 @@ void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *eve
         if (t_ms == 0)
             continue;
         next_mark(w);
-        for (size_t j = 0; j < w->n_log_leaves; j++)
-            add_event(w, w->leaves[w->log_leaves[j]], &events[i], &x);
+        if (matcher_index_find(w->log_leaves, events[i].fields, events[i].n_fields, c) != 0) {
+            w->stats.refused_groups++;
+            continue;
+        }
+        for (size_t k = 0; k < c->n; k++)
+            add_event(w, w->leaves[c->ids[k]], &events[i], &x);
     }
 }

@@ -23,8 +23,11 @@ struct windows *windows_new(const struct windows_options *o)
     w->free_track = SERIES_NONE;
     w->by_text = map_new();
     w->by_name = map_new();
+    w->by_matcher = map_new();
+    w->log_leaves = matcher_index_new();
     w->start_name = symbol_intern(w->labels, START_METRIC, sizeof START_METRIC - 1);
-    if (plans_init(&w->plans) == 0 && w->by_text && w->by_name && w->start_name != SYMBOL_NONE) {
+    if (plans_init(&w->plans) == 0 && w->by_text && w->by_name && w->by_matcher && w->log_leaves &&
+        w->start_name != SYMBOL_NONE) {
         w->mem.held = sizeof *w + plans_bytes(&w->plans);
         return w;
     }
@@ -69,6 +72,8 @@ void windows_free(struct windows *w)
         symbol_unref(w->labels, w->start_name);
     map_free(w->by_text, NULL);
     map_free(w->by_name, name_leaves_free);
+    map_free(w->by_matcher, NULL);
+    matcher_index_free(w->log_leaves);
     matcher_candidates_free(&w->candidates);
     plans_clear(&w->plans);
     mem_free(w->leaves);
@@ -80,7 +85,6 @@ void windows_free(struct windows *w)
     mem_free(w->recent);
     mem_free(w->sources);
     mem_free(w->scratch);
-    mem_free(w->log_leaves);
     mem_free(w->log_matchers);
     mem_free(w->touched);
     mem_free(w);
@@ -254,7 +258,7 @@ const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf)
 
 bool windows_wants_events(const struct windows *w)
 {
-    return w->n_log_leaves > 0;
+    return matcher_index_count(w->log_leaves) > 0;
 }
 
 void windows_free_dead(struct windows *w)

@@ -80,10 +80,11 @@ struct windows {
     size_t cap_scratch;
     struct matcher_candidates candidates; /* leaves that may look at the series at hand */
 
-    uint32_t *log_leaves; /* ids */
-    size_t n_log_leaves, cap_log_leaves;
+    struct matcher_index *log_leaves;
     struct log_matcher *log_matchers;
     size_t n_log_matchers, cap_log_matchers;
+    uint32_t free_log_matcher; /* all places before it are taken */
+    struct map *by_matcher;    /* canonical text -> its place, plus 1 */
     uint32_t event_mark;
 
     leaf_id *touched; /* leaves with touched groups */
