@@ -1,6 +1,7 @@
 /* The book: which alerts there are, and what a look does to one of them. */
 #include "alert/book.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,6 +49,7 @@ struct alert_book *alert_book_new(const struct alert_book_options *o)
 {
     struct alert_book *b = mem_zalloc(sizeof *b);
 
+    assert(o->labels);
     if (!b)
         return NULL;
     b->o = *o;
@@ -92,6 +94,7 @@ void alert_book_set_evaluated_to(struct alert_book *b, int64_t at_ms)
     b->evaluated_to_ms = at_ms;
     if (b->dirty || at_ms - b->evaluated_stored_ms >= EVALUATED_EVERY_MS)
         put_evaluated(b);
+    assert(b->evaluated_to_ms >= b->evaluated_stored_ms);
 }
 
 bool alert_book_load(struct alert_book *b, struct store_table *t, const char *field,
@@ -135,6 +138,7 @@ struct alert_entry *entry_new(struct alert_rule *r, labelset group)
     e->field = buf_take(&field, NULL);
     if (e->field && group_map_put(&r->alerts, group, e) == 0) {
         labelset_ref(b->o.labels, group);
+        assert(e->a.rule == r && !e->a.labels && r->alerts.n > 0);
         return e;
     }
     mem_free(e->field);
@@ -155,6 +159,7 @@ void entry_free(struct alert_entry *e)
     struct alert *a = &e->a;
     struct alert_rule *r = a->rule;
 
+    assert(group_map_get(&r->alerts, a->group) == e);
     group_map_remove(&r->alerts, a->group);
     entry_fingerprint_drop(e);
     labelset_unref(r->book->o.labels, a->group);
@@ -289,6 +294,7 @@ static void follow_times(struct alert *a, enum alert_change change, const char *
         a->ended_ms = at_ms;
         set_text(&a->end_reason, reason);
     }
+    assert(a->state.firing == 0 || (a->ended_ms == 0 && !a->end_reason));
 }
 
 /* A group without data for `forget` is over: what its conditions remember of it goes too, or groups
@@ -322,6 +328,8 @@ static void conclude(struct alert_entry *e, enum alert_change change, int from,
     struct alert_book *b = e->a.rule->book;
     bool forget = nothing_to_remember(&e->a);
 
+    assert((change != CHANGE_RESOLVED && change != CHANGE_GONE) || e->a.state.firing == 0);
+    assert(change != CHANGE_FIRED || (from == 0 && e->a.state.firing != 0));
     if (change != CHANGE_NONE) {
         b->changes++;
         entry_history(e, change, from, from_phase, at_ms, e->a.end_reason);
@@ -385,6 +393,7 @@ void alert_end(struct alert *a, const char *reason, int64_t at_ms)
     memset(a->since_ms, 0, sizeof a->since_ms);
     entry_state_clear(e);
     follow_times(a, change, reason, at_ms);
+    assert(a->state.firing == 0 && (from == 0 || a->ended_ms == at_ms));
     conclude(e, change, from, from_phase, change != CHANGE_NONE, at_ms);
 }
 

@@ -1,6 +1,7 @@
 /* What an alert says: its labels, its annotations, and why. */
 #include "alert/book.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -26,8 +27,8 @@ static void list_set(struct label_list *list, struct label l)
             list->l[i] = l;
             return;
         }
-    if (list->n < sizeof list->l / sizeof *list->l)
-        list->l[list->n++] = l;
+    assert(list->n < sizeof list->l / sizeof *list->l); /* the group's, the rule's, four more */
+    list->l[list->n++] = l;
 }
 
 /* Later ones win: the table's severity, the group, what the rule's author wrote, the name. */
@@ -118,6 +119,7 @@ static void install(struct alert_entry *e, const struct made *x)
     e->a.n_labels = x->n;
     e->a.key = x->key;
     e->a.fingerprint = x->fingerprint;
+    assert(e->a.labels && e->a.key);
 }
 
 void alert_key_text(const char *origin, const struct label *l, size_t n, struct buf *out)

@@ -1,5 +1,7 @@
 #include "alert/group_map.h"
 
+#include <assert.h>
+
 #include "base/mem.h"
 
 static size_t slot_of(const struct group_map *m, labelset group)
@@ -46,12 +48,14 @@ int group_map_put(struct group_map *m, labelset group, void *value)
 {
     size_t i;
 
+    assert(group != LABELSET_NONE && value);
     if ((m->n + 1) * 2 > m->cap && grow(m))
         return -1;
     i = find(m, group);
     if (m->slots[i].group == LABELSET_NONE)
         m->n++;
     m->slots[i] = (struct group_slot){group, value};
+    assert(m->n * 2 <= m->cap);
     return 0;
 }
 
@@ -64,6 +68,7 @@ void group_map_remove(struct group_map *m, labelset group)
     hole = find(m, group);
     if (m->slots[hole].group == LABELSET_NONE)
         return;
+    assert(m->slots[hole].value);
     m->n--;
     /* what follows in the run moves up when its own place is not behind the hole */
     for (i = (hole + 1) & (m->cap - 1); m->slots[i].group != LABELSET_NONE;

@@ -4,6 +4,7 @@
  * (values change with every look, they alone are not worth a write). */
 #include "alert/book.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <math.h>
 #include <stdlib.h>
@@ -173,6 +174,7 @@ void entry_store(struct alert_entry *e)
         return;
     write_alert(&j, e);
     if (buf_ok(&out)) {
+        assert(e->field && out.len > 0);
         store_put(b->table, e->field, out.data, out.len);
         e->stored = h;
         e->in_store = true;
@@ -208,6 +210,7 @@ void entry_history(const struct alert_entry *e, enum alert_change change, int fr
     struct buf labels = BUF_INIT, value = BUF_INIT;
     char at[TEXT_TIME_LEN], fingerprint[17];
 
+    assert(change != CHANGE_NONE);
     if (!b->o.store)
         return;
     text_time(at, at_ms);
@@ -311,6 +314,8 @@ static void read_levels(const cJSON *o, struct alert_state *s)
                                                       .held_ms = whole_of(l, "held_ms"),
                                                       .true_ms = time_of(l, "true_since"),
                                                       .false_ms = time_of(l, "false_since")};
+        if (s->level[priority - 1].true_ms != 0)
+            s->level[priority - 1].false_ms = 0;
     }
 }
 
@@ -326,8 +331,13 @@ static void read_state(const cJSON *o, struct alert_entry *e)
     s->last_data_ms = time_of(o, "last_data");
     s->last_look_ms = time_of(o, "last_look");
     read_levels(o, s);
+    /* whoever wrote it: what fires is on and has begun */
     if (s->firing && !s->level[s->firing - 1].on)
         s->level[s->firing - 1].on = true;
+    if (s->firing && s->active_ms == 0)
+        s->active_ms = s->last_look_ms ? s->last_look_ms : 1;
+    if (!s->firing)
+        s->active_ms = 0;
     e->a.sticky = hex_of(o, "sticky");
     for (int i = 0; i < ALERT_SINCE_MAX; i++) {
         char name[24];

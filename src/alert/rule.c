@@ -39,6 +39,7 @@ void rule_free(struct alert_rule *r)
     for (size_t i = 0; i < r->alerts.cap; i++)
         while (r->alerts.slots[i].value)
             entry_free(r->alerts.slots[i].value);
+    assert(r->alerts.n == 0);
     group_map_clear(&r->alerts);
     mem_free(r->name);
     mem_free(r->origin);
@@ -232,7 +233,8 @@ int alert_rule_reserve(struct alert_book *b, const struct rule_def *d)
     }
     buf_free(&text);
     if (r && r->next_keys)
-        return 0;
+        assert(r->next_def == d);
+    return 0;
     alert_rule_unreserve(b, d);
     return -1;
 }
@@ -283,12 +285,14 @@ struct alert_rule *alert_rule_put(struct alert_book *b, const struct rule_def *d
     for (size_t i = 0; i < r->alerts.cap; i++)
         if (r->alerts.slots[i].value)
             entry_adapt(r->alerts.slots[i].value, &was, restart, at_ms);
+    assert(r->def == d && !r->next_def && r->keys);
     return r;
 }
 
 void alert_rule_remove(struct alert_book *b, struct alert_rule *r, const char *reason,
                        int64_t at_ms)
 {
+    assert(map_gets(b->rules, r->name) == r);
     end_all(r, reason, at_ms);
     map_removes(b->rules, r->name);
     rule_free(r);
@@ -368,6 +372,7 @@ int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
         }
     b->evaluated_to_ms -= by_ms;
     b->evaluated_stored_ms -= by_ms;
+    assert(b->evaluated_to_ms <= now_ms);
     return by_ms;
 }
 

@@ -9,6 +9,7 @@
  * the timer that runs at the last look with data, so that the gap itself counts for neither side. */
 #include "tocsin/alert.h"
 
+#include <assert.h>
 #include <string.h>
 
 const char *const alert_change_names[] = {
@@ -32,6 +33,7 @@ static void add_missing_level(const struct rule_def *d, struct alert_policy *out
     out->lasting_ms[n] = d->lasting_ms;
     out->n_levels++;
     out->missing_only = true;
+    assert(out->n_levels <= PRIORITIES);
 }
 
 void alert_policy_of(const struct rule_def *d, struct alert_policy *out)
@@ -57,6 +59,7 @@ void alert_policy_of(const struct rule_def *d, struct alert_policy *out)
     }
     if (d->missing == MISSING_FIRE)
         add_missing_level(d, out);
+    assert(out->n_levels >= 1 && out->n_levels <= PRIORITIES);
 }
 
 static int64_t span(int64_t from, int64_t to)
@@ -104,6 +107,7 @@ static void level_false(struct alert_level *l, int64_t clear_after_ms, int64_t a
         l->false_ms = at_ms;
     if (l->held_ms + span(l->false_ms, at_ms) >= clear_after_ms)
         *l = (struct alert_level){0};
+    assert(l->true_ms == 0);
 }
 
 static bool level_holds(const struct alert_level *l)
@@ -172,6 +176,7 @@ static void levels_step(const struct alert_policy *p, struct alert_state *s,
             level_false(l, p->clear_after_ms, at_ms);
         else
             level_pause(l, s->last_look_ms);
+        assert(l->true_ms == 0 || l->false_ms == 0);
     }
 }
 
@@ -182,6 +187,7 @@ static enum alert_change settle(const struct alert_policy *p, struct alert_state
     bool holds = any_holds(p, s);
 
     s->firing = most_severe(p, s);
+    assert(s->firing >= 0 && s->firing <= PRIORITIES);
     if (was == 0 && s->firing != 0) {
         s->active_ms = at_ms;
         if (s->pending_ms == 0)
@@ -225,6 +231,7 @@ static enum alert_change forget(struct alert_state *s)
     int64_t last_data_ms = s->last_data_ms, last_look_ms = s->last_look_ms;
 
     *s = (struct alert_state){.last_data_ms = last_data_ms, .last_look_ms = last_look_ms};
+    assert(alert_is_blank(s));
     return change;
 }
 
@@ -248,6 +255,8 @@ enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s
     levels_step(p, s, o, data, at_ms);
     s->last_look_ms = at_ms;
     change = settle(p, s, at_ms);
+    assert(s->firing != 0 || any_holds(p, s) == (s->pending_ms != 0));
+    assert((s->firing != 0) == (s->active_ms != 0));
     if (!data && o->warming)
         return change;
     if (!data && had_data && any_holds(p, s))
