@@ -74,6 +74,7 @@ int batch_grow_labels(struct ingest_batch *b)
 
 void batch_abandon(struct ingest_batch *b)
 {
+    assert(b->build->open <= b->build->n_labels);
     b->build->n_labels = b->build->open;
 }
 
@@ -268,6 +269,7 @@ int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t 
     size_t n = w->n_labels - w->open;
     struct label *l = n > 0 ? w->labels + w->open : NULL;
 
+    assert(w->open <= w->n_labels);
     if (n > 0 && !is_tidy(l, n)) {
         int sorted = labels_sort(l, n);
 
@@ -291,6 +293,7 @@ void batch_series_drop(struct ingest_batch *b)
 {
     struct batch_build *w = b->build;
 
+    assert(w->n_wants > 0);
     w->open = w->n_labels = w->wants[--w->n_wants].hash;
 }
 
@@ -307,6 +310,7 @@ int batch_sample(struct ingest_batch *b, const struct ingest_input *in, int64_t 
 {
     struct batch_build *w = b->build;
 
+    assert(w->n_wants > 0); /* of the newest series */
     if (b->n_samples >= in->limits->max_samples)
         return err_set(e, ERR_LIMIT, "more than %u samples in one request",
                        in->limits->max_samples);
@@ -367,6 +371,7 @@ int batch_event(struct ingest_batch *b, const struct ingest_input *in, int64_t t
         (struct logevent){.t_ms = clamp(b, in, t_ms), .n_fields = (uint32_t)n};
     w->open += n;
     w->n_labels = w->open;
+    assert(w->n_labels <= w->cap_labels);
     return 0;
 }
 

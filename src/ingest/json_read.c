@@ -1,5 +1,6 @@
 #include "ingest/json_read.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
 struct json_reader json_reader_of(const char *text, size_t len, struct text_pool *pool)
 {
+    assert(text || len == 0);
     return (struct json_reader){
         .start = text, .at = text, .end = text + len, .token = text, .pool = pool, .expects = TOP};
 }
@@ -77,6 +79,7 @@ static int hex4(const char *p, const char *end, uint32_t *out)
 
 static char *put_utf8(char *to, uint32_t c)
 {
+    assert(c <= 0x10ffff);
     if (c == 0 || (c >= 0xd800 && c < 0xe000)) {
         memcpy(to, replacement, 3);
         return to + 3;
@@ -179,6 +182,7 @@ static int copy_string(struct json_reader *r, const char *begin, const char *clo
     }
     r->s = copy;
     r->len = (size_t)(to - copy);
+    assert(r->len <= room);
     text_pool_give_back(r->pool, room - r->len);
     return 0;
 }
@@ -290,6 +294,7 @@ static enum json_token close(struct json_reader *r)
 {
     bool object = is_in_object(r);
 
+    assert(r->depth > 0);
     if (*r->at != (object ? '}' : ']'))
         return fail(r, object ? "a comma or } is expected here" : "a comma or ] is expected here");
     r->at++;
@@ -366,6 +371,7 @@ int json_read_whole(struct json_reader *r)
     const char *begin = r->token;
     unsigned depth = r->depth - 1;
 
+    assert(r->depth > 0);
     while (r->depth > depth)
         if (json_read(r) == JSON_ERROR)
             return -1;
@@ -397,6 +403,7 @@ bool json_short_number(const char *s, size_t len, double *v)
         mantissa = mantissa * 10 + (uint64_t)(*s - '0');
         after += point;
     }
+    assert(after <= 15);
     *v = (double)mantissa / powers[after];
     if (negative)
         *v = -*v;

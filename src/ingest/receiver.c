@@ -274,6 +274,7 @@ static void take(struct ingest *g, enum ingest_protocol p, struct http_request *
     struct buf query = BUF_INIT;
     struct err e = {0}, outside = {0};
 
+    assert(sender->token && d->decode);
     ingest_batch_clear(g->batch);
     if (plain_body(g, d, r, &query, &in, &e) != 0 || d->decode(g->batch, &in, &e) != 0) {
         refuse(g, p, r, &e);
@@ -358,4 +359,5 @@ void ingest_drained(void *ingest)
             g->o.append(g->batch, 0, NULL, NULL, g->o.arg);
     }
     buf_clear(&g->datagrams);
+    assert(g->datagrams.len == 0);
 }

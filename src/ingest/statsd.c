@@ -7,6 +7,7 @@
  *   ms timer -> seconds    h, d distribution    s set
  *
  * A line that is wrong is left out and counted: a datagram has nobody to answer to. */
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,6 +219,7 @@ static int add_value(struct reading *x, const struct line *l, struct piece text)
     double v = 0;
     float weight = 1;
 
+    assert(l->rate > 0);
     if (l->type == 's' ? text.n == 0 : !read_number(text, &v))
         return wrong(x, "the value must be a number");
     switch (l->type) {

@@ -1,5 +1,6 @@
 #include "ingest/text_pool.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -49,6 +50,7 @@ char *text_pool_take(struct text_pool *p, size_t n)
 
 void text_pool_give_back(struct text_pool *p, size_t n)
 {
+    assert(n <= (size_t)(p->at - p->newest->bytes));
     p->at -= n;
 }
 

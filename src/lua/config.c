@@ -1,5 +1,6 @@
 #include "tocsin/config.h"
 
+#include <assert.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +212,7 @@ struct config *config_ref(const struct config *c)
 {
     struct config_file *f = (struct config_file *)(size_t)c;
 
+    assert(f->refs > 0);
     f->refs++;
     return &f->config;
 }
@@ -219,6 +221,7 @@ void config_unref(const struct config *c)
 {
     struct config_file *f = (struct config_file *)(size_t)c;
 
+    assert(!f || f->refs > 0);
     if (f && --f->refs == 0)
         free_file(f);
 }

@@ -1,5 +1,6 @@
 #include "lua/region.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -55,6 +56,7 @@ void *region_alloc(struct region *a, size_t n)
     size_t unit = sizeof(max_align_t);
     void *p;
 
+    assert(a->used <= a->size);
     if (n > (size_t)1 << 30)
         return NULL;
     n = (n + unit - 1) / unit * unit;

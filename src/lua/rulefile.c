@@ -217,12 +217,14 @@ struct rulefile *rulefile_load(const char *path, const char *text, size_t len,
 
 struct rulefile *rulefile_ref(struct rulefile *f)
 {
+    assert(f->refs > 0);
     f->refs++;
     return f;
 }
 
 void rulefile_unref(struct rulefile *f)
 {
+    assert(!f || f->refs > 0);
     if (!f || --f->refs > 0)
         return;
     script_free(&f->script);

@@ -1,5 +1,6 @@
 #include "lua/sandbox.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,7 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
     if (!ptr)
         osize = 0;
     if (nsize == 0) {
+        assert(s->heap >= osize);
         mem_free(ptr);
         s->heap -= osize;
         return NULL;
@@ -96,6 +98,7 @@ static uint64_t cpu_ns(void)
 /* From here on every single instruction ends in the hook, so nothing runs on. */
 static __attribute__((noreturn)) void spent(lua_State *L, struct sandbox *s)
 {
+    assert(s->spent || s->call_spent);
     if (s->spent)
         lua_sethook(L, hook, LUA_MASKCOUNT, 1);
     sandbox_fail(L,
@@ -148,6 +151,7 @@ void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
     s->cpu_left_ns = (uint64_t)(cpu_ms ? cpu_ms : SANDBOX_CPU_MS) * 1000000u;
     s->cpu_end_ns = cpu_ns() + s->cpu_left_ns;
     lua_sethook(s->L, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+    assert(s->left > 0 && s->cpu_left_ns > 0);
 }
 
 struct sandbox *sandbox_of(lua_State *L)
@@ -155,6 +159,7 @@ struct sandbox *sandbox_of(lua_State *L)
     struct sandbox *s;
 
     memcpy(&s, lua_getextraspace(L), sizeof s);
+    assert(s && s->L);
     return s;
 }
 
@@ -246,6 +251,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct er
     uint64_t begin_ns = cpu_ns(), left_ns = s->cpu_left_ns;
     int status, n;
 
+    assert(!s->running && co != s->L);
     s->cpu_end_ns = begin_ns + left_ns;
     s->slice_ns = slice_us ? begin_ns + (uint64_t)slice_us * 1000 : 0;
     s->running = co;
@@ -318,6 +324,7 @@ void sandbox_error(struct sandbox *s, int status, struct err *e)
     struct err found = {0};
     bool placed = text && find_place(text, &found);
 
+    assert(lua_gettop(L) > 0);
     /* raised again by a protected call of ours */
     if (text && strcmp(text, "not enough memory") == 0)
         status = LUA_ERRMEM;
@@ -413,6 +420,7 @@ void sandbox_compile(lua_State *L, const char *name, const char *source, size_t 
 {
     char chunk[96];
 
+    assert(name && (source || len == 0));
     if (len > SANDBOX_SOURCE) {
         lua_pushfstring(L, "%s:1: the file is longer than %d KiB", sandbox_basename(name),
                         (int)(SANDBOX_SOURCE >> 10));

@@ -18,6 +18,7 @@ int address_split(const char *text, char *host, size_t host_size, char port[6], 
     size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
     size_t len;
 
+    assert(host_size > 0);
     if (!colon || digits == 0 || digits > 5 || colon[1 + digits] || atoi(colon + 1) > 65535)
         goto bad;
     if (text[0] == '[') {

@@ -49,6 +49,7 @@ static void stop_waiting(struct http_conn *c)
     *(c->quieter ? &c->quieter->louder : &s->quietest) = c->louder;
     c->louder = c->quieter = NULL;
     c->waits = false;
+    assert(!c->waits && !c->louder && !c->quieter);
 }
 
 /* Something has come from it: it is the last to go. */
@@ -67,6 +68,7 @@ static void wait_again(struct http_conn *c)
 
 static void forget_received(struct http_conn *c)
 {
+    assert(c->server->receiving >= c->received);
     c->server->receiving -= c->received;
     c->received = 0;
 }
@@ -79,6 +81,7 @@ static void enter(struct http_conn *c, enum http_phase phase, int limit_ms)
         wait_again(c);
     else
         stop_waiting(c);
+    assert(c->waits == (phase == HTTP_IDLE || phase == HTTP_RECEIVING));
 }
 
 static void doom(struct http_conn *c)
@@ -98,7 +101,9 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
     forget_received(c);
     stop_waiting(c);
     unlink_from(&c->server->conns, c);
+    assert(c->server->by_fd[c->fd] == c);
     c->server->by_fd[c->fd] = NULL;
+    assert(c->server->stats.connections > 0);
     c->server->stats.connections--;
     evbuffer_remove_cb_entry(bufferevent_get_input(c->bev), c->on_input);
     evbuffer_remove_cb_entry(bufferevent_get_output(c->bev), c->on_output);
@@ -349,6 +354,7 @@ void http_conn_chores(evutil_socket_t fd, short what, void *server)
 
 void http_conn_handling(struct http_conn *c, struct http_request *r)
 {
+    assert(!c->request && r);
     forget_received(c);
     c->phase = HTTP_HANDLING;
     c->request = r;
@@ -374,6 +380,7 @@ static void on_sent(struct evhttp_request *req, void *arg)
 
 void http_conn_sending(struct http_conn *c)
 {
+    assert(c->request && c->phase == HTTP_HANDLING);
     evhttp_request_set_on_complete_cb(c->request->req, on_sent, c);
     c->request = NULL;
     enter(c, HTTP_SENDING, c->server->o.idle_ms);

@@ -1,5 +1,6 @@
 #include "net/http_inflate.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <string.h>
@@ -17,6 +18,7 @@ static size_t next_room(const struct buf *out, size_t had, size_t max)
     size_t made = out->len - had, left = max - made + 1;
     size_t step = made < STEP ? STEP : made < STEP_MOST ? made : STEP_MOST;
 
+    assert(out->len >= had && made <= max);
     return left < step ? left : step;
 }
 

@@ -142,6 +142,7 @@ void http_request_arrived(struct evhttp_request *req, void *server)
 
 void http_request_orphan(struct http_request *r)
 {
+    assert(r->conn && r->conn->request == r);
     evhttp_request_own(r->req); /* evhttp leaves it to us, freed with the answer */
     r->conn = NULL;
 }
@@ -247,6 +248,7 @@ static void send_reply(struct http_request *r, int status, const char *type, str
     bool may_have_body = status != 204 && status != 304;
     char length[24];
 
+    assert(r->conn && r->server && status >= 200 && status < 600);
     add_unless_given(r, "Cache-Control", "no-store");
     add_unless_given(r, "X-Content-Type-Options", "nosniff");
     if (type && may_have_body)

@@ -133,6 +133,7 @@ struct http_server *http_server_new(struct loop *l, const struct http_server_opt
 {
     struct http_server *s = mem_zalloc(sizeof *s);
 
+    assert(o->handle && o->listen);
     if (!s) {
         err_set(e, ERR_MEMORY, "cannot create the HTTP server");
         return NULL;

@@ -1,5 +1,6 @@
 #include "net/http_target.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -135,6 +136,7 @@ int http_target_parse(struct http_target *t, const char *raw, size_t len, struct
     }
     if (query && parse_query(t, &to, query + 1, end, e) != 0)
         goto failed;
+    assert(to <= t->text + 2 * len + 2);
     return 0;
 failed:
     http_target_free(t);

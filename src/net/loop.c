@@ -234,6 +234,7 @@ void timer_free(struct timer *t)
     if (!t)
         return;
     timer_stop(t);
+    assert(t->loop->n_timers > 0 && t->place == TIMER_IDLE);
     t->loop->n_timers--;
     mem_free(t);
 }
@@ -365,6 +366,7 @@ void loop_turn(struct loop *l, int64_t max_ms)
     int64_t ms = sleep_ms(l, max_ms);
     uint64_t began_ns, ended_ns;
 
+    assert(!l->in_callbacks); /* a turn within a turn */
     arm_wake(l, ms > 0 ? ms : CALLBACKS_MS);
     l->in_callbacks = true;
     l->ends_soon = false;

@@ -126,6 +126,7 @@ static void detach(struct outbound_call *c)
     *(c->prev ? &c->prev->next : &o->calls) = c->next;
     if (c->next)
         c->next->prev = c->prev;
+    assert(o->in_flight > 0);
     o->in_flight--;
 }
 
@@ -134,6 +135,7 @@ static void finish(struct outbound_call *c, CURLcode code)
     struct outbound *o = c->o;
     struct outbound_result result;
 
+    assert(c->o && c->done);
     outbound_call_result(c, code, &result); /* before it is removed: that resets the counters */
     result.took_ms = clock_mono_ms(loop_clock(o->loop)) - c->began_ms;
     detach(c);
@@ -187,6 +189,7 @@ static struct outbound_call *call_new(struct outbound *o, outbound_done done, vo
 {
     struct outbound_call *c = mem_zalloc(sizeof *c);
 
+    assert(done);
     if (!c)
         goto failed;
     c->o = o;
@@ -344,6 +347,7 @@ void outbound_free(struct outbound *o)
     assert(!o->in_callback);
     while (o->calls)
         outbound_cancel(o->calls);
+    assert(o->in_flight == 0);
     while (o->n_idle > 0)
         curl_easy_cleanup(o->idle[--o->n_idle]);
     if (o->multi)

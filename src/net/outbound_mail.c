@@ -9,6 +9,7 @@
  *
  * curl could send the message too, but waits for the reply to it, and for the one to QUIT, inside
  * its call: a mail server that looks for spam for five seconds would stop the whole program. */
+#include <assert.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,7 @@ static void over(struct outbound_call *c, CURLcode code, const char *why)
         event_free(m->ev);
     m->ev = NULL;
     outbound_over(c, code);
+    assert(m->step == MAIL_OVER && !m->ev);
 }
 
 static void say(struct mail_talk *m, enum mail_step step, const char *before, const char *address)
@@ -103,6 +105,7 @@ static bool note_refusal(struct outbound_call *c)
     struct mail_talk *m = c->mail;
     char *reply;
 
+    assert(m->step == MAIL_RCPT && m->rcpt);
     if (mem_grow((void **)&c->refused, &c->cap_refused, c->n_refused + 1, sizeof *c->refused) !=
             0 ||
         !(reply = mem_strdup(buf_str(&c->answer))))
@@ -135,6 +138,7 @@ static void next_recipient(struct outbound_call *c)
 {
     struct mail_talk *m = c->mail;
 
+    assert(m->step == MAIL_FROM || m->step == MAIL_RCPT);
     m->rcpt = m->step == MAIL_FROM ? c->list : m->rcpt->next;
     if (m->rcpt)
         say(m, MAIL_RCPT, "RCPT TO:", m->rcpt->data);
@@ -218,6 +222,7 @@ static void watch(struct outbound_call *c)
     short want = (short)(EV_READ | EV_PERSIST | (m->sent < m->out.len ? EV_WRITE : 0));
     curl_socket_t fd = CURL_SOCKET_BAD;
 
+    assert(m->step != MAIL_OVER && m->sent <= m->out.len);
     if (m->ev && m->watched == want)
         return;
     if (m->ev)
@@ -260,6 +265,7 @@ static void pump(struct outbound_call *c)
 
 void mail_begin(struct outbound_call *c)
 {
+    assert(c->mail && c->mail->step == MAIL_CONNECTING);
     say(c->mail, MAIL_FROM, "MAIL FROM:", buf_str(&c->mail->from));
     pump(c);
 }

@@ -49,6 +49,7 @@ void timer_heap_push(struct timer_heap *h, struct timer *t)
 {
     assert(h->n < h->cap);
     rise(h, h->n++, t);
+    assert(h->at[t->index] == t);
 }
 
 void timer_heap_remove(struct timer_heap *h, struct timer *t)

@@ -3,6 +3,7 @@
  * a bound, after which the rest of the loop has its turn. */
 #include "tocsin/udp.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <stdbool.h>
@@ -71,6 +72,7 @@ static void take(struct udp *u, struct mmsghdr *m)
     if (m->msg_hdr.msg_flags & MSG_TRUNC)
         u->stats.cut++;
     count_drops(u, &m->msg_hdr);
+    assert(m->msg_len <= u->o.max_datagram);
     data[m->msg_len] = 0;
     u->o.datagram(data, m->msg_len, u->o.arg);
 }
@@ -117,6 +119,7 @@ struct udp *udp_open(struct loop *l, const struct udp_options *o, struct err *e)
 {
     struct udp *u = mem_zalloc(sizeof *u);
 
+    assert(o->datagram && o->listen);
     if (!u) {
         err_set(e, ERR_MEMORY, "no memory to receive datagrams");
         return NULL;
