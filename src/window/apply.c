@@ -8,7 +8,8 @@
 #include "window/quantile.h"
 #include "window/windows.h"
 
-#define BATCH 16
+#define BATCH    16
+#define FRESH_MS 15000 /* nearly every sample is younger than this, and needs no further look */
 
 static int64_t not_ahead(int64_t t_ms, int64_t recv_ms)
 {
@@ -162,6 +163,25 @@ static void look_ahead(struct windows *w, int64_t recv_ms, const struct sample *
     }
 }
 
+/* Older than every window that asks for it: no look will ever see it. The one before a window is where
+ * a counter's increments begin. */
+static bool is_past(const struct windows *w, const struct plan *p, const struct sample *s,
+                    int64_t age_ms)
+{
+    int64_t base_ms = s->kind == SAMPLE_CUMULATIVE ? STALENESS_MS : 0;
+
+    if (age_ms < FRESH_MS)
+        return false;
+    for (uint32_t i = 0; i < p->n; i++) {
+        const struct leaf *l = w->leaves[p->e[i].leaf_row % LEAVES_MAX];
+
+        if (!l->dead &&
+            (l->spec->window_ms == 0 || age_ms < l->spec->window_ms + l->spec->offset_ms + base_ms))
+            return false;
+    }
+    return true;
+}
+
 /* A sample keeps its own time as what it is known by among those of its series; where it counts is
  * never after `recv_ms`. */
 static void add_sample(struct windows *w, const struct sample *s, int64_t recv_ms, uint32_t use,
@@ -188,8 +208,10 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
         taken |= add_to_leaf(w, &p->e[i], &x);
     if (w->n_watched > 0 && taken && !s->stale)
         report_series(w, p, use);
-    if (!taken && s->kind != SAMPLE_CUMULATIVE && !(x.flags & (STEP_STALE | STEP_REWRITE)))
-        w->stats.late++; /* older than all that is kept */
+    if (x.flags & (STEP_STALE | STEP_REWRITE))
+        return;
+    if ((!taken && s->kind != SAMPLE_CUMULATIVE) || is_past(w, p, s, recv_ms - t_ms))
+        w->stats.late++; /* older than all that is kept, or looked at */
 }
 
 /* Was its source alive before this sample, the first of its series? */

@@ -186,27 +186,32 @@ static uint32_t group_of(struct windows *w, struct leaf *l, const struct logeven
     return SLOT_NONE;
 }
 
-static void add_event(struct windows *w, struct leaf *l, const struct logevent *e, struct step *x)
+enum taken { NOT_ASKED, TOO_LATE, COUNTED };
+
+static enum taken add_event(struct windows *w, struct leaf *l, const struct logevent *e,
+                            int64_t recv_ms, struct step *x)
 {
     uint32_t slot;
     struct slot *s;
 
     x->v = 1;
     if (!looks_at(w, l, e) || (l->spec->field && !field_number(e, l->spec->field, &x->v)))
-        return;
+        return NOT_ASKED;
+    if (l->spec->window_ms > 0 && recv_ms - x->t_ms >= l->spec->window_ms + l->spec->offset_ms)
+        return TOO_LATE;
     slot = group_of(w, l, e);
     if (slot == SLOT_NONE)
-        return;
+        return NOT_ASKED; /* refused, and counted as that */
     s = leaf_slot(l, slot);
     if (!l->kind->add(w, l, s, x, ROW_NONE)) {
         if (s->flags & SLOT_HIDDEN)
             leaf_group_forget(w, l, slot);
-        w->stats.late++;
-        return;
+        return TOO_LATE;
     }
     if (s->flags & SLOT_HIDDEN)
         leaf_group_show(w, l, slot);
     leaf_touch(w, l, slot, s);
+    return COUNTED;
 }
 
 static void next_mark(struct windows *w)
@@ -230,6 +235,8 @@ void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *eve
                          .inc = 1,
                          .weight = 1};
 
+        enum taken best = NOT_ASKED;
+
         if (t_ms == 0)
             continue;
         next_mark(w);
@@ -237,7 +244,11 @@ void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *eve
             w->stats.refused_groups++;
             continue;
         }
-        for (size_t k = 0; k < c->n; k++)
-            add_event(w, w->leaves[c->ids[k]], &events[i], &x);
+        for (size_t k = 0; k < c->n; k++) {
+            enum taken taken = add_event(w, w->leaves[c->ids[k]], &events[i], recv_ms, &x);
+
+            best = taken > best ? taken : best;
+        }
+        w->stats.late += best == TOO_LATE;
     }
 }

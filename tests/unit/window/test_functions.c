@@ -385,6 +385,38 @@ START_TEST(refused_and_clamped)
 }
 END_TEST
 
+/* Also the first one of its group, for which there is nothing older yet. */
+START_TEST(what_no_window_will_ever_see_is_counted_as_late)
+{
+    static const struct {
+        enum sample_kind kind;
+        const char *what;
+        int64_t age_ms;
+        unsigned late;
+    } cases[] = {
+        {SAMPLE_GAUGE, "m host=a", 5 * MIN - 1, 0},
+        {SAMPLE_GAUGE, "m host=b", 5 * MIN, 1},
+        {SAMPLE_GAUGE, "m host=c", 24 * HOUR, 2},
+        {SAMPLE_DISTRIBUTION, "m host=d", 5 * MIN, 3},
+        {SAMPLE_DELTA, "m host=e", 5 * MIN, 4},
+        {SAMPLE_CUMULATIVE, "m host=f", 10 * MIN - 1, 4}, /* where increments begin */
+        {SAMPLE_CUMULATIVE, "m host=g", 10 * MIN, 5},
+        {SAMPLE_GAUGE, "other host=a", 24 * HOUR, 5}, /* nobody asks for it */
+    };
+    struct fixture f = fixture_new();
+    int64_t at = BASE + 48 * HOUR;
+
+    leaf_on(&f, "m", LEAF_MAX, 5 * MIN);
+    leaf_on(&f, "m", LEAF_INCREASE, MIN);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        put_late(&f, cases[i].what, cases[i].kind, at, at - cases[i].age_ms, 1);
+        ck_assert_msg(stats_of(&f).late == cases[i].late, "%s: %u late", cases[i].what,
+                      (unsigned)stats_of(&f).late);
+    }
+    fixture_free(&f);
+}
+END_TEST
+
 /* What is ahead counts when it came, so that the window at T has it; a repetition stays one. */
 START_TEST(a_sample_ahead_counts_as_of_its_receipt)
 {
@@ -486,6 +518,7 @@ static void add(TCase *t)
     tcase_add_test(t, stale_marker_ends_last_only);
     tcase_add_test(t, same_time_last_write_wins);
     tcase_add_test(t, refused_and_clamped);
+    tcase_add_test(t, what_no_window_will_ever_see_is_counted_as_late);
     tcase_add_test(t, a_sample_ahead_counts_as_of_its_receipt);
     tcase_add_test(t, weights);
     tcase_add_test(t, late_repetitions);

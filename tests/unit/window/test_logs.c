@@ -127,6 +127,29 @@ START_TEST(late_and_old_events)
 END_TEST
 
 /* Groups of logs live for a day. */
+/* Once, however many windows would have wanted it. */
+START_TEST(an_event_too_old_for_every_window_is_counted_once)
+{
+    struct fixture f = fixture_new();
+    struct leaf_spec s = logs(LEAF_COUNT, 5 * MIN), t = logs(LEAF_COUNT, 10 * MIN);
+    leaf_id five = leaf_of(f.w, &s), ten = leaf_of(f.w, &t);
+    struct label l[] = {label_of("service", "a")};
+    struct logevent e = {.fields = l, .n_fields = 1};
+    int64_t at = BASE + HOUR;
+
+    e.t_ms = at - 10 * MIN + 1;
+    windows_apply(f.w, at, NULL, 0, &e, 1);
+    ck_assert_uint_eq(stats_of(&f).late, 0);
+    ck_value(value_of(&f, ten, "service=a", at), 1);
+    ck_assert_uint_eq(slot_in(&f, f.w, five, "service=a"), SLOT_NONE);
+    e.t_ms = at - 10 * MIN;
+    windows_apply(f.w, at, NULL, 0, &e, 1);
+    ck_assert_uint_eq(stats_of(&f).late, 1);
+    ck_value(value_of(&f, ten, "service=a", at), 1);
+    fixture_free(&f);
+}
+END_TEST
+
 START_TEST(groups_live_for_a_day)
 {
     struct fixture f = fixture_new();
@@ -150,6 +173,7 @@ static void add(TCase *t)
     tcase_add_test(t, counts_of_what_matches);
     tcase_add_test(t, numeric_fields);
     tcase_add_test(t, late_and_old_events);
+    tcase_add_test(t, an_event_too_old_for_every_window_is_counted_once);
     tcase_add_test(t, groups_live_for_a_day);
 }
 
