@@ -120,7 +120,8 @@ void windows_eval(const struct windows *w, leaf_id leaf, int64_t at_ms, const ui
 /* Forgets groups that have had no data for max(2 x window, 1 h; 24 h for logs) and series without
  * samples for max(1 h, 2 x the longest window that needs them). Calls `forgotten` for each series
  * (may be NULL), before it is dropped from the table. Looks at `budget` groups and series at most
- * and goes on from there at the next call. Deterministic in (state, now_ms). */
+ * and goes on from there at the next call. Deterministic in (state, now_ms). Series of metric names
+ * whose leaves have changed are bound anew in the same steps, what is left over is freed. */
 void windows_expire(struct windows *w, int64_t now_ms, size_t budget,
                     void (*forgotten)(uint32_t series, void *arg), void *arg);
 

@@ -13,10 +13,13 @@ static int refuse(struct err *e)
 static void adopt_track(struct windows *w, uint32_t id, const struct track *from,
                         const struct recent *times)
 {
-    uint32_t use = use_of(w, id);
     struct recent *recent;
     struct track *t;
+    uint32_t use;
 
+    if (id >= w->rebind_next)
+        rebind_series(w, id);
+    use = use_of(w, id);
     if (use == USE_NEVER)
         use = bind_series(w, id, true);
     if (use < USE_TRACK)
@@ -77,7 +80,7 @@ int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from
     const struct leaf *other = from->leaves[leaf];
 
     if (w->dirty)
-        bind_dirty(w);
+        rebind_begin(w);
     adopt_tracks(w, from);
     for (uint32_t slot = 0; slot < other->n_slots; slot++) {
         if (other->labels[slot] == LABELSET_NONE || leaf_slot(other, slot)->flags & SLOT_HIDDEN)

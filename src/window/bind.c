@@ -1,5 +1,5 @@
 /* Which leaves look at a series, found out once: when it is born, and again when leaves of its
- * metric name come or go. */
+ * metric name come or go (rebind.c). */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>
@@ -258,97 +258,4 @@ uint32_t bind_series(struct windows *w, uint32_t id, bool base_only)
     }
     w->use[id / USE_PAGE][id % USE_PAGE] = use;
     return use;
-}
-
-/* --- names whose leaves have changed --- */
-
-static int compare_u32(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-static bool holds(const uint32_t *sorted, size_t n, uint32_t x)
-{
-    return n > 0 && bsearch(&x, sorted, n, sizeof x, compare_u32) != NULL;
-}
-
-static void bind_names(struct windows *w, const uint32_t *names, size_t n)
-{
-    uint32_t end = series_end(w->series);
-
-    for (uint32_t id = 0; n > 0 && id < end; id++) {
-        const struct series *s;
-
-        if (id % USE_PAGE == 0 && (id / USE_PAGE >= w->n_use || !w->use[id / USE_PAGE])) {
-            id += USE_PAGE - 1;
-            continue;
-        }
-        if (use_of(w, id) == USE_NEVER)
-            continue;
-        s = series_get(w->series, id);
-        if (s && holds(names, n, s->name))
-            (void)bind_series(w, id, true);
-    }
-}
-
-/* The dirty names, as sorted symbols; (size_t)-1: no memory. */
-static size_t dirty_names(struct windows *w, uint32_t **out)
-{
-    uint32_t *names = NULL;
-    size_t n = 0, cap = 0, at = 0, len;
-    const char *key;
-    struct name_leaves *l;
-
-    while ((l = map_next(w->by_name, &at, &key, &len))) {
-        uint32_t symbol = l->dirty ? series_name_find(w->series, key, len) : UINT32_MAX;
-
-        if (symbol == UINT32_MAX)
-            continue;
-        if (mem_grow((void **)&names, &cap, n + 1, sizeof *names) != 0) {
-            mem_free(names);
-            return (size_t)-1;
-        }
-        names[n++] = symbol;
-    }
-    if (n > 0)
-        qsort(names, n, sizeof *names, compare_u32);
-    *out = names;
-    return n;
-}
-
-static void all_dirty(struct windows *w)
-{
-    struct name_leaves *l;
-    size_t at = 0;
-
-    while ((l = map_next(w->by_name, &at, NULL, NULL)))
-        l->dirty = true;
-}
-
-void bind_dirty(struct windows *w)
-{
-    uint32_t *names = NULL;
-    struct name_leaves *l;
-    size_t n, at = 0;
-    const char *key;
-    size_t len;
-
-    if (w->refused && w->mem.held + w->mem.max / 20 < w->refused_held) {
-        all_dirty(w); /* there is room again for groups that were refused */
-        w->refused = false;
-    }
-    n = dirty_names(w, &names);
-    if (n == (size_t)-1)
-        return; /* tried again before the next block; dead leaves are passed over until then */
-    bind_names(w, names, n);
-    mem_free(names);
-    while ((l = map_next(w->by_name, &at, &key, &len))) {
-        l->dirty = false;
-        if (matcher_index_count(l->index) == 0)
-            name_leaves_free(map_remove(w->by_name, key, len));
-    }
-    windows_free_dead(w);
-    w->dirty = false;
 }

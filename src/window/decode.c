@@ -279,7 +279,7 @@ int windows_decode(struct windows *w, const void *chunk, size_t len, struct err 
         return err_set(e, ERR_INPUT, "the cut has version %u, this program reads %u", version,
                        CUT_VERSION);
     if (w->dirty)
-        bind_dirty(w);
+        rebind_begin(w);
     switch (kind) {
     case CUT_SOURCES:
         return decode_sources(w, &c, e);

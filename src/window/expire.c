@@ -119,6 +119,7 @@ void windows_expire(struct windows *w, int64_t now_ms, size_t budget,
     }
     if (w->refused)
         w->dirty = true; /* looks before the next block whether there is room again */
+    rebind_walk(w, budget);
 }
 
 void windows_reset(struct windows *w)

@@ -21,6 +21,7 @@ struct windows *windows_new(const struct windows_options *o)
     w->covered = o->covered;
     w->max_groups = o->max_groups ? o->max_groups : DEFAULT_GROUPS;
     w->free_track = SERIES_NONE;
+    w->rebind_next = REBIND_DONE;
     w->by_text = map_new();
     w->by_name = map_new();
     w->by_matcher = map_new();
@@ -35,7 +36,7 @@ struct windows *windows_new(const struct windows_options *o)
     return NULL;
 }
 
-static void leaf_free(struct windows *w, struct leaf *l)
+void leaf_free(struct windows *w, struct leaf *l)
 {
     leaf_groups_clear(w, l);
     if (l->names.symbols)
@@ -75,6 +76,7 @@ void windows_free(struct windows *w)
     map_free(w->by_matcher, NULL);
     matcher_index_free(w->log_leaves);
     matcher_candidates_free(&w->candidates);
+    mem_free(w->changed);
     plans_clear(&w->plans);
     mem_free(w->leaves);
     mem_free(w->use);
@@ -230,7 +232,7 @@ done:
     return l ? l->id : LEAF_NONE;
 }
 
-/* Plans may still name it; bind_dirty() frees it when none does. */
+/* Plans may still name it; a walk frees it when none does (rebind.c). */
 void windows_leaf_release(struct windows *w, leaf_id leaf)
 {
     struct leaf *l = w->leaves[leaf];
@@ -259,18 +261,6 @@ const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf)
 bool windows_wants_events(const struct windows *w)
 {
     return matcher_index_count(w->log_leaves) > 0;
-}
-
-void windows_free_dead(struct windows *w)
-{
-    for (size_t i = 0; i < w->n_leaves; i++) {
-        if (!w->leaves[i] || !w->leaves[i]->dead)
-            continue;
-        leaf_free(w, w->leaves[i]);
-        w->leaves[i] = NULL;
-        if (i < w->free_leaf)
-            w->free_leaf = (uint32_t)i;
-    }
 }
 
 /* --- per series and per source --- */

@@ -15,11 +15,12 @@
 #include "window/source.h"
 #include "window/track.h"
 
-#define USE_NEVER  0 /* no sample yet: its first one may be a birth */
-#define USE_NONE   1 /* seen; no leaf looks at it */
-#define USE_TRACK  2 /* and above: number of the track, plus this */
-#define USE_PAGE   4096
-#define TRACK_PAGE 1024
+#define USE_NEVER   0 /* no sample yet: its first one may be a birth */
+#define USE_NONE    1 /* seen; no leaf looks at it */
+#define REBIND_DONE UINT32_MAX
+#define USE_TRACK   2 /* and above: number of the track, plus this */
+#define USE_PAGE    4096
+#define TRACK_PAGE  1024
 
 /* The leaves that look at one metric name, by their matchers. Ids with the bit set look at it as the
  * `_bucket` series of a histogram. */
@@ -53,10 +54,14 @@ struct windows {
     uint32_t free_leaf;  /* all ids before it are taken */
     struct map *by_text; /* struct leaf */
     struct map *by_name; /* struct name_leaves */
-    bool dirty;          /* some name is, or some leaf is dead */
-    bool refused;        /* a group was refused since series were bound last */
-    size_t refused_held; /* memory held then */
-    bool unrecorded;     /* some series was seen without a place to note it: no more births */
+    bool dirty;          /* some name is, or some leaf is dead: a walk begins (rebind.c) */
+    uint32_t *changed;   /* symbols of the names whose series are bound anew, sorted */
+    size_t n_changed, cap_changed;
+    uint32_t rebind_next, rebind_end; /* see rebind.c; REBIND_DONE: no walk */
+    uint32_t free_next;               /* leaves before it that are dead have died since */
+    bool refused;                     /* a group was refused since series were bound last */
+    size_t refused_held;              /* memory held then */
+    bool unrecorded; /* some series was seen without a place to note it: no more births */
 
     uint32_t **use; /* pages by series id */
     size_t n_use, cap_use;
@@ -125,7 +130,7 @@ static inline struct recent *recent_at(const struct windows *w, uint32_t use)
 /* Makes a place for the recent times of a track that needs it from now on. Without memory late
  * repetitions are counted again. */
 void recent_new(struct windows *w, uint32_t use);
-void windows_free_dead(struct windows *w); /* when no plan names them any more */
+void leaf_free(struct windows *w, struct leaf *l);
 int use_set(struct windows *w, uint32_t series, uint32_t use) MUST_USE; /* -1: no memory */
 uint32_t track_new(struct windows *w); /* USE_TRACK + number; USE_NONE: no memory */
 void track_free(struct windows *w, uint32_t use);
@@ -138,10 +143,16 @@ void unbind_leaf(struct windows *w, struct leaf *l);
 /* Finds out where the samples of a series go; returns its use. A series that was seen before it
  * had a track begins with its next value as a base. */
 uint32_t bind_series(struct windows *w, uint32_t id, bool base_only);
-void bind_dirty(struct windows *w); /* all series of names whose leaves have changed */
 /* The labels of the series' group in a leaf, with a reference; LABELSET_NONE: no memory. */
 labelset bind_labels(struct windows *w, const struct leaf *l, const struct series *s,
                      bool as_bucket);
+
+/* --- rebind.c --- */
+void rebind_begin(struct windows *w);
+/* Moves the walk on by about `budget` series, begins it when leaves have changed since. */
+void rebind_walk(struct windows *w, size_t budget);
+/* Before anything is done with a series at or behind `rebind_next`. */
+void rebind_series(struct windows *w, uint32_t id);
 
 /* --- events.c --- */
 int events_bind(struct windows *w, struct leaf *l) MUST_USE;
