@@ -13,28 +13,16 @@ DATA    ?= data
 PORT    ?=
 LISTEN  ?= $(if $(PORT),127.0.0.1:$(PORT))
 
-# --- the rooms, in the order of the flow; each becomes one archive --------------------------
-ROOMS := base model redis net lua ingest journal window rule alert notify deliver store api web app cli
-
-# what the tests of a room link against (the arrows of docs/architecture.md, closed)
-links_base    := base
-links_model   := model base
-links_redis   := redis net base
-links_net     := net base
-links_lua     := lua model base
-links_ingest  := ingest net model base
-links_store   := store redis net base
-links_journal := journal redis net model base
-links_window  := window model base
-links_alert   := alert store redis net model base
-links_rule    := rule window alert lua store redis net model base
-links_notify  := notify alert store redis net model base
-links_deliver := deliver notify alert store net redis lua model base
-links_web     := web base
-links_api     := api web deliver notify rule alert store window journal lua net redis model base
-links_all     := cli app api web deliver notify rule alert store window journal ingest lua net redis model base
-links_app     := $(links_all)
-links_cli     := $(links_all)
+# --- the rooms: each becomes one archive; their tests link what their arrows reach ------------
+# ROOMS, links_ROOM, links_all
+include build/rooms.mk
+build/rooms.mk: contrib/rooms Makefile
+	@mkdir -p $(@D)
+	@awk -F'|' '/^[a-z]/ { gsub(/ /, "", $$1); list = $$1; n = split($$2, k, " "); \
+	    for (i = n; i > 0; i--) { m = split(reach[k[i]], all, " "); \
+	        for (j = 1; j <= m; j++) if (index(" " list " ", " " all[j] " ") == 0) list = list " " all[j] } \
+	    reach[$$1] = list; rooms = rooms " " $$1; print "links_" $$1 " :=", list } \
+	    END { print "ROOMS :=" rooms; print "links_all :=" rooms }' contrib/rooms >$@
 
 # --- flags ------------------------------------------------------------------------------------
 PACKAGES := libevent libevent_openssl libevent_pthreads lua5.4 hiredis libcurl libpcre2-8 libxxhash libzstd zlib openssl libcjson
