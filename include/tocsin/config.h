@@ -172,6 +172,7 @@ struct config {
 };
 
 struct config_options {
+    /* seams of tests; 0 or NULL, as in the program: what is said */
     /* Reads an included or secret file; NULL: from disk. Bytes to be freed with mem_free(), or
      * NULL with `e`. */
     char *(*read)(const char *path, size_t *len, void *arg, struct err *e);

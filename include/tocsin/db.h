@@ -39,13 +39,9 @@ struct reply {
 typedef void (*db_done)(enum db_fate fate, const struct reply *reply, void *arg);
 
 struct db_options {
-    const char *url;        /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */
-    const char *ca_file;    /* rediss: certificates to trust; NULL: the system's */
-    int connect_ms;         /* deadline of connect + TLS + AUTH + SELECT; 0: 3000 */
-    int command_ms;         /* deadline of one command; 0: 5000 */
-    int backoff_max_ms;     /* between attempts: 10 ms doubling with jitter up to this; 0: 2000 */
-    size_t max_outstanding; /* bytes of commands not answered yet; beyond it new commands get
-                               DB_UNSENT from the loop; 0: 64 MiB */
+    const char *url;     /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */
+    const char *ca_file; /* rediss: certificates to trust; NULL: the system's */
+    int command_ms;      /* deadline of one command; 0: 5000 */
     /* The connection is ready (also the first time) / was lost, after the commands it had were
      * told; `why` is for people. on_down is also told why an attempt to connect failed, when that
      * is not what was told last; so two may come without an on_up between them. Neither is called
@@ -53,6 +49,11 @@ struct db_options {
     void (*on_up)(void *arg);
     void (*on_down)(const char *why, void *arg);
     void *arg;
+    /* seams of tests; 0 or NULL, as in the program: what is said */
+    int connect_ms;         /* deadline of connect + TLS + AUTH + SELECT; 0: 3000 */
+    int backoff_max_ms;     /* between attempts: 10 ms doubling with jitter up to this; 0: 2000 */
+    size_t max_outstanding; /* bytes of commands not answered yet; beyond it new commands get
+                               DB_UNSENT from the loop; 0: 64 MiB */
 };
 
 /* Starts connecting in the background; on_up tells when it worked. NULL: the URL is wrong (told

@@ -24,8 +24,9 @@ struct embedded;
 
 struct embedded_options {
     const char *dir;     /* created (0700) when missing */
-    const char *binary;  /* NULL: redis-server from PATH */
     uint64_t max_memory; /* bytes; 0: a quarter of the machine's memory, at most 4 GiB */
+    /* seams of tests; 0 or NULL, as in the program: what is said */
+    const char *binary; /* NULL: redis-server from PATH */
     int start_ms; /* how long a start or an orphan may take; 0: 60000 (it may load its files) */
 };
 

@@ -18,20 +18,21 @@ struct http_server;
 struct http_request;
 
 struct http_server_options {
-    const char *listen;   /* "127.0.0.1:9393", "[::1]:0"; port 0: any free one */
+    const char *listen;  /* "127.0.0.1:9393", "[::1]:0"; port 0: any free one */
+    int max_connections; /* beyond: the one that has been quiet for longest is closed, or, where
+                             each has a request in work, the newest; 0: 4096 */
+    const char *cert_file, *key_file; /* both: TLS */
+    void (*handle)(struct http_request *r, void *arg);
+    void *arg;
+    /* seams of tests; 0 or NULL, as in the program: what is said */
     size_t max_body;      /* bytes as sent; beyond: 413. 0: 16 MiB */
     size_t max_head;      /* 0: 32 KiB */
     int request_ms;       /* a request must have arrived whole within; 0: 30000 */
     int idle_ms;          /* keep-alive without a request; 0: 120000 */
-    int max_connections;  /* beyond: the one that has been quiet for longest is closed, or, where
-                             each has a request in work, the newest; 0: 4096 */
     int quiet_ms;         /* only one that has been quiet for so long is closed for a newcomer, so
                              that a flood of newcomers does not drive out who was there; 0: 3000 */
     size_t max_receiving; /* bytes of all requests that are still arriving; beyond: the largest
                                  is closed; 0: 256 MiB */
-    const char *cert_file, *key_file; /* both: TLS */
-    void (*handle)(struct http_request *r, void *arg);
-    void *arg;
 };
 
 struct http_server *http_server_new(struct loop *l, const struct http_server_options *o,

@@ -21,6 +21,8 @@
 
 /* --- limits; 0 takes the default --- */
 struct ingest_limits {
+    uint32_t new_series_per_minute; /* beyond: the request is refused until later; 2,000,000 */
+    /* seams of tests; 0 or NULL, as in the program: what is said */
     size_t max_body;      /* bytes after decompression; 32 MiB */
     uint32_t max_samples; /* of one request; 200,000 */
     uint32_t max_events;  /* of one request; 50,000 */
@@ -30,7 +32,6 @@ struct ingest_limits {
     uint32_t max_fields;  /* of one event, further ones are left out; LOGEVENT_FIELDS_MAX */
     uint32_t max_field;   /* bytes of a field's value, longer ones are cut; 32 KiB */
     uint32_t max_gauges;  /* remembered for StatsD's relative gauges; 100,000 */
-    uint32_t new_series_per_minute; /* beyond: the request is refused until later; 2,000,000 */
 };
 void ingest_limits_fill(struct ingest_limits *l); /* puts the defaults where 0 stands */
 
@@ -134,7 +135,6 @@ struct ingest_options {
     struct series_table *series; /* borrowed */
     struct clock *clock;         /* borrowed */
     struct ingest_limits limits;
-    uint64_t hash_seed; /* of the hashes of bodies (of this installation); 0: a new one */
     /* Who sends? False: it has been refused and answered. NULL: everybody may send everything. */
     bool (*sender)(struct http_request *r, struct ingest_sender *out, void *arg);
     /* May more be taken? Asked before a body is decoded; false with the reason. NULL: always. */
@@ -147,6 +147,9 @@ struct ingest_options {
 };
 
 struct ingest *ingest_new(const struct ingest_options *o, struct err *e);
+/* What requests are known by is hashed with this from now on: the installation's seed, or what was sent
+ * before a restart and is sent again would count twice. Until then with one of this process. */
+void ingest_set_seed(struct ingest *g, uint64_t seed);
 void ingest_free(struct ingest *g);
 /* True when the path is one of a decoder's: the request is then answered, now or later. */
 bool ingest_handle(struct ingest *g, struct http_request *r);

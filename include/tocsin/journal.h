@@ -46,20 +46,21 @@ struct journal_options {
     struct loop *loop;
     struct db *db;
     struct series_table *series;
-    const char *url;          /* of the same Redis, for the child that writes a cut: it has a
+    const char *url;      /* of the same Redis, for the child that writes a cut: it has a
                                     connection of its own; rediss: it hands its bytes to the parent.
                                     NULL: no child, cuts are encoded in the loop (simulations) */
-    int64_t retention_ms;     /* 0: 30 min */
-    double memory_share;      /* of Redis' maxmemory that blocks may take; 0: 0.25 */
-    size_t max_bytes;         /* bound of blocks where Redis has no maxmemory; 0: 1 GiB */
-    size_t max_pending;       /* bytes of blocks waiting for Redis; 0: 256 MiB */
-    size_t max_block_samples; /* 0: 32,768 */
+    int64_t retention_ms; /* 0: 30 min */
+    double memory_share;  /* of Redis' maxmemory that blocks may take; 0: 0.25 */
+    size_t max_bytes;     /* bound of blocks where Redis has no maxmemory; 0: 1 GiB */
+    size_t max_pending;   /* bytes of blocks waiting for Redis; 0: 256 MiB */
     /* Called for each block in order, once: apply it to the windows. */
     void (*apply)(const struct journal_block *b, void *arg);
     /* Redis was found older than memory (lost tail, stale replica, restored dump): control state
      * must be written again by its owner. The journal has already decided about its blocks. */
     void (*regressed)(void *arg);
     void *arg;
+    /* seams of tests; 0 or NULL, as in the program: what is said */
+    size_t max_block_samples; /* 0: 32,768 */
 };
 
 struct journal *journal_new(const struct journal_options *o, struct err *e);
@@ -112,6 +113,9 @@ const char *journal_trouble(const struct journal *j);
  * before now. */
 int64_t journal_applied_ms(const struct journal *j);
 struct journal_id journal_applied_id(const struct journal *j);
+/* The installation's own: the same after a restart, as identities in blocks are. 0 before the recovery
+ * has read it. */
+uint64_t journal_seed(const struct journal *j);
 
 /* The clock has stepped by `by_ms`: blocks that have come are as old as they were, in reads too. Ids
  * go on from the last one. A cut is wanted at once: what the journal holds has the times before. */

@@ -65,14 +65,13 @@ struct notify_options {
     void (*due)(const char *lane, void *arg);
     /* Which changes a channel type is told. NULL: CHANGES, of all types. */
     enum tells (*tells)(const char *channel);
-    /* Something about an incident changed (for live pages). NULL: nobody listens. */
-    void (*changed)(uint64_t incident, void *arg);
     void *arg;
-    /* A send that is later than this says so (`late_ms`, reason text); 0: 10 min. */
-    int64_t late_ms;
     size_t max_incidents;      /* that ended and are kept; 0: 10,000 */
     int64_t keep_incidents_ms; /* 0: 30 days */
     size_t max_silences;       /* 0: 10,000 */
+    /* seams of tests; 0 or NULL, as in the program: what is said */
+    /* A send that is later than this says so (`late_ms`, reason text); 0: 10 min. */
+    int64_t late_ms;
 };
 
 struct notify *notify_new(const struct notify_options *o); /* NULL: no memory */

@@ -17,10 +17,11 @@ struct outbound;
 struct outbound_call; /* one request in flight */
 
 struct outbound_options {
-    int max_connections;       /* in all; 0: 256 */
+    int max_connections; /* in all; 0: 256 */
+    size_t max_answer;   /* bytes of an answer that are kept; 0: 64 KiB */
+    /* seams of tests; 0 or NULL, as in the program: what is said */
     int max_per_host;          /* 0: as many as in all: what hangs on one path of a host
                                   must not keep its other paths waiting */
-    size_t max_answer;         /* bytes of an answer that are kept; 0: 64 KiB */
     const char *const *forbid; /* networks ("169.254.0.0/16"), NULL-terminated; may be NULL */
 };
 

@@ -33,6 +33,7 @@ struct rules_options {
     struct clock *clock; /* only to measure how long looks take */
     /* what is hidden in texts of events beside the usual; may change between turns; NULL: nothing */
     const struct redact_also *redact;
+    /* seams of tests; 0 or NULL, as in the program: what is said */
     bool ticks_only; /* no looks between ticks (tests, comparisons) */
 };
 

@@ -19,7 +19,8 @@ struct map;
 struct rulefile; /* rules, their graphs, and the Lua state of their functions; counted references */
 
 struct rulefile_options {
-    const char *root;          /* `include` and `data` stay below it; NULL: not allowed */
+    const char *root; /* `include` and `data` stay below it; NULL: not allowed */
+    /* seams of tests; 0 or NULL, as in the program: what is said */
     size_t max_heap;           /* 0: 64 MiB while loading and after */
     uint64_t max_instructions; /* of loading; 0: 20 million */
     /* Reads an included or data file (for tests and for the copies kept in Redis); NULL: from

@@ -11,12 +11,13 @@
 struct udp;
 
 struct udp_options {
-    const char *listen;  /* "127.0.0.1:8125"; port 0: any free one */
-    size_t max_datagram; /* longer ones are cut and counted; 0: 65,507 */
-    int receive_buffer;  /* SO_RCVBUF; 0: 4 MiB (the kernel may give less) */
+    const char *listen; /* "127.0.0.1:8125"; port 0: any free one */
     void (*datagram)(const char *data, size_t len, void *arg);
     void (*drained)(void *arg); /* after the last datagram of a wake-up; may be NULL */
     void *arg;
+    /* seams of tests; 0 or NULL, as in the program: what is said */
+    size_t max_datagram; /* longer ones are cut and counted; 0: 65,507 */
+    int receive_buffer;  /* SO_RCVBUF; 0: 4 MiB (the kernel may give less) */
 };
 
 struct udp *udp_open(struct loop *l, const struct udp_options *o, struct err *e);

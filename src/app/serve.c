@@ -144,6 +144,7 @@ static void went_live(const struct err *e, void *arg)
         refuse(p, e->text);
         return;
     }
+    ingest_set_seed(p->ingest, journal_seed(wire_parts(p->wire)->journal));
     api_open(p->api);
     selfwatch_start(p->self);
     if (p->reload_waits)

@@ -23,6 +23,7 @@ struct ingest {
     struct ingest_batch *batch; /* one, used by each request in turn */
     struct ingest_memory *memory;
     struct ingest_budget budget;
+    uint64_t seed; /* of identities; of the installation once it is known */
     struct buf datagrams;
     struct ingest_stats stats;
 };
@@ -36,8 +37,7 @@ struct ingest *ingest_new(const struct ingest_options *o, struct err *e)
         goto fail;
     g->o = *o;
     ingest_limits_fill(&g->o.limits);
-    if (g->o.hash_seed == 0)
-        g->o.hash_seed = random_u64();
+    g->seed = random_u64();
     g->batch = ingest_batch_new();
     g->memory = ingest_memory_new();
     if (g->batch && g->memory)
@@ -46,6 +46,12 @@ fail:
     ingest_free(g);
     err_set(e, ERR_MEMORY, "no memory for ingest");
     return NULL;
+}
+
+void ingest_set_seed(struct ingest *g, uint64_t seed)
+{
+    assert(seed != 0);
+    g->seed = seed;
 }
 
 void ingest_free(struct ingest *g)
@@ -237,8 +243,8 @@ static uint64_t request_identity(const struct ingest *g, const struct ingest_dec
 
     if (!named && b->n_untimed > 0)
         return 0;
-    h = key && *key ? hash_seeded(key, strlen(key), g->o.hash_seed)
-                    : hash_seeded(in->body, in->len, g->o.hash_seed);
+    h = key && *key ? hash_seeded(key, strlen(key), g->seed)
+                    : hash_seeded(in->body, in->len, g->seed);
     h = hash_seeded(d->path, strlen(d->path), h);
     return identity_of(hash_seeded(token, strlen(token), h), named);
 }

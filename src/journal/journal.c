@@ -385,6 +385,11 @@ int64_t journal_applied_ms(const struct journal *j)
     return journal_now_ms(j) - 1;
 }
 
+uint64_t journal_seed(const struct journal *j)
+{
+    return j->seed;
+}
+
 struct journal_id journal_applied_id(const struct journal *j)
 {
     return j->applied_id;

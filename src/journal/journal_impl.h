@@ -74,6 +74,7 @@ struct journal {
     size_t pending_bytes, recent_bytes;
     struct journal_id last_id;      /* given to a block */
     struct journal_id confirmed_id; /* in Redis */
+    uint64_t seed;                  /* of the installation, in Redis; 0: not read yet */
     struct journal_id applied_id;
     int64_t started_ms;  /* of the recovery */
     int64_t ahead_ms;    /* the clock of an earlier run was ahead of `started_ms` by that; 0 */

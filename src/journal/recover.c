@@ -56,9 +56,9 @@ void recovery_fail_memory(struct journal *j)
 
 void journal_write_meta(struct journal *j)
 {
-    /* the seed is the installation's: once there it stays, or one partition's series would move */
-    db_sendf(j->o.db, NULL, NULL, "HSETNX %s seed %llu", KEY_META,
-             (unsigned long long)random_u64());
+    assert(j->seed != 0);
+    /* the seed is the installation's: once there it stays, or what is sent again would be unknown */
+    db_sendf(j->o.db, NULL, NULL, "HSETNX %s seed %llu", KEY_META, (unsigned long long)j->seed);
     db_sendf(j->o.db, NULL, NULL, "HSET %s format %llu generation 1", KEY_META,
              (unsigned long long)JOURNAL_FORMAT);
 }
@@ -73,7 +73,7 @@ static const char *field(const struct reply *reply, const char *name)
 
 static void take_meta(struct journal *j, const struct reply *reply)
 {
-    const char *format = field(reply, "format");
+    const char *format = field(reply, "format"), *seed = field(reply, "seed");
     struct err e = {0};
 
     if (format && strtoull(format, NULL, 10) > JOURNAL_FORMAT) {
@@ -84,7 +84,10 @@ static void take_meta(struct journal *j, const struct reply *reply)
         fail(j, &e);
         return;
     }
-    if (!format)
+    j->seed = seed ? strtoull(seed, NULL, 10) : 0;
+    while (j->seed == 0)
+        j->seed = random_u64();
+    if (!format || !seed)
         journal_write_meta(j);
     recovery_next(j, STEP_SERIES);
 }

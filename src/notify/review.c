@@ -275,9 +275,6 @@ void incident_review(struct notify *n, struct incident *inc, int64_t at_ms)
         next_ms = 0;
     }
     incident_schedule(n, inc, inc->settled_ms && next_ms == 0 ? 0 : next_ms);
-    if (inc->dirty) {
+    if (inc->dirty)
         incident_store(n, inc);
-        if (n->o.changed)
-            n->o.changed(inc->number, n->o.arg);
-    }
 }

@@ -67,6 +67,21 @@ def test_json_metrics_as_object_array_and_lines(folder):
     check(not t.alerts(alertname="Load", host="three"), "below the limit")
 
 
+def test_a_named_request_counts_once_also_after_a_restart(folder):
+    """An Idempotency-Key is known again by what the journal holds, whichever process hashes it."""
+    t = start(folder)
+    body = b'{"level":"ERROR","service":"cart","message":"no stock"}'
+    named = {"Content-Type": "application/json", "Idempotency-Key": "order-1"}
+    check(t.call("POST", EVENTS, body, named)[0] == 204, "first")
+    fires(t, "Errors", service="cart")
+    t.kill()
+    t.start()
+    check(t.call("POST", EVENTS, body, named)[0] == 204, "again, after the restart")
+    check(t.call("POST", EVENTS, body.replace(b"cart", b"mark"), {"Content-Type": "application/json"})[0] == 204, "a mark behind it")
+    fires(t, "Errors", service="mark")
+    check(fires(t, "Errors", service="cart")["value"] == 1, f"counted once: {t.alerts(alertname='Errors')}")
+
+
 def test_gzip_and_chunks(folder):
     t = start(folder)
     body = b'[{"name":"load","labels":{"host":"zipped"},"value":11}]'

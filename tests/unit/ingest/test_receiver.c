@@ -593,6 +593,24 @@ START_TEST(a_body_without_times_is_not_known_by_its_hash)
 }
 END_TEST
 
+/* What a process before this one has stored is known again. */
+START_TEST(an_identity_is_of_the_installation_not_of_the_process)
+{
+    static const char body[] = "{\"name\":\"t\",\"value\":95}";
+    uint64_t of[3], seeds[3] = {7, 7, 8};
+
+    for (size_t i = 0; i < 3; i++) {
+        open_all();
+        ingest_set_seed(g, seeds[i]);
+        ask("POST " METRICS, "Idempotency-Key: k1\r\n", body, strlen(body));
+        of[i] = sink.hash;
+        close_all();
+    }
+    ck_assert(of[0] == of[1]);
+    ck_assert(of[0] != of[2]);
+}
+END_TEST
+
 START_TEST(empty_requests_need_no_sink)
 {
     open_all();
@@ -689,6 +707,7 @@ static void add(TCase *tc)
     tcase_add_test(tc, of_remote_write_only_the_series_outside_of_the_scope_are_refused);
     tcase_add_test(tc, hashes_name_the_body_its_path_and_its_sender);
     tcase_add_test(tc, a_body_without_times_is_not_known_by_its_hash);
+    tcase_add_test(tc, an_identity_is_of_the_installation_not_of_the_process);
     tcase_add_test(tc, empty_requests_need_no_sink);
     tcase_add_test(tc, datagrams_of_one_wake_up_are_one_batch);
     tcase_add_test(tc, a_flood_of_datagrams_is_handed_on_in_parts);
