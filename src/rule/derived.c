@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/total.h"
 #include "rule/cold.h"
 
 /* What an aggregation gathers for one of its groups. */
 struct tally {
     uint32_t n;
     enum cold cold; /* of its members */
-    double sum, least, most;
+    struct total sum;
+    double least, most;
     double mean, m2; /* Welford's, for stddev */
 };
 
@@ -191,7 +193,7 @@ static void tally_add(struct tally *t, double v)
     double delta;
 
     t->n++;
-    t->sum += v;
+    total_add(&t->sum, v);
     t->least = t->n == 1 || v < t->least ? v : t->least;
     t->most = t->n == 1 || v > t->most ? v : t->most;
     delta = v - t->mean;
@@ -203,9 +205,9 @@ static double tally_value(const struct tally *t, enum expr_agg agg)
 {
     switch (agg) {
     case AGG_SUM:
-        return t->sum;
+        return total_of(t->sum);
     case AGG_AVG:
-        return t->sum / t->n;
+        return total_of(t->sum) / t->n;
     case AGG_MIN:
         return t->least;
     case AGG_MAX:

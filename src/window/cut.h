@@ -15,7 +15,7 @@
 #ifndef TOCSIN_WINDOW_CUT_H
 #define TOCSIN_WINDOW_CUT_H
 
-#define CUT_VERSION     5
+#define CUT_VERSION     6
 #define CUT_CHUNK_BYTES (1u << 20)
 #define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
 

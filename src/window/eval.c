@@ -2,6 +2,7 @@
  * so what the time goes into is fetching them; groups a few places ahead are fetched while this
  * one is added up. */
 #include <assert.h>
+#include <math.h>
 
 #include "window/kind.h"
 #include "window/windows.h"
@@ -52,7 +53,7 @@ void windows_eval(const struct windows *w, leaf_id leaf, int64_t at_ms, const ui
         const struct slot *s = visible(l, slots[i]);
 
         fetch(l, slots + i, n - i, &p);
-        ok[i] = s && !(s->flags & SLOT_HIDDEN) && l->kind->value(l, s, &p, &v[i]);
+        ok[i] = s && !(s->flags & SLOT_HIDDEN) && l->kind->value(l, s, &p, &v[i]) && isfinite(v[i]);
         if (!ok[i])
             v[i] = 0;
     }

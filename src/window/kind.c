@@ -13,7 +13,7 @@ const struct leaf_kind *leaf_kind_of(const struct leaf_spec *spec)
         [LEAF_INCREASE] = &kind_sum,
         [LEAF_IRATE] = &kind_irate,
         [LEAF_COUNT] = &kind_sum,
-        [LEAF_SUM] = &kind_sum,
+        [LEAF_SUM] = &kind_total,
         [LEAF_AVG] = &kind_avg,
         [LEAF_MIN] = &kind_min,
         [LEAF_MAX] = &kind_max,

@@ -72,7 +72,7 @@ static inline void slot_note(struct slot *s, int64_t t_ms)
 void number_encode(struct buf *out, double v);
 double number_decode(struct cursor *c);
 
-extern const struct leaf_kind kind_sum, kind_rate, kind_min, kind_max, kind_avg, kind_stddev,
-    kind_ends, kind_last, kind_irate, kind_since_last, kind_quantile;
+extern const struct leaf_kind kind_sum, kind_total, kind_rate, kind_min, kind_max, kind_avg,
+    kind_stddev, kind_ends, kind_last, kind_irate, kind_since_last, kind_quantile;
 
 #endif

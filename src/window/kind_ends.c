@@ -17,6 +17,15 @@ struct ends {
 
 static const struct ends no_ends;
 
+/* Per second, where the time is known and a double can hold it. */
+static void speed(double inc, int64_t dt_ms, double *v, bool *known)
+{
+    *v = dt_ms > 0 ? inc / ((double)dt_ms / 1000) : 0;
+    *known = dt_ms > 0 && isfinite(*v);
+    if (!*known)
+        *v = 0;
+}
+
 static bool entry_of(const struct leaf *l, const struct slot *s, const struct step *x, double *v,
                      bool *has_value)
 {
@@ -31,12 +40,10 @@ static bool entry_of(const struct leaf *l, const struct slot *s, const struct st
     if (x->flags & STEP_DELTA) {
         int64_t dt_ms = s->newest_ms ? x->t_ms - s->newest_ms : 0;
 
-        *has_value = dt_ms > 0;
-        *v = *has_value ? x->inc * 1000 / (double)dt_ms : 0;
+        speed(x->inc, dt_ms, v, has_value);
         return dt_ms >= 0;
     }
-    *has_value = (x->flags & STEP_PREV) != 0;
-    *v = *has_value ? x->inc * 1000 / (double)x->dt_ms : 0;
+    speed(x->inc, x->flags & STEP_PREV ? x->dt_ms : 0, v, has_value);
     return (x->flags & STEP_ORDERED) != 0;
 }
 

@@ -1,85 +1,16 @@
-/* Averages and deviations: number, sum or mean, and squares of each pane.
+/* Deviations: number, mean and squares of each pane.
  *
- * stddev keeps (n, mean, M2) and joins panes by Chan's rule: no difference of large squares, so
+ * A pane keeps (n, mean, M2) and joins panes by Chan's rule: no difference of large squares, so
  * nothing cancels. Replacing a sample of the same time takes the old one out by the same rule. */
 #include <math.h>
 
 #include "window/ring.h"
 
-struct sums {
-    double n, sum;
-};
-
 struct moments {
     double n, mean, m2;
 };
 
-static const struct sums no_sums;
 static const struct moments no_moments;
-
-static bool avg_add(struct windows *w, struct leaf *l, struct slot *s, const struct step *x,
-                    uint32_t row)
-{
-    struct sums *cell;
-
-    (void)w;
-    (void)row;
-    if (!(x->flags & STEP_VALUE) || !(cell = ring_at(l, s, x->second)))
-        return false;
-    if (x->flags & STEP_REWRITE && cell->n > 0) {
-        cell->sum += x->v - x->old;
-    } else {
-        cell->n += x->weight;
-        cell->sum += x->v * x->weight;
-    }
-    slot_note(s, x->t_ms);
-    return true;
-}
-
-static bool avg_value(const struct leaf *l, const struct slot *s, const struct span *p, double *v)
-{
-    const struct sums *cells = (const struct sums *)ring_cells(s);
-    struct sums all;
-    struct clip c;
-
-    if (!ring_clip(l, s, p, &c))
-        return false;
-    all.n = cells[c.at].n * c.weight;
-    all.sum = cells[c.at].sum * c.weight;
-    for (uint32_t i = 1, at = c.at; i < c.n; i++) {
-        at = at + 1 == l->ring.d ? 0 : at + 1;
-        all.n += cells[at].n;
-        all.sum += cells[at].sum;
-    }
-    *v = all.sum / all.n;
-    return all.n > 0;
-}
-
-static void avg_merge(void *into, const void *from)
-{
-    struct sums *a = into;
-    const struct sums *b = from;
-
-    a->n += b->n;
-    a->sum += b->sum;
-}
-
-static bool avg_ok(const void *cell)
-{
-    const struct sums *a = cell;
-
-    return isfinite(a->n) && isfinite(a->sum) && a->n > 0;
-}
-
-const struct leaf_kind kind_avg = {
-    .name = "avg",
-    .cell = sizeof(struct sums),
-    .empty = &no_sums,
-    .add = avg_add,
-    .value = avg_value,
-    .merge_cell = avg_merge,
-    .cell_ok = avg_ok,
-};
 
 static void join(struct moments *a, double n, double mean, double m2)
 {
@@ -154,7 +85,7 @@ static bool stddev_ok(const void *cell)
 {
     const struct moments *a = cell;
 
-    return isfinite(a->n) && isfinite(a->mean) && isfinite(a->m2) && a->n > 0 && a->m2 >= 0;
+    return isfinite(a->n) && a->n > 0 && !(a->m2 < 0); /* too large: its window is missing */
 }
 
 const struct leaf_kind kind_stddev = {

@@ -56,7 +56,9 @@ static bool irate_add(struct windows *w, struct leaf *l, struct slot *s, const s
         dt_ms = x->t_ms - s->newest_ms;
         known = s->newest_ms > 0 && dt_ms > 0;
     }
-    *number_of(s) = known ? x->inc * 1000 / (double)dt_ms : (double)NAN;
+    *number_of(s) = known ? x->inc / ((double)dt_ms / 1000) : (double)NAN;
+    if (isinf(*number_of(s)))
+        *number_of(s) = (double)NAN;
     slot_note(s, x->t_ms);
     return true;
 }

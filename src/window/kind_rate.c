@@ -215,11 +215,12 @@ static void rate_merge(void *into, const void *from)
     a->s += b->s;
 }
 
+/* An increment that is too large for a float makes its window missing. */
 static bool rate_ok(const void *cell)
 {
     const struct covered *a = cell;
 
-    return isfinite(a->inc) && isfinite(a->s) && a->s >= 0;
+    return isfinite(a->s) && a->s >= 0;
 }
 
 const struct leaf_kind kind_rate = {

@@ -1,4 +1,4 @@
-/* Sums per pane: increase, count, sum, changes, resets.
+/* Sums per pane of what cannot cancel: increase, count, changes, resets; and members of sets.
  *
  * A pane without samples holds -0.0, one with samples a sum that is never -0.0: IEEE 754 adds
  * -0.0 and -0.0 to -0.0, and anything else to something else. So one plain addition of all panes
@@ -20,9 +20,6 @@ static bool contribution(enum leaf_fn fn, const struct step *x, double *c)
     case LEAF_COUNT:
         *c = x->weight;
         return (x->flags & STEP_VALUE) != 0;
-    case LEAF_SUM:
-        *c = x->v * x->weight;
-        return (x->flags & STEP_VALUE) != 0;
     case LEAF_CHANGES:
         *c = (x->flags & STEP_CHANGED) != 0;
         return (x->flags & STEP_ORDERED) != 0;
@@ -33,14 +30,6 @@ static bool contribution(enum leaf_fn fn, const struct step *x, double *c)
         *c = x->flags & STEP_INC ? x->inc : 0;
         return (x->flags & (STEP_ORDERED | STEP_DELTA)) != 0;
     }
-}
-
-/* The sample replaces one that is in the pane already. */
-static double replacement(enum leaf_fn fn, const struct step *x, double c)
-{
-    if (fn == LEAF_COUNT)
-        return 0;
-    return fn == LEAF_SUM ? x->v - x->old : c;
 }
 
 static bool is_empty(double sum)
@@ -62,8 +51,11 @@ static bool sum_add(struct windows *w, struct leaf *l, struct slot *s, const str
     if (!cell)
         return false;
     if (x->flags & STEP_REWRITE && !is_empty(*cell))
-        c = replacement(l->spec->fn, x, c);
-    *cell += c + 0.0; /* + 0.0: a contribution of -0.0 is a sample as well */
+        c = 0;             /* it is counted already */
+    c = *cell + (c + 0.0); /* + 0.0: a contribution of -0.0 is a sample as well */
+    if (!isfinite(c))
+        return false;
+    *cell = c;
     if (x->flags & STEP_DELTA)
         slot_flag(s, SLOT_ZERO);
     slot_note(s, x->t_ms);
@@ -117,7 +109,7 @@ static bool sum_value(const struct leaf *l, const struct slot *s, const struct s
     *v = ring_clip(l, s, p, &c) ? add_clip(l, (const double *)ring_cells(s), &c) : -0.0;
     if (is_empty(*v)) {
         *v = 0;
-        if (l->spec->fn != LEAF_COUNT && l->spec->fn != LEAF_SUM && !(s->flags & SLOT_ZERO))
+        if (l->spec->fn != LEAF_COUNT && !(s->flags & SLOT_ZERO))
             return false;
     }
     return true;
