@@ -55,7 +55,12 @@ int64_t windows_covered_from_ms(const struct windows *w, leaf_id leaf, uint32_t 
 bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms);
 /* What was before the leaf was made has not been read into it, by a cut or windows_adopt_leaf(). */
 bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf);
-void windows_leaf_settle(struct windows *w, leaf_id leaf); /* it cannot be read: goes on without */
+/* It is going to be read. Until windows_adopt_leaf() or windows_leaf_settle() the first sample of a
+ * series that nothing remembered here does not count (seam.c; 48 bytes each). Called before the first
+ * block that it is not filled from is applied; again: nothing. */
+void windows_leaf_await(struct windows *w, leaf_id leaf);
+/* It has been read, or cannot be: it goes on with what it has. */
+void windows_leaf_settle(struct windows *w, leaf_id leaf);
 /* All that came until `at_ms` has been seen. `replayed`: of a journal that is read back, or the end
  * of reading; there a gap of more than 15 s means that nobody listened, and what is longer than a
  * quarter of a window uncovers it until it is full again. */
@@ -136,8 +141,9 @@ int windows_decode(struct windows *w, const void *chunk, size_t len, struct err 
 /* Forgets all data and keeps the leaves: what a cut that could not be read has left behind. */
 void windows_reset(struct windows *w);
 /* Merges the groups of a leaf of other windows (same spec, same series table, filled from the
- * journal) into an empty leaf of these. */
-int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from, leaf_id leaf,
+ * journal up to the block that the leaf of these was made behind) into it. What was kept for it is
+ * applied to `from` first. */
+int windows_adopt_leaf(struct windows *w, leaf_id to, struct windows *from, leaf_id leaf,
                        struct err *e) MUST_USE;
 
 struct windows_stats {

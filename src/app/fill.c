@@ -160,6 +160,29 @@ static bool is_listed(const struct fill *f, leaf_id leaf)
     return false;
 }
 
+/* Those whose past nobody is reading. */
+static void each_fresh(struct fills *all, void (*act)(struct windows *w, leaf_id leaf))
+{
+    for (size_t i = 0; i < rules_count(all->o.rules); i++) {
+        const struct rule_def *d = rule_definition(rules_at(all->o.rules, i));
+
+        for (size_t k = 0; k < d->n_leaves; k++) {
+            leaf_id leaf = windows_leaf(all->o.windows, d->leaves[k]->leaf, INT64_MAX, NULL);
+
+            if (leaf == LEAF_NONE)
+                continue;
+            if (windows_leaf_is_fresh(all->o.windows, leaf) && !is_awaited(all, leaf))
+                act(all->o.windows, leaf);
+            windows_leaf_release(all->o.windows, leaf);
+        }
+    }
+}
+
+void fills_expect(struct fills *all)
+{
+    each_fresh(all, windows_leaf_await);
+}
+
 /* The reference taken by asking is kept for those that are listed: a reload may drop the rule
  * while the journal is read. */
 static void list_leaves(struct fill *f)
@@ -179,6 +202,7 @@ static void list_leaves(struct fill *f)
                 windows_leaf_release(all->o.windows, leaf);
                 continue;
             }
+            windows_leaf_await(all->o.windows, leaf);
             f->from[f->n] = LEAF_NONE;
             f->to[f->n++] = leaf;
         }
@@ -213,6 +237,7 @@ void fills_add(struct fills *all, struct journal_id before)
 
     if (!f) {
         log_warn("no memory to fill new windows; they start empty", NULL);
+        each_fresh(all, windows_leaf_settle);
         return;
     }
     list_leaves(f);

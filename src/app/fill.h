@@ -24,6 +24,9 @@ struct fills_options { /* all borrowed; `rules` is set once it is there */
 struct fills *fills_new(const struct fills_options *o); /* NULL: no memory */
 void fills_free(struct fills *f); /* before windows and journal; NULL is fine */
 
+/* Leaves that are fresh will be filled up to the block that is applied next: before a replay that they
+ * see only the end of. */
+void fills_expect(struct fills *f);
 /* Fills the leaves of all rules that are fresh and have not seen the blocks before `before`. Called
  * in the turn that made them, or where the replay ends that they have seen. */
 void fills_add(struct fills *f, struct journal_id before);

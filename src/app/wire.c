@@ -134,14 +134,16 @@ static void apply_block(const struct journal_block *b, void *arg)
 {
     struct wire *w = arg;
 
+    if (b->replayed && w->replayed_from.ms == 0) {
+        w->replayed_from = b->id;
+        fills_expect(w->fills);
+    }
     windows_heard(w->p.windows, b->recv_ms, b->replayed);
     rules_before_block(w->p.rules, b->recv_ms);
     windows_apply(w->p.windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
     rules_after_block(w->p.rules, b->recv_ms, b->events, b->n_events);
     if (!b->replayed)
         set_look_timer(w);
-    else if (w->replayed_from.ms == 0)
-        w->replayed_from = b->id;
 }
 
 static void journal_regressed(void *arg)

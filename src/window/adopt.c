@@ -25,7 +25,7 @@ static void adopt_track(struct windows *w, uint32_t id, const struct track *from
     if (use < USE_TRACK)
         return;
     t = track_at(w, use);
-    if (track_time(t) >= track_time(from))
+    if (track_time(t) > track_time(from))
         return;
     t->v = from->v;
     t->when = from->when;
@@ -73,7 +73,7 @@ static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *oth
     return 0;
 }
 
-int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from, leaf_id leaf,
+int windows_adopt_leaf(struct windows *w, leaf_id to, struct windows *from, leaf_id leaf,
                        struct err *e)
 {
     struct leaf *l = w->leaves[to];
@@ -81,6 +81,10 @@ int windows_adopt_leaf(struct windows *w, leaf_id to, const struct windows *from
 
     if (w->dirty)
         rebind_begin(w);
+    if (l->awaits) {
+        seam_give(w, l, from);
+        seam_end(w, l);
+    }
     adopt_tracks(w, from);
     for (uint32_t slot = 0; slot < other->n_slots; slot++) {
         if (other->labels[slot] == LABELSET_NONE || leaf_slot(other, slot)->flags & SLOT_HIDDEN)

@@ -82,7 +82,7 @@ static void prefetch(const struct windows *w, const struct sample *s, size_t n)
     }
 }
 
-static bool add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x)
+bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x)
 {
     struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
     struct slot *s;
@@ -192,26 +192,30 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
     int64_t t_ms = s->t_ms < recv_ms ? s->t_ms : recv_ms;
     struct step x = {.t_ms = t_ms, .second = second_of(t_ms), .v = s->v, .weight = 1};
     const struct plan *p = plan_at(&w->plans, t->plan);
-    bool taken = false;
+    bool taken = false, kept = false;
 
     if (s->stale) {
         x.flags = STEP_STALE;
     } else if (s->kind == SAMPLE_GAUGE || s->kind == SAMPLE_CUMULATIVE) {
+        bool base = w->n_awaiting > 0 && track_time(t) == 0 && (t->when & TRACK_BASE_ONLY) != 0;
+
         x.flags = STEP_VALUE;
         if (!track_take(t, p->counts_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
             return;
         if (s->t_ms > recv_ms)
             x.flags &= ~(unsigned)STEP_REWRITE; /* what it replaces counts in another pane */
+        kept = base && seam_keep(w, p, s, recv_ms);
     } else {
         step_of_delta(s, &x);
     }
     for (uint32_t i = 0; i < p->n; i++)
-        taken |= add_to_leaf(w, &p->e[i], &x);
+        if (!kept || !w->leaves[p->e[i].leaf_row % LEAVES_MAX]->awaits)
+            taken |= windows_add_to_leaf(w, &p->e[i], &x);
     if (w->n_watched > 0 && taken && !s->stale)
         report_series(w, p, use);
     if (x.flags & (STEP_STALE | STEP_REWRITE))
         return;
-    if ((!taken && s->kind != SAMPLE_CUMULATIVE) || is_past(w, p, s, recv_ms - t_ms))
+    if ((!taken && !kept && s->kind != SAMPLE_CUMULATIVE) || is_past(w, p, s, recv_ms - t_ms))
         w->stats.late++; /* older than all that is kept, or looked at */
 }
 

@@ -22,11 +22,6 @@ bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf)
     return w->leaves[leaf]->fresh;
 }
 
-void windows_leaf_settle(struct windows *w, leaf_id leaf)
-{
-    w->leaves[leaf]->fresh = false;
-}
-
 bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms)
 {
     const struct leaf *l = w->leaves[leaf];

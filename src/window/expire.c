@@ -144,6 +144,7 @@ void windows_reset(struct windows *w)
     }
     if (w->cap_sources)
         memset(w->sources, 0, w->cap_sources * sizeof *w->sources);
+    w->n_kept = 0;
     w->heard_ms = 0;
     w->replaying = false;
     windows_clear_touched(w);

@@ -102,7 +102,9 @@ struct leaf {
     int64_t made_ms;  /* here */
     int64_t since_ms; /* from when it has seen all that came */
     int64_t ttl_ms;
-    bool fresh; /* what was before it was made has not been read into it */
+    bool fresh;          /* what was before it was made has not been read into it */
+    bool awaits;         /* and is being read: see seam.c */
+    uint32_t made_block; /* the last one that is not counted here then */
     double window_s;
 
     struct divider pane;   /* seconds of a pane */

@@ -81,6 +81,7 @@ void windows_shift(struct windows *w, int64_t by_ms)
     move(&w->heard_ms, by_ms);
     w->stepped_ms += by_ms;
     shift_series(w, by_ms);
+    seam_shift(w, by_ms);
     for (size_t i = 0; i < w->cap_sources; i++) {
         move(&w->sources[i].first_ms, by_ms);
         move(&w->sources[i].second_ms, by_ms);

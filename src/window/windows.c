@@ -87,6 +87,7 @@ void windows_free(struct windows *w)
     mem_free(w->recent);
     mem_free(w->sources);
     mem_free(w->scratch);
+    mem_free(w->kept);
     mem_free(w->log_matchers);
     mem_free(w->touched);
     mem_free(w);
@@ -240,6 +241,8 @@ void windows_leaf_release(struct windows *w, leaf_id leaf)
     assert(l && !l->dead && l->users > 0);
     if (--l->users > 0)
         return;
+    if (l->awaits)
+        seam_end(w, l);
     map_removes(w->by_text, l->text);
     if (l->spec->source == LEAF_LOGS)
         events_unbind(w, l);

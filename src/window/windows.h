@@ -12,6 +12,7 @@
 #include "tocsin/window.h"
 #include "window/leaf.h"
 #include "window/plan.h"
+#include "window/seam.h"
 #include "window/source.h"
 #include "window/track.h"
 
@@ -39,6 +40,8 @@ struct log_matcher {
     uint32_t users;
     uint32_t mark; /* number of the event that it was tested on, times two, plus the outcome */
 };
+
+struct step;
 
 struct windows {
     struct series_table *series;
@@ -80,7 +83,10 @@ struct windows {
     struct plans plans;
     struct source *sources;
     size_t cap_sources;
-    uint32_t start_name;        /* symbol of START_METRIC */
+    uint32_t start_name; /* symbol of START_METRIC */
+    uint32_t n_awaiting; /* leaves that are being filled */
+    struct kept *kept;
+    size_t n_kept, cap_kept;
     struct plan_entry *scratch; /* of binding */
     size_t cap_scratch;
     struct matcher_candidates candidates; /* leaves that may look at the series at hand */
@@ -153,6 +159,10 @@ void rebind_begin(struct windows *w);
 void rebind_walk(struct windows *w, size_t budget);
 /* Before anything is done with a series at or behind `rebind_next`. */
 void rebind_series(struct windows *w, uint32_t id);
+
+/* --- apply.c --- */
+/* False: the leaf did not take it. */
+bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x);
 
 /* --- events.c --- */
 int events_bind(struct windows *w, struct leaf *l) MUST_USE;
