@@ -161,7 +161,7 @@ fuzz-seeds: ## run every fuzz target over its seeds and kept crashes
 	done; echo "fuzz: $(words $(FUZZ_NAMES)) targets passed over their seeds"
 
 # --- what people call --------------------------------------------------------------------------------
-.PHONY: deps deps-test run test rule-tests oracle e2e lint format check-asan bench install clean help
+.PHONY: deps deps-test run test rule-tests oracle e2e lint format check-asan bench bench-growth bench-parts install clean help
 
 deps: ## install what building and running needs (Debian packages)
 	@contrib/deps
@@ -198,6 +198,8 @@ check-asan: ## unit tests and simulations under address and undefined-behaviour 
 	@$(MAKE) --no-print-directory MODE=asan -k unit sim
 bench: build/tocsin build/load ## print the benchmark table, beside Prometheus where it is installed
 	@$(PYTHON) tests/bench/run.py
+bench-growth: build/tocsin ## print what grows with rules, events, alerts and silences
+	@$(PYTHON) tests/bench/growth.py
 bench-parts: $(BENCH_BIN) ## print the figures of single parts
 	@for b in $(BENCH_BIN); do echo "== $$b"; $$b; done
 

@@ -52,11 +52,13 @@ struct watch;
 struct watch *watch_new(struct loop *l, int fd, void (*readable)(void *arg), void *arg);
 void watch_free(struct watch *w); /* NULL is fine */
 
-/* How late the loop runs, for /metrics: time spent in each stage and the largest delay between a
- * timer's due time and its call, since the last call of this function. */
+/* How late the loop runs, for /metrics: time spent in each stage, the longest turn in processor
+ * time, how many were longer than any should be, and the largest delay between a timer's due time
+ * and its call, since the last call of this function. */
+#define LOOP_LONG_TURN_NS UINT64_C(20000000)
 struct loop_lag {
     uint64_t busy_ns[LOOP_STAGES];
-    uint64_t turns;
+    uint64_t turns, long_turns, worst_turn_ns;
     int64_t worst_late_ms;
 };
 void loop_take_lag(struct loop *l, struct loop_lag *out);

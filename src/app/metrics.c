@@ -205,6 +205,14 @@ static void loop_metrics(struct selfwatch *s, struct buf *b)
               (double)s->busy_ns[i] / 1e9);
     single(b, "tocsin_loop_late_seconds", "gauge", "Worst lateness of a timer, last 10 s.",
            (double)s->lag.worst_late_ms / 1000);
+    single(b, "tocsin_loop_turn_seconds", "gauge",
+           "Longest turn of the loop, in processor time, last 10 s.",
+           (double)s->lag.worst_turn_ns / 1e9);
+    single(b, "tocsin_loop_longest_turn_seconds", "gauge",
+           "Longest turn of the loop, in processor time, since the start.",
+           (double)s->longest_turn_ns / 1e9);
+    single(b, "tocsin_loop_long_turns_total", "counter", "Turns of the loop of more than 20 ms.",
+           (double)s->long_turns);
     single(b, "tocsin_look_delay_seconds", "gauge", "Worst delay of a look, last 10 s.",
            (double)s->wire.looks_late_ms / 1000);
     single(b, "tocsin_deadman_pings_total", "counter", "Pings of the deadman.", (double)s->pings);

@@ -233,6 +233,9 @@ static void turn(void *arg)
     s->n_samples = 0;
     wire_take_stats(s->o.wire, &s->wire);
     loop_take_lag(selfwatch_parts(s)->loop, &s->lag);
+    s->long_turns += s->lag.long_turns;
+    if (s->lag.worst_turn_ns > s->longest_turn_ns)
+        s->longest_turn_ns = s->lag.worst_turn_ns;
     for (size_t i = 0; i < LOOP_STAGES; i++)
         s->busy_ns[i] += s->lag.busy_ns[i];
     add(s, "tocsin_canary", NULL, NULL, 1);

@@ -17,6 +17,7 @@ struct selfwatch {
     int64_t last_input_ms;     /* when it last grew, 0: never */
     struct wire_stats wire;
     struct loop_lag lag;
+    uint64_t long_turns, longest_turn_ns; /* since the start */
     uint64_t busy_ns[LOOP_STAGES];
     bool pinging, late_told;
     uint64_t pings, pings_failed, pings_held;

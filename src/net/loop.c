@@ -4,6 +4,7 @@
 #include <event2/event.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "base/mem.h"
 #include "net/timer_heap.h"
@@ -361,10 +362,28 @@ static int64_t sleep_ms(const struct loop *l, int64_t max_ms)
     return ms < 0 || has_work(l) ? 0 : ms;
 }
 
+/* Processor time of this thread: what a turn takes, without the sleep before it and without what
+ * other programs on the machine take. */
+static uint64_t used_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
+static void note_turn(struct loop_lag *lag, uint64_t took_ns)
+{
+    lag->turns++;
+    lag->long_turns += took_ns > LOOP_LONG_TURN_NS;
+    if (took_ns > lag->worst_turn_ns)
+        lag->worst_turn_ns = took_ns;
+}
+
 void loop_turn(struct loop *l, int64_t max_ms)
 {
     int64_t ms = sleep_ms(l, max_ms);
-    uint64_t began_ns, ended_ns;
+    uint64_t began_ns, ended_ns, used_before_ns = used_ns();
 
     assert(!l->in_callbacks); /* a turn within a turn */
     arm_wake(l, ms > 0 ? ms : CALLBACKS_MS);
@@ -384,7 +403,7 @@ void loop_turn(struct loop *l, int64_t max_ms)
         l->lag.busy_ns[s] += ended_ns - began_ns;
         began_ns = ended_ns;
     }
-    l->lag.turns++;
+    note_turn(&l->lag, used_ns() - used_before_ns);
 }
 
 void loop_run(struct loop *l)

@@ -1,0 +1,127 @@
+#!/usr/bin/env python3
+"""What grows with what: for each quantity at 10^3, 10^4, 10^5 the time per operation and the longest
+turn of the loop, so that a walk over everything shows as a line that is not straight. Prints, never
+fails on a slow machine. Arguments choose quantities: rules logs incident silences. The exponents are
+TOCSIN_GROWTH=3,4,5 by default."""
+import contextlib
+import os
+import statistics
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import harness as h  # noqa: E402
+
+SIZES = [10 ** int(e) for e in os.environ.get("TOCSIN_GROWTH", "3,4,5").split(",")]
+PER_REQUEST = 2000
+CONFIG = ('receiver "log" { inbox {} }\nroute { receiver = "log", group_by = { "rule" } }\n'
+          'limits { groups = 10000000, history = 1000 }\n')
+
+
+def row(what, n, took, turn, note=""):
+    print(f"{what:44} {n:>8,} {took:>22} {turn * 1000:>9.1f} ms  {note}", flush=True)
+
+
+class Program(h.Tocsin):
+    """Watches its longest turn: that of the last ten seconds is in /metrics."""
+
+    def start(self, seconds=60):
+        super().start(seconds)
+        self.worst = 0
+        threading.Thread(target=self.watch, daemon=True).start()
+        return self
+
+    def watch(self):
+        with contextlib.suppress(OSError, ValueError, TypeError):
+            while True:
+                self.worst = max(self.worst, self.metric("tocsin_loop_turn_seconds"))
+                time.sleep(2)
+
+    def longest_turn(self):
+        """Of the phase that ends here."""
+        time.sleep(13)
+        worst, self.worst = self.worst, 0
+        return worst
+
+    def batch(self, samples):
+        began = time.monotonic()
+        for at in range(0, len(samples), PER_REQUEST):
+            status, body, _ = self.metrics(samples[at:at + PER_REQUEST])
+            h.check(status == 204, f"{status} {body}")
+        return time.monotonic() - began
+
+    def close(self):
+        self.kill()
+        h.kill_leftovers(self.folder)
+
+
+def files_of(n, rule, per_file=1000):
+    """{file: text} of n rules."""
+    return {f"r{at:06}.lua": "\n".join(rule(i) for i in range(at, min(n, at + per_file))) + "\n"
+            for at in range(0, n, per_file)}
+
+
+def median_of(run, times):
+    return statistics.median(run() for _ in range(times))
+
+
+def grow_rules(folder, n):
+    """Each rule watches its own host, five series a host."""
+    t = Program(folder, config=CONFIG, rules=files_of(n, lambda i: (
+        f'alert "Down{i}" {{ value = m.up{{ job = "node", host = "h{i}" }}:last(), fire = below(1), notify = false }}')))
+    began = time.monotonic()
+    t.start(seconds=600)
+    row("rules, each of a host: start", n, f"{time.monotonic() - began:.2f} s", t.longest_turn())
+    names = ["up", "load", "memory", "disk", "net"]
+    samples = [{"name": name, "labels": {"job": "node", "host": f"h{i}"}, "value": 1} for i in range(n) for name in names]
+    took = t.batch(samples)
+    row("  first batch, five series each", n, f"{took:.2f} s, {took / len(samples) * 1e6:.1f} us", t.longest_turn(), "per sample")
+    took = t.batch(samples)
+    row("  the same again", n, f"{took:.2f} s, {took / len(samples) * 1e6:.1f} us", t.longest_turn(), "per sample")
+    row("  one sample a block", n, f"{median_of(lambda: t.batch(samples[:1]), 100) * 1e3:.2f} ms", t.longest_turn(), "median of 100")
+    t.write("rules/r000000.lua", 'alert "Another" { value = m.other:last(), fire = above(1), notify = false }\n')
+    began = time.monotonic()
+    t.command("reload")
+    row("  reload of one file", n, f"{time.monotonic() - began:.2f} s", t.longest_turn())
+    t.close()
+
+
+def grow_logs(folder, n):
+    """Each rule counts the errors of its own service."""
+    t = Program(folder, config=CONFIG, rules=files_of(n, lambda i: (
+        f'alert "Errors{i}" {{ value = logs{{ level = "ERROR", service = "s{i}" }}:count("5m"), fire = above(1e9), notify = false }}')))
+    t.start(seconds=600)
+    events = [{"level": "ERROR", "service": f"s{i}", "message": "x"} for i in range(1000)]
+
+    def send():
+        began = time.monotonic()
+        t.post("/api/tocsin/v1/events", events)
+        return time.monotonic() - began
+
+    send()
+    took = median_of(send, 10)
+    row("log rules: 1,000 events", n, f"{took * 1e3:.1f} ms, {took * 1e3:.1f} us", t.longest_turn(), "per event")
+    t.close()
+
+
+GROWTH = {"rules": grow_rules, "logs": grow_logs}
+
+
+def main():
+    wanted = sys.argv[1:] or list(GROWTH)
+    folder = h.Folder("growth")
+    print(f"{'':44} {'n':>8} {'time':>22} {'longest turn':>12}", flush=True)
+    for name in wanted:
+        for n in SIZES:
+            sub = os.path.join(folder.path, f"{name}{n}")
+            os.makedirs(sub)
+            try:
+                GROWTH[name](sub, n)
+            except (h.Failed, OSError, ValueError, TypeError) as e:
+                print(f"{name} {n}: could not be measured: {e}", flush=True)
+            h.kill_leftovers(sub)
+    folder.remove()
+
+
+main()
