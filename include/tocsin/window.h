@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/redact.h"
 #include "model/leaf.h"
 #include "model/sample.h"
 #include "model/series.h"
@@ -31,6 +32,8 @@ struct windows_options {
     size_t max_bytes;    /* memory of all windows; a new group beyond it is refused, counted.
                                     0: 1 GiB */
     uint32_t max_groups; /* of one leaf; 0: 2,000,000 */
+    const struct redact_also *redact; /* borrowed: what is hidden in labels of log events beside
+                                         the usual secrets; NULL: nothing */
     bool covered; /* what comes is all there ever was: every window counts as seen (rule tests) */
 };
 

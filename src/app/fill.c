@@ -211,8 +211,10 @@ static void list_leaves(struct fill *f)
 
 static struct fill *fill_new(struct fills *all, struct journal_id before)
 {
-    struct windows_options o = {
-        .series = all->o.series, .max_bytes = all->o.window_bytes, .max_groups = all->o.groups};
+    struct windows_options o = {.series = all->o.series,
+                                .max_bytes = all->o.window_bytes,
+                                .max_groups = all->o.groups,
+                                .redact = all->o.redact};
     struct fill *f = mem_zalloc(sizeof *f);
     size_t max = 1;
 

@@ -19,6 +19,7 @@ struct fills_options { /* all borrowed; `rules` is set once it is there */
     struct rules *rules;
     size_t window_bytes; /* the same bounds as those of `windows` */
     uint32_t groups;
+    const struct redact_also *redact;
 };
 
 struct fills *fills_new(const struct fills_options *o); /* NULL: no memory */

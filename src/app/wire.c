@@ -410,6 +410,7 @@ static int make_data_side(struct wire *w, struct err *e)
                         limits->label_memory_per_token ? limits->label_memory_per_token
                                                        : label_memory / 2);
     windows.series = journal.series = w->p.series;
+    windows.redact = &w->redact;
     w->p.windows = windows_new(&windows);
     if (!w->p.windows)
         return err_set(e, ERR_MEMORY, "no memory for windows");
@@ -446,7 +447,8 @@ static int make_control_side(struct wire *w, struct err *e)
                                   .windows = w->p.windows,
                                   .series = w->p.series,
                                   .window_bytes = limits->window_memory,
-                                  .groups = (uint32_t)limits->groups};
+                                  .groups = (uint32_t)limits->groups,
+                                  .redact = &w->redact};
     struct deliver_options deliver = {.loop = w->o.loop,
                                       .outbound = w->o.outbound,
                                       .config = w->p.config,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/redact.h"
 #include "lua/plan.h"
 
 static bool has_name(const struct expr_keys *k, const char *name)
@@ -128,6 +129,14 @@ static struct expr_keys leaf_keys(struct plan *p, const struct node *n)
                      ":%s() on logs{…} at %s:%d needs :by(…): a log event has no fixed label set. "
                      "Use :by() for one total",
                      leaf_fn_names[s->fn], n->file, n->x.line);
+    for (size_t i = 0; s->source == LEAF_LOGS && i < s->n_labels; i++)
+        if (s->grouping == LEAF_BY && redact_is_secret(NULL, s->labels[i], strlen(s->labels[i])))
+            sandbox_fail(
+                p->L,
+                ":by(\"%s\") at %s:%d: a field of this name holds secrets, which are not "
+                "shown, so that all its values would be one group. Group by another field, "
+                "or send a hash of it under another name",
+                s->labels[i], n->file, n->x.line);
     if (s->grouping == LEAF_BY)
         return (struct expr_keys){.names = s->labels, .n = s->n_labels};
     return (struct expr_keys){.all = true};

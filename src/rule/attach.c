@@ -5,6 +5,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "model/event_group.h"
 
 #define EVENT_BYTES_MAX 4096
 #define VALUE_BYTES_MAX 1024
@@ -169,15 +170,14 @@ static bool matches(const struct leaf_spec *s, const struct logevent *e)
 static labelset group_of(const struct attachments *a, const struct logevent *e)
 {
     struct label picked[LABELS_MAX];
-    size_t n = 0;
+    size_t n = event_group(a->from, e, picked);
+    struct buf room = BUF_INIT;
+    labelset group = LABELSET_NONE;
 
-    for (size_t i = 0; i < a->from->n_labels && n < LABELS_MAX; i++) {
-        const struct label *f = logevent_field(e, a->from->labels[i], strlen(a->from->labels[i]));
-
-        if (f)
-            picked[n++] = *f;
-    }
-    return labelsets_find(a->labels, picked, n);
+    if (event_group_redact(a->redact, picked, n, &room))
+        group = labelsets_find(a->labels, picked, n);
+    buf_free(&room);
+    return group;
 }
 
 /* The group whose newest event is the oldest makes room. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "model/event_group.h"
 #include "window/kind.h"
 #include "window/quantile.h"
 #include "window/windows.h"
@@ -146,40 +147,21 @@ static bool field_number(const struct logevent *e, const char *name, double *v)
     return end == text + f->value_len && isfinite(*v);
 }
 
-static bool is_grouped(const struct leaf *l, const struct label *f)
-{
-    for (size_t i = 0; i < l->spec->n_labels; i++)
-        if (strlen(l->spec->labels[i]) == f->name_len &&
-            memcmp(l->spec->labels[i], f->name, f->name_len) == 0)
-            return true;
-    return false;
-}
-
-/* The labels of the event's group, sorted as the fields are. An event has no fixed labels, so a
- * leaf without grouping is one total. */
-static size_t group_labels(const struct leaf *l, const struct logevent *e, struct label *out)
-{
-    size_t n = 0;
-
-    if (l->spec->grouping == LEAF_PER_SERIES ||
-        (l->spec->grouping == LEAF_BY && !l->spec->n_labels))
-        return 0;
-    for (uint32_t i = 0; i < e->n_fields && n < LABELS_MAX; i++)
-        if (is_grouped(l, &e->fields[i]) == (l->spec->grouping == LEAF_BY))
-            out[n++] = e->fields[i];
-    return n;
-}
-
+/* A group is found by the event's own values where these hold no secret, so that only what is new, or
+ * holds one, is searched for secrets. */
 static uint32_t group_of(struct windows *w, struct leaf *l, const struct logevent *e)
 {
     struct label labels[LABELS_MAX];
-    size_t n = group_labels(l, e, labels);
+    size_t n = event_group(l->spec, e, labels);
     labelset set = labelsets_find(w->labels, labels, n);
     uint32_t slot = set == LABELSET_NONE ? SLOT_NONE : leaf_group_find(l, set);
+    struct buf room = BUF_INIT;
 
     if (slot != SLOT_NONE)
         return slot;
-    set = labelsets_intern(w->labels, labels, n);
+    set = event_group_redact(w->redact, labels, n, &room) ? labelsets_intern(w->labels, labels, n)
+                                                          : LABELSET_NONE;
+    buf_free(&room);
     if (set != LABELSET_NONE)
         return leaf_group_take(w, l, set, SERIES_NONE);
     w->stats.refused_groups++;

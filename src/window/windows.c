@@ -18,6 +18,7 @@ struct windows *windows_new(const struct windows_options *o)
     w->series = o->series;
     w->labels = series_labelsets(o->series);
     w->mem.max = o->max_bytes ? o->max_bytes : DEFAULT_BYTES;
+    w->redact = o->redact;
     w->covered = o->covered;
     w->max_groups = o->max_groups ? o->max_groups : DEFAULT_GROUPS;
     w->free_track = SERIES_NONE;

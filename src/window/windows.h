@@ -48,6 +48,7 @@ struct windows {
     struct labelsets *labels;
     struct wmem mem;
     uint32_t max_groups;
+    const struct redact_also *redact;
     bool covered;     /* see windows_options */
     bool replaying;   /* blocks are read back */
     int64_t heard_ms; /* all that came until then was seen, or noted as not seen; 0: not known */

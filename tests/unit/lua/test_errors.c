@@ -181,6 +181,10 @@ static const struct wrong methods[] = {
     {"alert \"A\" { value = logs{ level = \"ERROR\" }:count(\"5m\"), fire = above(1) }",
      A ":count() on logs{…} at web.lua:1 needs :by(…): a log event has no fixed label set. Use "
        ":by() for one total"},
+    {"alert \"A\" { value = logs{}:count(\"5m\"):by(\"user\", \"api_token\"), fire = above(1) }", A
+     ":by(\"api_token\") at web.lua:1: a field of this name holds secrets, which are not shown, so "
+     "that all its values would be one group. Group by another field, or send a hash of it under "
+     "another name"},
     {"alert \"A\" { value = logs{ level = \"ERROR\" }:avg(\"5m\"):by(), fire = above(1) }",
      A ":avg() on logs{…} needs a numeric field: logs{…}:field(\"duration_ms\"):avg(\"5m\")"},
     {"alert \"A\" { value = logs{}:increase(\"5m\"):by(), fire = above(1) }",

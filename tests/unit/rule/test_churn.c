@@ -336,6 +336,32 @@ START_TEST(a_group_that_ended_takes_no_value_from_another)
 }
 END_TEST
 
+/* What an alert is shown with: its labels and the text of its event. */
+START_TEST(texts_find_their_group_where_its_label_holds_a_secret)
+{
+    static const char rule[] =
+        "alert 'Seen' { value = logs{}:count('1m'):by('url'), fire = above(0), every = '10s',\n"
+        "  attach = { events = 1 }, summary = '{url} {event_message}' }\n";
+    struct label l[] = {label_of("message", "it broke"), label_of("url", "https://bob:hunter2@h/")};
+    struct bench b;
+    struct alert *a = NULL;
+    struct logevent e = {.fields = l, .n_fields = 2};
+
+    open_bench(&b);
+    reload(&b, rule);
+    e.t_ms = b.at_ms;
+    rules_before_block(b.rules, b.at_ms);
+    windows_apply(b.windows, b.at_ms, NULL, 0, &e, 1);
+    rules_after_block(b.rules, b.at_ms, &e, 1);
+    advance(&b, 10000);
+    alert_each_of(alert_rule_find(b.book, "Seen"), retire_each, &a);
+    ck_assert_ptr_nonnull(a);
+    ck_assert_uint_eq(a->n_annotations, 1);
+    ck_assert_str_eq(a->annotations[0].value, "https://bob:[redacted]@h/ it broke");
+    close_bench(&b);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_test(t, nothing_is_left_behind);
@@ -344,6 +370,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_file_that_meets_a_bound_changes_nothing);
     tcase_add_test(t, the_group_quiet_longest_makes_room);
     tcase_add_test(t, a_group_that_ended_takes_no_value_from_another);
+    tcase_add_test(t, texts_find_their_group_where_its_label_holds_a_secret);
 }
 
 UNIT_MAIN("churn", add)

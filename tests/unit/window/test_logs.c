@@ -150,6 +150,41 @@ START_TEST(an_event_too_old_for_every_window_is_counted_once)
 }
 END_TEST
 
+/* Labels are shown wherever an alert is: what differs in its secret alone is one group. */
+START_TEST(no_secret_becomes_a_label)
+{
+    static const char *const words[] = {"badge_no"};
+    const struct redact_also also = {words, 1};
+    const char *by[] = {"badge_no", "url"};
+    struct fixture f = fixture_new();
+    struct windows_options o = {.series = f.series, .redact = &also};
+    struct windows *w = windows_new(&o);
+    struct leaf_spec s = logs(LEAF_COUNT, 5 * MIN);
+    struct label l[] = {label_of("badge_no", "7"), label_of("url", "")};
+    struct logevent e = {.t_ms = BASE + S, .fields = l, .n_fields = 2};
+    leaf_id leaf;
+
+    s.labels = by;
+    s.n_labels = 2;
+    leaf = leaf_of(w, &s);
+    for (int i = 0; i < 3; i++) {
+        static const char *const urls[] = {"https://bob:a1@h/x", "https://bob:b2@h/x", "/plain"};
+
+        l[1] = label_of("url", urls[i]);
+        windows_apply(w, BASE + S, NULL, 0, &e, 1);
+    }
+    ck_value(value_in(w, leaf,
+                      slot_in(&f, w, leaf, "badge_no=[redacted] url=https://bob:[redacted]@h/x"),
+                      BASE + S),
+             2);
+    ck_value(value_in(w, leaf, slot_in(&f, w, leaf, "badge_no=[redacted] url=/plain"), BASE + S),
+             1);
+    ck_assert_uint_eq(labelsets_count(f.labels), 3);
+    windows_free(w);
+    fixture_free(&f);
+}
+END_TEST
+
 START_TEST(groups_live_for_a_day)
 {
     struct fixture f = fixture_new();
@@ -174,6 +209,7 @@ static void add(TCase *t)
     tcase_add_test(t, numeric_fields);
     tcase_add_test(t, late_and_old_events);
     tcase_add_test(t, an_event_too_old_for_every_window_is_counted_once);
+    tcase_add_test(t, no_secret_becomes_a_label);
     tcase_add_test(t, groups_live_for_a_day);
 }
 
