@@ -7,6 +7,7 @@
  * rows would have been functions. */
 #include "api/call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +43,7 @@ void reply_error(struct http_request *r, int status, const char *code, const cha
     struct json j = json_into(&out);
     va_list ap;
 
+    assert(status >= 400 && status < 600);
     va_start(ap, fmt);
     buf_addv(&text, fmt, ap);
     va_end(ap);
@@ -92,6 +94,7 @@ int call_limit(struct call *c, size_t normal, size_t max, size_t *out)
     if (call_number(c, "limit", &n))
         return -1;
     *out = n < 1 ? 1 : n > max ? max : (size_t)n;
+    assert(*out >= 1 && *out <= max);
     return 0;
 }
 
@@ -134,6 +137,7 @@ int matcher_list_add(struct matcher_list *l, struct matcher *m)
 {
     struct matcher **more;
 
+    assert(l->m || l->n == 0);
     if (!m)
         return -1;
     more = mem_realloc(l->m, (l->n + 1) * sizeof *more);

@@ -8,6 +8,7 @@
  * is another one's story. */
 #include "api/history.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,6 +200,7 @@ static void on_entry(const char *id, const char *const *pairs, size_t n, void *a
         s->over = ++s->n >= s->limit;
     }
     label_list_free(&group);
+    assert(s->n <= s->limit);
 }
 
 /* --- page after page --------------------------------------------------------------------------------- */
@@ -229,6 +231,7 @@ void history_start(struct history_search *s,
                    void (*done)(struct history_search *s, const struct err *e, void *arg),
                    void *arg)
 {
+    assert(done && !s->done);
     s->done = done;
     s->arg = arg;
     next_page(s);
@@ -259,6 +262,7 @@ void history_search_free(struct history_search *s)
 {
     if (!s)
         return;
+    assert(*s->at == s);
     *s->at = s->next;
     if (s->next)
         s->next->at = s->at;
@@ -281,6 +285,7 @@ int history_want(struct history_search *s, const char *rule, const char *labels)
                                .labels = labels ? mem_strdup(labels) : NULL};
     struct history_target *more = NULL;
 
+    assert(rule && (s->targets || s->n_targets == 0));
     if (t.rule && (t.labels || !labels))
         more = mem_realloc(s->targets, (s->n_targets + 1) * sizeof *more);
     if (!more) {

@@ -8,6 +8,8 @@
  * since after its window's length the leaf is full by itself. */
 #include "app/fill.h"
 
+#include <assert.h>
+
 #include "base/log.h"
 #include "base/mem.h"
 
@@ -31,6 +33,7 @@ struct fills *fills_new(const struct fills_options *o)
 {
     struct fills *f = mem_zalloc(sizeof *f);
 
+    assert(o->journal && o->windows && o->series);
     if (f)
         f->o = *o;
     return f;
@@ -83,6 +86,7 @@ static void start_next(struct fills *all);
 /* A filled leaf is as old as what it was filled with. */
 static void begin(struct fill *f, int64_t recv_ms)
 {
+    assert(!f->begun);
     f->begun = true;
     for (size_t i = 0; i < f->n; i++)
         f->from[i] =
@@ -108,6 +112,7 @@ static void have_read(const struct err *e, void *arg)
     struct fills *all = f->all;
     struct err err;
 
+    assert(all->first == f); /* one at a time, in order */
     if (e)
         log_warn("new windows could not be filled from the journal; they start empty", "error",
                  e->text, NULL);
@@ -228,7 +233,8 @@ static struct fill *fill_new(struct fills *all, struct journal_id before)
     f->from = mem_alloc(max * sizeof *f->from);
     f->to = mem_alloc(max * sizeof *f->to);
     if (f->windows && f->from && f->to)
-        return f;
+        assert(f->n == 0 && !f->begun);
+    return f;
     fill_free(f);
     return NULL;
 }

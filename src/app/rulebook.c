@@ -206,6 +206,7 @@ static bool load_slice(const struct rulebook *b, struct book_file *f, int64_t sl
     struct err e;
     int rc;
 
+    assert(f->wanted && f->new_text);
     if (!f->candidate) {
         f->candidate = begin_text(f, f->new_text, f->new_len, &e);
         rc = f->candidate ? 0 : -1;
@@ -354,11 +355,18 @@ static void note_would_end(const struct alert *a, void *arg)
 
 /* --- making it so --- */
 
+/* Accepted just now, or a kept version that does not run yet. */
+static bool needs_put(const struct book_file *f)
+{
+    return f->seen && (f->candidate || (f->file && !f->runs));
+}
+
 static void accept(struct rulebook *b, struct book_file *f, struct wire *w, int64_t at_ms)
 {
     const struct wire_parts *p = wire_parts(w);
     struct err e;
 
+    assert(needs_put(f));
     if (rules_put(p->rules, f->path, wanted(f), at_ms, &e) < 0) {
         reject(b, f, e.text);
         return;
@@ -375,6 +383,7 @@ static void accept(struct rulebook *b, struct book_file *f, struct wire *w, int6
     f->new_text = NULL;
     set_error(f, NULL);
     store_put(p->rule_files, f->path, f->text, f->len);
+    assert(f->runs && f->file && f->text && !f->candidate);
 }
 
 static void forget_missing(struct rulebook *b, struct wire *w, int64_t at_ms)
@@ -396,12 +405,6 @@ static void forget_missing(struct rulebook *b, struct wire *w, int64_t at_ms)
         book_file_free(f);
     }
     b->n = kept;
-}
-
-/* Accepted just now, or a kept version that does not run yet. */
-static bool needs_put(const struct book_file *f)
-{
-    return f->seen && (f->candidate || (f->file && !f->runs));
 }
 
 static void write_would_end(struct rulebook *b, const struct wire_parts *p, struct json *out)
@@ -437,6 +440,7 @@ static void read_files(struct rulebook *b, char **paths, size_t n)
 /* Leaves the book as a dry run has found it. */
 static void undo(struct rulebook *b, size_t n_before)
 {
+    assert(n_before <= b->n);
     for (size_t i = 0; i < b->n; i++) {
         struct book_file *f = b->files[i];
 
@@ -512,6 +516,7 @@ void rulebook_begin(struct rulebook *b, struct wire *w, const char *const *patte
     if (n_paths == 0 && n_patterns > 0 && !dry_run)
         log_warn("no rule file is found; only Tocsin's own alerts run", "rules", patterns[0], NULL);
     read_files(b, paths, (size_t)n_paths);
+    assert(b->n >= b->n_before);
     file_paths_free(paths, n_paths);
 }
 
@@ -559,6 +564,7 @@ size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out)
     else
         settle(b, w, &c, rejected > 0, b->at_ms);
     changes_clear(&c);
+    assert(!b->loading && !b->list_error);
     return rejected;
 }
 

@@ -9,6 +9,7 @@
  * its reasons here, since they are the same facts. */
 #include "app/selfwatch_impl.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,6 +255,7 @@ static void turn(void *arg)
     add_rules(s); /* last: of these there may be more than there is room for */
     settle(s);
     tell_late(s);
+    assert(s->n_samples <= SELF_SAMPLES_MAX);
     r.n_samples = s->n_samples;
     journal_append(selfwatch_parts(s)->journal, &r, NULL, NULL);
     timer_in(s->timer, EVERY_MS);
@@ -333,6 +335,7 @@ struct selfwatch *selfwatch_new(const struct selfwatch_options *o)
 {
     struct selfwatch *s = mem_zalloc(sizeof *s);
 
+    assert(o->wire && o->rulebook && o->ingest && o->outbound);
     if (!s)
         return NULL;
     s->o = *o;

@@ -8,6 +8,8 @@
  * rules are loaded all the same. */
 #include "app/serve_impl.h"
 
+#include <assert.h>
+
 #include "base/builtin.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -139,6 +141,7 @@ static void begin_reload(struct program *p)
 {
     struct reload *r = p->reloads;
 
+    assert(r && !r->out.out);
     r->out = json_into(&r->body);
     json_object(&r->out);
     r->ok = r->dry_run || reload_config(p, &r->out);
@@ -150,6 +153,7 @@ static void end_reload(struct program *p)
 {
     struct reload *r = p->reloads;
 
+    assert(r && r->out.depth == 1);
     r->ok = rulebook_end(p->rulebook, p->wire, &r->out) == 0 && r->ok;
     json_kbool(&r->out, "ok", r->ok);
     json_object_end(&r->out);
@@ -216,4 +220,5 @@ void serve_reloads_free(struct program *p)
         reload_free(p->reloads);
         p->reloads = next;
     }
+    assert(!p->reloads);
 }

@@ -7,6 +7,7 @@
  * Settings that are bound or opened once are not applied by a reload but told, rather than half applied. */
 #include "app/settings.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,6 +98,7 @@ static void apply(struct settings *s)
     const struct config_server *c = &s->config->server;
     const struct app_options *o = s->o;
 
+    assert(s->config);
     s->listen = o->listen ? o->listen : c->listen;
     s->statsd = o->statsd ? o->statsd : c->statsd;
     s->data_dir = o->data_dir ? o->data_dir : c->data_dir;
@@ -131,6 +133,7 @@ int settings_load(struct settings *s, const struct app_options *o, struct err *e
     s->bound_statsd = s->statsd ? mem_strdup(s->statsd) : NULL;
     if (!s->bound_listen || (s->statsd && !s->bound_statsd))
         return err_set(e, ERR_MEMORY, "no memory");
+    assert(s->config && s->bound_listen);
     return 0;
 }
 
@@ -173,6 +176,7 @@ int settings_reload(struct settings *s, struct err *e)
     }
     for (size_t i = 0; i < s->config->n_warnings; i++)
         log_warn(s->config->warnings[i], NULL);
+    assert(s->config == fresh && before.bound_listen == s->bound_listen);
     tell_restarts(&before, s);
     config_unref(old);
     return 0;

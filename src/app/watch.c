@@ -7,6 +7,7 @@
  * of delay, and a wakeup for nothing for the rest of the day. */
 #include "app/watch.h"
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include <errno.h>
@@ -77,6 +78,7 @@ struct file_watch *file_watch_new(struct loop *l, void (*changed)(void *arg), vo
 {
     struct file_watch *w = mem_zalloc(sizeof *w);
 
+    assert(changed);
     if (!w) {
         err_set(e, ERR_MEMORY, "no memory");
         return NULL;

@@ -175,6 +175,7 @@ static void cut_done(bool ok, const char *why, int64_t took_ms, void *arg)
     struct wire *w = arg;
     char took[24];
 
+    assert(w->cutting);
     w->cutting = false;
     snprintf(took, sizeof took, "%lld", (long long)took_ms);
     if (ok)
@@ -242,6 +243,7 @@ void wire_fill_new_leaves(struct wire *w)
 
 static void fail_start(struct wire *w, const struct err *e)
 {
+    assert(w->phase != PHASE_LIVE);
     w->phase = PHASE_FAILED;
     w->o.ready(e, w->o.arg);
 }
@@ -267,6 +269,7 @@ static void go_live(const struct err *e, void *arg)
         fail_start(w, e);
         return;
     }
+    assert(w->phase == PHASE_JOURNAL);
     decided_ms = alert_book_evaluated_to(w->p.book);
     windows_heard(w->p.windows, now_ms, true);
     rules_skip_to(w->p.rules, now_ms - 1);
@@ -277,6 +280,7 @@ static void go_live(const struct err *e, void *arg)
     w->phase = PHASE_LIVE;
     set_look_timer(w);
     timer_in(w->upkeep_timer, CUT_POLL_MS);
+    assert(wire_is_live(w));
     w->o.ready(NULL, w->o.arg);
     fill_after_start(w);
 }
@@ -323,6 +327,7 @@ static void control_loaded(const struct err *e, void *arg)
         fail_start(w, e);
         return;
     }
+    assert(w->phase == PHASE_CONTROL);
     set_right(w);
     w->phase = PHASE_RULES;
     w->o.load_rules(w, w->o.arg);
@@ -483,6 +488,7 @@ struct wire *wire_new(const struct wire_options *o, struct err *e)
 {
     struct wire *w = mem_zalloc(sizeof *w);
 
+    assert(o->loop && o->db && o->config && o->load_rules && o->ready);
     if (!w) {
         err_set(e, ERR_MEMORY, "no memory");
         return NULL;
@@ -530,6 +536,7 @@ void wire_configure(struct wire *w, const struct config *c)
 {
     const struct config *old = w->p.config;
 
+    assert(c);
     w->p.config = config_ref(c);
     share_settings(w);
     notify_configure(w->p.notify, w->p.config);

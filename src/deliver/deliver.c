@@ -2,6 +2,7 @@
  * message travels stands in send.c. */
 #include "tocsin/deliver.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -165,6 +166,7 @@ struct deliver *deliver_new(const struct deliver_options *o, struct err *e)
 {
     struct deliver *d = mem_zalloc(sizeof *d);
 
+    assert(o->loop && o->notify && o->config);
     if (!d) {
         err_set(e, ERR_MEMORY, "no memory");
         return NULL;
@@ -241,6 +243,7 @@ void deliver_configure(struct deliver *d, const struct config *c)
 
 void deliver_drain(struct deliver *d, int64_t wait_ms, void (*drained)(void *arg), void *arg)
 {
+    assert(drained && wait_ms >= 0);
     d->draining = true;
     d->drained = drained;
     d->drained_arg = arg;

@@ -132,6 +132,7 @@ static void finish(struct send *s, enum outcome_kind kind, const char *error,
         o.data = buf_str(&s->m.keep);
 
     count(d, kind);
+    assert(!s->test && d->stats.in_flight > 0 && l->stats.in_flight > 0);
     d->stats.in_flight--;
     l->stats.in_flight--;
     if (kind == OUTCOME_DELIVERED) {
@@ -172,6 +173,7 @@ static void explain_answer(const struct send *s, const struct outbound_result *r
 
 void test_release(struct test *t)
 {
+    assert(t->open > 0);
     if (--t->open > 0)
         return;
     t->done(t->arg);
@@ -191,6 +193,7 @@ void send_finish_test(struct send *s, bool ok, int status, int64_t took_ms, cons
     struct test *t = s->test;
     char broken[400];
 
+    assert(t && s->x);
     if (ok && s->m.template_failed) { /* a test is to find it, though a page would go out */
         snprintf(broken, sizeof broken, "plain text was sent, because the template failed: %s",
                  s->m.error);
@@ -287,6 +290,7 @@ void send_transmit(bool durable, void *arg)
         finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
         return;
     }
+    assert(!s->call);
     s->d->stats.sent++;
     if (s->d->o.shadow && !s->test) {
         finish(s, OUTCOME_DELIVERED, NULL, -1);
@@ -309,6 +313,7 @@ int send_compose(struct send *s)
 {
     const struct named_template *nt = templates_find(s->d->templates, s->config->template);
 
+    assert(s->x && s->config);
     if (!nt || message_make(s->channel, s->config, nt->t, nt->error, s->x, &s->m) < 0)
         return -1;
     s->d->stats.truncated += s->m.shortened;
@@ -325,6 +330,7 @@ struct send *send_new(struct deliver *d, struct lane *l, struct notice *x,
 {
     struct send *s = mem_zalloc(sizeof *s);
 
+    assert(x && c && c->type < CHANNEL_TYPES);
     if (!s)
         return NULL;
     *s = (struct send){.d = d, .lane = l, .x = x, .config = c, .next = d->sends};
@@ -394,6 +400,7 @@ void lane_pump(struct lane *l)
         }
         d->stats.in_flight++;
         l->stats.in_flight++;
+        assert(l->stats.in_flight <= IN_FLIGHT_MAX);
         if (send_compose(s) < 0) {
             finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
             return;

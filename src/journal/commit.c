@@ -253,6 +253,7 @@ static void fly(struct journal *j)
 {
     struct db_tx *tx = db_tx_new(j->o.db);
 
+    assert(j->n_flying == 0 && j->link != LINK_FLYING);
     if (!tx) {
         journal_hold(j, REFUSED_WAIT_MS);
         return;

@@ -1,5 +1,6 @@
 #include "journal/pending.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -136,11 +137,13 @@ int pending_add(struct pending *p, const struct journal_request *r, struct sende
     p->n_samples_held += r->n_samples;
     p->n_events_held += r->n_events;
     p->size += pending_cost(r);
+    assert(p->n_hashes <= p->cap_hashes && p->n_senders <= p->cap_senders);
     return 0;
 }
 
 int pending_join(struct pending *p, struct sender sender)
 {
+    assert(sender.done);
     void *senders = p->senders;
 
     if (mem_grow(&senders, &p->cap_senders, p->n_senders + 1, sizeof *p->senders) != 0)
@@ -169,4 +172,5 @@ void pending_shrink(struct pending *p)
 {
     free_contents(p);
     p->size = p->bytes.len + sizeof *p + p->n_hashes * RETRY_COST;
+    assert(!p->samples && !p->events && !p->texts);
 }

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <string.h>
 
 #include "base/keys.h"
@@ -177,6 +178,7 @@ static void on_trimmed(enum db_fate fate, const struct reply *reply, void *arg)
         n = j->stats.stored_blocks;
     j->stats.trimmed_blocks += n;
     j->stats.stored_blocks -= n;
+    assert(n * each <= j->stats.stored_bytes);
     j->stats.stored_bytes -= n * each;
     if (n > 0) {
         journal_trim(j);            /* the next step */

@@ -1,6 +1,7 @@
 /* Notify as a whole: made, started, configured, run. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/keys.h"
@@ -99,6 +100,7 @@ struct notify *notify_new(const struct notify_options *o)
 {
     struct notify *n = mem_zalloc(sizeof *n);
 
+    assert(o->clock && o->config);
     if (!n)
         return NULL;
     n->o = *o;

@@ -212,6 +212,7 @@ struct db *db_open(struct loop *l, const struct db_options *o, struct err *e)
 {
     struct db *d = mem_zalloc(sizeof *d);
 
+    assert(l && o->url);
     if (!d) {
         err_set(e, ERR_MEMORY, "no memory for a connection to Redis");
         return NULL;

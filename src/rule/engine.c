@@ -24,6 +24,7 @@ struct rules *rules_new(const struct rules_options *o)
 {
     struct rules *e = mem_zalloc(sizeof *e);
 
+    assert(o->labels && o->windows && o->book);
     if (!e)
         return NULL;
     e->c = (struct rules_context){.labels = o->labels,

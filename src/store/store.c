@@ -158,6 +158,7 @@ static void put(struct store_table *t, const char *field, size_t field_len, cons
 
 void store_put(struct store_table *t, const char *field, const void *value, size_t len)
 {
+    assert(field && (value || len == 0));
     put(t, field, strlen(field), len ? value : "", len, 0);
 }
 
@@ -182,6 +183,7 @@ void store_zadd(struct store *s, const char *key, const char *member, int64_t sc
 {
     struct store_table *t = zset(s, key);
 
+    assert(member);
     if (t)
         put(t, member, strlen(member), "", 0, score);
 }
@@ -197,6 +199,7 @@ void store_zrem(struct store *s, const char *key, const char *member)
 void store_append(struct store *s, const char *key, uint64_t max_len, const char *id,
                   const char *const *pairs)
 {
+    assert(pairs && pairs[0]);
     if (lines_put(&s->lines, key, max_len, id, pairs) != 0)
         s->lines.dropped++;
     push_soon(s);
@@ -223,6 +226,7 @@ void store_after(struct store *s, void (*then)(bool durable, void *arg), void *a
     struct waiter *w = mem_zalloc(sizeof *w);
     bool waits = count_waiting(s) > 0 || s->lost;
 
+    assert(then);
     assert(w); /* nobody else could tell the caller */
     w->then = then;
     w->arg = arg;

@@ -13,6 +13,7 @@ struct windows *windows_new(const struct windows_options *o)
 {
     struct windows *w = mem_zalloc(sizeof *w);
 
+    assert(o->series);
     if (!w)
         return NULL;
     w->series = o->series;
