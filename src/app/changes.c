@@ -1,9 +1,16 @@
-/* What a reload changes, for people: "added A · B limit 2% → 30% · #7 will resolve". */
+/* What a reload changes, for people: "added A · B limit 2% → 30% · #7 will resolve".
+ *
+ * Rules are compared as data, file by file, by name; a rule that moves to another file is told as removed
+ * there and added here. Of limits only the first comparison of each level is told: the rest is in the
+ * file, whose author knows. What will resolve is judged by the values that alerts have now, without a
+ * look: the new rule does not run yet. */
 #include "app/changes.h"
 
 #include <string.h>
 
 #include "base/log.h"
+
+#define ENDING_MAX 32 /* incidents that a line may name; with more that stay none is named */
 
 const struct rule_def *changes_find(const struct rulefile *f, const char *name)
 {
@@ -51,29 +58,59 @@ static bool within(const struct expr *cmp, double v)
     return (upper && v < cmp->b->num) || (lower && v > cmp->b->num);
 }
 
-/* Alerts that are on and no longer would be, by the value they have now. */
+/* Incidents whose alerts of the rule are on and no longer would be, by the value they have now. One of
+ * which an alert of the rule stays on is not named, nor one twice. */
 struct ending {
     const struct rule_def *is;
     struct notify *notify;
-    struct buf *out;
+    uint64_t stay[ENDING_MAX], end[ENDING_MAX]; /* numbers of incidents */
+    size_t n_stay, n_end;
 };
+
+static void note_once(uint64_t *list, size_t *n, uint64_t number)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (list[i] == number)
+            return;
+    if (*n < ENDING_MAX)
+        list[(*n)++] = number;
+}
+
+static bool would_end(const struct rule_def *is, const struct alert *a)
+{
+    for (size_t i = 0; i < is->n_levels; i++) {
+        const struct expr *cmp = first_limit(is->levels[i].cond);
+
+        if (!cmp || !within(cmp, a->value))
+            return false;
+    }
+    return a->has_value;
+}
 
 static void note_ending(struct alert *a, void *arg)
 {
-    const struct ending *x = arg;
+    struct ending *x = arg;
     struct alert_standing standing;
 
-    if (a->state.firing == 0 || !a->has_value)
+    if (a->state.firing == 0)
         return;
-    for (size_t i = 0; i < x->is->n_levels; i++) {
-        const struct expr *cmp = first_limit(x->is->levels[i].cond);
-
-        if (!cmp || !within(cmp, a->value))
-            return;
-    }
     notify_standing(x->notify, a, &standing);
-    if (standing.incident)
-        buf_addf(x->out, " · #%llu will resolve", (unsigned long long)standing.incident);
+    if (standing.incident && would_end(x->is, a))
+        note_once(x->end, &x->n_end, standing.incident);
+    else if (standing.incident)
+        note_once(x->stay, &x->n_stay, standing.incident);
+}
+
+static void add_endings(struct buf *out, const struct ending *x)
+{
+    for (size_t i = 0; i < x->n_end && x->n_stay < ENDING_MAX; i++) {
+        size_t k = 0;
+
+        while (k < x->n_stay && x->stay[k] != x->end[i])
+            k++;
+        if (k == x->n_stay)
+            buf_addf(out, " · #%llu will resolve", (unsigned long long)x->end[i]);
+    }
 }
 
 static void add_name(struct buf *b, const char *between, const char *name)
@@ -119,13 +156,14 @@ void changes_add(struct changes *d, const struct rulefile *was, const struct rul
         if (!old) {
             add_name(&d->added, ", ", fresh->name);
         } else if (!same_rule(old, fresh)) {
-            struct ending ending = {.is = fresh, .notify = p->notify, .out = &d->changed};
+            struct ending ending = {.is = fresh, .notify = p->notify};
             struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
 
             add_name(&d->changed, " · ", fresh->name);
             add_limit_change(&d->changed, old, fresh);
             if (alerts)
                 alert_each_of(alerts, note_ending, &ending);
+            add_endings(&d->changed, &ending);
         }
     }
     for (size_t i = 0; was && i < rulefile_count(was); i++)
