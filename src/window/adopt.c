@@ -39,7 +39,7 @@ static void adopt_track(struct windows *w, uint32_t id, const struct track *from
 
 static const struct recent *recent_of(const struct windows *w, uint32_t use)
 {
-    bool kept = plan_at(&w->plans, track_at(w, use)->plan)->counts_values;
+    bool kept = plan_at(&w->plans, track_at(w, use)->plan)->places_values;
 
     return kept ? recent_at(w, use) : NULL;
 }

@@ -75,7 +75,7 @@ static void prefetch(const struct windows *w, const struct sample *s, size_t n)
         if (use[i] < USE_TRACK)
             continue;
         p = plan_at(&w->plans, track_at(w, use[i])->plan);
-        if (p->counts_values)
+        if (p->places_values)
             __builtin_prefetch(recent_at(w, use[i]), 1);
         for (uint32_t j = 0; j < p->n && j < 4; j++)
             prefetch_slot(w, &p->e[j], second_of(s[i].t_ms));
@@ -200,7 +200,7 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
         bool base = w->n_awaiting > 0 && track_time(t) == 0 && (t->when & TRACK_BASE_ONLY) != 0;
 
         x.flags = STEP_VALUE;
-        if (!track_take(t, p->counts_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
+        if (!track_take(t, p->places_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
             return;
         if (s->t_ms > recv_ms)
             x.flags &= ~(unsigned)STEP_REWRITE; /* what it replaces counts in another pane */

@@ -197,7 +197,7 @@ static void give_recent(struct windows *w, uint32_t id, uint32_t use)
     uint8_t kind = series_get(w->series, id)->kind;
 
     if ((kind == SAMPLE_GAUGE || kind == SAMPLE_CUMULATIVE) &&
-        plan_at(&w->plans, track_at(w, use)->plan)->counts_values)
+        plan_at(&w->plans, track_at(w, use)->plan)->places_values)
         recent_new(w, use);
 }
 
@@ -208,7 +208,7 @@ static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t
 
     if (use >= USE_TRACK) {
         uint32_t old = track_at(w, use)->plan;
-        bool counted = plan_at(&w->plans, old)->counts_values;
+        bool counted = plan_at(&w->plans, old)->places_values;
 
         track_at(w, use)->plan = plan;
         plan_drop(w, old);

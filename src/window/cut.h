@@ -5,7 +5,7 @@
  *   sources:  (a series of the source, first, second - first, newest round - first, usual, started,
  *             fell, held and moved) …
  *   series:   (id - id before, minute - minute before, flags, [ value, time - time before,
- *             [ number and codes of intervals ], [ time - each of the recent times ] ]) …
+ *             [ number and codes of intervals ], [ all recent, time - each of the recent times ] ]) …
  *   leaf:     text | since | heard until | (how the group is named, its name, [ series expected, where
  *             groups have several, ] second of its first sample where the window must be covered,
  *             bytes of its state) …
@@ -15,7 +15,7 @@
 #ifndef TOCSIN_WINDOW_CUT_H
 #define TOCSIN_WINDOW_CUT_H
 
-#define CUT_VERSION     6
+#define CUT_VERSION     7
 #define CUT_CHUNK_BYTES (1u << 20)
 #define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
 

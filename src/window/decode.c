@@ -68,6 +68,7 @@ struct record {
     uint8_t flags;
     double v;
     uint64_t old, steps;
+    bool all_recent;
     uint32_t recent[RECENT];
 };
 
@@ -90,6 +91,7 @@ static bool read_record(struct cursor *c, struct record *r)
         r->old = cursor_varint(c);
         r->steps = cursor_u64(c);
     }
+    r->all_recent = r->flags & CUT_RECENT && cursor_u8(c) != 0;
     for (int i = 0; r->flags & CUT_RECENT && i < RECENT; i++)
         r->recent[i] = (uint32_t)r->t_ms - (uint32_t)cursor_varint(c);
     return !c->failed && isfinite(r->v) && is_time(r->t_ms) && N_INTERVALS(r->flags) <= 8 &&
@@ -117,10 +119,11 @@ static void restore_series(struct windows *w, const struct record *r)
     recent = recent_at(w, use);
     if (!recent)
         return;
-    if (r->flags & CUT_RECENT)
-        memcpy(recent->t, r->recent, sizeof recent->t);
-    else
-        recent_init(recent, t);
+    recent_init(recent, t);
+    if (!(r->flags & CUT_RECENT))
+        return;
+    memcpy(recent->t, r->recent, sizeof recent->t);
+    t->when |= r->all_recent ? TRACK_ALL_RECENT : 0;
 }
 
 static int decode_series(struct windows *w, struct cursor *c, struct err *e)

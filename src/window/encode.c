@@ -86,7 +86,7 @@ static void put_track(struct out *o, uint32_t use, struct before *b)
 {
     const struct track *t = track_at(o->w, use);
     const struct recent *recent =
-        plan_at(&o->w->plans, t->plan)->counts_values ? recent_at(o->w, use) : NULL;
+        plan_at(&o->w->plans, t->plan)->places_values ? recent_at(o->w, use) : NULL;
     uint64_t intervals[2] = {t->when >> 44, t->steps};
     bool long_ones = (intervals[0] | (intervals[1] & ((UINT64_C(1) << 60) - 1))) != 0;
 
@@ -99,6 +99,8 @@ static void put_track(struct out *o, uint32_t use, struct before *b)
         buf_add_varint(&o->buf, intervals[0]);
         buf_add_u64(&o->buf, intervals[1]);
     }
+    if (recent)
+        buf_add_u8(&o->buf, (t->when & TRACK_ALL_RECENT) != 0);
     for (int i = 0; recent && i < RECENT; i++)
         buf_add_varint(&o->buf, (uint32_t)track_time(t) - recent->t[i]);
     b->t_ms = track_time(t);

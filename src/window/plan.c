@@ -48,8 +48,9 @@ static uint32_t find(const struct plans *p, const struct plan_entry *e, uint32_t
     return PLAN_NONE;
 }
 
-/* Values of one series that are gathered, each for itself; of histograms it is increments. */
-static bool counts_values(const struct windows *w, const struct plan_entry *e)
+/* Functions that put a sample where its time says, also when it comes late. Increments, and the newest
+ * sample, look at no late one. */
+static bool places_values(const struct windows *w, const struct plan_entry *e)
 {
     const struct leaf_spec *s = w->leaves[e->leaf_row % LEAVES_MAX]->spec;
 
@@ -58,10 +59,16 @@ static bool counts_values(const struct windows *w, const struct plan_entry *e)
     case LEAF_SUM:
     case LEAF_AVG:
     case LEAF_STDDEV:
+    case LEAF_MIN:
+    case LEAF_MAX:
+    case LEAF_FIRST:
+    case LEAF_DELTA:
         return true;
+    case LEAF_LAST:
+        return s->offset_ms > 0;
     case LEAF_QUANTILE:
     case LEAF_FRACTION_BELOW:
-        return e->leaf_row >> PLAN_ROW_SHIFT == ROW_NONE;
+        return e->leaf_row >> PLAN_ROW_SHIFT == ROW_NONE; /* of histograms it is increments */
     default:
         return false;
     }
@@ -85,11 +92,11 @@ static uint32_t create(struct windows *w, const struct plan_entry *e, uint32_t n
     made->refs = 1;
     made->n = n & (UINT32_MAX >> 2);
     made->shared = shared;
-    made->counts_values = false;
+    made->places_values = false;
     memcpy(made->e, e, n * sizeof *e);
     for (uint32_t i = 0; i < n; i++) {
         w->leaves[e[i].leaf_row % LEAVES_MAX]->refs[e[i].slot]++;
-        made->counts_values |= counts_values(w, &e[i]);
+        made->places_values |= places_values(w, &e[i]);
     }
     return id;
 }

@@ -25,7 +25,7 @@ struct plan_entry {
 struct plan {
     uint32_t refs;
     uint32_t n : 30, shared : 1;
-    uint32_t counts_values : 1; /* some leaf would count a repeated value twice */
+    uint32_t places_values : 1; /* to some leaf a late repetition would be a value */
     struct plan_entry e[];
 };
 

@@ -70,25 +70,63 @@ int64_t track_patience_ms(const struct track *t)
     return 3 * usual_ms > STALENESS_MS ? 3 * usual_ms : STALENESS_MS;
 }
 
-void recent_init(struct recent *r, const struct track *t)
+void recent_init(struct recent *r, struct track *t)
 {
     for (int i = 0; i < RECENT; i++)
         r->t[i] = (uint32_t)track_time(t);
+    t->when &= ~TRACK_ALL_RECENT;
 }
 
-static void recent_push(struct recent *r, int64_t t_ms)
+/* Makes room for one more: the first of two that are alike is no sample of its own, else the oldest
+ * goes, and is remembered no more. */
+static void recent_drop(struct recent *r, struct track *t)
 {
+    for (int i = RECENT - 1; t->when & TRACK_ALL_RECENT && i > 0; i--) {
+        if (r->t[i] != r->t[i - 1])
+            continue;
+        memmove(r->t + i, r->t + i + 1, (size_t)(RECENT - 1 - i) * sizeof *r->t);
+        return;
+    }
+    t->when &= ~TRACK_ALL_RECENT;
+}
+
+static void recent_push(struct recent *r, struct track *t, int64_t t_ms)
+{
+    recent_drop(r, t);
     memmove(r->t + 1, r->t, sizeof r->t - sizeof *r->t);
     r->t[0] = (uint32_t)t_ms;
 }
 
-static bool recent_has(const struct recent *r, int64_t t_ms)
-{
-    unsigned found = 0;
+enum known { NEW, KNOWN, FORGOTTEN };
 
-    for (int i = 0; i < RECENT; i++)
-        found |= r->t[i] == (uint32_t)t_ms;
-    return found != 0;
+static int place_of(const struct recent *r, uint32_t now, int64_t age)
+{
+    int at = 0;
+
+    while (at < RECENT && now - r->t[at] < age)
+        at++;
+    return at;
+}
+
+/* A time before the newest; a new one is remembered from here on. */
+static enum known recent_late(struct recent *r, struct track *t, int64_t t_ms)
+{
+    int64_t age = track_time(t) - t_ms;
+    uint32_t now = (uint32_t)track_time(t);
+    int at = place_of(r, now, age);
+
+    if (at < RECENT && now - r->t[at] == age)
+        return KNOWN;
+    if (age > UINT32_MAX || (at == RECENT && !(t->when & TRACK_ALL_RECENT)))
+        return FORGOTTEN;
+    recent_drop(r, t);
+    if (at == RECENT && !(t->when & TRACK_ALL_RECENT))
+        return NEW; /* older than eight that are all there were */
+    r->t[RECENT - 1] = (uint32_t)t_ms;
+    at = place_of(r, now, age);
+    memmove(r->t + at + 1, r->t + at, (size_t)(RECENT - 1 - at) * sizeof *r->t);
+    r->t[at] = (uint32_t)t_ms;
+    return NEW;
 }
 
 static void set_newest(struct track *t, const struct sample *s)
@@ -110,29 +148,26 @@ static void take_first(struct track *t, const struct sample *s, bool alive, stru
     set_newest(t, s);
 }
 
+/* Of a time before the newest, or at it. */
 static bool take_old(struct track *t, struct recent *recent, const struct sample *s, struct step *x,
                      struct track_counts *counts)
 {
+    enum known known = NEW;
+
     if (s->t_ms < track_time(t)) {
-        if (recent && recent_has(recent, s->t_ms)) {
-            counts->duplicate++;
-            return false;
-        }
         if (recent)
-            recent_push(recent, s->t_ms);
-        counts->late += s->kind == SAMPLE_CUMULATIVE;
-        return true;
+            known = recent_late(recent, t, s->t_ms);
+        counts->duplicate += known == KNOWN;
+        counts->late += known == FORGOTTEN || (known == NEW && s->kind == SAMPLE_CUMULATIVE);
+        return known == NEW;
     }
-    if (s->v == t->v) {
+    if (s->v == t->v || s->kind == SAMPLE_CUMULATIVE) { /* what it grew by is known already */
         counts->duplicate++;
         return false;
     }
-    x->flags |= STEP_REWRITE;
+    x->flags |= STEP_REWRITE; /* of two values of one time the last written stays */
     x->old = t->v;
-    if (s->kind == SAMPLE_CUMULATIVE)
-        counts->late++; /* its increment is known already */
-    else
-        t->v = s->v; /* of two values of one time the last written stays */
+    t->v = s->v;
     return true;
 }
 
@@ -143,9 +178,13 @@ bool track_take(struct track *t, struct recent *recent, const struct sample *s, 
     bool dropped;
 
     if (before == 0) {
+        bool none_before = !(t->when & TRACK_BASE_ONLY);
+
         take_first(t, s, alive, x, counts);
         if (recent)
             recent_init(recent, t);
+        if (recent && none_before)
+            t->when |= TRACK_ALL_RECENT;
         return true;
     }
     if (dt_ms <= 0)
@@ -164,6 +203,6 @@ bool track_take(struct track *t, struct recent *recent, const struct sample *s, 
     push_interval(t, dt_ms);
     set_newest(t, s);
     if (recent)
-        recent_push(recent, s->t_ms);
+        recent_push(recent, t, s->t_ms);
     return true;
 }

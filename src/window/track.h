@@ -11,7 +11,7 @@
 
 /* 24 bytes, and 8 that tie it to its series and plan.
  *
- *   when:   2 older intervals (20 bits) | - | base only (1) | time of the newest, ms (42)
+ *   when:   2 older intervals (20 bits) | all recent (1) | base only (1) | time of the newest, ms (42)
  *   steps:  number of intervals (4 bits) | 6 newest intervals (60 bits, the newest lowest)
  *
  * An interval is ten bits: 4 of exponent, 6 of mantissa, (64 + m) << e seconds, rounded up. All
@@ -25,16 +25,20 @@ struct track {
     uint32_t series; /* SERIES_NONE: free, `plan` is the next free one */
 };
 
-/* The times of the last eight samples taken, in order of arrival, newest first: their lower 32
- * bits of milliseconds, which no two samples within 49 days share. 32 bytes. */
+/* The eight newest times of the samples taken, newest first: their lower 32 bits of milliseconds,
+ * which no two samples within 49 days share. Whoever sends a long stretch again sends what is older
+ * than these, and whether it was there nobody knows: it counts as late, and changes nothing. With
+ * fewer than eight samples the first time fills the rest; `all recent` tells that the series has had
+ * none but these. 32 bytes. */
 #define RECENT 8
 struct recent {
     uint32_t t[RECENT];
 };
 
-#define TRACK_TIME_MASK ((UINT64_C(1) << 42) - 1)
-#define TRACK_BASE_ONLY (UINT64_C(1) << 42)
-#define STALENESS_MS    300000
+#define TRACK_TIME_MASK  ((UINT64_C(1) << 42) - 1)
+#define TRACK_BASE_ONLY  (UINT64_C(1) << 42)
+#define TRACK_ALL_RECENT (UINT64_C(1) << 43)
+#define STALENESS_MS     300000
 
 static inline int64_t track_time(const struct track *t)
 {
@@ -53,11 +57,11 @@ struct track_counts {
 };
 
 /* As if all samples had been at the newest time: what was before is not known. */
-void recent_init(struct recent *r, const struct track *t);
+void recent_init(struct recent *r, struct track *t);
 
-/* Takes a gauge or cumulative sample and says what it means for each function. False: nothing
- * (a repetition). `alive`: the source had been seen twice before. `recent`: NULL where late
- * repetitions do no harm, or there was no memory. */
+/* Takes a gauge or cumulative sample and says what it means for each function. False: nothing (a
+ * repetition, or one that nobody can tell from one). `alive`: its source was so before it. `recent`:
+ * NULL where late samples mean nothing, or there was no memory. */
 bool track_take(struct track *t, struct recent *recent, const struct sample *s, bool alive,
                 struct step *x, struct track_counts *counts);
 

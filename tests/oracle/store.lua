@@ -1,6 +1,7 @@
 -- Everything that has arrived, kept whole. A series keeps its samples three ways, because the
 -- window functions ask three different questions:
---   placed  by their own time; of several with one time the last written stays; `false` marks
+--   placed  by their own time; of several with one time the last written stays (of a counter
+--           the first, whose increment is known); `false` marks
 --           the end of the series (staleness). Gauges and, for their values, counters.
 --   steps   in order of arrival, late and repeated ones ignored: each with the increment since
 --           the one before it, or none where nobody knows it. Counters, changes, resets.
@@ -38,9 +39,13 @@ local function insert(list, t, v)
     table.insert(list.v, at, v)
 end
 
-local function place(placed, t, v)
+local function place(placed, t, v, kind)
     local at = store.after(placed.t, t) - 1
-    if placed.t[at] == t then placed.v[at] = v else insert(placed, t, v) end
+    if placed.t[at] ~= t then
+        insert(placed, t, v)
+    elseif kind ~= "counter" or not placed.v[at] then
+        placed.v[at] = v
+    end
 end
 
 -- A round is all samples within a second of the first. A source begins with its first round, after a
@@ -169,7 +174,7 @@ function store:take_sample(entry)
     if kind == "delta" then
         insert(series.deltas, t, v)
     else
-        place(series.placed, t, v)
+        place(series.placed, t, v, kind)
         add_step(series, t, v, self.n_taken)
     end
 end

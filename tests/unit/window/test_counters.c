@@ -162,8 +162,8 @@ START_TEST(late_and_repeated)
     put(&f, "m", SAMPLE_CUMULATIVE, BASE + 45 * S, 30);
     put(&f, "m", SAMPLE_CUMULATIVE, BASE + 45 * S, 31); /* another value of the same time */
     ck_value(value_of(&f, leaf, "", BASE + 45 * S), 20);
-    ck_assert_uint_eq(stats_of(&f).late, 2);
-    ck_assert_uint_eq(stats_of(&f).duplicate, 1);
+    ck_assert_uint_eq(stats_of(&f).late, 1);
+    ck_assert_uint_eq(stats_of(&f).duplicate, 2);
     put(&f, "m", SAMPLE_CUMULATIVE, BASE + 60 * S, 35);
     ck_value(value_of(&f, leaf, "", BASE + 60 * S), 25);
     fixture_free(&f);

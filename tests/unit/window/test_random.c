@@ -162,12 +162,21 @@ static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
     s->last_v = e->v;
 }
 
-static bool is_recent(const struct modelled *s, int64_t t_ms)
+/* A late sample is a value when no sample of its time was taken, and it is not older than the eight
+ * newest ones, where there were more. */
+static bool takes_late(const struct modelled *s, int64_t t_ms)
 {
-    for (int i = 0; i < 8; i++)
-        if (s->recent[i] == t_ms)
-            return true;
-    return false;
+    int later = 0, all = 0;
+
+    for (size_t i = 0; i < s->n; i++) {
+        if (s->e[i].stale || s->e[i].replaced)
+            continue;
+        if (s->e[i].t_ms == t_ms)
+            return false;
+        later += s->e[i].t_ms > t_ms;
+        all++;
+    }
+    return later < 8 || all == 8;
 }
 
 static void note_recent(struct modelled *s, int64_t t_ms)
@@ -192,8 +201,10 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         e.has_before = s->last_ms != 0 && t_ms > s->last_ms;
         e.dt_s = (double)(t_ms - s->last_ms) / 1000;
         s->last_ms = e.newest ? t_ms : s->last_ms;
-    } else if (!stale && t_ms < s->last_ms && is_recent(s, t_ms)) {
-        return; /* a late repetition */
+    } else if (!stale && t_ms < s->last_ms && !takes_late(s, t_ms)) {
+        return; /* a late repetition, or nobody knows */
+    } else if (!stale && t_ms == s->last_ms && s->kind == SAMPLE_CUMULATIVE) {
+        return;
     } else if (!stale && t_ms > s->last_ms) {
         model_ordered(m, s, &e);
     } else if (!stale && t_ms == s->last_ms) {
@@ -562,7 +573,8 @@ static void traffic(struct fixture *f, struct model *m, int64_t now_ms)
         if (luck >= 95 && luck < 98)
             send(f, m, i, now_ms, now_ms - 1 - rnd(m, 59000), rnd(m, 100), false);
         if (luck >= 80 && luck < 90 && s->kind != SAMPLE_DELTA && s->kind != SAMPLE_DISTRIBUTION) {
-            int64_t again_ms = s->recent[rnd(m, 8)];
+            const struct entry *e = s->n ? &s->e[rnd(m, (uint32_t)s->n)] : NULL;
+            int64_t again_ms = luck < 85 || !e || e->stale ? s->recent[rnd(m, 8)] : e->t_ms;
 
             if (again_ms > 0)
                 send(f, m, i, now_ms, again_ms, rnd(m, 100), false);
