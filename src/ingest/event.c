@@ -146,10 +146,26 @@ static bool read_time(struct roles *x, int64_t now_ms, int64_t *t_ms)
     return best < UINT_MAX;
 }
 
-/* Ids of events, as CloudEvents, ECS and others write them. */
+#define ID_BYTES_MIN 16 /* a UUID has 36, a ULID 26, a snowflake 17 to 19 */
+
+/* Ids of events, as CloudEvents, ECS and others write them. The same fields hold the kind of an event
+ * ("4625", "ORDER_PAYMENT_FAILED"), which the next one has as well: that is short, or without digits. */
 static bool is_named(const struct roles *x)
 {
-    return has(x, "event_id") || has(x, "event.id") || has(x, "eventId");
+    static const char *const names[] = {"event_id", "event.id", "eventId"};
+
+    for (size_t i = 0; i < x->n; i++) {
+        const struct label *f = &x->l[i];
+        bool digits = false;
+
+        for (size_t k = 0; k < f->value_len; k++)
+            digits |= f->value[k] >= '0' && f->value[k] <= '9';
+        for (size_t k = 0; k < sizeof names / sizeof *names && digits; k++)
+            if (f->value_len >= ID_BYTES_MIN && f->name_len == strlen(names[k]) &&
+                memcmp(f->name, names[k], f->name_len) == 0)
+                return true;
+    }
+    return false;
 }
 
 static void read_level(struct roles *x)

@@ -233,7 +233,8 @@ static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct h
     return 0;
 }
 
-/* The same body, or the same key, sent again by the same client to the same path. */
+/* The same body sent again by the same client to the same path, under the same key if there is one. A
+ * key alone says too little: under one that never changes all but the first request would be lost. */
 static uint64_t request_identity(const struct ingest *g, const struct ingest_decoder *d,
                                  const struct ingest_input *in, const char *token, const char *key)
 {
@@ -243,8 +244,8 @@ static uint64_t request_identity(const struct ingest *g, const struct ingest_dec
 
     if (!named && b->n_untimed > 0)
         return 0;
-    h = key && *key ? hash_seeded(key, strlen(key), g->seed)
-                    : hash_seeded(in->body, in->len, g->seed);
+    h = hash_seeded(in->body, in->len, g->seed);
+    h = key && *key ? hash_seeded(key, strlen(key), h) : h;
     h = hash_seeded(d->path, strlen(d->path), h);
     return identity_of(hash_seeded(token, strlen(token), h), named);
 }

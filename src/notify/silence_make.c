@@ -272,14 +272,15 @@ static void count_week(const struct notify *n, const struct silence *s, int64_t 
  * sees now. */
 static bool takes_everything(const struct matcher *m)
 {
-    static const char *const odd[] = {"", "x", "0", "\n", "a b", "\xc3\xa9"};
+    /* Letters, digits, names of hosts: what has nothing in common but that it is a value. */
+    static const char *const usual[] = {"x", "Zz", "0", "42", "web-7", "api.example.com"};
+    size_t taken = 0;
 
     if (matcher_op(m) != MATCH_REGEX || matcher_negated(m))
         return false;
-    for (size_t i = 1; i < sizeof odd / sizeof *odd; i++) /* `.+` leaves the empty value out */
-        if (!matcher_test(m, odd[i], strlen(odd[i])))
-            return false;
-    return true;
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+        taken += matcher_test(m, usual[i], strlen(usual[i]));
+    return taken + 2 >= sizeof usual / sizeof *usual; /* `\w+` leaves two of them out */
 }
 
 /* Whether nothing but such a matcher says what is to be silenced. */

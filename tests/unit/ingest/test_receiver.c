@@ -560,12 +560,19 @@ START_TEST(hashes_name_the_body_its_path_and_its_sender)
 }
 END_TEST
 
+#define ULID "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+
 /* The same reading may come twice: only what carries a time, or a name of its own, is known again. */
 START_TEST(a_body_without_times_is_not_known_by_its_hash)
 {
     static const char *const anonymous[] = {
         "{\"name\":\"t\",\"value\":95}",
         "[{\"name\":\"t\",\"value\":95,\"time\":1767600000},{\"name\":\"t\",\"value\":96}]",
+    };
+    static const char *const kinds[] = {
+        "{\"message\":\"failed logon\",\"event_id\":4625}",
+        "{\"message\":\"x\",\"eventId\":\"123456789012345\"}", /* one short of an id */
+        "{\"message\":\"x\",\"event.id\":\"ORDER_PAYMENT_FAILED\"}",
     };
     uint64_t key;
 
@@ -578,10 +585,16 @@ START_TEST(a_body_without_times_is_not_known_by_its_hash)
     ck_assert_uint_eq(sink.hash, 0);
     post(EVENTS, JSON, "{\"message\":\"no stock\",\"time\":1.5}");
     ck_assert_uint_eq(sink.hash, 0);
-    post(EVENTS, JSON, "[{\"message\":\"x\",\"event_id\":\"e1\"},{\"message\":\"x\"}]");
+    post(EVENTS, JSON, "[{\"message\":\"x\",\"event_id\":\"" ULID "\"},{\"message\":\"x\"}]");
     ck_assert_uint_eq(sink.hash, 0);
-    post(EVENTS, JSON, "{\"message\":\"no stock\",\"event_id\":\"e1\"}");
+    post(EVENTS, JSON, "{\"message\":\"no stock\",\"event_id\":\"" ULID "\"}");
     ck_assert(identity_is_named(sink.hash));
+    post(EVENTS, JSON, "{\"message\":\"no stock\",\"event.id\":\"1234567890123456\"}");
+    ck_assert(identity_is_named(sink.hash));
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        post(EVENTS, JSON, kinds[i]);
+        ck_assert_msg(sink.hash == 0, "%s", kinds[i]);
+    }
     ask("POST " METRICS, "Idempotency-Key: k1\r\n", anonymous[0], strlen(anonymous[0]));
     key = sink.hash;
     ck_assert(identity_is_named(key));
@@ -589,6 +602,8 @@ START_TEST(a_body_without_times_is_not_known_by_its_hash)
     ck_assert(sink.hash == key);
     ask("POST " METRICS, "Idempotency-Key: k2\r\n", anonymous[0], strlen(anonymous[0]));
     ck_assert(sink.hash != key && identity_is_named(sink.hash));
+    ask("POST " METRICS, "Idempotency-Key: k1\r\n", anonymous[1], strlen(anonymous[1]));
+    ck_assert(sink.hash != key && identity_is_named(sink.hash)); /* another body is no repetition */
     close_all();
 }
 END_TEST

@@ -82,6 +82,12 @@ static const struct rail rails[] = {
     {"none=~\".+\"", 1, 0, true, false, "--wide 1"},
     {"none=~\".+\",svc!=web", 1, 0, true, false, "takes every value"},
     {"none=~\"(.|x)+\",host=~\".*\"", 1, 0, true, false, "takes every value"},
+    {"none=~\"\\\\S+\"", 1, 0, true, false, "takes every value"},
+    {"none=~\"[a-z0-9.-]+\"", 1, 0, true, false, "takes every value"},
+    {"none=~\"\\\\w+\"", 1, 0, true, false, "takes every value"},
+    {"none=~\"..+\"", 1, 0, true, false, "takes every value"},
+    {"none=~\"web-.*\"", 1, 0, true, true, ""},
+    {"none=~\"[0-9]+\"", 1, 0, true, true, ""},
     {"none=~\".+\"", 1, 1, true, true, ""},
     {"none=~\"web.*\"", 1, 0, true, true, ""},
     {"svc=none,host=~\".*\"", 1, 0, true, true, ""}, /* svc says what is meant */
