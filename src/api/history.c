@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "api/handlers.h"
+#include "base/field.h"
 #include "base/keys.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -298,14 +299,6 @@ int history_want(struct history_search *s, const char *rule, const char *labels)
     return 0;
 }
 
-static int64_t time_at(const cJSON *o, const char *key)
-{
-    const char *s = cJSON_GetStringValue(cJSON_GetObjectItem(o, key));
-    int64_t at_ms;
-
-    return s && text_parse_time(s, strlen(s), &at_ms) == 0 ? at_ms : 0;
-}
-
 /* One alert, also one that is no longer remembered. */
 static int want_alert_of(struct history_search *s, const char *rule, const char *fingerprint,
                          const cJSON *labels)
@@ -335,16 +328,16 @@ static int want_alert_of(struct history_search *s, const char *rule, const char 
 
 int history_want_incident(struct history_search *s, const cJSON *incident)
 {
-    const cJSON *alert, *previous = cJSON_GetObjectItem(incident, "previous");
-    const cJSON *for_ms = cJSON_GetObjectItem(previous, "for_ms");
-    int64_t opened_ms = time_at(incident, "openedAt");
-    int64_t before_ms = time_at(previous, "at");
+    const cJSON *alert, *previous = field(incident, "previous");
+    const cJSON *for_ms = field(previous, "for_ms");
+    int64_t opened_ms = field_ms(incident, "openedAt");
+    int64_t before_ms = field_ms(previous, "at");
 
-    cJSON_ArrayForEach(alert, cJSON_GetObjectItem(incident, "alerts"))
+    cJSON_ArrayForEach(alert, field(incident, "alerts"))
     {
-        const char *hex = cJSON_GetStringValue(cJSON_GetObjectItem(alert, "fingerprint"));
-        const cJSON *labels = cJSON_GetObjectItem(alert, "labels");
-        const char *name = cJSON_GetStringValue(cJSON_GetObjectItem(labels, "alertname"));
+        const char *hex = cJSON_GetStringValue(field(alert, "fingerprint"));
+        const cJSON *labels = field(alert, "labels");
+        const char *name = cJSON_GetStringValue(field(labels, "alertname"));
 
         if (name && hex && s->n_targets < HISTORY_TARGETS &&
             want_alert_of(s, name, hex, labels) != 0)
@@ -359,7 +352,7 @@ int history_want_incident(struct history_search *s, const cJSON *incident)
         if (ended_ms > s->since_ms && ended_ms <= opened_ms)
             s->since_ms = ended_ms;
     }
-    s->until_ms = time_at(incident, "endedAt");
+    s->until_ms = field_ms(incident, "endedAt");
     return s->n_targets > 0 ? 0 : history_want(s, "", NULL);
 }
 

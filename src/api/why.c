@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/field.h"
 #include "base/text.h"
 #include "model/expr.h"
 
@@ -15,13 +16,6 @@
 #define DEPTH_MAX 40
 
 /* --- comparisons ---------------------------------------------------------------------------------- */
-
-static const char *text_of(const cJSON *o, const char *key)
-{
-    const char *s = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, key));
-
-    return s ? s : "";
-}
 
 /* "above 2% (clear 1%)" reads better as "> 2% (clear 1%)". */
 static void comparison(struct buf *b, const char *node)
@@ -41,8 +35,8 @@ static void comparison(struct buf *b, const char *node)
 /* The limit that applies: "> 500 (h = web-*)", "> 20", "> 90, held until 80". */
 static void limit_text(struct buf *b, const cJSON *node)
 {
-    const char *text = text_of(node, "node"), *limit = text_of(node, "limit");
-    const char *held = text_of(node, "heldUntil");
+    const char *text = field_text(node, "node"), *limit = field_text(node, "limit");
+    const char *held = field_text(node, "heldUntil");
     struct buf sign = BUF_INIT;
 
     comparison(&sign, text);
@@ -51,8 +45,8 @@ static void limit_text(struct buf *b, const cJSON *node)
 
         buf_add(b, buf_str(&sign), strcspn(buf_str(&sign), " "));
         buf_addf(b, " %s", limit);
-        if (*text_of(node, "per"))
-            buf_addf(b, " (%s)", text_of(node, "per"));
+        if (*field_text(node, "per"))
+            buf_addf(b, " (%s)", field_text(node, "per"));
         buf_adds(b, clear ? clear : "");
     } else {
         buf_adds(b, buf_str(&sign));
@@ -64,26 +58,26 @@ static void limit_text(struct buf *b, const cJSON *node)
 
 static bool is_firing(const cJSON *node)
 {
-    return *text_of(node, "firing") != '\0';
+    return *field_text(node, "firing") != '\0';
 }
 
 static bool is_comparison(const cJSON *node)
 {
-    const cJSON *children = cJSON_GetObjectItemCaseSensitive(node, "children");
+    const cJSON *children = field(node, "children");
     const cJSON *first = cJSON_IsArray(children) ? children->child : NULL;
 
-    return *text_of(node, "truth") && first && cJSON_GetObjectItemCaseSensitive(first, "value");
+    return *field_text(node, "truth") && first && field(first, "value");
 }
 
 static void node_lines(struct json *j, const char *level, const cJSON *node, int depth)
 {
-    const cJSON *children = cJSON_GetObjectItemCaseSensitive(node, "children"), *child;
+    const cJSON *children = field(node, "children"), *child;
     struct buf b = BUF_INIT;
 
     if (depth > DEPTH_MAX)
         return;
     if (is_firing(node)) {
-        buf_addf(&b, "%s: %s: %s", level, text_of(node, "node"), text_of(node, "truth"));
+        buf_addf(&b, "%s: %s: %s", level, field_text(node, "node"), field_text(node, "truth"));
         json_str(j, buf_str(&b));
         buf_free(&b);
         return;
@@ -96,25 +90,25 @@ static void node_lines(struct json *j, const char *level, const cJSON *node, int
         return;
     }
     child = children->child;
-    buf_addf(&b, "%s: %s ", level, text_of(child, "node"));
-    if (*text_of(child, "guard"))
-        buf_addf(&b, "(%s)", text_of(child, "guard"));
+    buf_addf(&b, "%s: %s ", level, field_text(child, "node"));
+    if (*field_text(child, "guard"))
+        buf_addf(&b, "(%s)", field_text(child, "guard"));
     else
-        buf_adds(&b, *text_of(child, "shown") ? text_of(child, "shown") : "(no data)");
+        buf_adds(&b, *field_text(child, "shown") ? field_text(child, "shown") : "(no data)");
     buf_addc(&b, ' ');
     limit_text(&b, node);
-    buf_addf(&b, ": %s", text_of(node, "truth"));
+    buf_addf(&b, ": %s", field_text(node, "truth"));
     json_str(j, buf_str(&b));
     buf_free(&b);
 }
 
 static void input_line(struct json *j, const cJSON *input)
 {
-    const cJSON *tree = cJSON_GetObjectItemCaseSensitive(input, "tree");
+    const cJSON *tree = field(input, "tree");
     struct buf b = BUF_INIT;
 
-    buf_addf(&b, "%s = %s", text_of(input, "input"),
-             *text_of(tree, "shown") ? text_of(tree, "shown") : "(no data)");
+    buf_addf(&b, "%s = %s", field_text(input, "input"),
+             *field_text(tree, "shown") ? field_text(tree, "shown") : "(no data)");
     json_str(j, buf_str(&b));
     buf_free(&b);
 }
@@ -125,10 +119,10 @@ void why_lines(struct json *j, const char *levels, size_t len)
 
     cJSON_ArrayForEach(v, list)
     {
-        if (*text_of(v, "input"))
+        if (*field_text(v, "input"))
             input_line(j, v);
         else
-            node_lines(j, text_of(v, "level"), cJSON_GetObjectItemCaseSensitive(v, "tree"), 0);
+            node_lines(j, field_text(v, "level"), field(v, "tree"), 0);
     }
     cJSON_Delete(list);
 }
@@ -302,16 +296,16 @@ void why_warming_line(struct json *j, const struct rule *r, labelset group)
 static void leaf_why(struct json *j, const struct rule_def *d, size_t i, const cJSON *leaf,
                      int64_t at_ms)
 {
-    const char *newest = text_of(leaf, "newest");
-    const cJSON *groups = cJSON_GetObjectItemCaseSensitive(leaf, "groups");
+    const char *newest = field_text(leaf, "newest");
+    const cJSON *groups = field(leaf, "groups");
     int64_t newest_ms = 0, window_ms = i < d->n_leaves ? d->leaves[i]->leaf->window_ms : 0;
     bool has = *newest && text_parse_time(newest, strlen(newest), &newest_ms) == 0;
     struct buf b = BUF_INIT;
 
     if (!has && cJSON_IsNumber(groups) && groups->valuedouble == 0)
-        buf_addf(&b, "no series for %s", text_of(leaf, "leaf"));
+        buf_addf(&b, "no series for %s", field_text(leaf, "leaf"));
     else if (has && at_ms - newest_ms > (window_ms ? window_ms : STALE_MS)) {
-        buf_addf(&b, "no data for %s: last sample ", text_of(leaf, "leaf"));
+        buf_addf(&b, "no data for %s: last sample ", field_text(leaf, "leaf"));
         text_duration(&b, at_ms - newest_ms);
         buf_adds(&b, " ago");
     }

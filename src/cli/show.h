@@ -1,4 +1,4 @@
-/* What the commands share when they print: reading the API's JSON, times as people say them,
+/* What the commands share when they print: times as people say them,
  * tables. Nothing here asks the server, so that all of it is tested with files. */
 #ifndef TOCSIN_CLI_SHOW_H
 #define TOCSIN_CLI_SHOW_H
@@ -8,16 +8,9 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/field.h"
 
-#include <cjson/cJSON.h>
-
-/* --- members of an object; `o` may be NULL --- */
-const char *field_text(const cJSON *o, const char *key); /* "" when it is not there */
-double field_number(const cJSON *o, const char *key);    /* 0 when it is not there */
-int64_t field_ms(const cJSON *o, const char *key);       /* a time; 0 when it is not there */
-bool field_true(const cJSON *o, const char *key);
-const cJSON *field(const cJSON *o, const char *key);
-size_t list_size(const cJSON *list);
+size_t list_size(const cJSON *list); /* members; 0 when it is no list */
 
 /* --- words --- */
 /* "20:14:21" today, else "12 Oct 20:14", in the local zone; "-" for 0. */

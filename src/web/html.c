@@ -117,33 +117,9 @@ void html_time(struct buf *b, const struct web_frame *f, const char *rfc3339)
 
 /* --- data ------------------------------------------------------------------------------------- */
 
-const cJSON *data_get(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
-const char *data_text(const cJSON *o, const char *key)
-{
-    const char *s = cJSON_GetStringValue(data_get(o, key));
-
-    return s ? s : "";
-}
-
 const char *data_time(const cJSON *o, const char *key)
 {
-    return cJSON_GetStringValue(data_get(o, key));
-}
-
-double data_num(const cJSON *o, const char *key)
-{
-    const cJSON *v = data_get(o, key);
-
-    return cJSON_IsNumber(v) ? v->valuedouble : 0;
-}
-
-bool data_flag(const cJSON *o, const char *key)
-{
-    return cJSON_IsTrue(data_get(o, key));
+    return cJSON_GetStringValue(field(o, key));
 }
 
 void html_count(struct buf *b, double n, const char *one, const char *many)

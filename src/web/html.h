@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/field.h"
 #include "tocsin/web.h"
 
 /* Text or the value of an attribute in double quotes. Bytes that are not UTF-8 and control
@@ -27,11 +28,7 @@ void html_labels(struct buf *b, const cJSON *object);
 void html_json(struct buf *b, const cJSON *v);
 
 /* Reading the data; NULL, "" or 0 where it is not there. */
-const cJSON *data_get(const cJSON *o, const char *key);
-const char *data_text(const cJSON *o, const char *key);
-const char *data_time(const cJSON *o, const char *key); /* NULL when missing */
-double data_num(const cJSON *o, const char *key);
-bool data_flag(const cJSON *o, const char *key);
+const char *data_time(const cJSON *o, const char *key);                      /* NULL when missing */
 void html_count(struct buf *b, double n, const char *one, const char *many); /* "3 alerts" */
 
 /* Head and menu; end of the page. `refresh_s`: the page loads itself anew, 0: never. */

@@ -10,19 +10,19 @@
 
 static void tree_node(struct buf *b, const cJSON *node, int depth)
 {
-    const cJSON *child, *children = data_get(node, "children");
-    const char *truth = data_text(node, "truth");
+    const cJSON *child, *children = field(node, "children");
+    const char *truth = field_text(node, "truth");
 
     buf_adds(b, "<li><code>");
-    html_text(b, data_text(node, "node"));
+    html_text(b, field_text(node, "node"));
     buf_adds(b, "</code> ");
     if (*truth) {
         buf_addf(b, "<b class=\"%s\">", strcmp(truth, "true") == 0 ? "bad" : "soft");
         html_text(b, truth);
         buf_adds(b, "</b>");
-    } else if (cJSON_IsNumber(data_get(node, "value"))) {
+    } else if (cJSON_IsNumber(field(node, "value"))) {
         buf_adds(b, "<b>");
-        html_text(b, data_text(node, "shown"));
+        html_text(b, field_text(node, "shown"));
         buf_adds(b, "</b>");
     } else {
         buf_adds(b, "<span class=\"soft\">no data</span>");
@@ -47,10 +47,10 @@ static void trees(struct buf *b, const cJSON *levels)
     cJSON_ArrayForEach(v, levels)
     {
         buf_adds(b, "<li><b>");
-        html_text(b, data_text(v, "level"));
-        html_text(b, data_text(v, "input"));
+        html_text(b, field_text(v, "level"));
+        html_text(b, field_text(v, "input"));
         buf_adds(b, "</b><ul>");
-        tree_node(b, data_get(v, "tree"), 0);
+        tree_node(b, field(v, "tree"), 0);
         buf_adds(b, "</ul></li>");
     }
     buf_adds(b, "</ul>");
@@ -62,9 +62,9 @@ static const cJSON *explained(const cJSON *data, const char *fingerprint)
 {
     const cJSON *v;
 
-    cJSON_ArrayForEach(v, data_get(data, "alerts"))
+    cJSON_ArrayForEach(v, field(data, "alerts"))
     {
-        if (strcmp(data_text(v, "fingerprint"), fingerprint) == 0)
+        if (strcmp(field_text(v, "fingerprint"), fingerprint) == 0)
             return v;
     }
     return NULL;
@@ -91,9 +91,9 @@ static void annotations(struct buf *b, const cJSON *object)
 static void alert_why(struct buf *b, const struct web_frame *f, const cJSON *alert,
                       const cJSON *now)
 {
-    const cJSON *line, *levels = data_get(now, "levels"), *why = data_get(alert, "why");
+    const cJSON *line, *levels = field(now, "levels"), *why = field(alert, "why");
 
-    cJSON_ArrayForEach(line, data_get(now, "text"))
+    cJSON_ArrayForEach(line, field(now, "text"))
     {
         buf_adds(b, "<div>");
         html_text(b, cJSON_GetStringValue(line));
@@ -104,11 +104,11 @@ static void alert_why(struct buf *b, const struct web_frame *f, const cJSON *ale
         trees(b, levels);
         buf_adds(b, "</details>");
     }
-    if (cJSON_IsArray(data_get(why, "tree"))) {
+    if (cJSON_IsArray(field(why, "tree"))) {
         buf_adds(b, "<details><summary>Why: when it last changed, ");
         html_time(b, f, data_time(why, "at"));
         buf_adds(b, "</summary>");
-        trees(b, data_get(why, "tree"));
+        trees(b, field(why, "tree"));
         buf_adds(b, "</details>");
     } else if (cJSON_GetArraySize(why) > 0) {
         buf_adds(b, "<details><summary>Why: when it last changed</summary>");
@@ -120,18 +120,18 @@ static void alert_why(struct buf *b, const struct web_frame *f, const cJSON *ale
 static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *data,
                         const cJSON *alert)
 {
-    const cJSON *labels = data_get(alert, "labels");
-    bool firing = strcmp(data_text(alert, "state"), "resolved") != 0;
-    const char *summary = data_text(data_get(alert, "annotations"), "summary");
+    const cJSON *labels = field(alert, "labels");
+    bool firing = strcmp(field_text(alert, "state"), "resolved") != 0;
+    const char *summary = field_text(field(alert, "annotations"), "summary");
 
     buf_adds(b, "<article id=\"");
-    html_text(b, data_text(alert, "fingerprint"));
+    html_text(b, field_text(alert, "fingerprint"));
     buf_adds(b, "\" class=\"");
-    html_text(b, firing ? data_text(alert, "priority") : "ended");
+    html_text(b, firing ? field_text(alert, "priority") : "ended");
     buf_adds(b, "\"><h3>");
-    html_text(b, firing ? data_text(alert, "priority") : "resolved");
+    html_text(b, firing ? field_text(alert, "priority") : "resolved");
     buf_addc(b, ' ');
-    html_text(b, data_text(labels, "alertname"));
+    html_text(b, field_text(labels, "alertname"));
     buf_adds(b, "</h3><div>");
     html_text(b, summary);
     buf_adds(b, "</div>");
@@ -142,19 +142,19 @@ static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *d
         buf_adds(b, " · ended ");
         html_time(b, f, data_time(alert, "endsAt"));
         buf_adds(b, " · ");
-        html_text(b, data_text(alert, "endReason"));
+        html_text(b, field_text(alert, "endReason"));
     }
-    if (*data_text(alert, "heldBy")) {
+    if (*field_text(alert, "heldBy")) {
         buf_adds(b, " · held back by ");
-        html_text(b, data_text(alert, "heldBy"));
+        html_text(b, field_text(alert, "heldBy"));
     }
     if (data_time(alert, "noDataSince")) {
         buf_adds(b, " · no data since ");
         html_time(b, f, data_time(alert, "noDataSince"));
     }
     buf_adds(b, "</div>");
-    annotations(b, data_get(alert, "annotations"));
-    alert_why(b, f, alert, explained(data, data_text(alert, "fingerprint")));
+    annotations(b, field(alert, "annotations"));
+    alert_why(b, f, alert, explained(data, field_text(alert, "fingerprint")));
     buf_adds(b, "</article>\n");
 }
 
@@ -162,11 +162,11 @@ static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *d
 
 static void forms(struct buf *b, const struct web_frame *f, const cJSON *i)
 {
-    bool taken = cJSON_IsObject(data_get(i, "acknowledged"));
-    double number = data_num(i, "number");
+    bool taken = cJSON_IsObject(field(i, "acknowledged"));
+    double number = field_number(i, "number");
     char action[64];
 
-    if (!f->may_respond || !data_flag(i, "open"))
+    if (!f->may_respond || !field_true(i, "open"))
         return;
     snprintf(action, sizeof action, "/i/%.0f/ack", number);
     form_begin(b, f, action);
@@ -196,38 +196,38 @@ static void ack_line(struct buf *b, const struct web_frame *f, const cJSON *ack)
         buf_adds(b, "<b>nobody has it</b>");
         return;
     }
-    html_text(b, data_text(ack, "by"));
+    html_text(b, field_text(ack, "by"));
     buf_adds(b, " has it since ");
     html_time(b, f, data_time(ack, "at"));
     if (data_time(ack, "until")) {
         buf_adds(b, " until ");
         html_time(b, f, data_time(ack, "until"));
     }
-    if (*data_text(ack, "note")) {
+    if (*field_text(ack, "note")) {
         buf_adds(b, ": ");
-        html_text(b, data_text(ack, "note"));
+        html_text(b, field_text(ack, "note"));
     }
 }
 
 static void head(struct buf *b, const struct web_frame *f, const cJSON *i)
 {
-    bool open = data_flag(i, "open");
+    bool open = field_true(i, "open");
 
     buf_adds(b, "<h1>");
-    html_text(b, open ? data_text(i, "priority") : "Resolved");
-    buf_addf(b, " · #%.0f · ", data_num(i, "number"));
-    html_text(b, data_text(i, "summary"));
+    html_text(b, open ? field_text(i, "priority") : "Resolved");
+    buf_addf(b, " · #%.0f · ", field_number(i, "number"));
+    html_text(b, field_text(i, "summary"));
     buf_adds(b, "</h1>");
-    html_labels(b, data_get(i, "groupLabels"));
+    html_labels(b, field(i, "groupLabels"));
     buf_adds(b, "<p>");
-    html_count(b, data_num(i, "firing"), "alert fires", "alerts fire");
-    if (data_num(i, "held") > 0)
-        buf_addf(b, ", %.0f held back", data_num(i, "held"));
+    html_count(b, field_number(i, "firing"), "alert fires", "alerts fire");
+    if (field_number(i, "held") > 0)
+        buf_addf(b, ", %.0f held back", field_number(i, "held"));
     buf_adds(b, " · since ");
     html_time(b, f, data_time(i, "openedAt"));
     buf_adds(b, " · ");
     if (open) {
-        ack_line(b, f, data_get(i, "acknowledged"));
+        ack_line(b, f, field(i, "acknowledged"));
     } else {
         buf_adds(b, "ended ");
         html_time(b, f, data_time(i, "endedAt"));
@@ -251,32 +251,32 @@ static void lane_row(struct buf *b, const struct web_frame *f, const cJSON *lane
     const cJSON *held;
 
     buf_adds(b, "<tr><td><b>");
-    html_text(b, data_text(lane, "lane"));
+    html_text(b, field_text(lane, "lane"));
     buf_adds(b, "</b></td><td>");
-    html_text(b, data_text(lane, "state"));
+    html_text(b, field_text(lane, "state"));
     buf_adds(b, "</td><td>");
     if (data_time(lane, "last_sent")) {
-        html_text(b, data_text(lane, "last_reason"));
+        html_text(b, field_text(lane, "last_reason"));
         moment(b, f, " ", lane, "last_sent");
     } else {
         buf_adds(b, "nothing yet");
     }
     buf_adds(b, "</td><td>");
     if (data_time(lane, "next")) {
-        html_text(b, data_text(lane, "next_reason"));
+        html_text(b, field_text(lane, "next_reason"));
         moment(b, f, " ", lane, "next");
     }
     moment(b, f, " reminder ", lane, "next_reminder");
     buf_adds(b, "</td><td>");
-    cJSON_ArrayForEach(held, data_get(lane, "held"))
+    cJSON_ArrayForEach(held, field(lane, "held"))
     {
         buf_adds(b, "<div>");
         html_text(b, cJSON_GetStringValue(held));
         buf_adds(b, "</div>");
     }
-    if (*data_text(lane, "error")) {
+    if (*field_text(lane, "error")) {
         buf_adds(b, "<div class=\"bad\">");
-        html_text(b, data_text(lane, "error"));
+        html_text(b, field_text(lane, "error"));
         buf_adds(b, "</div>");
     }
     buf_adds(b, "</td></tr>");
@@ -284,7 +284,7 @@ static void lane_row(struct buf *b, const struct web_frame *f, const cJSON *lane
 
 static void where_to(struct buf *b, const struct web_frame *f, const cJSON *notifications)
 {
-    const cJSON *lane, *lanes = data_get(notifications, "lanes");
+    const cJSON *lane, *lanes = field(notifications, "lanes");
 
     buf_adds(b, "<h2>Where it went</h2>");
     if (cJSON_GetArraySize(lanes) == 0) {
@@ -315,17 +315,17 @@ static void history(struct buf *b, const struct web_frame *f, const cJSON *list)
         buf_adds(b, "<tr><td>");
         html_time(b, f, data_time(v, "at"));
         buf_adds(b, "</td><td>");
-        html_text(b, data_text(v, "rule"));
+        html_text(b, field_text(v, "rule"));
         buf_addc(b, ' ');
-        html_labels(b, data_get(v, "labels"));
+        html_labels(b, field(v, "labels"));
         buf_adds(b, "</td><td>");
-        html_text(b, data_text(v, "change"));
+        html_text(b, field_text(v, "change"));
         buf_adds(b, ": ");
-        html_text(b, data_text(v, "from"));
+        html_text(b, field_text(v, "from"));
         buf_adds(b, " → ");
-        html_text(b, data_text(v, "to"));
+        html_text(b, field_text(v, "to"));
         buf_adds(b, "</td><td>");
-        html_text(b, data_text(v, "reason"));
+        html_text(b, field_text(v, "reason"));
         buf_adds(b, "</td></tr>");
     }
     buf_adds(b, "</table>");
@@ -333,19 +333,19 @@ static void history(struct buf *b, const struct web_frame *f, const cJSON *list)
 
 void web_incident(struct buf *out, const struct web_frame *f, const cJSON *data)
 {
-    const cJSON *i = data_get(data, "incident"), *v;
+    const cJSON *i = field(data, "incident"), *v;
     char title[48];
 
-    snprintf(title, sizeof title, "#%.0f", data_num(i, "number"));
+    snprintf(title, sizeof title, "#%.0f", field_number(i, "number"));
     page_begin(out, f, title, 0);
     head(out, f, i);
     forms(out, f, i);
     buf_adds(out, "<h2>Alerts</h2>");
-    cJSON_ArrayForEach(v, data_get(i, "alerts"))
+    cJSON_ArrayForEach(v, field(i, "alerts"))
     {
         alert_block(out, f, data, v);
     }
-    where_to(out, f, data_get(data, "notifications"));
-    history(out, f, data_get(data, "history"));
+    where_to(out, f, field(data, "notifications"));
+    history(out, f, field(data, "history"));
     page_end(out);
 }

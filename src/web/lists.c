@@ -17,22 +17,22 @@ void web_inbox(struct buf *out, const struct web_frame *f, const cJSON *data)
         buf_adds(out, "<p>No message yet.</p>");
     cJSON_ArrayForEach(v, data)
     {
-        bool firing = strcmp(data_text(v, "status"), "firing") == 0;
-        const char *priority = data_text(data_get(v, "payload"), "priority");
+        bool firing = strcmp(field_text(v, "status"), "firing") == 0;
+        const char *priority = field_text(field(v, "payload"), "priority");
 
         buf_adds(out, "<article class=\"");
         html_text(out, firing ? priority : "ended");
-        buf_addf(out, "\" id=\"n%.0f\"><small>%.0f · ", data_num(v, "n"), data_num(v, "n"));
+        buf_addf(out, "\" id=\"n%.0f\"><small>%.0f · ", field_number(v, "n"), field_number(v, "n"));
         html_time(out, f, data_time(v, "at"));
         buf_adds(out, " · to ");
-        html_text(out, data_text(v, "receiver"));
+        html_text(out, field_text(v, "receiver"));
         buf_adds(out, " · ");
-        html_text(out, data_text(v, "status"));
-        if (data_num(v, "incident") > 0)
-            buf_addf(out, " · <a href=\"/i/%.0f\">#%.0f</a>", data_num(v, "incident"),
-                     data_num(v, "incident"));
+        html_text(out, field_text(v, "status"));
+        if (field_number(v, "incident") > 0)
+            buf_addf(out, " · <a href=\"/i/%.0f\">#%.0f</a>", field_number(v, "incident"),
+                     field_number(v, "incident"));
         buf_adds(out, "</small><pre>");
-        html_text(out, data_text(v, "text"));
+        html_text(out, field_text(v, "text"));
         buf_adds(out, "</pre></article>\n");
     }
     page_end(out);
@@ -42,47 +42,47 @@ void web_inbox(struct buf *out, const struct web_frame *f, const cJSON *data)
 
 static void matcher(struct buf *b, const cJSON *m)
 {
-    bool regex = data_flag(m, "isRegex"), equal = !cJSON_IsFalse(data_get(m, "isEqual"));
+    bool regex = field_true(m, "isRegex"), equal = !cJSON_IsFalse(field(m, "isEqual"));
 
     buf_adds(b, "<code>");
-    html_text(b, data_text(m, "name"));
+    html_text(b, field_text(m, "name"));
     buf_adds(b, equal ? (regex ? "=~" : "=") : (regex ? "!~" : "!="));
     buf_addc(b, '"');
-    html_text(b, data_text(m, "value"));
+    html_text(b, field_text(m, "value"));
     buf_adds(b, "\"</code> ");
 }
 
 static void silence(struct buf *b, const struct web_frame *f, const cJSON *s)
 {
-    const char *state = data_text(data_get(s, "status"), "state");
+    const char *state = field_text(field(s, "status"), "state");
     const cJSON *m;
 
     buf_adds(b, "<article><h3>");
-    html_text(b, data_text(s, "short"));
+    html_text(b, field_text(s, "short"));
     buf_adds(b, " · ");
     html_text(b, state);
     buf_adds(b, "</h3>");
-    cJSON_ArrayForEach(m, data_get(s, "matchers"))
+    cJSON_ArrayForEach(m, field(s, "matchers"))
     {
         matcher(b, m);
     }
     buf_adds(b, "<div>");
-    html_text(b, data_text(s, "comment"));
+    html_text(b, field_text(s, "comment"));
     buf_adds(b, "</div><div>by ");
-    html_text(b, data_text(s, "createdBy"));
+    html_text(b, field_text(s, "createdBy"));
     buf_adds(b, " · from ");
     html_time(b, f, data_time(s, "startsAt"));
     buf_adds(b, " · until ");
     html_time(b, f, data_time(s, "endsAt"));
-    if (data_num(s, "incident") > 0)
-        buf_addf(b, " · <a href=\"/i/%.0f\">#%.0f</a>", data_num(s, "incident"),
-                 data_num(s, "incident"));
-    buf_addf(b, " · has held back %.0f</div>", data_num(s, "muted"));
+    if (field_number(s, "incident") > 0)
+        buf_addf(b, " · <a href=\"/i/%.0f\">#%.0f</a>", field_number(s, "incident"),
+                 field_number(s, "incident"));
+    buf_addf(b, " · has held back %.0f</div>", field_number(s, "muted"));
     if (f->may_respond && strcmp(state, "expired") != 0) {
         struct buf action = BUF_INIT;
 
         buf_adds(&action, "/silences/");
-        html_url(&action, data_text(s, "id"));
+        html_url(&action, field_text(s, "id"));
         buf_adds(&action, "/expire");
         form_begin(b, f, buf_str(&action));
         buf_free(&action);
@@ -123,32 +123,32 @@ static void hidden(struct buf *b, const char *name, const char *value)
 
 static void preview_form(struct buf *b, const struct web_frame *f, const cJSON *data)
 {
-    const cJSON *m, *preview = data_get(data, "preview");
+    const cJSON *m, *preview = field(data, "preview");
 
-    form_begin(b, f, data_text(data, "action"));
+    form_begin(b, f, field_text(data, "action"));
     buf_adds(b, "<fieldset><legend>All of these must match; untick one to hold back more</legend>");
-    cJSON_ArrayForEach(m, data_get(data, "matchers"))
+    cJSON_ArrayForEach(m, field(data, "matchers"))
     {
-        hidden(b, "all", data_text(m, "text"));
+        hidden(b, "all", field_text(m, "text"));
         buf_addf(b, "<label><input type=\"checkbox\" name=\"m\"%s value=\"",
-                 data_flag(m, "on") ? " checked" : "");
-        html_text(b, data_text(m, "text"));
+                 field_true(m, "on") ? " checked" : "");
+        html_text(b, field_text(m, "text"));
         buf_adds(b, "\"> <code>");
-        html_text(b, data_text(m, "text"));
+        html_text(b, field_text(m, "text"));
         buf_adds(b, "</code></label>");
     }
     buf_adds(b, "</fieldset><label>For <input name=\"for\" size=\"6\" value=\"");
-    html_text(b, data_text(data, "for"));
+    html_text(b, field_text(data, "for"));
     buf_adds(b, "\"></label>");
-    form_who(b, f, data_text(data, "by"));
+    form_who(b, f, field_text(data, "by"));
     buf_adds(b, "<label>Why <input name=\"comment\" maxlength=\"1000\" value=\"");
-    html_text(b, data_text(data, "comment"));
+    html_text(b, field_text(data, "comment"));
     buf_adds(b, "\"></label>");
-    if (data_flag(preview, "wide"))
+    if (field_true(preview, "wide"))
         buf_addf(b,
                  "<label>This is wide. Type %.0f to confirm "
                  "<input name=\"wide\" inputmode=\"numeric\" size=\"6\"></label>",
-                 data_num(preview, "confirm"));
+                 field_number(preview, "confirm"));
     buf_adds(b, "<button name=\"step\" value=\"preview\">Count again</button>");
     if (cJSON_IsObject(preview))
         buf_adds(b, "<button name=\"step\" value=\"confirm\">Silence</button>");
@@ -157,7 +157,7 @@ static void preview_form(struct buf *b, const struct web_frame *f, const cJSON *
 
 void web_preview(struct buf *out, const struct web_frame *f, const cJSON *data)
 {
-    const char *error = data_text(data, "error");
+    const char *error = field_text(data, "error");
 
     page_begin(out, f, "Silence", 0);
     buf_adds(out, "<h1>What this silence would do</h1>");
@@ -166,14 +166,14 @@ void web_preview(struct buf *out, const struct web_frame *f, const cJSON *data)
         html_text(out, error);
         buf_adds(out, "</p>");
     }
-    if (cJSON_IsObject(data_get(data, "preview"))) {
+    if (cJSON_IsObject(field(data, "preview"))) {
         buf_adds(out, "<p>");
-        html_text(out, data_text(data_get(data, "preview"), "text"));
+        html_text(out, field_text(field(data, "preview"), "text"));
         buf_adds(out, "</p>");
     }
     preview_form(out, f, data);
     buf_adds(out, "<p><a href=\"");
-    html_text(out, data_text(data, "back"));
+    html_text(out, field_text(data, "back"));
     buf_adds(out, "\">Back</a></p>");
     page_end(out);
 }
@@ -182,43 +182,45 @@ void web_preview(struct buf *out, const struct web_frame *f, const cJSON *data)
 
 static void rule_row(struct buf *b, const struct web_frame *f, const cJSON *r)
 {
-    const cJSON *alerts = data_get(r, "alerts");
-    bool broken = strcmp(data_text(r, "state"), "broken") == 0;
+    const cJSON *alerts = field(r, "alerts");
+    bool broken = strcmp(field_text(r, "state"), "broken") == 0;
 
     buf_adds(b, "<tr><td><b>");
-    html_text(b, data_text(r, "name"));
+    html_text(b, field_text(r, "name"));
     buf_adds(b, "</b><br><small>");
-    html_text(b, data_text(r, "file"));
-    buf_addf(b, ":%.0f</small></td><td%s>", data_num(r, "line"), broken ? " class=\"bad\"" : "");
-    html_text(b, data_text(r, "state"));
-    if (*data_text(r, "error")) {
+    html_text(b, field_text(r, "file"));
+    buf_addf(b, ":%.0f</small></td><td%s>", field_number(r, "line"),
+             broken ? " class=\"bad\"" : "");
+    html_text(b, field_text(r, "state"));
+    if (*field_text(r, "error")) {
         buf_adds(b, "<br><small>");
-        html_text(b, data_text(r, "error"));
+        html_text(b, field_text(r, "error"));
         buf_adds(b, "</small>");
     }
-    buf_addf(b, "</td><td>%.0f</td><td>%.0f firing, %.0f pending</td><td>", data_num(r, "groups"),
-             data_num(alerts, "firing"), data_num(alerts, "pending"));
+    buf_addf(b, "</td><td>%.0f</td><td>%.0f firing, %.0f pending</td><td>",
+             field_number(r, "groups"), field_number(alerts, "firing"),
+             field_number(alerts, "pending"));
     html_time(b, f, data_time(r, "lastLook"));
     buf_adds(b, "</td></tr>\n");
 }
 
 void web_rules(struct buf *out, const struct web_frame *f, const cJSON *data)
 {
-    const cJSON *v, *rejected = data_get(data, "rejected");
+    const cJSON *v, *rejected = field(data, "rejected");
 
     page_begin(out, f, "Rules", 0);
     buf_adds(out, "<h1>Rules</h1>");
     cJSON_ArrayForEach(v, rejected)
     {
         buf_adds(out, "<p class=\"bad\">");
-        html_text(out, data_text(v, "file"));
+        html_text(out, field_text(v, "file"));
         buf_adds(out, " is refused, its last good version runs on: ");
-        html_text(out, data_text(v, "error"));
+        html_text(out, field_text(v, "error"));
         buf_adds(out, "</p>");
     }
     buf_adds(out, "<table><tr><th>Rule</th><th>State</th><th>Groups</th><th>Alerts</th>"
                   "<th>Last look</th></tr>");
-    cJSON_ArrayForEach(v, data_get(data, "rules"))
+    cJSON_ArrayForEach(v, field(data, "rules"))
     {
         rule_row(out, f, v);
     }
