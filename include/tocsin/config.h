@@ -40,6 +40,7 @@ struct config_token { /* one line of the tokens file: name role[,role] scope tok
 
 struct config_server {
     const char *listen;         /* "127.0.0.1:9393"; port 0: any free one */
+    const char *zone;           /* that people read times in, it exists; NULL: the machine's */
     const char *statsd;         /* "address:port", NULL: off */
     const char *external_url;   /* without a final slash; NULL: not given */
     const struct secret *redis; /* "embedded", or a URL (may hold a password) */

@@ -10,6 +10,7 @@
 
 #include "base/field.h"
 #include "base/text.h"
+#include "base/zone.h"
 #include "model/expr.h"
 
 #define STALE_MS  (5 * 60 * 1000) /* a leaf without a window: its newest sample is older */
@@ -228,10 +229,10 @@ static void when_line(struct json *j, struct rule *r, labelset group, const stru
 /* Its last value stays until data say otherwise. */
 static void no_data_line(struct json *j, const struct alert *a)
 {
-    char at[TEXT_TIME_LEN];
+    char at[ZONE_TIME_LEN];
     struct buf b = BUF_INIT;
 
-    text_clock(at, a->state.last_data_ms ? a->state.last_data_ms : a->state.nodata_ms);
+    zone_time(at, a->state.last_data_ms ? a->state.last_data_ms : a->state.nodata_ms, true);
     buf_addf(&b, "no data since %s", at);
     if (a->has_value) {
         buf_adds(&b, ", the last value was ");
@@ -277,9 +278,9 @@ void why_warming_line(struct json *j, const struct rule *r, labelset group)
     int64_t until_ms = rule_warming_until_ms(r, group, false);
     int64_t full_ms = rule_warming_until_ms(r, group, true);
     struct buf line = BUF_INIT;
-    char clock[TEXT_TIME_LEN];
+    char clock[ZONE_TIME_LEN];
 
-    text_clock(clock, until_ms ? until_ms : full_ms);
+    zone_time(clock, until_ms ? until_ms : full_ms, true);
     if (until_ms)
         buf_addf(&line, "warming until %s: %s", clock,
                  rule_definition(r)->when >= 0 ? "what `when` returned does not count yet"

@@ -14,6 +14,7 @@
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/zone.h"
 #include "tocsin/address.h"
 
 #define DRAIN_MS       10000 /* sends in flight get this long at the end */
@@ -274,6 +275,8 @@ static int open_program(struct program *p, struct err *e)
 
     if (settings_load(&p->settings, p->o, e) < 0)
         return -1;
+    if (zone_use(p->settings.config->server.zone) < 0)
+        return err_set(e, ERR_MEMORY, "no memory");
     p->clock = clock_system();
     log_setup(p->o->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
               p->o->log_json || p->settings.config->server.log_json, p->clock);

@@ -146,7 +146,8 @@ static void tell_restarts(const struct settings *before, const struct settings *
                 {"statsd", before->statsd, now->statsd},
                 {"redis", before->redis, now->redis},
                 {"data_dir", before->data_dir, now->data_dir},
-                {"redis_ca", before->config->server.redis_ca, now->config->server.redis_ca}};
+                {"redis_ca", before->config->server.redis_ca, now->config->server.redis_ca},
+                {"zone", before->config->server.zone, now->config->server.zone}};
 
     for (size_t i = 0; i < sizeof once / sizeof *once; i++)
         if (strcmp(once[i].before ? once[i].before : "", once[i].now ? once[i].now : "") != 0)

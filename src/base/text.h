@@ -31,8 +31,9 @@ int text_parse_time(const char *s, size_t n, int64_t *at_ms) MUST_USE;
 int64_t text_unix_ms(double seconds_or_ms);
 
 #define TEXT_TIME_LEN 32
-void text_time(char out[TEXT_TIME_LEN], int64_t at_ms);  /* 2026-01-05T08:00:00.000Z */
-void text_clock(char out[TEXT_TIME_LEN], int64_t at_ms); /* 08:00:00, in the local zone */
+void text_time(char out[TEXT_TIME_LEN], int64_t at_ms); /* 2026-01-05T08:00:00.000Z */
+void text_clock(char out[TEXT_TIME_LEN],
+                int64_t at_ms); /* 08:00:00: of log lines; people read zone_time() */
 
 void text_duration(struct buf *b, int64_t ms); /* "45s", "2m30s", "1h19m": the two largest units */
 void text_seconds(struct buf *b,

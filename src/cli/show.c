@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/visible.h"
+#include "base/zone.h"
 #include "cli/cli.h"
 
 /* An hour of the day is clear without its date this far ahead. */
@@ -75,26 +76,31 @@ static void add_date(struct buf *out, const struct tm *tm)
 void show_clock(struct buf *out, int64_t at_ms, int64_t now_ms)
 {
     struct tm at = local(at_ms), now = local(now_ms);
+    char clock[ZONE_TIME_LEN];
 
     if (at_ms == 0) {
         buf_addc(out, '-');
         return;
     }
     if (at.tm_yday == now.tm_yday && at.tm_year == now.tm_year) {
-        buf_addf(out, "%02d:%02d:%02d", at.tm_hour, at.tm_min, at.tm_sec);
+        zone_time(clock, at_ms, true);
+        buf_adds(out, clock);
         return;
     }
     add_date(out, &at);
-    buf_addf(out, "%02d:%02d", at.tm_hour, at.tm_min);
+    zone_time(clock, at_ms, false);
+    buf_adds(out, clock);
 }
 
 void show_until(struct buf *out, int64_t at_ms, int64_t now_ms)
 {
     struct tm at = local(at_ms);
+    char clock[ZONE_TIME_LEN];
 
     if (at_ms - now_ms >= UNTIL_CLEAR_MS)
         add_date(out, &at);
-    buf_addf(out, "%02d:%02d", at.tm_hour, at.tm_min);
+    zone_time(clock, at_ms, false);
+    buf_adds(out, clock);
 }
 
 void show_count(struct buf *out, size_t n, const char *one)

@@ -5,6 +5,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/visible.h"
+#include "base/zone.h"
 #include "model/expr.h"
 
 #define LINES_MAX   50  /* alerts listed in plain text; the rest is counted */
@@ -123,13 +124,13 @@ void wording_where(const struct notice *x, const struct notice_alert *a, struct 
 
 void wording_nodata(const struct notice *x, const struct notice_alert *a, struct buf *out)
 {
-    char at[TEXT_TIME_LEN];
+    char at[ZONE_TIME_LEN];
 
     (void)x;
     if (a->nodata_ms == 0)
         return;
-    text_clock(at, a->nodata_ms);
-    buf_addf(out, "no data since %.5s", at);
+    zone_time(at, a->nodata_ms, false);
+    buf_addf(out, "no data since %s", at);
 }
 
 /* What it fell to: "0.4% now". Where its data had stopped nobody knows what it is now. */
@@ -146,11 +147,11 @@ static void add_end_value(const struct notice_alert *a, struct buf *out)
 
 void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out)
 {
-    char at[TEXT_TIME_LEN];
+    char at[ZONE_TIME_LEN];
 
     if (a->firing) {
-        text_clock(at, a->starts_ms);
-        buf_addf(out, "since %.5s", at);
+        zone_time(at, a->starts_ms, false);
+        buf_addf(out, "since %s", at);
         if (x->at_ms - a->starts_ms >= 60000) {
             buf_adds(out, ", ");
             text_duration(out, x->at_ms - a->starts_ms);
@@ -158,14 +159,14 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
         return;
     }
     if (a->missed) {
-        text_clock(at, a->starts_ms);
-        buf_addf(out, "fired %.5s, ", at);
-        text_clock(at, a->ends_ms);
-        buf_addf(out, "resolved %.5s", at);
+        zone_time(at, a->starts_ms, false);
+        buf_addf(out, "fired %s, ", at);
+        zone_time(at, a->ends_ms, false);
+        buf_addf(out, "resolved %s", at);
         return;
     }
-    text_clock(at, a->ends_ms);
-    buf_addf(out, "%s %.5s after ", a->moved ? "moved" : "resolved", at);
+    zone_time(at, a->ends_ms, false);
+    buf_addf(out, "%s %s after ", a->moved ? "moved" : "resolved", at);
     text_duration(out, a->ends_ms > a->starts_ms ? a->ends_ms - a->starts_ms : 0);
     if (*a->end_reason && strcmp(a->end_reason, "condition cleared") != 0)
         buf_addf(out, ", %s", a->end_reason);
@@ -194,7 +195,7 @@ void wording_title(const struct notice *x, struct buf *out)
 {
     const struct notice_alert *worst = x->n_alerts ? &x->alerts[0] : NULL;
     size_t n = x->firing ? x->n_firing : x->n_alerts + x->truncated;
-    char at[TEXT_TIME_LEN];
+    char at[ZONE_TIME_LEN];
 
     if (x->reason == REASON_TEST)
         buf_adds(out, "Test: ");
@@ -212,8 +213,8 @@ void wording_title(const struct notice *x, struct buf *out)
     }
     if (n > 1)
         buf_addf(out, " · %zu alerts", n);
-    text_clock(at, title_ms(x));
-    buf_addf(out, " · %.5s", at);
+    zone_time(at, title_ms(x), false);
+    buf_addf(out, " · %s", at);
     if (x->incident)
         buf_addf(out, " · #%llu", (unsigned long long)x->incident);
 }

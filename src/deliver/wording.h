@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "model/notice.h"
 
-/* "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 · #412" */
+/* "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 CET · #412" */
 void wording_title(const struct notice *x, struct buf *out);
 /* "checkout · payments": the values of the group's labels, or the alert's name. */
 void wording_group(const struct notice *x, struct buf *out);
@@ -16,9 +16,9 @@ void wording_alert(const struct notice *x, const struct notice_alert *a, struct 
 void wording_detail(const struct notice *x, const struct notice_alert *a, struct buf *out);
 /* What tells this alert from the others of its incident: "eu-1", "orders"; may be empty. */
 void wording_where(const struct notice *x, const struct notice_alert *a, struct buf *out);
-/* "no data since 15:19", nothing while it has data. */
+/* "no data since 15:19 CET", nothing while it has data. */
 void wording_nodata(const struct notice *x, const struct notice_alert *a, struct buf *out);
-/* "Resolved 02:58 after 17m · 0.4% now, peak 31%", "since 02:41, 4m" */
+/* "resolved 02:58 CET after 17m · 0.4% now, peak 31%", "since 02:41 CET, 4m" */
 void wording_when(const struct notice *x, const struct notice_alert *a, struct buf *out);
 /* Why it comes now, to this receiver, in lines; empty for most first messages. */
 void wording_notes(const struct notice *x, struct buf *out);

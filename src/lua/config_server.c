@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/zone.h"
 #include "lua/config_impl.h"
 #include "lua/safelib.h"
 
@@ -205,6 +206,7 @@ static const struct row server_rows[] = {
     {"tokens", ROW_OTHER, 0},
     {"log", ROW_OTHER, 0},
     {"redact", ROW_TEXTS, AT(redact)},
+    {"zone", ROW_TEXT, AT(zone)},
     {NULL, ROW_OTHER, 0},
 };
 _Static_assert(AT(redact.n) == AT(redact.patterns) + sizeof(char **), "the same");
@@ -309,6 +311,7 @@ static int server(lua_State *L)
     static const char *const http[] = {"http://", "https://", NULL};
     struct config_file *f = config_file_of(L);
     struct config_server *s = &f->config.server;
+    struct err e;
 
     config_once(L, &f->server_given, "server");
     config_rows_read(L, 1, "server", server_rows, s);
@@ -325,6 +328,8 @@ static int server(lua_State *L)
     for (size_t i = 0; i < s->n_deny_outgoing; i++)
         check_network(L, s->deny_outgoing[i]);
     check_redact(L, &s->redact);
+    if (s->zone && zone_check(s->zone, &e) < 0)
+        sandbox_fail(L, "server: `zone`: %s", e.text);
     if (lua_getfield(L, 1, "tls") != LUA_TNIL) {
         if (!lua_istable(L, -1))
             sandbox_fail(L, "server: tls = { cert = \"…\", key = \"…\" } is the form");

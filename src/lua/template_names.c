@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/zone.h"
 #include "lua/safelib.h"
 #include "lua/sandbox.h"
 #include "lua/template_impl.h"
@@ -252,9 +253,14 @@ static int when(lua_State *L, void (*form)(char *, int64_t), size_t from, size_t
     return 1;
 }
 
+static void time_of_day(char *out, int64_t at_ms)
+{
+    zone_time(out, at_ms, false);
+}
+
 static int names_clock(lua_State *L)
 {
-    return when(L, text_clock, 0, 5); /* 02:41 */
+    return when(L, time_of_day, 0, ZONE_TIME_LEN); /* 02:41 CET */
 }
 
 static int names_time(lua_State *L)

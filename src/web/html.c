@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/zone.h"
 #include "base/visible.h"
 
 #define JSON_DEPTH_MAX 12
@@ -94,12 +95,12 @@ void html_age(struct buf *b, const struct web_frame *f, const char *rfc3339)
 
 void html_time(struct buf *b, const struct web_frame *f, const char *rfc3339)
 {
-    char clock[TEXT_TIME_LEN];
+    char clock[ZONE_TIME_LEN];
     int64_t at_ms;
 
     if (!read_time(rfc3339, &at_ms))
         return;
-    text_clock(clock, at_ms);
+    zone_time(clock, at_ms, true);
     buf_adds(b, "<time datetime=\"");
     html_text(b, rfc3339);
     buf_adds(b, "\" title=\"");

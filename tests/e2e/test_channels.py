@@ -2,6 +2,7 @@
 import hashlib
 import hmac
 import os
+import re
 import ssl
 import time
 
@@ -345,6 +346,19 @@ def test_missing_broken_and_failing_templates_are_errors_of_check_start_and_relo
     t.command("reload")
     t.feed(1)
     wait(lambda: [j for j in jsons(sink) if j["text"].startswith("new Resolved")], "the mended template", 60)
+    sink.close()
+
+
+def test_times_in_messages_and_pages_have_the_zone_of_the_configuration(folder):
+    sink = HttpSink()
+    text = config(hook(sink) + 'receiver "kept" { inbox {} }\n').replace("server {", 'server { zone = "Asia/Kolkata",')
+    t = Tocsin(folder, text.replace('receiver = "ops"', 'receiver = { "ops", "kept" }'), RULES).start()
+    t.feed(50)
+    title = wait(lambda: jsons(sink), "a message", 60)[0]["tocsin"]["title"]
+    check(re.search(r" · \d\d:\d\d IST · #1$", title), title)
+    kept = wait(t.inbox, "the inbox", 60)[0]["text"]
+    check(re.search(r"since \d\d:\d\d IST", kept), kept)
+    check(re.search(rb">\d\d:\d\d:\d\d IST</time>", t.call("GET", "/i/1")[1]), "the page")
     sink.close()
 
 

@@ -200,7 +200,7 @@ START_TEST(the_example_of_the_document_renders)
     o = cJSON_Parse(buf_str(&m.body));
     ck_assert_str_eq(cJSON_GetObjectItem(o, "id")->valuestring, "tocsin-412");
     ck_assert_str_eq(cJSON_GetArrayItem(cJSON_GetObjectItem(o, "lines"), 0)->valuestring,
-                     "P1 HighErrorRate eu-1: 23% of requests fail (limit 2%), since 02:41");
+                     "P1 HighErrorRate eu-1: 23% of requests fail (limit 2%), since 02:41 UTC");
     cJSON_Delete(o);
     message_clear(&m);
     template_free(t);

@@ -30,18 +30,18 @@ START_TEST(the_title_is_one_line_for_a_lock_screen)
 
     example_make(&e);
     says(wording_title, &e.x,
-         "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 · #412");
+         "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 UTC · #412");
     e.x.n_alerts = e.x.n_firing = 1;
-    says(wording_title, &e.x, "P1 checkout: 23% of requests fail (limit 2%) · 02:41 · #412");
+    says(wording_title, &e.x, "P1 checkout: 23% of requests fail (limit 2%) · 02:41 UTC · #412");
     e.pairs[0][0].value = "a\nb\r\nc: is over the limit";
-    says(wording_title, &e.x, "P1 checkout: a b  c: is over the limit · 02:41 · #412");
+    says(wording_title, &e.x, "P1 checkout: a b  c: is over the limit · 02:41 UTC · #412");
     e.pairs[0][0].value = "Zürich \xe2\x80\xae"
                           "is\x1b\xff full";
-    says(wording_title, &e.x, "P1 checkout: Zürich  is   full (limit 2%) · 02:41 · #412");
+    says(wording_title, &e.x, "P1 checkout: Zürich  is   full (limit 2%) · 02:41 UTC · #412");
     e.pairs[0][0].value = "a\nb\r\nc: is over the limit";
     e.x.reason = REASON_TEST;
     e.x.incident = 0;
-    says(wording_title, &e.x, "Test: P1 checkout: a b  c: is over the limit · 02:41");
+    says(wording_title, &e.x, "Test: P1 checkout: a b  c: is over the limit · 02:41 UTC");
 }
 END_TEST
 
@@ -52,13 +52,13 @@ START_TEST(what_is_over_says_so_first)
     example_make(&e);
     example_resolve(&e);
     says(wording_title, &e.x,
-         "Resolved: P1 checkout: 23% of requests fail, 0.4% now · 3 alerts · 02:58 · #412");
+         "Resolved: P1 checkout: 23% of requests fail, 0.4% now · 3 alerts · 02:58 UTC · #412");
     e.x.ended_ms = 0; /* others have alerts of the incident that are on */
     says(wording_title, &e.x,
-         "Resolved: P1 checkout: 23% of requests fail, 0.4% now · 3 alerts · 02:58 · #412");
+         "Resolved: P1 checkout: 23% of requests fail, 0.4% now · 3 alerts · 02:58 UTC · #412");
     e.x.firing = true; /* some of it goes on: those are counted */
     e.x.n_firing = 2;
-    says(wording_title, &e.x, "P1 checkout: 23% of requests fail · 2 alerts · 02:41 · #412");
+    says(wording_title, &e.x, "P1 checkout: 23% of requests fail · 2 alerts · 02:41 UTC · #412");
 }
 END_TEST
 
@@ -83,7 +83,7 @@ START_TEST(long_or_missing_texts_have_bounds)
     says(wording_group, &e.x, "HighErrorRate");
     e.x.n_alerts = 0;
     says(wording_group, &e.x, "");
-    says(wording_title, &e.x, "P1  · 3 alerts · 02:41 · #412");
+    says(wording_title, &e.x, "P1  · 3 alerts · 02:41 UTC · #412");
 }
 END_TEST
 
@@ -115,16 +115,16 @@ START_TEST(times_are_told_as_people_say_them)
         int64_t at_ms;
         const char *reason, *want;
     } cases[] = {
-        {true, false, false, true, 0, "", "since 02:41"},
-        {true, false, false, true, MIN - 1, "", "since 02:41"},
-        {true, false, false, true, MIN, "", "since 02:41, 1m"},
-        {true, false, false, true, 79 * MIN, "", "since 02:41, 1h19m"},
+        {true, false, false, true, 0, "", "since 02:41 UTC"},
+        {true, false, false, true, MIN - 1, "", "since 02:41 UTC"},
+        {true, false, false, true, MIN, "", "since 02:41 UTC, 1m"},
+        {true, false, false, true, 79 * MIN, "", "since 02:41 UTC, 1h19m"},
         {false, false, false, true, 17 * MIN, "condition cleared",
-         "resolved 02:58 after 17m · 23% now, peak 31%"},
-        {false, false, false, false, 17 * MIN, "gone", "resolved 02:58 after 17m, gone"},
-        {false, true, false, true, 4 * MIN, "", "fired 02:41, resolved 02:45"},
+         "resolved 02:58 UTC after 17m · 23% now, peak 31%"},
+        {false, false, false, false, 17 * MIN, "gone", "resolved 02:58 UTC after 17m, gone"},
+        {false, true, false, true, 4 * MIN, "", "fired 02:41 UTC, resolved 02:45 UTC"},
         {false, false, true, false, 4 * MIN, "routed elsewhere",
-         "moved 02:45 after 4m, routed elsewhere"},
+         "moved 02:45 UTC after 4m, routed elsewhere"},
     };
 
     example_make(&e);
@@ -151,10 +151,10 @@ START_TEST(plain_text_says_all_of_it)
 
     example_make(&e);
     says(plain, &e.x,
-         "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 · #412\n"
-         "- P1 HighErrorRate eu-1 · 23% of requests fail (limit 2%) · since 02:41\n"
-         "- P2 HighLatencyP99 eu-1 · 2.8s (limit 400ms) · since 02:41\n"
-         "- P2 QueueBacklog orders · 5,120 (limit 1,000) · since 02:41\n"
+         "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 UTC · #412\n"
+         "- P1 HighErrorRate eu-1 · 23% of requests fail (limit 2%) · since 02:41 UTC\n"
+         "- P2 HighLatencyP99 eu-1 · 2.8s (limit 400ms) · since 02:41 UTC\n"
+         "- P2 QueueBacklog orders · 5,120 (limit 1,000) · since 02:41 UTC\n"
          "http://t.example/i/412\n"
          "Runbook: https://wiki.example/a?b=1&c=2\n");
     e.x.reason = REASON_SILENCE_ENDED;
@@ -167,12 +167,13 @@ START_TEST(plain_text_says_all_of_it)
     e.alerts[0].nodata_ms = AT_MS;
     e.x.n_alerts = 1;
     says(broken, &e.x,
-         "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 · #412\n"
+         "P1 checkout: 23% of requests fail (limit 2%) · 3 alerts · 02:41 UTC · #412\n"
          "was silenced until now by s31\n"
          "Redis is away: this message may come twice.\n"
          "ana has it.\n"
-         "- P1 HighErrorRate eu-1 · 23% of requests fail (limit 2%) · since 02:41 · was held back "
-         "until now by s31 · no data since 02:41\n"
+         "- P1 HighErrorRate eu-1 · 23% of requests fail (limit 2%) · since 02:41 UTC · was held "
+         "back "
+         "until now by s31 · no data since 02:41 UTC\n"
          "and 7 more\n"
          "2 more firing, held back\n"
          "http://t.example/i/412\n"

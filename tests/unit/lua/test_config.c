@@ -53,7 +53,8 @@ static const char whole[] =
     "  external_url = \"https://tocsin.example.com/\",\n"
     "  redis = \"embedded\", data_dir = \"data\", rules = { \"rules/*.lua\", \"/opt/r.lua\" },\n"
     "  tls = { cert = \"cert.pem\", key = \"key.pem\" },\n"
-    "  tokens = secret_file \"tokens\", redact = { \"badge_no\", \"acme-*\" },\n"
+    "  tokens = secret_file \"tokens\", redact = { \"badge_no\", \"acme-*\" }, zone = "
+    "\"Europe/Berlin\",\n"
     "}\n"
     "receiver \"everyone\" { inbox {} }\n"
     "receiver \"payments\" {\n"
@@ -91,6 +92,7 @@ START_TEST(a_whole_file_becomes_a_tree)
     ck_assert(c->server.redis_embedded);
     ck_assert_uint_eq(c->server.n_tokens, 2);
     ck_assert_uint_eq(c->server.redact.n, 2);
+    ck_assert_str_eq(c->server.zone, "Europe/Berlin");
     ck_assert_str_eq(c->server.redact.patterns[1], "acme-*");
     ck_assert_uint_eq(c->server.tokens[1].roles, ROLE_READ | ROLE_RESPOND);
     ck_assert_uint_eq(c->server.tokens[1].n_scope, 2);
@@ -241,6 +243,8 @@ static const struct {
      T "server: listen = \"a:65536\": the port must be a number from 0 to 65535"},
     {"server { syslog = \"127.0.0.1:5514\" }",
      T "server: `syslog` is not part of this version of Tocsin"},
+    {"server { zone = \"Berlin\" }",
+     T "server: `zone`: there is no time zone \"Berlin\"; did you mean \"Europe/Berlin\"?"},
     {"server { redact = \"**\" }",
      T "server: redact: \"**\" is no word: a name (\"badge_no\") or a form (\"acme-*\") is needed"},
     {"server { redact = { \"a\", \"b=c\" } }", T

@@ -86,15 +86,15 @@ START_TEST(times_are_clock_and_age)
     static const struct {
         const char *in, *out;
     } cases[] = {
-        {"2026-01-05T07:56:00.000Z",
-         "<time datetime=\"2026-01-05T07:56:00.000Z\" title=\"2026-01-05T07:56:00.000Z\">07:56:00"
-         "</time> <small>4m ago</small>"},
-        {"2026-01-05T09:00:00.000Z",
-         "<time datetime=\"2026-01-05T09:00:00.000Z\" title=\"2026-01-05T09:00:00.000Z\">09:00:00"
-         "</time> <small>in 1h</small>"},
-        {"2026-01-05T08:00:00.900Z",
-         "<time datetime=\"2026-01-05T08:00:00.900Z\" title=\"2026-01-05T08:00:00.900Z\">08:00:00"
-         "</time> <small>now</small>"},
+        {"2026-01-05T07:56:00.000Z", "<time datetime=\"2026-01-05T07:56:00.000Z\" "
+                                     "title=\"2026-01-05T07:56:00.000Z\">07:56:00 UTC"
+                                     "</time> <small>4m ago</small>"},
+        {"2026-01-05T09:00:00.000Z", "<time datetime=\"2026-01-05T09:00:00.000Z\" "
+                                     "title=\"2026-01-05T09:00:00.000Z\">09:00:00 UTC"
+                                     "</time> <small>in 1h</small>"},
+        {"2026-01-05T08:00:00.900Z", "<time datetime=\"2026-01-05T08:00:00.900Z\" "
+                                     "title=\"2026-01-05T08:00:00.900Z\">08:00:00 UTC"
+                                     "</time> <small>now</small>"},
         {"<b>", ""},
         {NULL, ""},
     };
