@@ -105,8 +105,10 @@ void notify_set_degraded(struct notify *n, bool degraded);
 /* Before notify_start(): what was loaded may hold times after now, of a clock that was ahead; what
  * happened then has happened by now. */
 void notify_clock_was_ahead(struct notify *n);
-/* The clock has stepped: what has happened, has happened by now; what is due is found anew. */
-void notify_clock_stepped(struct notify *n);
+/* The clock has stepped by `by_ms`: how long ago things were, and how long what waits has to wait,
+ * stays as it is. When alerts began and silences that have not begun keep their times. Cost: all
+ * incidents, silences and what they hold; all of them are stored by the caller (store_rewrite). */
+void notify_clock_stepped(struct notify *n, int64_t by_ms);
 /* When notify_run() has something to do next, 0: nothing waits. */
 int64_t notify_next_ms(const struct notify *n);
 

@@ -35,6 +35,9 @@ struct windows_options {
     const struct redact_also *redact; /* borrowed: what is hidden in labels of log events beside
                                          the usual secrets; NULL: nothing */
     bool covered; /* what comes is all there ever was: every window counts as seen (rule tests) */
+    const struct windows
+        *like; /* that these will be joined with (windows_adopt_leaf), borrowed: they
+                                   have lived through the same steps of the clock. NULL: none */
 };
 
 struct windows *windows_new(const struct windows_options *o); /* NULL: no memory */
@@ -75,15 +78,26 @@ bool windows_wants_events(const struct windows *w);
 /* Applies one block, in the journal's order. `recv_ms` is its receive time, and no sample or event
  * counts as of later than that, whatever its sender's clock says. Up to a minute ahead its own time
  * still tells it from others of its series (a repetition is one); what is further ahead is taken as
- * of `recv_ms` altogether, and counted. */
+ * of `recv_ms` altogether, and counted. A source that is steadily behind counts as if its clock were
+ * right (windows_clocks_off). */
 void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
                    const struct logevent *events, size_t n_events);
 
 /* The clock that receive times come from has stepped by `by_ms`: all that is remembered is moved by
  * as much, so that how long ago it was stays as it is. Panes move by whole panes, never into the
- * future. Cost: one walk over series and groups, a millisecond for some 10,000 of them; only for
- * steps of the clock. */
+ * future. Cost: an addition a leaf. */
 void windows_shift(struct windows *w, int64_t by_ms);
+
+/* Sources that have sent in the last ten minutes, and those whose times are moved, since all they
+ * send is behind by the same. */
+#define SOURCE_LOGS UINT32_MAX /* all log events */
+struct clocks_off {
+    uint32_t sources, off;
+    int64_t worst_ms; /* how far it is behind; below 0: ahead, which a step has left behind */
+    uint32_t worst;   /* number of that source, see model/series.h; SOURCE_LOGS */
+};
+/* Cost: nothing while no source is off, else one look at each source. */
+void windows_clocks_off(const struct windows *w, struct clocks_off *out);
 
 /* --- what the last windows_apply() calls touched, since windows_clear_touched() --- */
 struct touched {

@@ -81,6 +81,13 @@ alert "ClockStepped" {
   summary  = "the clock of this machine was set by {value:duration} ({what}); is it right now? see chronyc tracking, timedatectl",
 }
 
+alert "SourceClockOff" {
+  priority = "P3",
+  value    = m.tocsin_source_clock_off_seconds{ __origin__ = "tocsin" }:last():max_by("source"),
+  fire     = above("50s"),
+  summary  = "all that {source} sends is off by {value:duration}: it counts as of its arrival; is the clock right there, and here?",
+}
+
 alert "LooksLate" {
   priority = "P3",
   value    = m.tocsin_look_delay_seconds{ __origin__ = "tocsin" }:max("1m"):by(),

@@ -219,7 +219,8 @@ static struct fill *fill_new(struct fills *all, struct journal_id before)
     struct windows_options o = {.series = all->o.series,
                                 .max_bytes = all->o.window_bytes,
                                 .max_groups = all->o.groups,
-                                .redact = all->o.redact};
+                                .redact = all->o.redact,
+                                .like = all->o.windows};
     struct fill *f = mem_zalloc(sizeof *f);
     size_t max = 1;
 

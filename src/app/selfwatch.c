@@ -23,12 +23,11 @@
 #define UNMATCHED_TOLD_MS (3 * 3600 * 1000) /* a rule that has seen no data for this long is told */
 #define LANE_BROKEN_MS    (10 * 60 * 1000) /* the deadman stays silent when a lane fails this long */
 #define CANARY_LATE_MS    30000
-#define STEP_TOLD_MS      (10 * 60 * 1000) /* so long a step of the clock is shown after it */
 
 /* --- samples of our own --- */
 
-static void add(struct selfwatch *s, const char *name, const char *label, const char *value,
-                double v)
+void selfwatch_add(struct selfwatch *s, const char *name, const char *label, const char *value,
+                   double v)
 {
     struct label labels[4] = {label_of("__name__", name), label_of("job", "tocsin"),
                               label_of(SERIES_OWN_LABEL, SERIES_OWN),
@@ -49,7 +48,7 @@ static void add(struct selfwatch *s, const char *name, const char *label, const 
 static void add_rejected(const char *path, const char *error, void *arg)
 {
     (void)error;
-    add(arg, "tocsin_rule_file_rejected", "file", path, 1);
+    selfwatch_add(arg, "tocsin_rule_file_rejected", "file", path, 1);
 }
 
 static void add_lane(const struct lane_stats *lane, void *arg)
@@ -58,7 +57,7 @@ static void add_lane(const struct lane_stats *lane, void *arg)
     double seconds =
         lane->failing_since_ms ? (double)(s->at_ms - lane->failing_since_ms) / 1000 : 0;
 
-    add(s, "tocsin_lane_failing_seconds", "lane", lane->lane, seconds);
+    selfwatch_add(s, "tocsin_lane_failing_seconds", "lane", lane->lane, seconds);
 }
 
 static void add_rules(struct selfwatch *s)
@@ -72,12 +71,12 @@ static void add_rules(struct selfwatch *s)
 
         rule_stats(r, &st);
         if (st.overflow > 0)
-            add(s, "tocsin_rule_groups_over_limit", "rule", d->name, st.overflow);
+            selfwatch_add(s, "tocsin_rule_groups_over_limit", "rule", d->name, st.overflow);
         if (st.broken)
-            add(s, "tocsin_rule_broken", "rule", d->name, 1);
+            selfwatch_add(s, "tocsin_rule_broken", "rule", d->name, 1);
         if (!st.matched && d->n_leaves > 0 && s->at_ms - st.since_ms > UNMATCHED_TOLD_MS)
-            add(s, "tocsin_rule_unmatched_seconds", "rule", d->name,
-                (double)(s->at_ms - st.since_ms) / 1000);
+            selfwatch_add(s, "tocsin_rule_unmatched_seconds", "rule", d->name,
+                          (double)(s->at_ms - st.since_ms) / 1000);
     }
 }
 
@@ -97,7 +96,7 @@ static void settle_alert(struct alert *a, void *arg)
 
     for (size_t i = 0; a->state.firing && i < a->n_labels; i++)
         if (strcmp(a->labels[i].name, x->label) == 0)
-            add(s, x->metric, x->label, a->labels[i].value, 0);
+            selfwatch_add(s, x->metric, x->label, a->labels[i].value, 0);
     for (size_t i = 0; s->n_samples > n && i < x->n_before; i++)
         if (s->samples[i].series == s->samples[n].series)
             s->n_samples = n;
@@ -113,7 +112,8 @@ static void settle(struct selfwatch *s)
                 {"RuleNeverMatched", "tocsin_rule_unmatched_seconds", "rule"},
                 {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"},
                 {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"},
-                {"ClockStepped", "tocsin_clock_step_seconds", "what"}};
+                {"ClockStepped", "tocsin_clock_step_seconds", "what"},
+                {"SourceClockOff", "tocsin_source_clock_off_seconds", "source"}};
     size_t n_before = s->n_samples;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -145,32 +145,8 @@ static void add_trouble(struct selfwatch *s)
     else if (s->refusing_since_ms == 0)
         s->refusing_since_ms = s->at_ms;
     if (*kind)
-        add(s, "tocsin_redis_refusing_seconds", "reason", kind,
-            (double)(s->at_ms - s->refusing_since_ms) / 1000);
-}
-
-/* Times that are kept here move with a step, too; how far it was is shown for a while. */
-static void add_clock(struct selfwatch *s)
-{
-    int64_t now_ms = clock_mono_ms(selfwatch_parts(s)->clock);
-    const struct wire_stats *w = &s->wire;
-
-    if (s->stepped_at_ms != w->step_at_ms) {
-        s->stepped_at_ms = w->step_at_ms;
-        clock_move(&s->down_since_ms, w->step_ms);
-        clock_move(&s->refusing_since_ms, w->step_ms);
-        clock_move(&s->last_input_ms, w->step_ms);
-    }
-    if (s->began_ms == 0)
-        s->began_ms = now_ms;
-    if (w->step_ms && now_ms - w->step_at_ms < STEP_TOLD_MS)
-        add(s, "tocsin_clock_step_seconds", "what", "followed", (double)llabs(w->step_ms) / 1000);
-    if (w->ahead_ms && now_ms - s->began_ms < STEP_TOLD_MS)
-        add(s, "tocsin_clock_step_seconds", "what", "found at the start",
-            (double)w->ahead_ms / 1000);
-    if (w->refused_ms)
-        add(s, "tocsin_clock_step_seconds", "what", "not followed: Redis' clock differs",
-            (double)llabs(w->refused_ms) / 1000);
+        selfwatch_add(s, "tocsin_redis_refusing_seconds", "reason", kind,
+                      (double)(s->at_ms - s->refusing_since_ms) / 1000);
 }
 
 static uint64_t input_count(const struct selfwatch *s)
@@ -192,8 +168,8 @@ static void add_input(struct selfwatch *s)
         s->last_input_ms = s->at_ms;
     s->last_input = n;
     if (s->last_input_ms)
-        add(s, "tocsin_input_quiet_seconds", NULL, NULL,
-            (double)(s->at_ms - s->last_input_ms) / 1000);
+        selfwatch_add(s, "tocsin_input_quiet_seconds", NULL, NULL,
+                      (double)(s->at_ms - s->last_input_ms) / 1000);
 }
 
 /* Where they went is told once; how many, in status and /metrics. */
@@ -221,7 +197,7 @@ static void add_labels(struct selfwatch *s)
     series_memory(selfwatch_parts(s)->series, &m);
     all = m.all_max ? (double)m.all / (double)m.all_max : 0;
     token = m.token_max ? (double)m.fullest / (double)m.token_max : 0;
-    add(s, "tocsin_label_memory_ratio", NULL, NULL, all > token ? all : token);
+    selfwatch_add(s, "tocsin_label_memory_ratio", NULL, NULL, all > token ? all : token);
 }
 
 static void turn(void *arg)
@@ -239,15 +215,15 @@ static void turn(void *arg)
         s->longest_turn_ns = s->lag.worst_turn_ns;
     for (size_t i = 0; i < LOOP_STAGES; i++)
         s->busy_ns[i] += s->lag.busy_ns[i];
-    add(s, "tocsin_canary", NULL, NULL, 1);
-    add(s, "tocsin_look_delay_seconds", NULL, NULL, (double)s->wire.looks_late_ms / 1000);
-    add_clock(s);
-    add(s, "tocsin_redis_away_seconds", NULL, NULL,
-        s->down_since_ms ? (double)(s->at_ms - s->down_since_ms) / 1000 : 0);
+    selfwatch_add(s, "tocsin_canary", NULL, NULL, 1);
+    selfwatch_add(s, "tocsin_look_delay_seconds", NULL, NULL, (double)s->wire.looks_late_ms / 1000);
+    selfwatch_add_clocks(s);
+    selfwatch_add(s, "tocsin_redis_away_seconds", NULL, NULL,
+                  s->down_since_ms ? (double)(s->at_ms - s->down_since_ms) / 1000 : 0);
     add_trouble(s);
     if (h->known && h->max_memory)
-        add(s, "tocsin_redis_memory_ratio", NULL, NULL,
-            (double)h->used_memory / (double)h->max_memory);
+        selfwatch_add(s, "tocsin_redis_memory_ratio", NULL, NULL,
+                      (double)h->used_memory / (double)h->max_memory);
     add_labels(s);
     add_input(s);
     deliver_lanes(selfwatch_parts(s)->deliver, add_lane, s);
@@ -410,7 +386,7 @@ static void describe_redis(const struct selfwatch *s, char *text, size_t size)
  * program then. */
 bool selfwatch_ready(struct selfwatch *s, struct json *out)
 {
-    bool live = wire_is_live(s->o.wire), accepts;
+    bool live = wire_is_live(s->o.wire), accepts, clocks;
     bool stored = !store_is_behind(selfwatch_parts(s)->store);
     bool up = db_is_up(selfwatch_parts(s)->db) && !*wire_redis_trouble(s->o.wire);
     struct err e = {.text = ""};
@@ -433,6 +409,8 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
            stored ? "all alerts, incidents, silences and deliveries are stored"
                   : "changes of alerts, incidents, silences or deliveries wait to be stored");
     reason(out, "ingest", accepts, accepts ? "takes samples and events" : e.text);
+    clocks = selfwatch_describe_clocks(s, text, sizeof text);
+    reason(out, "clock", clocks, text);
     json_array_end(out);
     json_object_end(out);
     buf_free(&progress);

@@ -23,10 +23,20 @@ struct selfwatch {
     uint64_t pings, pings_failed, pings_held;
     struct sample samples[SELF_SAMPLES_MAX];
     size_t n_samples;
-    int64_t at_ms;         /* of the turn */
-    int64_t began_ms;      /* monotonic */
+    int64_t at_ms;                /* of the turn */
+    int64_t began_ms;             /* monotonic */
+    struct clocks_off clocks_off; /* at the last turn */
+    bool off_told;
     int64_t stepped_at_ms; /* monotonic: the last step of the clock that its times were moved by */
 };
+
+/* selfwatch_clock.c: samples about clocks, and what /readyz says of them. Returns whether all of them
+ * are right. */
+void selfwatch_add_clocks(struct selfwatch *s);
+bool selfwatch_describe_clocks(const struct selfwatch *s, char *text, size_t size);
+/* Adds a sample of our own, with one label or none (NULL). */
+void selfwatch_add(struct selfwatch *s, const char *name, const char *label, const char *value,
+                   double v);
 
 /* Bytes of the word that begins a refusal, which says its kind: "READONLY", "OOM", "REPLICA" … */
 #define TROUBLE_KIND 24

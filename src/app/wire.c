@@ -207,7 +207,6 @@ void wire_clock_stepped(struct wire *w, int64_t by_ms)
 {
     assert(w->phase == PHASE_LIVE && by_ms != 0);
     journal_clock_stepped(w->p.journal, by_ms);
-    series_shift(w->p.series, by_ms);
     windows_shift(w->p.windows, by_ms);
     fills_shift(w->fills, by_ms);
     rules_shift(w->p.rules, by_ms);
@@ -216,7 +215,7 @@ void wire_clock_stepped(struct wire *w, int64_t by_ms)
     w->stats.step_ms = by_ms;
     w->stats.step_at_ms = clock_mono_ms(w->p.clock);
     w->stats.looked_to_ms += by_ms;
-    notify_clock_stepped(w->p.notify);
+    notify_clock_stepped(w->p.notify, by_ms);
     store_rewrite(w->p.store); /* a restart must not find times of before the step */
     set_look_timer(w);
     timer_in(w->upkeep_timer, 0);

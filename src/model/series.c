@@ -334,14 +334,3 @@ size_t series_labels(const struct series_table *t, uint32_t id, struct label *ou
     assert(put == n + 1);
     return put;
 }
-
-void series_shift(struct series_table *t, int64_t by_ms)
-{
-    for (uint32_t id = 0; id < series_end(t); id++) {
-        struct series *s = series_get(t, id);
-        int64_t to = s ? (int64_t)s->seen_min + by_ms / 60000 : 0;
-
-        if (s && s->seen_min > 0)
-            s->seen_min = to > 0 ? (uint32_t)to : 1;
-    }
-}

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "base/err.h"
 #include "model/labels.h"
 #include "model/sample.h"
@@ -26,7 +27,7 @@ struct series {
     labelset labels;   /* without __name__ */
     uint32_t name;     /* interned name: compare ids, read with series_name() */
     uint32_t source;   /* who sends it: token + job + instance, see series_source_count() */
-    uint32_t seen_min; /* Unix minutes of its newest sample, kept by the windows */
+    uint32_t seen_min; /* minute of its newest sample, as the windows count them */
     uint8_t kind;      /* enum sample_kind of its newest sample */
 };
 
@@ -84,8 +85,6 @@ int series_restore(struct series_table *t, uint32_t id, const struct label *l, s
 /* Forgets a series: its id is not used again, its labels are released. */
 void series_forget(struct series_table *t, uint32_t id);
 
-/* The clock has stepped: when series were last seen moves along. */
-void series_shift(struct series_table *t, int64_t by_ms);
 struct series *series_get(struct series_table *t, uint32_t id); /* NULL: unknown or forgotten */
 const char *series_name(const struct series_table *t, uint32_t name, size_t *len);
 uint32_t series_name_find(const struct series_table *t, const char *name,
@@ -95,6 +94,9 @@ uint32_t series_count(const struct series_table *t);                 /* known no
 uint32_t series_end(const struct series_table *t);                   /* first id never given yet */
 void series_set_end(struct series_table *t, uint32_t end);  /* recovery: ids below were given */
 uint32_t series_source_count(const struct series_table *t); /* sources are numbered from 0 */
+/* What a source is, for people: its token, job and instance, as far as it has them; "" for a source
+ * that is gone. */
+void series_source_text(const struct series_table *t, uint32_t source, struct buf *out);
 size_t series_bytes(const struct series_table *t);
 /* Writes all labels of a series, __name__ included, sorted, into `out` (room for LABELS_MAX + 1).
  * Returns how many, 0 for an unknown series. */

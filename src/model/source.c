@@ -203,3 +203,22 @@ const char *series_token(const struct series_table *t, uint32_t id)
 
     return s ? t->ls->symbols[t->sources[s->source].token].text : "";
 }
+
+void series_source_text(const struct series_table *t, uint32_t source, struct buf *out)
+{
+    const struct series_source *s = source < t->n_sources ? &t->sources[source] : NULL;
+    size_t n = s && s->labels != LABELSET_NONE ? labelset_size(t->ls, s->labels) : 0;
+    const char *between = "";
+
+    if (n == 0 && (!s || s->labels == LABELSET_NONE))
+        return;
+    for (size_t i = 0; i < n; i++, between = " ") {
+        struct label l = labelset_at(t->ls, s->labels, i);
+
+        buf_addf(out, "%s%.*s", between, (int)l.value_len, l.value);
+    }
+    if (*t->ls->symbols[s->token].text)
+        buf_addf(out, "%s(token %s)", between, t->ls->symbols[s->token].text);
+    else if (n == 0)
+        buf_adds(out, "senders without job and instance");
+}

@@ -363,6 +363,11 @@ struct notice *notice_build(struct notify *n, struct entry *e, const struct plan
 /* --- silence.c ------------------------------------------------------------------------------------ */
 bool silence_holds(const struct silence *s, const struct member *m, int64_t at_ms);
 bool silence_matches(const struct silence *s, const struct label *l, size_t n, int priority);
+/* clock.c: all its times, see there. */
+void incident_not_after(struct incident *inc, int64_t now_ms);
+void incident_move(struct incident *inc, int64_t by_ms);
+void silence_move(struct silence_record *r, int64_t by_ms);
+
 void silences_tick(struct notify *n, int64_t at_ms);
 void silences_end_with(struct notify *n, uint64_t incident);
 void silence_free(struct silence_record *r);

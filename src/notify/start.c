@@ -137,73 +137,13 @@ void notify_index(struct notify *n)
         log_error("no memory for all lanes of the configuration", NULL);
 }
 
-static void not_after(int64_t *at_ms, int64_t now_ms)
-{
-    if (*at_ms > now_ms)
-        *at_ms = now_ms;
-}
-
-static void set_entry_right(struct entry *e, int64_t now_ms)
-{
-    int64_t *past[] = {&e->first_ms, &e->last_ms,    &e->sent_ms,      &e->since_ms,
-                       &e->dead_ms,  &e->claimed_ms, &e->not_before_ms};
-
-    for (size_t i = 0; i < sizeof past / sizeof *past; i++)
-        not_after(past[i], now_ms);
-    for (size_t i = 0; i < e->n_owed; i++)
-        not_after(&e->owed[i].due_ms, now_ms);
-    for (size_t i = 0; i < e->n_told; i++)
-        not_after(&e->told[i].told_ms, now_ms);
-}
-
-/* What happened after now was written while the clock was ahead: it happened by now. What people
- * have set for later (acknowledgements, silences) keeps its time; a failed send is tried now. */
-static void set_right(struct incident *inc, int64_t now_ms)
-{
-    not_after(&inc->opened_ms, now_ms);
-    not_after(&inc->ended_ms, now_ms);
-    not_after(&inc->settled_ms, now_ms);
-    not_after(&inc->ack_ms, now_ms);
-    not_after(&inc->unacked_ms, now_ms);
-    not_after(&inc->ack_ended_ms, now_ms);
-    for (size_t i = 0; i < inc->n_members; i++) {
-        struct member *m = inc->members[i];
-
-        not_after(&m->held_ms, now_ms);
-        not_after(&m->visible_ms, now_ms);
-        not_after(&m->raised_ms, now_ms);
-        not_after(&m->routed_ms, now_ms);
-        not_after(&m->freed_ms, now_ms);
-        not_after(&m->ends_ms, now_ms);
-        not_after(&m->nodata_ms, now_ms);
-    }
-    for (size_t i = 0; i < inc->n_entries; i++)
-        set_entry_right(inc->entries[i], now_ms);
-}
-
-/* Bound: all open incidents and those kept; only for steps of the clock. */
-void notify_clock_stepped(struct notify *n)
-{
-    int64_t at_ms = notify_now(n);
-
-    for (size_t i = 0; i < n->n_open; i++) {
-        set_right(n->open[i], at_ms);
-        incident_mark(n, n->open[i]);
-    }
-    for (size_t i = 0; i < n->n_kept; i++)
-        set_right(n->kept[i], at_ms);
-    not_after(&n->sweep_ms, at_ms);
-    n->silence_next_ms = 0;
-    notify_run(n);
-}
-
 void notify_start(struct notify *n, struct alert_book *book)
 {
     int64_t at_ms = notify_now(n);
 
     notify_index(n);
     for (size_t i = 0; n->clock_was_ahead && i < n->n_open; i++)
-        set_right(n->open[i], at_ms);
+        incident_not_after(n->open[i], at_ms);
     n->started = true;
     if (book)
         compare(n, book, at_ms);

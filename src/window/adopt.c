@@ -1,5 +1,7 @@
 /* The first window of a new rule: other windows were filled from the journal with its leaf alone,
  * and are joined with what has come in since. */
+#include <assert.h>
+
 #include "window/kind.h"
 #include "window/windows.h"
 
@@ -79,6 +81,7 @@ int windows_adopt_leaf(struct windows *w, leaf_id to, struct windows *from, leaf
     struct leaf *l = w->leaves[to];
     const struct leaf *other = from->leaves[leaf];
 
+    assert(from->stepped_ms == w->stepped_ms && other->moved_ms == l->moved_ms);
     if (w->dirty)
         rebind_begin(w);
     if (l->awaits) {

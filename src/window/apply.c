@@ -9,18 +9,19 @@
 #include "window/windows.h"
 
 #define BATCH            16
-#define FRESH_MS         15000 /* nearly every sample is younger than this, and needs no further look */
 #define REBIND_PER_BLOCK 2000 /* series passed over with each block: about 0.1 ms */
 
-static int64_t not_ahead(int64_t t_ms, int64_t recv_ms)
+static int64_t not_ahead(const struct windows *w, int64_t own_ms)
 {
-    return t_ms > recv_ms + AHEAD_MS ? recv_ms : t_ms;
+    return own_ms > w->now_ms + AHEAD_MS ? w->now_ms : own_ms;
 }
 
-int64_t windows_clamp(struct windows *w, int64_t t_ms, int64_t recv_ms)
+int64_t windows_clamp(struct windows *w, struct source_clock *from, int64_t t_ms)
 {
-    w->stats.future += t_ms > recv_ms + AHEAD_MS;
-    t_ms = not_ahead(t_ms, recv_ms);
+    if (t_ms > 0)
+        t_ms = from ? source_time(w, from, t_ms) : t_ms - w->stepped_ms;
+    w->stats.future += t_ms > w->now_ms + AHEAD_MS;
+    t_ms = not_ahead(w, t_ms);
     if (t_ms <= 0 || t_ms > TIME_MAX_MS) {
         w->stats.late++;
         return 0;
@@ -37,16 +38,17 @@ static inline struct series *series_entry(const struct windows *w, uint32_t id)
     return series_slot(t, id);
 }
 
-static void prefetch_slot(const struct windows *w, const struct plan_entry *e, uint32_t second)
+static void prefetch_slot(const struct windows *w, const struct plan_entry *e, int64_t t_ms)
 {
     const struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
-
+    uint32_t second;
     const char *s;
 
     if (l->dead)
         return;
     s = (const char *)leaf_slot(l, e->slot);
     __builtin_prefetch(s, 1);
+    second = second_of(t_ms - l->moved_ms);
     if (l->kind->cell)
         __builtin_prefetch(s + sizeof(struct slot) +
                                (size_t)mod32(l->ring, pane_of(l->pane, second)) * l->kind->cell,
@@ -78,11 +80,22 @@ static void prefetch(const struct windows *w, const struct sample *s, size_t n)
         if (p->places_values)
             __builtin_prefetch(recent_at(w, use[i]), 1);
         for (uint32_t j = 0; j < p->n && j < 4; j++)
-            prefetch_slot(w, &p->e[j], second_of(s[i].t_ms));
+            prefetch_slot(w, &p->e[j], s[i].t_ms);
     }
 }
 
-bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x)
+void step_into(const struct leaf *l, int64_t wall_ms, struct step *x)
+{
+    int64_t t_ms = wall_ms - l->moved_ms;
+
+    if (x->t_ms == t_ms)
+        return;
+    x->t_ms = t_ms;
+    x->second = second_of(t_ms);
+}
+
+bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, int64_t wall_ms,
+                         struct step *x)
 {
     struct leaf *l = w->leaves[e->leaf_row % LEAVES_MAX];
     struct slot *s;
@@ -90,6 +103,7 @@ bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, const st
     if (l->dead)
         return false;
     s = leaf_slot(l, e->slot);
+    step_into(l, wall_ms, x);
     if (x->flags & STEP_STALE && (!l->kind->wants_stale || s->flags & SLOT_HIDDEN))
         return false;
     if (!l->kind->add(w, l, s, x, e->leaf_row >> PLAN_ROW_SHIFT))
@@ -142,7 +156,7 @@ static void witness(const struct windows *w, struct source *from, const struct s
 /* A counter that appears is judged by all that the block tells of its source: in one scrape the
  * series come in any order. Each source has its next round counted, those after it as they come.
  * Cost: one pass over the rest of a block in which some counter is born. */
-static void look_ahead(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n)
+static void look_ahead(struct windows *w, const struct sample *samples, size_t n)
 {
     w->looked_ahead = w->block;
     for (size_t i = 0; i < n; i++) {
@@ -152,8 +166,11 @@ static void look_ahead(struct windows *w, int64_t recv_ms, const struct sample *
 
         if (!entry || entry->labels == LABELSET_NONE || s.stale || !isfinite(s.v))
             continue;
-        s.t_ms = not_ahead(s.t_ms, recv_ms);
-        if (s.t_ms <= 0 || s.t_ms > TIME_MAX_MS || !(from = source_at(w, entry->source)))
+        from = source_at(w, entry->source);
+        if (!from || s.t_ms <= 0)
+            continue;
+        s.t_ms = not_ahead(w, source_time(w, &from->clock, s.t_ms));
+        if (s.t_ms <= 0 || s.t_ms > TIME_MAX_MS)
             continue;
         if (from->counted != w->block) {
             source_note(from, s.t_ms);
@@ -183,14 +200,22 @@ static bool is_past(const struct windows *w, const struct plan *p, const struct 
     return true;
 }
 
+/* What is ahead by that much is not behind itself. A counter below its value is an old one, sent
+ * again. */
+static bool is_set_back(const struct windows *w, const struct track *t, const struct sample *s)
+{
+    return track_time(t) > w->now_ms + FRESH_MS && s->t_ms < track_time(t) - FRESH_MS &&
+           (s->kind == SAMPLE_GAUGE || s->v >= t->v);
+}
+
 /* A sample keeps its own time as what it is known by among those of its series; where it counts is
- * never after `recv_ms`. */
-static void add_sample(struct windows *w, const struct sample *s, int64_t recv_ms, uint32_t use,
-                       bool alive)
+ * never after its block. */
+static void add_sample(struct windows *w, const struct sample *s, uint32_t use, bool alive)
 {
     struct track *t = track_at(w, use);
-    int64_t t_ms = s->t_ms < recv_ms ? s->t_ms : recv_ms;
-    struct step x = {.t_ms = t_ms, .second = second_of(t_ms), .v = s->v, .weight = 1};
+    int64_t own_ms = s->t_ms < w->now_ms ? s->t_ms : w->now_ms;
+    int64_t wall_ms = own_ms + w->stepped_ms;
+    struct step x = {.t_ms = wall_ms, .second = second_of(wall_ms), .v = s->v, .weight = 1};
     const struct plan *p = plan_at(&w->plans, t->plan);
     bool taken = false, kept = false;
 
@@ -200,28 +225,29 @@ static void add_sample(struct windows *w, const struct sample *s, int64_t recv_m
         bool base = w->n_awaiting > 0 && track_time(t) == 0 && (t->when & TRACK_BASE_ONLY) != 0;
 
         x.flags = STEP_VALUE;
+        if (is_set_back(w, t, s))
+            track_set_back(t);
         if (!track_take(t, p->places_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
             return;
-        if (s->t_ms > recv_ms)
+        if (s->t_ms > w->now_ms)
             x.flags &= ~(unsigned)STEP_REWRITE; /* what it replaces counts in another pane */
-        kept = base && seam_keep(w, p, s, recv_ms);
+        kept = base && seam_keep(w, p, s);
     } else {
         step_of_delta(s, &x);
     }
     for (uint32_t i = 0; i < p->n; i++)
         if (!kept || !w->leaves[p->e[i].leaf_row % LEAVES_MAX]->awaits)
-            taken |= windows_add_to_leaf(w, &p->e[i], &x);
+            taken |= windows_add_to_leaf(w, &p->e[i], wall_ms, &x);
     if (w->n_watched > 0 && taken && !s->stale)
         report_series(w, p, use);
     if (x.flags & (STEP_STALE | STEP_REWRITE))
         return;
-    if ((!taken && !kept && s->kind != SAMPLE_CUMULATIVE) || is_past(w, p, s, recv_ms - t_ms))
+    if ((!taken && !kept && s->kind != SAMPLE_CUMULATIVE) || is_past(w, p, s, w->now_ms - own_ms))
         w->stats.late++; /* older than all that is kept, or looked at */
 }
 
 /* Was its source alive before this sample, the first of its series? */
-static bool is_birth(struct windows *w, int64_t recv_ms, const struct sample *s,
-                     const struct sample *rest, size_t n)
+static bool is_birth(struct windows *w, const struct sample *s, const struct sample *rest, size_t n)
 {
     const struct series *entry = series_entry(w, s->series);
     const struct source *from = source_at(w, entry->source);
@@ -229,12 +255,12 @@ static bool is_birth(struct windows *w, int64_t recv_ms, const struct sample *s,
     if (!from || !source_has_shown(from, s->t_ms))
         return false;
     if (s->kind == SAMPLE_CUMULATIVE && w->looked_ahead != w->block)
-        look_ahead(w, recv_ms, rest, n);
+        look_ahead(w, rest, n);
     return source_alive(from, s->t_ms);
 }
 
 /* Takes the first of `n` samples; those after it are looked at where it is a birth. */
-static void apply_sample(struct windows *w, int64_t recv_ms, const struct sample *rest, size_t n)
+static void apply_sample(struct windows *w, const struct sample *rest, size_t n)
 {
     struct sample s = *rest;
     struct series *entry = series_entry(w, s.series);
@@ -251,14 +277,14 @@ static void apply_sample(struct windows *w, int64_t recv_ms, const struct sample
         w->stats.nan_refused++;
         return;
     }
-    s.t_ms = windows_clamp(w, s.t_ms, recv_ms);
+    from = source_at(w, entry->source);
+    s.t_ms = windows_clamp(w, from ? &from->clock : NULL, s.t_ms);
     if (s.t_ms == 0)
         return;
     minute = (uint32_t)(s.t_ms / 60000);
     if (minute > entry->seen_min)
         entry->seen_min = minute;
-    from = s.stale ? NULL : source_at(w, entry->source);
-    if (from) {
+    if (from && !s.stale) {
         source_note(from, s.t_ms);
         if (from->counted != w->block)
             witness(w, from, entry, &s);
@@ -272,8 +298,8 @@ static void apply_sample(struct windows *w, int64_t recv_ms, const struct sample
         w->stats.samples_unused++;
         return;
     }
-    born = from && track_time(track_at(w, use)) == 0 && is_birth(w, recv_ms, &s, rest, n);
-    add_sample(w, &s, recv_ms, use, born);
+    born = from && !s.stale && track_time(track_at(w, use)) == 0 && is_birth(w, &s, rest, n);
+    add_sample(w, &s, use, born);
 }
 
 void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samples, size_t n,
@@ -282,13 +308,16 @@ void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samp
     rebind_walk(w, REBIND_PER_BLOCK);
     if (++w->block == 0)
         w->block = 1; /* 0 is never */
-    w->now = instant32(recv_ms - w->stepped_ms);
+    w->now_ms = recv_ms - w->stepped_ms;
+    w->now = instant32(w->now_ms);
+    w->times = (struct block_times){samples, n, events, n_events};
     for (size_t at = 0; at < n; at += BATCH) {
         size_t m = n - at < BATCH ? n - at : BATCH;
 
         prefetch(w, samples + at, m);
         for (size_t i = 0; i < m; i++)
-            apply_sample(w, recv_ms, samples + at + i, n - at - i);
+            apply_sample(w, samples + at + i, n - at - i);
     }
-    events_apply(w, recv_ms, events, n_events);
+    events_apply(w, events, n_events);
+    w->times = (struct block_times){0};
 }

@@ -275,7 +275,7 @@ void buckets_encode(const struct leaf *l, const struct slot *s, struct buf *out)
     const struct buckets *b = buckets_of(s);
     uint32_t kept = s->head < l->ring.d ? s->head : l->ring.d;
 
-    buf_add_varint(out, s->head);
+    buf_add_varint(out, leaf_wall_pane(l, l->pane, s->head));
     buf_add_varint(out, b->n);
     for (uint32_t row = 0; row < b->n; row++) {
         uint32_t n = 0;
@@ -331,12 +331,4 @@ int buckets_decode(struct windows *w, const struct leaf *l, struct slot *s, stru
             return -1;
     s->newest_ms = newest_ms;
     return 0;
-}
-
-void buckets_shift(const struct leaf *l, struct slot *s, int32_t panes)
-{
-    struct buckets *b = buckets_of(s);
-
-    ring_turn(cells_of(b, 0), b->cap * sizeof(uint32_t), l->ring.d, panes);
-    s->head = pane_moved(s->head, panes);
 }

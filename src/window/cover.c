@@ -26,8 +26,8 @@ bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms)
 {
     const struct leaf *l = w->leaves[leaf];
 
-    return w->covered ||
-           (l->since_ms <= from_ms && (int64_t)l->newest_since * 1000 <= from_ms + 999);
+    return w->covered || (l->since_ms <= from_ms &&
+                          (int64_t)leaf_wall_s(l, l->newest_since) * 1000 <= from_ms + 999);
 }
 
 int64_t windows_covered_from_ms(const struct windows *w, leaf_id leaf, uint32_t slot)
@@ -39,7 +39,7 @@ int64_t windows_covered_from_ms(const struct windows *w, leaf_id leaf, uint32_t 
         return INT64_MIN;
     if (!l->since || slot >= l->n_slots || l->labels[slot] == LABELSET_NONE)
         return from_ms;
-    began_ms = ((int64_t)l->since[slot] - 1) * 1000;
+    began_ms = ((int64_t)leaf_wall_s(l, l->since[slot]) - 1) * 1000;
     return began_ms > from_ms ? began_ms : from_ms;
 }
 

@@ -2,7 +2,7 @@
  * each stands for itself:
  *
  *   chunk:    'T' 'W' version kind | records to the end
- *   sources:  (a series of the source, first, second - first, newest round - first, usual, started,
+ *   sources:  (a series of the source, when it was heard, how far it is behind, first, second - first, newest round - first, usual, started,
  *             fell, held and moved) …
  *   series:   (id - id before, minute - minute before, flags, [ value, time - time before,
  *             [ number and codes of intervals ], [ all recent, time - each of the recent times ] ]) …
@@ -10,12 +10,12 @@
  *             groups have several, ] second of its first sample where the window must be covered,
  *             bytes of its state) …
  *
- * Numbers are varints (LEB128), signed ones zigzag; differences restart in each chunk. A group is
+ * Times are those of the clock. Numbers are varints (LEB128), signed ones zigzag; differences restart in each chunk. A group is
  * named by a series where its labels are those of one, else by its labels. */
 #ifndef TOCSIN_WINDOW_CUT_H
 #define TOCSIN_WINDOW_CUT_H
 
-#define CUT_VERSION     7
+#define CUT_VERSION     8
 #define CUT_CHUNK_BYTES (1u << 20)
 #define CUT_FLUSH_BYTES (400u << 10) /* a group is 460 KiB at most */
 

@@ -1,5 +1,6 @@
 /* A cut into windows. The bytes may be anything: whatever is not plain is refused, and what was
  * taken before stays usable. Groups over the bounds are counted and left out, as live ones are. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -20,12 +21,15 @@ static bool is_time(int64_t t_ms)
 /* False: no such source can be. A time that is not known is 0. */
 static bool read_source(struct cursor *c, struct source *s)
 {
+    uint64_t heard = cursor_varint(c);
+    int64_t behind = cursor_zigzag(c);
     uint64_t first = cursor_varint(c);
     int64_t second = cursor_zigzag(c), round = cursor_zigzag(c);
     uint64_t usual = cursor_varint(c), started = cursor_varint(c), fell = cursor_varint(c);
     uint64_t held_moved = cursor_varint(c);
 
-    if (c->failed || first > TIME_MAX_MS || second > TIME_MAX_MS || second < -TIME_MAX_MS ||
+    if (c->failed || heard > TIME_MAX_MS || behind > TIME_MAX_MS || behind < -TIME_MAX_MS ||
+        first > TIME_MAX_MS || second > TIME_MAX_MS || second < -TIME_MAX_MS ||
         round > TIME_MAX_MS || round < 0 || usual > UINT32_MAX || started > UINT32_MAX ||
         fell > 0x7fff || held_moved > UINT16_MAX)
         return false;
@@ -36,7 +40,8 @@ static bool read_source(struct cursor *c, struct source *s)
                          .started_s = (uint32_t)started,
                          .fell = fell & 0x7fff,
                          .held = held_moved >> 1 & 0x7fff,
-                         .moved = held_moved & 1};
+                         .moved = held_moved & 1,
+                         .clock = {.heard_ms = (int64_t)heard, .to_own_ms = behind}};
     return is_time(s->second_ms) && is_time(s->round_ms) && s->second_ms <= s->round_ms;
 }
 
@@ -56,6 +61,8 @@ static int decode_sources(struct windows *w, struct cursor *c, struct err *e)
         if (!into)
             return err_set(e, ERR_MEMORY, "no memory for the sources of a cut");
         *into = s;
+        if (s.clock.to_own_ms != 0 && s.clock.heard_ms > w->off_seen_ms)
+            w->off_seen_ms = s.clock.heard_ms;
     }
     return 0;
 }
@@ -281,6 +288,7 @@ int windows_decode(struct windows *w, const void *chunk, size_t len, struct err 
     if (version != CUT_VERSION)
         return err_set(e, ERR_INPUT, "the cut has version %u, this program reads %u", version,
                        CUT_VERSION);
+    assert(w->stepped_ms == 0); /* before the first step, all names of instants are the same */
     if (w->dirty)
         rebind_begin(w);
     switch (kind) {

@@ -37,12 +37,21 @@ static bool is_full(const struct out *o)
 
 /* --- sources: numbers of sources are of this process, so each is named by one of its series --- */
 
+static int64_t wall_ms(const struct out *o, int64_t own_ms)
+{
+    return own_ms ? own_ms + o->w->stepped_ms : 0;
+}
+
 static void put_source(struct out *o, uint32_t series, const struct source *s)
 {
+    int64_t first_ms = wall_ms(o, s->first_ms);
+
     buf_add_varint(&o->buf, series);
-    buf_add_varint(&o->buf, (uint64_t)s->first_ms);
-    buf_add_zigzag(&o->buf, s->second_ms - s->first_ms);
-    buf_add_zigzag(&o->buf, s->round_ms - s->first_ms);
+    buf_add_varint(&o->buf, (uint64_t)wall_ms(o, s->clock.heard_ms));
+    buf_add_zigzag(&o->buf, s->clock.to_own_ms + o->w->stepped_ms);
+    buf_add_varint(&o->buf, (uint64_t)first_ms);
+    buf_add_zigzag(&o->buf, wall_ms(o, s->second_ms) - first_ms);
+    buf_add_zigzag(&o->buf, wall_ms(o, s->round_ms) - first_ms);
     buf_add_varint(&o->buf, s->usual_ms);
     buf_add_varint(&o->buf, s->started_s);
     buf_add_varint(&o->buf, s->fell);
@@ -88,13 +97,14 @@ static void put_track(struct out *o, uint32_t use, struct before *b)
     const struct recent *recent =
         plan_at(&o->w->plans, t->plan)->places_values ? recent_at(o->w, use) : NULL;
     uint64_t intervals[2] = {t->when >> 44, t->steps};
+    int64_t t_ms = wall_ms(o, track_time(t));
     bool long_ones = (intervals[0] | (intervals[1] & ((UINT64_C(1) << 60) - 1))) != 0;
 
     buf_add_u8(&o->buf, (uint8_t)(CUT_TRACK | (t->when & TRACK_BASE_ONLY ? CUT_BASE_ONLY : 0) |
                                   (long_ones ? CUT_INTERVALS : 0) | (int)(t->steps >> 60) << 3 |
                                   (recent ? CUT_RECENT : 0)));
     number_encode(&o->buf, t->v);
-    buf_add_zigzag(&o->buf, track_time(t) - b->t_ms);
+    buf_add_zigzag(&o->buf, t_ms - b->t_ms);
     if (long_ones) {
         buf_add_varint(&o->buf, intervals[0]);
         buf_add_u64(&o->buf, intervals[1]);
@@ -103,16 +113,18 @@ static void put_track(struct out *o, uint32_t use, struct before *b)
         buf_add_u8(&o->buf, (t->when & TRACK_ALL_RECENT) != 0);
     for (int i = 0; recent && i < RECENT; i++)
         buf_add_varint(&o->buf, (uint32_t)track_time(t) - recent->t[i]);
-    b->t_ms = track_time(t);
+    b->t_ms = t_ms;
 }
 
 static void put_series(struct out *o, uint32_t id, const struct series *s, uint32_t use,
                        struct before *b)
 {
+    uint32_t minute = (uint32_t)(wall_ms(o, (int64_t)s->seen_min * 60000) / 60000);
+
     buf_add_varint(&o->buf, id - b->id);
-    buf_add_zigzag(&o->buf, (int64_t)s->seen_min - b->minute);
+    buf_add_zigzag(&o->buf, (int64_t)minute - b->minute);
     b->id = id;
-    b->minute = s->seen_min;
+    b->minute = minute;
     if (use >= USE_TRACK)
         put_track(o, use, b);
     else
@@ -206,7 +218,7 @@ static int encode_leaf(struct out *o, const struct leaf *l, struct buf *state)
         if (leaf_merges(l))
             buf_add_varint(&o->buf, report_expected(l, slot));
         if (l->since)
-            buf_add_varint(&o->buf, l->since[slot]);
+            buf_add_varint(&o->buf, leaf_wall_s(l, l->since[slot]));
         buf_add_bytes(&o->buf, state->data, state->len);
     }
     return flush(o);

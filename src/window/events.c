@@ -171,7 +171,7 @@ static uint32_t group_of(struct windows *w, struct leaf *l, const struct logeven
 enum taken { NOT_ASKED, TOO_LATE, COUNTED };
 
 static enum taken add_event(struct windows *w, struct leaf *l, const struct logevent *e,
-                            int64_t recv_ms, struct step *x)
+                            int64_t wall_ms, struct step *x)
 {
     uint32_t slot;
     struct slot *s;
@@ -179,8 +179,10 @@ static enum taken add_event(struct windows *w, struct leaf *l, const struct loge
     x->v = 1;
     if (!looks_at(w, l, e) || (l->spec->field && !field_number(e, l->spec->field, &x->v)))
         return NOT_ASKED;
-    if (l->spec->window_ms > 0 && recv_ms - x->t_ms >= l->spec->window_ms + l->spec->offset_ms)
+    if (l->spec->window_ms > 0 &&
+        w->now_ms + w->stepped_ms - wall_ms >= l->spec->window_ms + l->spec->offset_ms)
         return TOO_LATE;
+    step_into(l, wall_ms, x);
     slot = group_of(w, l, e);
     if (slot == SLOT_NONE)
         return NOT_ASKED; /* refused, and counted as that */
@@ -205,14 +207,15 @@ static void next_mark(struct windows *w)
         w->log_matchers[i].mark = 0;
 }
 
-void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n)
+void events_apply(struct windows *w, const struct logevent *events, size_t n)
 {
     struct matcher_candidates *c = &w->candidates;
 
     for (size_t i = 0; i < n; i++) {
-        int64_t t_ms = windows_clamp(w, events[i].t_ms, recv_ms);
-        struct step x = {.t_ms = t_ms < recv_ms ? t_ms : recv_ms,
-                         .second = second_of(t_ms < recv_ms ? t_ms : recv_ms),
+        int64_t t_ms = windows_clamp(w, &w->log_clock, events[i].t_ms);
+        int64_t wall_ms = (t_ms < w->now_ms ? t_ms : w->now_ms) + w->stepped_ms;
+        struct step x = {.t_ms = wall_ms,
+                         .second = second_of(wall_ms),
                          .flags = STEP_VALUE | STEP_DELTA | STEP_INC,
                          .inc = 1,
                          .weight = 1};
@@ -227,7 +230,7 @@ void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *eve
             continue;
         }
         for (size_t k = 0; k < c->n; k++) {
-            enum taken taken = add_event(w, w->leaves[c->ids[k]], &events[i], recv_ms, &x);
+            enum taken taken = add_event(w, w->leaves[c->ids[k]], &events[i], wall_ms, &x);
 
             best = taken > best ? taken : best;
         }

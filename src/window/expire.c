@@ -14,7 +14,7 @@ static void expire_group(struct windows *w, struct leaf *l, uint32_t slot, int64
     if (l->labels[slot] == LABELSET_NONE)
         return;
     s = leaf_slot(l, slot);
-    if (!(s->flags & SLOT_HIDDEN) && now_ms - s->newest_ms > l->ttl_ms)
+    if (!(s->flags & SLOT_HIDDEN) && now_ms - leaf_wall_ms(l, s->newest_ms) > l->ttl_ms)
         leaf_group_forget(w, l, slot);
 }
 
@@ -113,7 +113,7 @@ void windows_expire(struct windows *w, int64_t now_ms, size_t budget,
 
     if (!w->expire_in_series)
         w->expire_in_series = expire_groups(w, now_ms, &left);
-    if (w->expire_in_series && expire_series(w, now_ms, &left, forgotten, arg)) {
+    if (w->expire_in_series && expire_series(w, now_ms - w->stepped_ms, &left, forgotten, arg)) {
         w->expire_in_series = false;
         drop_use_pages(w);
     }
@@ -145,6 +145,7 @@ void windows_reset(struct windows *w)
     if (w->cap_sources)
         memset(w->sources, 0, w->cap_sources * sizeof *w->sources);
     w->n_kept = 0;
+    w->log_clock = (struct source_clock){0};
     w->heard_ms = 0;
     w->replaying = false;
     windows_clear_touched(w);

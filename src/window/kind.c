@@ -59,7 +59,7 @@ double number_decode(struct cursor *c)
 /* newest | flags | what the kind keeps */
 void slot_encode(const struct leaf *l, const struct slot *s, struct buf *out)
 {
-    buf_add_zigzag(out, s->newest_ms);
+    buf_add_zigzag(out, leaf_wall_ms(l, s->newest_ms));
     buf_add_u8(out, (uint8_t)(s->flags & (SLOT_ZERO | SLOT_STALE | SLOT_SET)));
     if (s->flags & SLOT_SET)
         members_encode(l, s, out);

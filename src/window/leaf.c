@@ -121,7 +121,7 @@ static uint32_t first_pane(int64_t from_ms, uint32_t pane_s, double *weight)
 
 struct span leaf_span(const struct leaf *l, int64_t at_ms)
 {
-    struct span p = {.to_ms = at_ms - l->spec->offset_ms};
+    struct span p = {.to_ms = at_ms - l->moved_ms - l->spec->offset_ms};
     double unused;
 
     if (p.to_ms < 0)

@@ -95,6 +95,7 @@ struct group_round {
 struct leaf {
     const struct leaf_kind *kind;
     struct leaf_spec *spec;
+    int64_t moved_ms;    /* its times are those of the wall clock less this; whole panes */
     char *text;          /* canonical: its identity */
     char *bucket_metric; /* of a distribution: NAME_bucket */
     uint32_t id, users;
@@ -163,6 +164,28 @@ static inline uint32_t pane_of(struct divider pane, uint32_t second)
     return div32(pane, second + pane.d - 1);
 }
 
+static inline int64_t whole_of(int64_t ms, int64_t unit_ms) /* rounded down */
+{
+    return ms / unit_ms - (ms % unit_ms < 0);
+}
+
+/* Times of a leaf as the wall clock calls them; 0 is none. */
+static inline int64_t leaf_wall_ms(const struct leaf *l, int64_t t_ms)
+{
+    return t_ms ? t_ms + l->moved_ms : 0;
+}
+
+static inline uint32_t leaf_wall_s(const struct leaf *l, uint32_t second)
+{
+    return second ? (uint32_t)(second + l->moved_ms / 1000) : 0;
+}
+
+/* Panes of sketches are longer than those the leaf was moved by: the rest goes into the past. */
+static inline uint32_t leaf_wall_pane(const struct leaf *l, struct divider pane, uint32_t k)
+{
+    return k ? (uint32_t)(k + whole_of(l->moved_ms, (int64_t)pane.d * 1000)) : 0;
+}
+
 static inline struct slot *leaf_slot(const struct leaf *l, uint32_t slot)
 {
     return (struct slot *)(l->pages.page[slot >> l->pages.shift] +
@@ -171,7 +194,7 @@ static inline struct slot *leaf_slot(const struct leaf *l, uint32_t slot)
 
 /* Panes, strides and times of a spec; -1 with a reason when it is over a bound. */
 int leaf_measure(struct leaf *l, const struct leaf_spec *spec, struct err *e) MUST_USE;
-struct span leaf_span(const struct leaf *l, int64_t at_ms);
+struct span leaf_span(const struct leaf *l, int64_t at_ms); /* of the wall clock */
 
 /* --- groups (group.c) --- */
 

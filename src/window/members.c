@@ -323,13 +323,13 @@ void members_encode(const struct leaf *l, const struct slot *s, struct buf *out)
         buf_add_varint(out, m->n);
         for (uint32_t i = 0; i < m->n; i++) {
             buf_add_varint(out, m->body[i]);
-            buf_add_varint(out, seen_of(m)[i]);
+            buf_add_varint(out, leaf_wall_s(l, seen_of(m)[i]));
         }
         return;
     }
     for (uint32_t back = 0; back < kept; back++)
         n += !pane_is_empty(registers_of(l, m, m->head - back));
-    buf_add_varint(out, m->head);
+    buf_add_varint(out, leaf_wall_pane(l, l->sketch, m->head));
     buf_add_varint(out, n);
     for (uint32_t back = 0; back < kept; back++) {
         const uint8_t *r = registers_of(l, m, m->head - back);
@@ -386,15 +386,4 @@ int members_decode(struct windows *w, const struct leaf *l, struct slot *s, stru
         (void)insert(w, l, s, hash, (uint32_t)second);
     }
     return 0;
-}
-
-void members_shift(const struct leaf *l, struct slot *s, int32_t panes, int32_t seconds)
-{
-    struct members *m = members_of(s);
-
-    for (uint32_t i = 0; m->cap > 0 && i < m->n; i++)
-        seen_of(m)[i] = pane_moved(seen_of(m)[i], seconds);
-    if (m->cap == 0)
-        ring_turn(m->body, MEMBERS_REGISTERS, l->sketch_panes, panes);
-    m->head = pane_moved(m->head, panes);
 }

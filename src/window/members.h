@@ -23,7 +23,6 @@ int members_merge(struct windows *w, const struct leaf *l, struct slot *into,
 void members_encode(const struct leaf *l, const struct slot *s, struct buf *out);
 int members_decode(struct windows *w, const struct leaf *l, struct slot *s,
                    struct cursor *c) MUST_USE;
-void members_shift(const struct leaf *l, struct slot *s, int32_t panes, int32_t seconds);
 void members_clear(struct windows *w, struct slot *s);
 
 #endif

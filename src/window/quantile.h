@@ -51,7 +51,6 @@ size_t raw_bytes(uint32_t cap, bool weighted);
 void raw_prefetch(const struct leaf *l, const struct slot *s, int stage);
 void raw_encode(const struct leaf *l, const struct slot *s, struct buf *out);
 int raw_decode(struct windows *w, const struct leaf *l, struct slot *s, struct cursor *c) MUST_USE;
-void raw_shift(const struct leaf *l, const struct slot *s, int64_t by_ms);
 /* Calls `each` for all values, oldest first. */
 void raw_each(const struct leaf *l, const struct slot *s,
               void (*each)(int64_t t_ms, double v, double weight, void *arg), void *arg);
@@ -69,8 +68,6 @@ void sketch_encode(const struct leaf *l, const struct slot *s, struct buf *out);
 int sketch_decode(struct windows *w, const struct leaf *l, struct slot *s,
                   struct cursor *c) MUST_USE;
 
-void sketch_shift(const struct leaf *l, struct slot *s, int32_t panes);
-
 /* --- buckets.c --- */
 /* The row of the bucket with this upper bound, learned when new; ROW_NONE: too many, no memory. */
 uint32_t buckets_row(struct windows *w, const struct leaf *l, struct slot *s, double bound);
@@ -82,7 +79,6 @@ int buckets_merge(struct windows *w, const struct leaf *l, struct slot *into,
 void buckets_encode(const struct leaf *l, const struct slot *s, struct buf *out);
 int buckets_decode(struct windows *w, const struct leaf *l, struct slot *s,
                    struct cursor *c) MUST_USE;
-void buckets_shift(const struct leaf *l, struct slot *s, int32_t panes);
 size_t buckets_bytes(const struct leaf *l, uint32_t rows);
 
 #endif

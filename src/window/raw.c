@@ -417,12 +417,3 @@ int raw_decode(struct windows *w, const struct leaf *l, struct slot *s, struct c
     }
     return 0;
 }
-
-void raw_shift(const struct leaf *l, const struct slot *s, int64_t by_ms)
-{
-    struct view a = view_of(s);
-    uint32_t by = units(l, s->newest_ms + by_ms) - units(l, s->newest_ms);
-
-    for (uint32_t i = 0; i < a.raw->n; i++)
-        a.t[a.by_time[i]] += by;
-}

@@ -28,33 +28,6 @@ void ring_advance(const struct leaf *l, struct slot *s, uint32_t pane)
     s->head = pane;
 }
 
-static void swap_cells(char *a, char *b, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        char c = a[i];
-
-        a[i] = b[i];
-        b[i] = c;
-    }
-}
-
-static void reverse(char *cells, size_t size, uint32_t n)
-{
-    for (uint32_t i = 0; i < n / 2; i++)
-        swap_cells(cells + i * size, cells + (n - 1 - i) * size, size);
-}
-
-void ring_turn(void *cells, size_t size, uint32_t n, int32_t by)
-{
-    uint32_t k = (uint32_t)(((int64_t)by % n + n) % n);
-
-    if (k == 0)
-        return;
-    reverse(cells, size, n);
-    reverse(cells, size, k);
-    reverse((char *)cells + k * size, size, n - k);
-}
-
 static uint32_t oldest(const struct leaf *l, const struct slot *s)
 {
     return s->head >= l->ring.d ? s->head - l->ring.d + 1 : 1;

@@ -49,14 +49,6 @@ static inline bool ring_clip(const struct leaf *l, const struct slot *s, const s
     return true;
 }
 
-/* The cells of a ring of `n`, moved on by `by` places. */
-void ring_turn(void *cells, size_t size, uint32_t n, int32_t by);
-
-static inline uint32_t pane_moved(uint32_t pane, int32_t by)
-{
-    return pane == 0 ? 0 : (int64_t)pane + by > 0 ? (uint32_t)((int64_t)pane + by) : 1;
-}
-
 void ring_encode(const struct leaf *l, const struct slot *s, struct buf *out);
 int ring_decode(const struct leaf *l, struct slot *s, struct cursor *c) MUST_USE;
 void ring_merge(const struct leaf *l, struct slot *into, const struct slot *from);

@@ -15,7 +15,7 @@
 #include "window/seam.h"
 #include "window/windows.h"
 
-bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s, int64_t recv_ms)
+bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s)
 {
     bool awaits = false;
 
@@ -24,7 +24,7 @@ bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s, 
     if (!awaits ||
         wmem_grow(&w->mem, (void **)&w->kept, &w->cap_kept, w->n_kept + 1, sizeof *w->kept) != 0)
         return false; /* without memory it counts as what it is: a base */
-    w->kept[w->n_kept++] = (struct kept){.s = *s, .recv_ms = recv_ms, .block = w->block};
+    w->kept[w->n_kept++] = (struct kept){.s = *s, .now_ms = w->now_ms, .block = w->block};
     return true;
 }
 
@@ -35,9 +35,15 @@ static bool is_of(const struct leaf *l, const struct kept *k)
 
 void seam_give(struct windows *w, struct leaf *l, struct windows *to)
 {
-    for (size_t i = 0; l->awaits && i < w->n_kept; i++)
-        if (is_of(l, &w->kept[i]))
-            windows_apply(to, w->kept[i].recv_ms, &w->kept[i].s, 1, NULL, 0);
+    assert(to->stepped_ms == w->stepped_ms);
+    for (size_t i = 0; l->awaits && i < w->n_kept; i++) {
+        struct sample s = w->kept[i].s;
+
+        if (!is_of(l, &w->kept[i]))
+            continue;
+        s.t_ms += w->stepped_ms;
+        windows_apply(to, w->kept[i].now_ms + w->stepped_ms, &s, 1, NULL, 0);
+    }
     windows_clear_touched(to);
 }
 
@@ -53,21 +59,16 @@ void seam_end(struct windows *w, struct leaf *l)
     assert(w->n_awaiting == 0);
 }
 
-void seam_shift(struct windows *w, int64_t by_ms)
-{
-    for (size_t i = 0; i < w->n_kept; i++) {
-        w->kept[i].s.t_ms += by_ms;
-        w->kept[i].recv_ms += by_ms;
-    }
-}
-
 /* The values, as those of series that began with them. */
 static void count_here(struct windows *w, struct leaf *l, const struct kept *k)
 {
     uint32_t use;
-    int64_t t_ms = k->s.t_ms < k->recv_ms ? k->s.t_ms : k->recv_ms;
-    struct step x = {
-        .t_ms = t_ms, .second = second_of(t_ms), .v = k->s.v, .weight = 1, .flags = STEP_VALUE};
+    int64_t wall_ms = (k->s.t_ms < k->now_ms ? k->s.t_ms : k->now_ms) + w->stepped_ms;
+    struct step x = {.t_ms = wall_ms,
+                     .second = second_of(wall_ms),
+                     .v = k->s.v,
+                     .weight = 1,
+                     .flags = STEP_VALUE};
     const struct plan *p;
 
     if (k->s.series >= w->rebind_next)
@@ -78,7 +79,7 @@ static void count_here(struct windows *w, struct leaf *l, const struct kept *k)
     p = plan_at(&w->plans, track_at(w, use)->plan);
     for (uint32_t i = 0; i < p->n; i++)
         if (p->e[i].leaf_row % LEAVES_MAX == l->id)
-            (void)windows_add_to_leaf(w, &p->e[i], &x);
+            (void)windows_add_to_leaf(w, &p->e[i], wall_ms, &x);
 }
 
 void windows_leaf_await(struct windows *w, leaf_id leaf)

@@ -12,18 +12,17 @@ struct leaf;
 struct plan;
 
 struct kept {
-    struct sample s;
-    int64_t recv_ms;
+    struct sample s; /* its time, and that of its block, are the windows' own */
+    int64_t now_ms;
     uint32_t block; /* that it came with */
 };
 
 /* Keeps a sample that is a base and nothing more, where a leaf of the plan awaits its fill; it is not
  * to count in leaves that do. False: there is none, or no memory. */
-bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s, int64_t recv_ms);
+bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s);
 /* Applies to the windows that a leaf is filled from what was kept since it was made. What they have
  * already, since other leaves await it too, is a repetition to them. */
 void seam_give(struct windows *w, struct leaf *l, struct windows *to);
 void seam_end(struct windows *w, struct leaf *l); /* the leaf awaits nothing any more */
-void seam_shift(struct windows *w, int64_t by_ms);
 
 #endif

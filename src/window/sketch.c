@@ -315,7 +315,7 @@ void sketch_encode(const struct leaf *l, const struct slot *s, struct buf *out)
 {
     const struct sketch *k = sketch_of(s);
 
-    buf_add_varint(out, k->head);
+    buf_add_varint(out, leaf_wall_pane(l, l->sketch, k->head));
     buf_add_varint(out, k->n);
     for (uint32_t i = 0; i < k->n; i++) {
         const uint32_t *row = row_of(l, k, i);
@@ -370,13 +370,4 @@ int sketch_decode(struct windows *w, const struct leaf *l, struct slot *s, struc
         if (decode_row(w, l, s, c) != 0)
             return -1;
     return 0;
-}
-
-void sketch_shift(const struct leaf *l, struct slot *s, int32_t panes)
-{
-    struct sketch *k = sketch_of(s);
-
-    for (uint32_t i = 0; i < k->n; i++)
-        ring_turn(row_of(l, k, i), sizeof(uint32_t), l->sketch_panes, panes);
-    k->head = pane_moved(k->head, panes);
 }

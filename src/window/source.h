@@ -4,12 +4,14 @@
  * Time is told in rounds: all samples within a second of the first of them, a scrape as a rule. A
  * source is alive when it has shown two rounds since it began; it begins with its first sample,
  * after a silence that is long for it, and when its process restarts. Nobody knows what a counter
- * did before that, so until then new series set bases only. 40 bytes a source, none a series. */
+ * did before that, so until then new series set bases only. 88 bytes a source, none a series. */
 #ifndef TOCSIN_WINDOW_SOURCE_H
 #define TOCSIN_WINDOW_SOURCE_H
 
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "window/source_clock.h"
 
 #define ROUND_MS 1000
 
@@ -25,6 +27,7 @@ struct source {
     uint32_t fell : 15,
         held : 15;      /* counters in the newest round: below, not below their last value */
     uint32_t moved : 1; /* its process started anew in the newest round */
+    struct source_clock clock;
 };
 
 /* A sample that is no marker of staleness. Opens a round when it is a second after the last. */

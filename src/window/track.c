@@ -1,5 +1,6 @@
 #include "window/track.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define INTERVAL_BITS 10
@@ -68,6 +69,12 @@ int64_t track_patience_ms(const struct track *t)
         return STALENESS_MS;
     usual_ms = (interval_ms(sorted[(n - 1) / 2]) + interval_ms(sorted[n / 2])) / 2;
     return 3 * usual_ms > STALENESS_MS ? 3 * usual_ms : STALENESS_MS;
+}
+
+void track_set_back(struct track *t)
+{
+    t->when = (t->when & ~TRACK_TIME_MASK) | TRACK_BASE_ONLY;
+    assert(track_time(t) == 0);
 }
 
 void recent_init(struct recent *r, struct track *t)

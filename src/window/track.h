@@ -56,6 +56,10 @@ struct track_counts {
     uint64_t late, duplicate, births, resets, gaps;
 };
 
+/* Its newest time is of a clock that was ahead, and has been set right since: the next value is the
+ * first of a series that was known before. */
+void track_set_back(struct track *t);
+
 /* As if all samples had been at the newest time: what was before is not known. */
 void recent_init(struct recent *r, struct track *t);
 

@@ -21,6 +21,7 @@ struct windows *windows_new(const struct windows_options *o)
     w->mem.max = o->max_bytes ? o->max_bytes : DEFAULT_BYTES;
     w->redact = o->redact;
     w->covered = o->covered;
+    w->stepped_ms = o->like ? o->like->stepped_ms : 0;
     w->max_groups = o->max_groups ? o->max_groups : DEFAULT_GROUPS;
     w->free_track = SERIES_NONE;
     w->rebind_next = REBIND_DONE;
@@ -222,6 +223,7 @@ leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t no
     if (!l)
         goto done;
     l->made_ms = l->since_ms = now_ms;
+    leaf_move(w, l);
     l->fresh = true;
     if (enter(w, l) != 0) {
         leaf_free(w, l);
@@ -415,7 +417,7 @@ int64_t windows_newest_ms(const struct windows *w, leaf_id leaf, uint32_t slot)
 {
     const struct slot *s = shown(w->leaves[leaf], slot);
 
-    return s ? s->newest_ms : 0;
+    return s ? leaf_wall_ms(w->leaves[leaf], s->newest_ms) : 0;
 }
 
 void windows_stats(const struct windows *w, struct windows_stats *out)

@@ -1,5 +1,8 @@
 /* The windows as a whole, private to this room.
  *
+ * They have a time of their own: that of the clock, less its steps. Series, sources and tracks are
+ * kept in it, and leaves nearly so (leaf.moved_ms).
+ *
  *   series id ─> use ─> track (value, time, plan) ─> plan ─> (leaf, group) … ─> slot
  *
  * `use` is one number per series id: never seen, seen and unused, or the number of its track. */
@@ -75,19 +78,24 @@ struct windows {
     size_t cap_recent;
     uint32_t **reported; /* pages beside those of tracks: when a series reported last */
     size_t cap_reported;
-    int64_t stepped_ms;    /* all steps of the clock: rounds count on through them */
-    uint32_t now;          /* instant32() of the block at hand, without them */
-    uint32_t block;        /* number of the last one applied, never 0 once there was one */
+    int64_t stepped_ms; /* all steps of the clock: times of it are this much more than own ones */
+    int64_t now_ms;     /* own time of the block at hand */
+    uint32_t now;       /* the same as instant32() */
+    uint32_t block;     /* number of the last one applied, never 0 once there was one */
     uint32_t looked_ahead; /* the last one that was looked through for restarts */
     uint32_t n_watched;
     uint32_t n_tracks, free_track;
     struct plans plans;
     struct source *sources;
     size_t cap_sources;
-    uint32_t start_name; /* symbol of START_METRIC */
-    uint32_t n_awaiting; /* leaves that are being filled */
+    struct source_clock log_clock; /* of all log events */
+    struct block_times times;      /* of the block at hand */
+    uint32_t looked_through;       /* number of the block whose sources know their newest times */
+    int64_t off_seen_ms;           /* own time of the last sample of a source whose clock is off */
+    uint32_t n_awaiting;           /* leaves that are being filled */
     struct kept *kept;
     size_t n_kept, cap_kept;
+    uint32_t start_name;        /* symbol of START_METRIC */
     struct plan_entry *scratch; /* of binding */
     size_t cap_scratch;
     struct matcher_candidates candidates; /* leaves that may look at the series at hand */
@@ -163,12 +171,13 @@ void rebind_series(struct windows *w, uint32_t id);
 
 /* --- apply.c --- */
 /* False: the leaf did not take it. */
-bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, const struct step *x);
+bool windows_add_to_leaf(struct windows *w, const struct plan_entry *e, int64_t wall_ms,
+                         struct step *x);
 
 /* --- events.c --- */
 int events_bind(struct windows *w, struct leaf *l) MUST_USE;
 void events_unbind(struct windows *w, struct leaf *l);
-void events_apply(struct windows *w, int64_t recv_ms, const struct logevent *events, size_t n);
+void events_apply(struct windows *w, const struct logevent *events, size_t n);
 
 /* --- report.c --- */
 /* A series has reported, in the block at hand, to the groups of its plan. */
@@ -181,8 +190,14 @@ uint32_t report_expected(const struct leaf *l, uint32_t slot);
 void report_restore(struct windows *w, struct leaf *l, uint32_t slot, uint32_t expected);
 bool leaf_merges(const struct leaf *l); /* its groups have several series */
 
-/* Brings a time from outside into what windows can hold: at most a minute ahead of `recv_ms`.
- * 0: it is before 1970. */
-int64_t windows_clamp(struct windows *w, int64_t t_ms, int64_t recv_ms);
+/* --- apply.c --- */
+/* Brings a time of a source into what windows can hold, in own time: at most a minute ahead of the
+ * block. 0: it is before 1970, or far in the future; counted. */
+int64_t windows_clamp(struct windows *w, struct source_clock *from, int64_t t_ms);
+struct step;
+void step_into(const struct leaf *l, int64_t wall_ms, struct step *x); /* in times of the leaf */
+
+/* --- shift.c --- */
+void leaf_move(const struct windows *w, struct leaf *l); /* to where all steps have moved it */
 
 #endif

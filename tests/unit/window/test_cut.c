@@ -156,7 +156,6 @@ START_TEST(a_step_of_the_clock_only_renames_instants)
 
         traffic(&a, a.w, 1, 200);
         traffic(&b, b.w, 1, 200);
-        series_shift(b.series, steps[i]);
         windows_shift(b.w, steps[i]);
         for (int k = 200; k < 600; k += 10) {
             same_values(&a, la, BASE + k * 10 * S, &b, lb, BASE + steps[i] + k * 10 * S);
@@ -187,7 +186,8 @@ START_TEST(an_odd_step_of_the_clock_leaves_nothing_ahead)
             put(&f, "m a=1", SAMPLE_GAUGE, at_ms - k * 5 * S, k);
         windows_shift(f.w, odd[i]);
         at_ms += odd[i];
-        ck_assert_int_eq(windows_newest_ms(f.w, sum, 0), at_ms);
+        ck_assert_int_le(windows_newest_ms(f.w, sum, 0), at_ms);
+        ck_assert_int_gt(windows_newest_ms(f.w, sum, 0), at_ms - 5 * S);
         ck_value(value_in(f.w, sum, 0, at_ms), 30);
         put(&f, "m a=1", SAMPLE_GAUGE, at_ms + 5 * S, 1);
         ck_value(value_in(f.w, sum, 0, at_ms + 5 * S), 31);
