@@ -103,6 +103,8 @@ const struct secret *config_secret(lua_State *L, int idx, const char *what)
     const char *text;
     size_t len;
 
+    if (s && secret_len(s) == 0)
+        sandbox_fail(L, "%s: the secret_file is empty", what);
     if (s)
         return s;
     if (lua_type(L, idx) != LUA_TSTRING)

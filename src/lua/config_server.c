@@ -38,13 +38,12 @@ static int secret_file(lua_State *L)
     while (n > 0 && (bytes[n - 1] == '\n' || bytes[n - 1] == '\r'))
         n--;
     has_zero = n > 0 && memchr(bytes, 0, n);
-    if (n > 0 && !has_zero)
+    if (!has_zero)
         s = secret_new(bytes, n);
     secret_wipe(bytes, len);
     mem_free(bytes);
-    if (n == 0 || has_zero)
-        sandbox_fail(L, "secret_file \"%s\": the file %s", path,
-                     n == 0 ? "is empty" : "contains a zero byte");
+    if (has_zero)
+        sandbox_fail(L, "secret_file \"%s\": the file contains a zero byte", path);
     if (!s)
         sandbox_no_memory(L);
     f->secrets[f->n_secrets++] = s;
@@ -175,7 +174,10 @@ static void read_tokens(lua_State *L, struct config_server *s, int idx)
         lua_pop(L, 1);
         return;
     }
-    file = config_secret(L, -1, "server: `tokens`");
+    /* an emptied file revokes all tokens, as one without a line that counts does */
+    file = value_at(L, -1, VALUE_SECRET);
+    if (!file)
+        file = config_secret(L, -1, "server: `tokens`");
     tokens = script_alloc(L, (TOKENS_MAX + 1) * sizeof *tokens);
     p = secret_text(file);
     for (; *p; p = *end ? end + 1 : end, line++) {

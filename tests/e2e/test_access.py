@@ -68,6 +68,11 @@ def test_revoked_tokens_are_closed_by_saving_the_file_and_all_revoked_opens_noth
     wait(lambda: status(t, "admintoken-00002") == 401, "all to be closed")
     check(status(t) == 401 and status(t, None, "POST", "/api/tocsin/v1/metrics", [SAMPLE]) == 401, "opened")
     check("nobody may do anything" in t.process.output(), "it is said")
+    t.write("tokens", "bo admin * admintoken-00002\n")
+    wait(lambda: status(t, "admintoken-00002") == 200, "the second token to be back")
+    t.write("tokens", "")
+    wait(lambda: status(t, "admintoken-00002") == 401, "an emptied file to close all")
+    check(status(t) == 401, "opened by an empty file")
     own(t)  # without tokens, and without the socket that they guarded
     t.process.child.send_signal(signal.SIGHUP)
     wait(lambda: status(t) == 200, "loopback without tokens")

@@ -274,7 +274,7 @@ static const struct {
     {"server { tokens = secret_file \"tokens.bad\" }",
      T "tokens, line 1: unknown role \"cook\" (ingest, read, respond, admin)"},
     {"server { tokens = secret_file \"nope\" }", T "\"nope\": there is no such file"},
-    {"server { tokens = secret_file \"empty\" }", T "secret_file \"empty\": the file is empty"},
+    {"server { redis = secret_file \"empty\" }", T "server: `redis`: the secret_file is empty"},
     {"server { redis = secret_env \"NOPE\" }", T "secret_env \"NOPE\": the variable is not set"},
     {"receiver \"x\" { webhook {} }", T "receiver \"x\": webhook needs a `url`"},
     {"receiver \"x\" { webhook { url = \"ftp://x\" } }",
