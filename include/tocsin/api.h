@@ -62,6 +62,8 @@ struct api_options {
      * {"protocol","reason","what","count"}; what the start is doing, in a few words. */
     void (*rejected)(struct json *out, void *arg);
     void (*left_out)(struct json *out, void *arg);
+    /* Writes what was damaged or missing in Redis: [{"reason","what","count","lost"}]. */
+    void (*damage)(struct json *out, void *arg);
     const char *(*phase)(void *arg);
     bool shadow; /* everything but sending: told by status and the page */
     void *arg;

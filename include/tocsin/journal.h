@@ -145,6 +145,17 @@ void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
                   void (*block)(const struct journal_block *b, void *arg),
                   void (*done)(const struct err *e, void *arg), void *arg);
 
+/* What the start found damaged. */
+struct journal_damage {
+    uint64_t mended_blocks; /* damaged or missing, and read from their copy */
+    uint64_t lost_blocks;   /* damaged, and there was no copy */
+    uint64_t behind_blocks; /* cannot be read without one that is lost */
+    uint64_t mended_chunks; /* of series labels, likewise */
+    uint64_t lost_chunks;
+    uint64_t nameless_samples; /* of series whose labels are gone */
+    uint64_t lost_cuts;        /* the saved windows could not be used: replayed instead */
+};
+
 struct journal_stats {
     uint64_t blocks, samples, events, bytes; /* appended since start */
     uint64_t stored_bytes, stored_blocks;    /* in Redis now, about */
@@ -152,6 +163,7 @@ struct journal_stats {
     uint64_t refused, joined_retries, repeated_blocks, trimmed_blocks, cuts, cut_failures;
     int64_t last_cut_ms, last_cut_took_ms, oldest_ms;
     uint64_t replayed_blocks;
+    struct journal_damage damage;
 };
 void journal_stats(const struct journal *j, struct journal_stats *out);
 

@@ -88,6 +88,13 @@ alert "SourceClockOff" {
   summary  = "all that {source} sends is off by {value:duration}: it counts as of its arrival; is the clock right there, and here?",
 }
 
+alert "DataLost" {
+  priority = "P2",
+  value    = m.tocsin_data_lost{ __origin__ = "tocsin" }:last():max_by("what"),
+  fire     = above(0),
+  summary  = "the start did not find all that was stored in Redis ({what}: {value}): windows, silences or alerts may be missing; see tocsin status",
+}
+
 alert "LooksLate" {
   priority = "P3",
   value    = m.tocsin_look_delay_seconds{ __origin__ = "tocsin" }:max("1m"):by(),

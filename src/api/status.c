@@ -36,6 +36,17 @@ void rejected_json(const struct call *c, struct json *j)
     buf_free(&b);
 }
 
+static void list_json(const struct api *a, void (*write)(struct json *out, void *arg),
+                      struct json *j)
+{
+    if (write) {
+        write(j, a->o.arg);
+    } else {
+        json_array(j);
+        json_array_end(j);
+    }
+}
+
 static void rule_counts(const struct call *c, struct json *j)
 {
     const struct api *a = c->api;
@@ -64,12 +75,9 @@ static void rule_counts(const struct call *c, struct json *j)
     json_key(j, "rejected");
     rejected_json(c, j);
     json_key(j, "left_out");
-    if (a->o.left_out) {
-        a->o.left_out(j, a->o.arg);
-    } else {
-        json_array(j);
-        json_array_end(j);
-    }
+    list_json(a, a->o.left_out, j);
+    json_key(j, "damage");
+    list_json(a, a->o.damage, j);
 }
 
 static void alert_counts(const struct api *a, struct json *j)

@@ -96,6 +96,17 @@ static void journal_metrics(struct selfwatch *s, struct buf *b)
            (double)j.last_cut_took_ms / 1000);
 }
 
+static void damage_metric(const struct damage *x, void *arg)
+{
+    value(arg, "tocsin_damage", "reason", x->reason, (double)x->count);
+}
+
+static void damage_metrics(struct selfwatch *s, struct buf *b)
+{
+    metric(b, "tocsin_damage", "gauge", "What the start found damaged or missing in Redis.");
+    dataset_damage(s->o.dataset, selfwatch_parts(s)->journal, damage_metric, b);
+}
+
 static void window_metrics(struct selfwatch *s, struct buf *b)
 {
     struct series_memory m;
@@ -275,6 +286,7 @@ void selfwatch_metrics(struct selfwatch *s, struct buf *out)
     value(out, "alertmanager_build_info", "version", "0.27.0", 1);
     ingest_metrics(s, out);
     journal_metrics(s, out);
+    damage_metrics(s, out);
     window_metrics(s, out);
     rule_metrics(s, out);
     notify_metrics(s, out);

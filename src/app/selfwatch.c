@@ -23,6 +23,7 @@
 #define UNMATCHED_TOLD_MS (3 * 3600 * 1000) /* a rule that has seen no data for this long is told */
 #define LANE_BROKEN_MS    (10 * 60 * 1000) /* the deadman stays silent when a lane fails this long */
 #define CANARY_LATE_MS    30000
+#define LOSS_TOLD_MS      (60 * 60 * 1000) /* so long the start's losses are alerted on */
 
 /* --- samples of our own --- */
 
@@ -113,7 +114,8 @@ static void settle(struct selfwatch *s)
                 {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"},
                 {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"},
                 {"ClockStepped", "tocsin_clock_step_seconds", "what"},
-                {"SourceClockOff", "tocsin_source_clock_off_seconds", "source"}};
+                {"SourceClockOff", "tocsin_source_clock_off_seconds", "source"},
+                {"DataLost", "tocsin_data_lost", "what"}};
     size_t n_before = s->n_samples;
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -147,6 +149,18 @@ static void add_trouble(struct selfwatch *s)
     if (*kind)
         selfwatch_add(s, "tocsin_redis_refusing_seconds", "reason", kind,
                       (double)(s->at_ms - s->refusing_since_ms) / 1000);
+}
+
+static void add_loss(const struct damage *x, void *arg)
+{
+    if (x->lost)
+        selfwatch_add(arg, "tocsin_data_lost", "what", x->reason, (double)x->count);
+}
+
+static void add_losses(struct selfwatch *s)
+{
+    if (clock_mono_ms(selfwatch_parts(s)->clock) - s->began_ms < LOSS_TOLD_MS)
+        dataset_damage(s->o.dataset, selfwatch_parts(s)->journal, add_loss, s);
 }
 
 static uint64_t input_count(const struct selfwatch *s)
@@ -218,6 +232,7 @@ static void turn(void *arg)
     selfwatch_add(s, "tocsin_canary", NULL, NULL, 1);
     selfwatch_add(s, "tocsin_look_delay_seconds", NULL, NULL, (double)s->wire.looks_late_ms / 1000);
     selfwatch_add_clocks(s);
+    add_losses(s);
     selfwatch_add(s, "tocsin_redis_away_seconds", NULL, NULL,
                   s->down_since_ms ? (double)(s->at_ms - s->down_since_ms) / 1000 : 0);
     add_trouble(s);

@@ -3,6 +3,7 @@
 #ifndef TOCSIN_APP_SELFWATCH_H
 #define TOCSIN_APP_SELFWATCH_H
 
+#include "app/dataset.h"
 #include "app/rulebook.h"
 #include "app/wire.h"
 #include "base/buf.h"
@@ -14,6 +15,7 @@ struct selfwatch;
 struct selfwatch_options {
     struct wire *wire;
     struct rulebook *rulebook;
+    struct dataset *dataset;
     struct ingest *ingest;
     struct http_server *http; /* may be NULL */
     struct outbound *outbound;

@@ -56,8 +56,10 @@ static void redis_up(void *arg)
     if (p->self)
         selfwatch_db(p->self, true);
     check_redis(p);
-    if (p->exit_code == 0)
-        wire_db_up(p->wire);
+    if (p->exit_code != 0)
+        return;
+    dataset_check(p->dataset);
+    wire_db_up(p->wire);
 }
 
 static void redis_down(const char *why, void *arg)
@@ -239,7 +241,10 @@ static int open_redis(struct program *p, struct err *e)
     }
     p->db_url = mem_strdup(o.url);
     p->db = db_open(p->loop, &o, e);
-    return p->db ? 0 : -1;
+    if (!p->db)
+        return -1;
+    p->dataset = dataset_new(p->loop, p->db, p->settings.data_dir);
+    return p->dataset ? 0 : err_set(e, ERR_MEMORY, "no memory");
 }
 
 static int make_wire(struct program *p, struct err *e)
@@ -314,6 +319,7 @@ static void close_program(struct program *p)
     rulefile_unref(p->own_rules);
     rulebook_free(p->rulebook);
     outbound_free(p->outbound);
+    dataset_free(p->dataset);
     if (p->db)
         db_close(p->db);
     api_free(p->api); /* answers what still waits for something of the above */

@@ -155,6 +155,13 @@ static void left_out(struct json *out, void *arg)
     json_array_end(out);
 }
 
+static void damage(struct json *out, void *arg)
+{
+    const struct program *p = arg;
+
+    dataset_damage_json(p->dataset, wire_parts(p->wire)->journal, out);
+}
+
 static const char *phase(void *arg)
 {
     const struct program *p = arg;
@@ -192,6 +199,7 @@ int serve_make_doors(struct program *p, struct err *e)
                               .metrics = metrics,
                               .rejected = rejected,
                               .left_out = left_out,
+                              .damage = damage,
                               .phase = phase,
                               .shadow = p->o->shadow,
                               .arg = p};
@@ -204,7 +212,7 @@ int serve_make_doors(struct program *p, struct err *e)
     struct udp_options udp = {
         .listen = p->settings.statsd, .datagram = ingest_datagram, .drained = ingest_drained};
     struct selfwatch_options self = {
-        .wire = p->wire, .rulebook = p->rulebook, .outbound = p->outbound};
+        .wire = p->wire, .rulebook = p->rulebook, .dataset = p->dataset, .outbound = p->outbound};
 
     p->ingest = ingest_new(&in, e);
     if (!p->ingest)

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "app/dataset.h"
 #include "app/clockwatch.h"
 #include "app/descriptors.h"
 #include "app/own_alerts.h"
@@ -31,6 +32,7 @@ struct program {
     struct loop *loop;
     struct embedded *embedded;
     struct db *db;
+    struct dataset *dataset;
     char *db_url;
     struct outbound *outbound;
     struct rulebook *rulebook;

@@ -278,7 +278,7 @@ static void go_live(const struct err *e, void *arg)
     notify_start(w->p.notify, w->p.book);
     w->phase = PHASE_LIVE;
     set_look_timer(w);
-    timer_in(w->upkeep_timer, CUT_POLL_MS);
+    timer_in(w->upkeep_timer, journal_wants_cut(w->p.journal) ? 0 : CUT_POLL_MS);
     assert(wire_is_live(w));
     w->o.ready(NULL, w->o.arg);
     fill_after_start(w);

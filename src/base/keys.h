@@ -26,8 +26,11 @@
 
 /* Stream of blocks. Bounded by retention in time and by a share of Redis' memory. */
 #define KEY_JOURNAL KEY_DATA("journal")
+/* Stream: once more the blocks that no published cut holds, under the same ids. About two minutes of
+ * load, at most a quarter of the journal's share. */
+#define KEY_COPY KEY_DATA("copy")
 /* Hash: first dense id of a chunk -> the labels of up to 4,096 series, packed. As many series as
- * their limit allows; chunks go when none of theirs lives and no block needs them. */
+ * their limit allows, each chunk twice (the second under its id and a '+'); chunks go when none of theirs lives and no block needs them. */
 #define KEY_SERIES KEY_DATA("series")
 /* Hash: the published cut: its id, its journal id, its number of chunks. A few fields. */
 #define KEY_CUT KEY_DATA("cut")

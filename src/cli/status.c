@@ -94,6 +94,17 @@ static void show_left_out(const cJSON *s, struct buf *out)
         buf_addf(out, "left out    %.0f samples and events that came too late to count\n", late);
 }
 
+static void show_damage(const cJSON *s, struct buf *out)
+{
+    const cJSON *x;
+
+    cJSON_ArrayForEach(x, field(s, "damage"))
+    {
+        buf_addf(out, "%s     %.0f %s\n", field_true(x, "lost") ? "lost   " : "damaged",
+                 field_number(x, "count"), field_text(x, "what"));
+    }
+}
+
 void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
 {
     const cJSON *x;
@@ -112,6 +123,7 @@ void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
     show_numbers(s, now_ms, out);
     show_deliver(s, now_ms, out);
     show_storage(s, out);
+    show_damage(s, out);
     cJSON_ArrayForEach(x, field(s, "rejected"))
     {
         buf_addf(out, "refused     %s\n", field_text(x, "error"));

@@ -47,8 +47,9 @@ struct block_view {
 void block_view_free(struct block_view *v);
 
 /* Any bytes will do. -1: ERR_INPUT the bytes are damaged or of a newer format; ERR_REFUSED the
- * block belongs to a run whose beginning this codec has not seen; ERR_MEMORY. After a failure the
- * codec takes the first block of another run. */
+ * block belongs to a run of which this codec has not seen all before it; ERR_MEMORY. After a failure
+ * the codec takes the same block once more, undamaged or when it has seen those before, or the first
+ * one of another run. */
 int block_decode(struct block_codec *c, const void *p, size_t n, struct block_view *v,
                  struct err *e) MUST_USE;
 /* The same without samples and events, whatever was decoded before: the head, run and index. */

@@ -324,18 +324,15 @@ int block_decode(struct block_codec *c, const void *p, size_t n, struct block_vi
 
     v->n_samples = v->n_events = 0;
     if (take_head(&in, v, &l, e) != 0)
-        goto failed;
-    if (v->index == 0) {
+        return -1;
+    if (v->index == 0)
         block_codec_start(c, v->run);
-    } else if (v->run != c->run || v->index != c->index) {
-        err_set(e, ERR_REFUSED, "the beginning of the block's run is missing");
-        goto failed;
+    else if (v->run != c->run || v->index != c->index)
+        return err_set(e, ERR_REFUSED, "the beginning of the block's run is missing");
+    if (unpack(c, &in, &l, v, e) == 0 && take_body(c, &l, v, e) == 0) {
+        c->index++;
+        return 0;
     }
-    if (unpack(c, &in, &l, v, e) != 0 || take_body(c, &l, v, e) != 0)
-        goto failed;
-    c->index++;
-    return 0;
-failed:
     v->n_samples = v->n_events = 0;
     block_codec_start(c, 0);
     return -1;

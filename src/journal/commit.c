@@ -74,6 +74,8 @@ void journal_confirm_first(struct journal *j)
     j->stats.stored_bytes += size;
     j->blocks_since_cut++;
     j->bytes_since_cut += size;
+    j->has_series |= p->n_dict > 0;
+    journal_copy(j, p);
     journal_keep_recent(j, p);
 }
 
@@ -215,7 +217,8 @@ static void add_dictionary(struct db_tx *tx, const struct dict_write *w, size_t 
 {
     for (size_t i = 0; i < n; i++)
         if (w[i].chunk.len)
-            db_tx_addf(tx, "HSET %s %llu %b", KEY_SERIES, (unsigned long long)w[i].first,
+            db_tx_addf(tx, "HSET %s %llu %b %llu+ %b", KEY_SERIES, (unsigned long long)w[i].first,
+                       w[i].chunk.data, w[i].chunk.len, (unsigned long long)w[i].first,
                        w[i].chunk.data, w[i].chunk.len);
 }
 
@@ -283,6 +286,7 @@ static void committed(struct journal *j)
 
     j->n_flying = 0;
     journal_taken_again(j);
+    j->has_series |= j->rewriting_series;
     j->rewriting_series = false;
     for (; n > 0 && !j->closing; n--)
         journal_confirm_first(j);

@@ -264,9 +264,10 @@ static void publish(struct journal *j)
         return;
     k->step = CUT_PUBLISHING;
     journal_id_text(id, k->id);
-    db_tx_addf(tx, "HSET %s number %llu id %s chunks %llu bytes %llu at %lld", KEY_CUT,
+    db_tx_addf(tx, "HSET %s number %llu id %s chunks %llu bytes %llu at %lld series %llu", KEY_CUT,
                (unsigned long long)k->number, id, (unsigned long long)k->chunks,
-               (unsigned long long)k->bytes, (long long)journal_now_ms(j));
+               (unsigned long long)k->bytes, (long long)journal_now_ms(j),
+               (unsigned long long)series_end(j->o.series));
     if (j->published_number && j->published_number != k->number) {
         key_cut(old, j->published_number);
         db_tx_addf(tx, "UNLINK %s", old);

@@ -120,7 +120,8 @@ void dictionary_drop(struct dictionary *d, struct journal_id oldest, struct db_t
         const struct dict_chunk *c = &d->chunks[i];
 
         if (c->live == 0 && journal_id_compare(c->gone, oldest) < 0) {
-            db_tx_addf(t, "HDEL %s %llu", KEY_SERIES, (unsigned long long)c->first);
+            db_tx_addf(t, "HDEL %s %llu %llu+", KEY_SERIES, (unsigned long long)c->first,
+                       (unsigned long long)c->first);
             d->n_gone--;
         } else {
             d->chunks[kept++] = *c;

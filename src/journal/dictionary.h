@@ -1,4 +1,5 @@
-/* Which chunks of series labels Redis holds (the hash KEY_SERIES: first id -> chunk), which are
+/* Which chunks of series labels Redis holds (the hash KEY_SERIES: first id -> chunk, twice: a damaged
+ * one would cost thousands of series their identity, and a third of a byte buys it back), which are
  * to be written with the next block, and which may go. */
 #ifndef TOCSIN_JOURNAL_DICTIONARY_H
 #define TOCSIN_JOURNAL_DICTIONARY_H

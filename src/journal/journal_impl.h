@@ -98,12 +98,19 @@ struct journal {
     const char *unfit;     /* what was last told of the server's kind; NULL: that it is fit */
     int64_t not_before_ms; /* monotonic */
     char run_id[48];
+    uint64_t seed; /* of tocsin:meta; 0: none yet */
     bool memory_full, inspecting, counting, count_unsure;
+    bool has_series;   /* Redis has labels, as far as is known */
+    bool looking;      /* whether the keys are there that should be */
+    uint64_t keys_due; /* how many were looked for */
+    bool keys_missing; /* … and not all were there */
     int64_t inspect_at_ms, count_at_ms, weigh_at_ms;
 
     /* bounds and the cut */
     bool trimming, measure_due;
     struct journal_id trim_to; /* of the trim under way */
+    bool trimming_copy;
+    struct journal_id copy_trim_to, copy_trimmed_to; /* under way; done */
     bool has_cut;
     struct journal_id cut_id; /* of the published one */
     uint64_t cut_number;      /* its name, or that of the last attempt */
@@ -163,6 +170,14 @@ bool journal_must_verify(const struct journal *j);
 void journal_verify(struct journal *j);
 /* The number of blocks is not what it should be: blocks are missing somewhere in the middle. */
 void journal_missing(struct journal *j);
+
+/* --- copy.c --- */
+/* The first block of the queue is in Redis: it is written once more. */
+void journal_copy(struct journal *j, const struct pending *p);
+/* Drops what the published cut holds, in steps. */
+void journal_copy_trim(struct journal *j);
+/* Redis has lost blocks: the copy is begun anew. */
+void journal_copy_forget(struct journal *j);
 
 /* --- recover.c --- */
 void journal_recovery_poll(struct journal *j);

@@ -1,10 +1,10 @@
 #include "journal/pages.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/keys.h"
 #include "base/mem.h"
 
 #define PAGE_BYTES ((size_t)1 << 20) /* where reading back is fastest */
@@ -50,14 +50,17 @@ void pages_free(struct pages *p)
         mem_free(p);
 }
 
-/* Hands over the blocks of a reply. 0 when there may be more, 1 at the end, -1 with an error. */
-static int take(struct pages *p, const struct reply *reply, struct err *e)
+/* After a reply: the reading has failed, is at its end, or goes on; or it waits to be told. */
+enum taken { FAILED, AT_END, MORE, WAITING };
+
+static enum taken take(struct pages *p, const struct reply *reply, struct err *e)
 {
     size_t bytes = 1;
 
     for (size_t i = 0; i < reply->n_items && !p->gone; i++) {
         const struct reply *entry = &reply->items[i];
         const struct reply *parts = entry->n_items == 2 ? &entry->items[1] : NULL;
+        int rc;
 
         if (!parts)
             continue;
@@ -65,32 +68,44 @@ static int take(struct pages *p, const struct reply *reply, struct err *e)
         if (parts->n_items < 2 || strcmp(parts->items[0].text, BLOCK_FIELD) != 0)
             continue; /* not ours */
         bytes += parts->items[1].len;
-        if (p->o.block(p->o.after, parts->items[1].text, parts->items[1].len, p->o.arg, e) != 0)
-            return -1;
+        rc = p->o.block(p->o.after, parts->items[1].text, parts->items[1].len, p->o.arg, e);
+        if (rc != 0) {
+            p->count = PAGE_FIRST; /* what follows in this reply is asked for again */
+            return rc == PAGES_WAIT ? WAITING : FAILED;
+        }
     }
     if (reply->n_items < p->count)
-        return 1;
+        return AT_END;
     p->count = p->count * PAGE_BYTES / bytes + 1;
     if (p->count > PAGE_MAX)
         p->count = PAGE_MAX;
-    return 0;
+    return MORE;
 }
 
 static void handle(struct pages *p, enum db_fate fate, const struct reply *reply)
 {
+    enum taken taken = MORE;
     struct err e = {0};
-    int rc = 0;
 
-    if (fate == DB_REFUSED)
-        rc = err_set(&e, ERR_REFUSED, "the journal cannot be read: %s", reply->text);
-    else if (fate == DB_DONE)
-        rc = take(p, reply, &e);
-    if (p->gone)
+    if (fate == DB_REFUSED) {
+        err_set(&e, ERR_REFUSED, "the journal cannot be read: %s", reply->text);
+        taken = FAILED;
+    } else if (fate == DB_DONE) {
+        taken = take(p, reply, &e);
+    }
+    if (p->gone || taken == WAITING)
         return;
-    if (rc == 0)
+    if (taken == MORE)
         timer_in(p->again, fate == DB_DONE ? 0 : POLL_AWAY_MS);
     else
-        p->o.done(rc < 0 ? &e : NULL, p->o.arg);
+        p->o.done(taken == FAILED ? &e : NULL, p->o.arg);
+}
+
+void pages_go_on(struct pages *p, struct journal_id after)
+{
+    assert(!p->gone && journal_id_compare(after, p->o.after) >= 0);
+    p->o.after = after;
+    timer_in(p->again, 0);
 }
 
 static void on_page(enum db_fate fate, const struct reply *reply, void *arg)
@@ -119,6 +134,6 @@ static void ask(void *arg)
         snprintf(to, sizeof to, "%" PRId64, p->o.to_ms);
     p->busy = true;
     journal_call(p->journal);
-    db_sendf(p->journal->o.db, on_page, p, "XRANGE %s (%s %s COUNT %llu", KEY_JOURNAL, from, to,
+    db_sendf(p->journal->o.db, on_page, p, "XRANGE %s (%s %s COUNT %llu", p->o.key, from, to,
              (unsigned long long)p->count);
 }

@@ -30,9 +30,7 @@ void journal_recovery_free(struct journal *j)
         return;
     j->recovery = NULL;
     recovery_forget_chunks(r);
-    pages_free(r->pages);
-    block_codec_free(r->codec);
-    block_view_free(&r->view);
+    reading_free(r->reading);
     mem_free(r);
 }
 
@@ -94,12 +92,10 @@ static void take_meta(struct journal *j, const struct reply *reply)
 
 /* --- the cut ---------------------------------------------------------------------------------------------- */
 
-static void discard_cut(struct journal *j, const char *why)
+static void replay_all(struct journal *j)
 {
     struct recovery *r = j->recovery;
 
-    log_error("the cut cannot be used: all blocks that Redis still has are replayed", "error", why,
-              NULL);
     j->has_cut = false;
     j->cut_id = j->applied_id = (struct journal_id){0};
     j->want_cut = true;
@@ -108,21 +104,35 @@ static void discard_cut(struct journal *j, const char *why)
     recovery_next(j, STEP_INFO);
 }
 
+static void discard_cut(struct journal *j, const char *why)
+{
+    log_error("the saved windows cannot be used: they are filled from the blocks that Redis still "
+              "has; longer windows warm up",
+              "error", why, NULL);
+    j->stats.damage.lost_cuts++;
+    replay_all(j);
+}
+
 static void take_pointer(struct journal *j, const struct reply *reply)
 {
     const char *number = field(reply, "number"), *chunks = field(reply, "chunks");
     const char *id = field(reply, "id"), *at = field(reply, "at");
+    const char *series = field(reply, "series");
 
     if (!number || !chunks || !id) {
         recovery_next(j, STEP_INFO);
         return;
     }
+    if (series) /* their labels may be gone: no other series may get these ids */
+        series_set_end(j->o.series, (uint32_t)strtoul(series, NULL, 10));
     j->published_number = j->cut_number = strtoull(number, NULL, 10);
     j->recovery->cut_chunks = strtoull(chunks, NULL, 10);
     j->cut_id = j->applied_id = journal_id_parse(id);
     j->has_cut = true;
     if ((at ? strtoll(at, NULL, 10) : (int64_t)j->cut_id.ms) > j->started_ms + AHEAD_MS) {
-        discard_cut(j, "it was taken while the clock was ahead");
+        log_warn("the saved windows are of a clock that was ahead: filled from the journal instead",
+                 NULL);
+        replay_all(j);
         return;
     }
     recovery_next(j, j->recovery->cut_chunks ? STEP_CUT : STEP_INFO);
@@ -188,30 +198,61 @@ static void replay(struct journal *j, struct journal_id id, const struct block_v
     journal_apply(j, &b);
 }
 
-static int on_block(struct journal_id id, const char *bytes, size_t len, void *arg, struct err *e)
+/* Series whose labels are lost: what came in of them is too, and their ids are never given again. */
+static void note_series(struct journal *j, const struct block_view *v)
+{
+    uint32_t known = series_end(j->o.series);
+
+    for (size_t i = 0; i < v->n_samples; i++) {
+        if (v->samples[i].series < known)
+            continue;
+        j->stats.damage.nameless_samples++;
+        if (v->samples[i].series >= j->recovery->end)
+            j->recovery->end = v->samples[i].series + 1;
+    }
+}
+
+static int on_block(struct journal_id id, size_t len, struct block_view *v, void *arg,
+                    struct err *e)
 {
     struct journal *j = arg;
-    struct recovery *r = j->recovery;
 
-    r->seen++;
+    (void)e;
+    j->recovery->seen++;
     if (journal_id_compare(id, j->last_id) > 0)
         j->last_id = id;
     j->bytes_since_cut += len;
-    if (block_decode(r->codec, bytes, len, &r->view, e) == 0) {
-        journal_set_right(j, id, &r->view);
-        replay(j, id, &r->view);
+    if (!v)
         return 0;
-    }
-    if (e->code == ERR_MEMORY)
-        return -1;
-    if (e->code == ERR_REFUSED) {
-        r->skipped++; /* its run's beginning was trimmed away, or is damaged */
-    } else {
-        r->damaged++;
-        log_error("a block of the journal cannot be read", "error", e->text, NULL);
-    }
-    *e = (struct err){0};
+    note_series(j, v);
+    journal_set_right(j, id, v);
+    replay(j, id, v);
     return 0;
+}
+
+static bool is_damaged(const struct journal_damage *d)
+{
+    return d->mended_blocks || d->lost_blocks || d->behind_blocks || d->mended_chunks ||
+           d->lost_chunks || d->nameless_samples || d->lost_cuts;
+}
+
+/* What there is of it now is cut at once, so that the next start needs none of what is damaged. */
+static void note_damage(struct journal *j)
+{
+    const struct reading_stats *s = reading_stats(j->recovery->reading);
+    struct journal_damage *d = &j->stats.damage;
+
+    d->mended_blocks += s->mended;
+    d->lost_blocks += s->lost;
+    d->behind_blocks += s->behind;
+    series_set_end(j->o.series, j->recovery->end);
+    if (d->nameless_samples)
+        log_error(
+            "the labels of some series are gone from Redis: what had come in of them is lost; "
+            "what comes in from now on counts",
+            NULL);
+    j->want_cut |= is_damaged(d);
+    j->rewrite_series |= d->mended_chunks || d->lost_chunks || d->nameless_samples;
 }
 
 static void finish(struct journal *j)
@@ -219,20 +260,16 @@ static void finish(struct journal *j)
     struct recovery *r = j->recovery;
     struct journal_recovery told = r->r;
 
-    if (r->skipped) {
-        char n[24];
-
-        snprintf(n, sizeof n, "%" PRIu64, r->skipped);
-        log_warn("blocks without the beginning of their run were skipped", "blocks", n, NULL);
-    }
+    note_damage(j);
+    j->has_series = j->dictionary.n > 0 && !j->rewrite_series;
     j->confirmed_id = j->forgotten_id = j->last_id;
     j->blocks_since_cut = r->seen;
     j->stats.last_cut_ms = j->has_cut ? (int64_t)j->cut_id.ms : j->started_ms;
     if (j->stats.last_cut_ms > j->started_ms)
         j->stats.last_cut_ms = j->started_ms;
     j->want_cut |= j->ahead_ms > 0; /* so that the next start need not move them again */
-    if (r->length < r->seen)
-        r->length = r->seen;
+    if (r->length < reading_stats(r->reading)->blocks)
+        r->length = reading_stats(r->reading)->blocks;
     j->stats.stored_blocks = r->length;
     for (size_t i = 0; i < j->dictionary.n; i++)
         if (j->dictionary.chunks[i].live == 0)
@@ -262,15 +299,15 @@ static void on_blocks_read(const struct err *e, void *arg)
 static void start_blocks(struct journal *j)
 {
     struct recovery *r = j->recovery;
-    struct pages_options o = {.after = j->cut_id,
-                              .to_ms = INT64_MAX,
-                              .block = on_block,
-                              .done = on_blocks_read,
-                              .arg = j};
+    struct reading_options o = {.after = j->cut_id,
+                                .to_ms = INT64_MAX,
+                                .max_series = series_end(j->o.series) + SPARE_SERIES,
+                                .block = on_block,
+                                .done = on_blocks_read,
+                                .arg = j};
 
-    r->codec = block_codec_new(series_end(j->o.series) + SPARE_SERIES);
-    r->pages = pages_new(j, &o);
-    if (!r->codec || !r->pages)
+    r->reading = reading_new(j, &o);
+    if (!r->reading)
         recovery_fail_memory(j);
 }
 
@@ -383,7 +420,7 @@ void journal_recovery_poll(struct journal *j)
 {
     struct recovery *r = j->recovery;
 
-    if (r && !r->asking && !r->pages && db_is_up(j->o.db))
+    if (r && !r->asking && !r->reading && db_is_up(j->o.db))
         ask(j);
 }
 

@@ -2,12 +2,13 @@
 #ifndef TOCSIN_JOURNAL_RECOVER_IMPL_H
 #define TOCSIN_JOURNAL_RECOVER_IMPL_H
 
-#include "journal/pages.h"
+#include "journal/reading.h"
 
 enum step { STEP_META, STEP_SERIES, STEP_POINTER, STEP_CUT, STEP_INFO, STEP_BLOCKS };
 
 struct raw_chunk {
     uint32_t first;
+    bool is_copy;
     char *bytes;
     size_t len;
 };
@@ -20,10 +21,9 @@ struct recovery {
     struct raw_chunk *chunks;
     size_t n_chunks, cap_chunks;
     uint64_t cut_chunks, cut_chunk; /* how many, and the next */
-    uint64_t length, seen, skipped, damaged;
-    struct pages *pages;
-    struct block_codec *codec;
-    struct block_view view;
+    uint64_t length, seen;
+    uint32_t end; /* of the series that blocks name */
+    struct reading *reading;
 };
 
 /* --- recover.c --- */

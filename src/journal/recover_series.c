@@ -23,7 +23,9 @@ static int newest_first(const void *a, const void *b)
 {
     const struct raw_chunk *x = a, *y = b;
 
-    return (x->first < y->first) - (x->first > y->first);
+    if (x->first != y->first)
+        return x->first < y->first ? 1 : -1;
+    return x->is_copy - y->is_copy;
 }
 
 struct restoring {
@@ -43,28 +45,57 @@ static int restore(const struct dict_entry *d, void *arg, struct err *e)
     return 0;
 }
 
-static void restore_chunk(struct journal *j, const struct raw_chunk *c)
+/* -1: it is damaged, and nothing of it was restored. */
+static int restore_chunk(struct journal *j, const struct raw_chunk *c, struct err *e)
 {
     struct restoring to = {.j = j};
-    struct err e = {0};
 
-    if (dict_decode(c->bytes, c->len, restore, &to, &e) != 0) {
-        j->recovery->damaged++;
-        log_error("series cannot be read back", "error", e.text, NULL);
-    }
+    if (dict_decode(c->bytes, c->len, restore, &to, e) != 0 && to.end == 0)
+        return -1;
     if (to.end > c->first && dictionary_found(&j->dictionary, c->first, to.end, to.live) != 0)
+        j->rewrite_series = true;
+    return 0;
+}
+
+/* `n` chunks of the same series: the first that can be read counts. `before`: where the next chunk
+ * begins, or UINT32_MAX. */
+static void restore_one_of(struct journal *j, const struct raw_chunk *c, size_t n, uint32_t before)
+{
+    uint32_t end = before - c->first > DICT_CHUNK ? c->first + DICT_CHUNK : before;
+    char first[16];
+    struct err e = {0}, other;
+
+    snprintf(first, sizeof first, "%u", c->first);
+    if (restore_chunk(j, &c[0], &e) == 0)
+        return;
+    for (size_t i = 1; i < n; i++)
+        if (restore_chunk(j, &c[i], &other) == 0) {
+            j->stats.damage.mended_chunks++;
+            log_warn("a chunk of series labels is damaged; it was read from its copy", "chunk",
+                     first, "error", e.text, NULL);
+            return;
+        }
+    j->stats.damage.lost_chunks++;
+    log_error("labels of series cannot be read back: what had come in of them is lost", "chunk",
+              first, "error", e.text, NULL);
+    series_set_end(j->o.series, end); /* their ids are never given again */
+    if (dictionary_found(&j->dictionary, c->first, end, 0) != 0)
         j->rewrite_series = true;
 }
 
 static void restore_series(struct journal *j)
 {
     struct recovery *r = j->recovery;
+    uint32_t before = UINT32_MAX;
 
     if (r->n_chunks)
         qsort(r->chunks, r->n_chunks, sizeof *r->chunks, newest_first);
-    for (size_t i = 0; i < r->n_chunks; i++) /* HSCAN may tell a field twice */
-        if (i == 0 || r->chunks[i].first != r->chunks[i - 1].first)
-            restore_chunk(j, &r->chunks[i]);
+    for (size_t i = 0, n; i < r->n_chunks; i += n) { /* HSCAN may tell a field twice, too */
+        for (n = 1; i + n < r->n_chunks && r->chunks[i + n].first == r->chunks[i].first;)
+            n++;
+        restore_one_of(j, &r->chunks[i], n, before);
+        before = r->chunks[i].first;
+    }
     recovery_forget_chunks(r);
     recovery_next(j, STEP_POINTER);
 }
@@ -73,12 +104,14 @@ static int keep_chunk(struct recovery *r, const struct reply *name, const struct
 {
     void *chunks = r->chunks;
     struct raw_chunk *c;
+    char *end;
 
     if (mem_grow(&chunks, &r->cap_chunks, r->n_chunks + 1, sizeof *r->chunks) != 0)
         return -1;
     r->chunks = chunks;
     c = &r->chunks[r->n_chunks];
-    c->first = (uint32_t)strtoul(name->text, NULL, 10);
+    c->first = (uint32_t)strtoul(name->text, &end, 10);
+    c->is_copy = *end == '+';
     c->len = value->len;
     c->bytes = mem_dup(value->text, value->len);
     if (!c->bytes)

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "journal/pages.h"
+#include "journal/reading.h"
 
 #define NEAR_MS 60000 /* a time within this of its receipt is of a sender whose clock is ours */
 
@@ -15,9 +15,7 @@ struct scan {
     void (*block)(const struct journal_block *b, void *arg);
     void (*done)(const struct err *e, void *arg);
     void *arg;
-    struct pages *pages;
-    struct block_codec *codec;
-    struct block_view view;
+    struct reading *reading;
 };
 
 static void scan_free(struct scan *s)
@@ -28,9 +26,7 @@ static void scan_free(struct scan *s)
         at = &(*at)->next;
     if (*at)
         *at = s->next;
-    pages_free(s->pages);
-    block_codec_free(s->codec);
-    block_view_free(&s->view);
+    reading_free(s->reading);
     mem_free(s);
 }
 
@@ -65,14 +61,15 @@ void journal_shift(const struct journal *j, struct journal_id id, struct block_v
             v->events[i].t_ms += by_ms;
 }
 
-static int on_block(struct journal_id id, const char *bytes, size_t len, void *arg, struct err *e)
+static int on_block(struct journal_id id, size_t len, struct block_view *v, void *arg,
+                    struct err *e)
 {
     struct scan *s = arg;
-    struct block_view *v = &s->view;
     struct journal_block b = {.id = id, .replayed = true};
 
-    if (block_decode(s->codec, bytes, len, v, e) != 0)
-        return e->code == ERR_MEMORY ? -1 : 0;
+    (void)len, (void)e;
+    if (!v)
+        return 0; /* told by the reading */
     journal_set_right(s->journal, id, v);
     journal_shift(s->journal, id, v);
     b.recv_ms = v->head.recv_ms;
@@ -113,11 +110,12 @@ void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
     int64_t after_ms = from_ms > RUN_MAX_MS ? from_ms - RUN_MAX_MS - 1 : 0;
     /* ids may go on ahead of the receive times */
     bool all = to_ms < (int64_t)j->last_id.ms || j->n_steps > 0;
-    struct pages_options o = {.after = {.ms = (uint64_t)after_ms},
-                              .to_ms = all ? INT64_MAX : to_ms,
-                              .block = on_block,
-                              .done = on_done,
-                              .arg = s};
+    struct reading_options o = {.after = {.ms = (uint64_t)after_ms},
+                                .to_ms = all ? INT64_MAX : to_ms,
+                                .max_series = series_end(j->o.series),
+                                .block = on_block,
+                                .done = on_done,
+                                .arg = s};
 
     if (!s) {
         refuse(NULL, done, arg);
@@ -129,9 +127,8 @@ void journal_scan(struct journal *j, int64_t from_ms, int64_t to_ms,
                 o.after.ms > (uint64_t)j->steps[i].by_ms ? (uint64_t)j->steps[i].by_ms : o.after.ms;
     *s = (struct scan){
         .journal = j, .from_ms = from_ms, .to_ms = to_ms, .block = block, .done = done, .arg = arg};
-    s->codec = block_codec_new(series_end(j->o.series));
-    s->pages = s->codec ? pages_new(j, &o) : NULL;
-    if (!s->pages) {
+    s->reading = reading_new(j, &o);
+    if (!s->reading) {
         refuse(s, done, arg);
         return;
     }

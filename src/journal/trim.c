@@ -88,6 +88,42 @@ static void on_weight(enum db_fate fate, const struct reply *reply, void *arg)
         j->stats.stored_bytes = reply->kind == REPLY_INT ? (uint64_t)reply->number : 0;
 }
 
+static void on_exist(enum db_fate fate, const struct reply *reply, void *arg)
+{
+    struct journal *j = arg;
+
+    if (!journal_returned(j))
+        return;
+    j->looking = false;
+    if (fate != DB_DONE || reply->kind != REPLY_INT || (uint64_t)reply->number >= j->keys_due)
+        return;
+    j->keys_missing = true;
+    journal_missing(j);
+}
+
+/* Beside the blocks, which are counted: the labels and the cut, which a start needs as well. While a
+ * cut is being made its names change. */
+static void look_for_keys(struct journal *j)
+{
+    const char *argv[4] = {"EXISTS"};
+    char pieces[KEY_LEN];
+    int n = 1;
+
+    if (j->has_series && j->dictionary.n > 0)
+        argv[n++] = KEY_SERIES;
+    if (j->has_cut && !j->cut) {
+        key_cut(pieces, j->published_number);
+        argv[n++] = KEY_CUT;
+        argv[n++] = pieces;
+    }
+    if (n == 1 || j->looking || j->must_ask)
+        return;
+    j->looking = true;
+    j->keys_due = (uint64_t)n - 1;
+    journal_call(j);
+    db_send(j->o.db, n, argv, NULL, on_exist, j);
+}
+
 void journal_watch_memory(struct journal *j)
 {
     if (!db_is_up(j->o.db))
@@ -97,6 +133,7 @@ void journal_watch_memory(struct journal *j)
         j->counting = true;
         journal_call(j);
         db_sendf(j->o.db, on_length, j, "XLEN %s", KEY_JOURNAL);
+        look_for_keys(j);
     }
     if (j->inspecting || !is_due(j, &j->inspect_at_ms, INSPECT_MS))
         return;
@@ -194,7 +231,10 @@ void journal_trim(struct journal *j)
     char id[JOURNAL_ID_LEN];
     uint64_t over;
 
-    if (j->trimming || !j->has_cut || j->must_ask || (journal_is_away(j) && !j->memory_full))
+    if (!j->has_cut || j->must_ask || (journal_is_away(j) && !j->memory_full))
+        return;
+    journal_copy_trim(j);
+    if (j->trimming)
         return;
     j->trimming = true;
     journal_call(j);

@@ -63,11 +63,12 @@ static void on_pointer(enum db_fate fate, const struct reply *reply, void *arg)
 /* Memory is the truth from here on, until a cut of it is in Redis. */
 static void lost(struct journal *j)
 {
-    j->has_cut = false;
+    j->has_cut = j->has_series = false;
     j->want_cut = true;
     j->cut_not_before_ms = 0;
     journal_cut_is_not_enough(j);
     journal_write_meta(j);
+    journal_copy_forget(j);
     journal_call(j);
     db_sendf(j->o.db, on_pointer, j, "HGET %s number", KEY_CUT);
     if (j->o.regressed)
@@ -76,8 +77,8 @@ static void lost(struct journal *j)
 
 static void lost_for_good(struct journal *j, const char *what)
 {
-    log_warn("blocks are missing in Redis and no longer in memory; a cut is taken from memory",
-             "found", what, NULL);
+    log_warn("Redis has lost data; labels and windows are written again from memory", "found", what,
+             NULL);
     j->rewrite_series = true;
     j->need_run = true;
     lost(j);
@@ -185,7 +186,10 @@ static void judge(struct journal *j, struct journal_id last, uint64_t length, bo
             renumber(j, last);
         if (length < expected && !j->count_unsure)
             lost_for_good(j, "too few blocks");
+        else if (j->keys_missing)
+            lost_for_good(j, "no labels of series, or no saved windows");
     }
+    j->keys_missing = false;
     j->stats.stored_blocks = length;
     j->count_unsure = false;
     j->must_ask = false;

@@ -217,7 +217,11 @@ static struct reply run_del(struct fake_redis *r, const struct args *a)
 
 static struct reply run_exists(struct fake_redis *r, const struct args *a)
 {
-    return number(value_at(r, a) != NULL);
+    int64_t n = value_at(r, a) != NULL;
+
+    for (int i = 2; i < a->n; i++)
+        n += data_find(&r->data, a->v[i], len_of(a, i)) != NULL;
+    return number(n);
 }
 
 static struct reply run_flushall(struct fake_redis *r, const struct args *a)

@@ -892,6 +892,7 @@ END_TEST
 START_TEST(a_cut_that_cannot_be_read_is_discarded)
 {
     struct world *w = world_new();
+    struct journal_stats st;
     struct process *q;
 
     for (int i = 0; i < 12; i++) {
@@ -902,6 +903,8 @@ START_TEST(a_cut_that_cannot_be_read_is_discarded)
     fake_loop_run_for(w->p->loop, 100);
     fake_redis_ask(w->redis, "HSET", KEY_CUT_CHUNKS "1", "1", "rubbish rubbish", NULL);
     q = process_ready(w);
+    journal_stats(q->journal, &st);
+    ck_assert_uint_eq(st.damage.lost_cuts, 1);
     ck_assert_int_eq(q->discarded, 1);
     ck_assert_int_eq(q->n_applied, 12);
     ck_assert(journal_wants_cut(q->journal));
@@ -1214,28 +1217,223 @@ START_TEST(before_the_start_is_over_nothing_is_taken)
 }
 END_TEST
 
-START_TEST(damaged_blocks_cost_their_run_and_no_more)
+/* --- damage ------------------------------------------------------------------------------------------------- */
+
+#define BLOCKS 73
+
+enum damage { DAMAGE_BYTES, DAMAGE_MISSING };
+
+/* The stream again, with the blocks at these places changed or left out. */
+static void damage_blocks(struct world *w, enum damage how, const int *places, int n_places)
+{
+    const struct reply *all = fake_redis_ask(w->redis, "XRANGE", KEY_JOURNAL, "-", "+", NULL);
+    struct {
+        char id[48], *bytes;
+        size_t len;
+    } blocks[BLOCKS];
+
+    ck_assert_uint_eq(all->n_items, BLOCKS);
+    for (int i = 0; i < BLOCKS; i++) {
+        const struct reply *bytes = &all->items[i].items[1].items[1];
+
+        snprintf(blocks[i].id, sizeof blocks[i].id, "%s", all->items[i].items[0].text);
+        blocks[i].bytes = mem_dup(bytes->text, bytes->len);
+        blocks[i].len = bytes->len;
+    }
+    fake_redis_ask(w->redis, "DEL", KEY_JOURNAL, NULL);
+    for (int i = 0; i < BLOCKS; i++) {
+        const char *argv[] = {"XADD", KEY_JOURNAL, blocks[i].id, "b", blocks[i].bytes};
+        size_t lens[] = {4, strlen(KEY_JOURNAL), strlen(blocks[i].id), 1, blocks[i].len};
+        bool wrong = false;
+
+        for (int k = 0; k < n_places; k++)
+            wrong |= places[k] == i;
+        if (wrong)
+            blocks[i].bytes[blocks[i].len / 2] ^= 4;
+        if (!wrong || how == DAMAGE_BYTES)
+            fake_redis_run(w->redis, 5, argv, lens);
+        mem_free(blocks[i].bytes);
+    }
+}
+
+static struct world *world_of_blocks(void)
 {
     struct world *w = world_new();
-    struct process *q;
-    char id[48];
 
+    for (int i = 0; i < BLOCKS; i++) {
+        send(w, i);
+        fake_loop_run_for(w->p->loop, 10);
+    }
+    ck_assert_int_eq(xlen(w), BLOCKS);
+    process_end(w->p);
+    w->p = NULL;
+    return w;
+}
+
+START_TEST(a_damaged_block_is_read_from_its_copy)
+{
+    static const int places[][5] = {{0}, {36}, {72}, {0, 30, 31, 32, 72}};
+    static const int n_places[] = {1, 1, 1, 5};
+
+    for (int how = DAMAGE_BYTES; how <= DAMAGE_MISSING; how++)
+        for (int i = 0; i < 4; i++) {
+            struct world *w = world_of_blocks();
+            struct journal_stats st;
+
+            damage_blocks(w, (enum damage)how, places[i], n_places[i]);
+            w->p = process_ready(w);
+            ck_assert_int_eq(w->p->n_applied, BLOCKS);
+            for (int b = 0; b < BLOCKS; b++)
+                ck_assert_int_eq(w->p->applied[b], b);
+            st = stats(w);
+            ck_assert_uint_eq(st.damage.mended_blocks, (uint64_t)n_places[i]);
+            ck_assert_uint_eq(st.damage.lost_blocks + st.damage.behind_blocks, 0);
+            ck_assert(journal_wants_cut(w->p->journal)); /* the next start needs none of it */
+            fake_loop_run_for(w->p->loop, 1000);
+            append(w, 100, 0);
+            fake_loop_run_for(w->p->loop, 1000);
+            ck_assert_int_eq(w->stored[100], 1);
+            world_free(w);
+        }
+}
+END_TEST
+
+/* Under a running program: within half a second all is there again from memory. */
+START_TEST(labels_or_a_cut_that_redis_loses_are_written_again)
+{
+    static const char *const lost[] = {KEY_SERIES, KEY_CUT, KEY_CUT_CHUNKS "1"};
+
+    for (int i = 0; i < 3; i++) {
+        struct world *w = world_new();
+        struct process *q;
+
+        for (int k = 0; k < 12; k++) {
+            send(w, k);
+            fake_loop_run_for(w->p->loop, 10);
+        }
+        ck_assert_int_eq(start_cut(w), 0);
+        fake_loop_run_for(w->p->loop, 1000);
+        ck_assert_int_eq(w->p->regressed, 0);
+        fake_redis_ask(w->redis, "DEL", lost[i], NULL);
+        fake_loop_run_for(w->p->loop, 600);
+        ck_assert_int_eq(w->p->regressed, 1);
+        ck_assert(journal_wants_cut(w->p->journal));
+        ck_assert_int_eq(start_cut(w), 0);
+        fake_loop_run_for(w->p->loop, 3000);
+        ck_assert_int_eq(w->p->regressed, 1);
+        q = process_ready(w);
+        ck_assert_int_eq(q->n_applied, 12);
+        ck_assert_uint_eq(series_of(q, 3), series_of(w->p, 3));
+        process_end(q);
+        world_free(w);
+    }
+}
+END_TEST
+
+START_TEST(a_damaged_block_without_a_copy_is_counted_with_those_behind_it)
+{
+    static const int middle[] = {30};
+    struct world *w = world_of_blocks();
+    struct journal_stats st;
+
+    damage_blocks(w, DAMAGE_BYTES, middle, 1);
+    fake_redis_ask(w->redis, "DEL", KEY_COPY, NULL);
+    w->p = process_ready(w);
+    ck_assert_int_eq(w->p->n_applied, 30);
+    st = stats(w);
+    ck_assert_uint_eq(st.damage.mended_blocks, 0);
+    ck_assert_uint_eq(st.damage.lost_blocks, 1);
+    ck_assert_uint_eq(st.damage.behind_blocks, 42);
+    append(w, 100, 0); /* a new process, a new run */
+    fake_loop_run_for(w->p->loop, 1000);
+    same_as_recovered(w, "what came after the damage");
+    world_free(w);
+}
+END_TEST
+
+START_TEST(a_copy_of_another_type_keeps_no_block_from_being_stored)
+{
+    struct world *w = world_new();
+
+    fake_redis_ask(w->redis, "SET", KEY_COPY, "rubbish", NULL);
     for (int i = 0; i < 4; i++) {
         send(w, i);
         fake_loop_run_for(w->p->loop, 10);
+        ck_assert_int_eq(w->stored[i], 1);
     }
-    snprintf(id, sizeof id, "%lld-0", (long long)clock_wall_ms(w->clock) + 5);
-    fake_redis_ask(w->redis, "XADD", KEY_JOURNAL, id, "b", "rubbish", NULL);
-    process_end(w->p);
-    w->p = process_ready(w); /* a new process, a new run */
-    for (int i = 4; i < 6; i++) {
+    same_as_recovered(w, "without a copy");
+    world_free(w);
+}
+END_TEST
+
+START_TEST(the_copy_holds_what_no_cut_does)
+{
+    struct world *w = world_new();
+
+    for (int i = 0; i < 12; i++) {
         send(w, i);
         fake_loop_run_for(w->p->loop, 10);
     }
-    q = process_ready(w);
-    ck_assert_int_eq(q->n_applied, 6);
-    process_end(q);
+    ck_assert_int_eq(fake_redis_ask(w->redis, "XLEN", KEY_COPY, NULL)->number, 12);
+    ck_assert_int_eq(start_cut(w), 0);
+    fake_loop_run_for(w->p->loop, 3000);
+    ck_assert_int_eq(fake_redis_ask(w->redis, "XLEN", KEY_COPY, NULL)->number, 0);
+    send(w, 12);
+    fake_loop_run_for(w->p->loop, 3000);
+    ck_assert_int_eq(fake_redis_ask(w->redis, "XLEN", KEY_COPY, NULL)->number, 1);
+    same_as_recovered(w, "the copy");
     world_free(w);
+}
+END_TEST
+
+static void damage_labels(struct world *w, bool copies_too)
+{
+    const struct reply *all = fake_redis_ask(w->redis, "HGETALL", KEY_SERIES, NULL);
+    char names[16][16];
+    size_t n = 0;
+
+    for (size_t i = 0; i + 1 < all->n_items && n < 16; i += 2)
+        if (copies_too || !strchr(all->items[i].text, '+'))
+            snprintf(names[n++], 16, "%s", all->items[i].text);
+    ck_assert_uint_gt(n, 0);
+    while (n-- > 0)
+        fake_redis_ask(w->redis, "HSET", KEY_SERIES, names[n], "rubbish", NULL);
+}
+
+/* Rubbish; rubbish in the copy too; the key is gone. */
+START_TEST(damaged_labels_are_read_from_their_copy_and_lost_ids_are_not_given_again)
+{
+    for (int how = 0; how < 3; how++) {
+        struct world *w = world_new();
+        struct journal_stats st;
+        uint32_t before;
+
+        for (int i = 0; i < 6; i++) {
+            send(w, i);
+            fake_loop_run_for(w->p->loop, 10);
+        }
+        before = series_of(w->p, 3);
+        process_end(w->p);
+        if (how < 2)
+            damage_labels(w, how == 1);
+        else
+            fake_redis_ask(w->redis, "DEL", KEY_SERIES, NULL);
+        w->p = process_ready(w);
+        st = stats(w);
+        if (how == 0) {
+            ck_assert_uint_eq(st.damage.mended_chunks, 6);
+            ck_assert_uint_eq(series_of(w->p, 3), before);
+        } else {
+            ck_assert_uint_eq(st.damage.lost_chunks, how == 1 ? 6 : 0);
+            ck_assert_uint_eq(st.damage.nameless_samples, how == 2 ? 12 : 0);
+            ck_assert_uint_gt(series_of(w->p, 3), 11); /* above all ids that blocks name */
+        }
+        ck_assert_uint_eq(st.damage.lost_blocks, 0);
+        append(w, 100, 0);
+        fake_loop_run_for(w->p->loop, 1000);
+        same_as_recovered(w, "labels");
+        world_free(w);
+    }
 }
 END_TEST
 
@@ -1243,7 +1441,7 @@ END_TEST
 
 static int64_t n_chunks(struct world *w)
 {
-    return fake_redis_ask(w->redis, "HLEN", KEY_SERIES, NULL)->number;
+    return fake_redis_ask(w->redis, "HLEN", KEY_SERIES, NULL)->number / 2; /* each twice */
 }
 
 START_TEST(labels_come_back_under_their_ids)
@@ -1430,7 +1628,12 @@ static void add(TCase *t)
     tcase_add_test(t, a_newer_format_is_refused);
     tcase_add_test(t, the_start_survives_every_single_fault);
     tcase_add_test(t, before_the_start_is_over_nothing_is_taken);
-    tcase_add_test(t, damaged_blocks_cost_their_run_and_no_more);
+    tcase_add_test(t, a_damaged_block_is_read_from_its_copy);
+    tcase_add_test(t, a_damaged_block_without_a_copy_is_counted_with_those_behind_it);
+    tcase_add_test(t, labels_or_a_cut_that_redis_loses_are_written_again);
+    tcase_add_test(t, a_copy_of_another_type_keeps_no_block_from_being_stored);
+    tcase_add_test(t, the_copy_holds_what_no_cut_does);
+    tcase_add_test(t, damaged_labels_are_read_from_their_copy_and_lost_ids_are_not_given_again);
     tcase_add_test(t, labels_come_back_under_their_ids);
     tcase_add_test(t, forgotten_series_go_when_no_block_needs_them);
     tcase_add_test(t, a_series_that_came_back_has_its_new_id);
