@@ -98,7 +98,6 @@ struct journal {
     const char *unfit;     /* what was last told of the server's kind; NULL: that it is fit */
     int64_t not_before_ms; /* monotonic */
     char run_id[48];
-    uint64_t seed; /* of tocsin:meta; 0: none yet */
     bool memory_full, inspecting, counting, count_unsure;
     bool has_series;   /* Redis has labels, as far as is known */
     bool looking;      /* whether the keys are there that should be */
