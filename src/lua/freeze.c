@@ -194,6 +194,8 @@ static void key_fill(lua_State *L, int idx, struct key *k, lua_Integer at)
     }
 }
 
+#define KEYS_MAX 16384 /* C cannot pause: sorting them takes some 15 ms */
+
 void safelib_keys(lua_State *L, int idx)
 {
     lua_Integer n = 0;
@@ -204,11 +206,14 @@ void safelib_keys(lua_State *L, int idx)
     lua_newtable(L);
     lua_pushnil(L);
     while (lua_next(L, -3)) {
+        if (++n > KEYS_MAX)
+            sandbox_fail(L, "a table of more than %d keys is too large to go through in order",
+                         KEYS_MAX);
         lua_pop(L, 1);
         lua_pushvalue(L, -1);
-        lua_rawseti(L, -3, ++n);
+        lua_rawseti(L, -3, n);
     }
-    sandbox_charge(L, (uint64_t)n * 8);
+    sandbox_charge(L, (uint64_t)n * 16);
     keys = lua_newuserdatauv(L, (size_t)n * sizeof *keys + 1, 0);
     for (lua_Integer i = 1; i <= n; i++) {
         lua_rawgeti(L, -2, i);

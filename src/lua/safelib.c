@@ -225,16 +225,27 @@ static int paid(lua_State *L)
     return f(L);
 }
 
-/* Comparing is done by C as well where no function is given: n log n of it. */
+/* Sorting does not pause, neither in C nor in a function that compares, so it is bounded: n log n
+ * comparisons of what lies in the table. */
+#define SORT_UNITS 250000 /* about 8 ms */
+
 static int safe_sort(lua_State *L)
 {
     lua_CFunction f = lua_tocfunction(L, lua_upvalueindex(1));
-    uint64_t n = lua_istable(L, 1) ? lua_rawlen(L, 1) : 0, steps = 1;
+    uint64_t n = lua_istable(L, 1) ? lua_rawlen(L, 1) : 0, steps = 1, units = n * 2;
 
     while (steps < 64 && n >> steps)
         steps++;
-    sandbox_charge(L, 1 + n * steps * 2);
-    return f(L);
+    for (uint64_t i = 1; i <= n && units * steps <= SORT_UNITS; i++) {
+        if (lua_rawgeti(L, 1, (lua_Integer)i) == LUA_TSTRING)
+            units += lua_rawlen(L, -1) / COPY_BYTES;
+        lua_pop(L, 1);
+    }
+    if (units * steps > SORT_UNITS)
+        sandbox_fail(L,
+                     "table.sort: too much to sort at once: some 8,000 short values are possible");
+    sandbox_charge(L, 1 + units * steps);
+    return sandbox_call_bounded(L, f, SORT_UNITS * 2);
 }
 
 struct own_function {

@@ -61,6 +61,7 @@ static void pay_for_block(struct sandbox *s, size_t n)
 static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
 {
     struct sandbox *s = ud;
+    bool text = !ptr && osize == LUA_TSTRING;
     void *p;
 
     if (!ptr)
@@ -78,6 +79,8 @@ static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize)
     p = mem_realloc(ptr, nsize);
     if (!p && nsize > osize)
         return NULL;
+    if (text && nsize > s->longest)
+        s->longest = nsize;
     if (nsize > osize + PAID_BLOCK)
         pay_for_block(s, nsize);
     if (!p)
@@ -117,6 +120,17 @@ static void use(lua_State *L, struct sandbox *s, uint64_t units)
         spent(L, s);
 }
 
+/* One instruction compares two texts, whatever their length (== and <). Where there are long ones,
+ * each instruction is taken for a comparison of them. */
+#define LONG_TEXT 16384
+
+static int instructions_of_a_step(const struct sandbox *s)
+{
+    size_t times = 1 + s->longest / LONG_TEXT;
+
+    return times < SANDBOX_STEP ? (int)(SANDBOX_STEP / times) : 1;
+}
+
 static void hook(lua_State *L, lua_Debug *ar)
 {
     struct sandbox *s = sandbox_of(L);
@@ -126,7 +140,7 @@ static void hook(lua_State *L, lua_Debug *ar)
     if (now_ns > s->cpu_end_ns)
         s->spent = true;
     s->owed = 0;
-    lua_sethook(L, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+    lua_sethook(L, hook, LUA_MASKCOUNT, instructions_of_a_step(s));
     use(L, s, SANDBOX_STEP + owed);
     if (s->slice_ns && now_ns > s->slice_ns && lua_isyieldable(L))
         lua_yield(L, 0);
@@ -143,6 +157,21 @@ void sandbox_charge(lua_State *L, uint64_t units)
         lua_sethook(L, hook, LUA_MASKCOUNT, 1); /* C cannot pause: the next instruction does */
 }
 
+int sandbox_call_bounded(lua_State *L, lua_CFunction f, uint64_t instructions)
+{
+    struct sandbox *s = sandbox_of(L);
+    uint64_t before = s->call_left, left;
+    int n;
+
+    if (before > instructions)
+        s->call_left = instructions;
+    left = s->call_left;
+    n = f(L); /* an error ends the run, and with it this bound */
+    assert(s->call_left <= left);
+    s->call_left = before == UINT64_MAX ? before : before - (left - s->call_left);
+    return n;
+}
+
 void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
 {
     s->left = instructions ? instructions : SANDBOX_INSTRUCTIONS;
@@ -150,7 +179,7 @@ void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
     s->spent = s->call_spent = s->heap_refused = s->out_of_memory = false;
     s->cpu_left_ns = (uint64_t)(cpu_ms ? cpu_ms : SANDBOX_CPU_MS) * 1000000u;
     s->cpu_end_ns = cpu_ns() + s->cpu_left_ns;
-    lua_sethook(s->L, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+    lua_sethook(s->L, hook, LUA_MASKCOUNT, instructions_of_a_step(s));
     assert(s->left > 0 && s->cpu_left_ns > 0);
 }
 
@@ -255,7 +284,7 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct er
     s->cpu_end_ns = begin_ns + left_ns;
     s->slice_ns = slice_us ? begin_ns + (uint64_t)slice_us * 1000 : 0;
     s->running = co;
-    lua_sethook(co, hook, LUA_MASKCOUNT, SANDBOX_STEP);
+    lua_sethook(co, hook, LUA_MASKCOUNT, instructions_of_a_step(s));
     status = lua_resume(co, NULL, 0, &n);
     s->running = NULL;
     s->slice_ns = 0;

@@ -22,7 +22,7 @@
 #define SANDBOX_HEAP         ((size_t)64 << 20)
 #define SANDBOX_INSTRUCTIONS UINT64_C(20000000)
 #define SANDBOX_CPU_MS       5000 /* twenty million instructions take about a third of a second */
-#define SANDBOX_STEP         1000 /* instructions between two looks at the budget */
+#define SANDBOX_STEP         1000 /* units between two looks at the budget, of an instruction each */
 #define SANDBOX_SOURCE       ((size_t)1 << 20)
 #define SANDBOX_REGEXES      16 /* compiled patterns of match_re that are kept */
 
@@ -31,6 +31,7 @@ struct sandbox {
     void *owner;       /* the file that is being loaded or run */
     const char *label; /* name shown in errors without a position */
     size_t heap, max_heap, max_block;
+    size_t longest;       /* text that it ever had */
     bool heap_refused;    /* an allocation was refused by a bound, not by the system */
     bool out_of_memory;   /* sandbox_no_memory() was called */
     uint64_t left;        /* instructions of this run */
@@ -88,6 +89,9 @@ __attribute__((noreturn, format(printf, 2, 3))) void sandbox_fail(lua_State *L, 
 __attribute__((noreturn)) void sandbox_no_memory(lua_State *L);
 /* What compiling a pattern of `n` bytes costs. */
 #define SANDBOX_PATTERN(n) (1000 + (uint64_t)(n)*100)
+/* Calls `f` with what is on the stack of this function of C, which cannot pause: what runs inside
+ * has `instructions` at most. */
+int sandbox_call_bounded(lua_State *L, lua_CFunction f, uint64_t instructions);
 /* Pays for work done in C; raises when the budget is spent. About one unit per 30 ns. */
 void sandbox_charge(lua_State *L, uint64_t units);
 /* Position of the innermost line of a file: its line, 0 when there is none, and its name. */

@@ -1,5 +1,6 @@
 #include "lua/script.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -306,6 +307,23 @@ void script_chunk(lua_State *L, const char *name, const char *source, size_t len
     lua_call(L, 0, 1);
 }
 
+static int have_included(lua_State *L, int status, lua_KContext ctx)
+{
+    struct script *s = script_of(L);
+
+    (void)status, (void)ctx;
+    assert(s->depth > 0);
+    s->depth--;
+    if (lua_isnil(L, -1)) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+    }
+    lua_pushvalue(L, -1);
+    lua_setfield(L, 2, lua_tostring(L, 1));
+    return 1;
+}
+
+/* The file may pause in its slice, as the one that includes it. */
 int script_include(lua_State *L)
 {
     struct script *s = script_of(L);
@@ -325,13 +343,7 @@ int script_include(lua_State *L)
     script_read(L, path, SANDBOX_SOURCE);
     source = lua_tolstring(L, -1, &len);
     s->depth++;
-    script_chunk(L, path, source, len);
-    s->depth--;
-    if (lua_isnil(L, -1)) {
-        lua_pop(L, 1);
-        lua_newtable(L);
-    }
-    lua_pushvalue(L, -1);
-    lua_setfield(L, 2, path);
-    return 1;
+    script_push_chunk(L, path, source, len);
+    lua_callk(L, 0, 1, 0, have_included);
+    return have_included(L, LUA_OK, 0);
 }

@@ -165,6 +165,13 @@ static const char *const greedy[] = {
     "local t = {} for i = 1, 1e5 do t[i] = i end while true do for k in pairs(t) do end end",
     "local t = {} for i = 1, 1e5 do t[i] = i end while true do table.insert(t, 1, 0) end",
     "local t = {} for i = 1, 1e5 do t[i] = 'x' end while true do local s = table.concat(t) end",
+    "local s = 'x' for i = 1, 21 do s = s .. s end local u = s .. 'y' s = s .. 'y' "
+    "while true do local b = s == u end",
+    "local s = 'x' for i = 1, 21 do s = s .. s end local u = s .. 'y' s = s .. 'z' "
+    "while true do local b = s < u end",
+    "local s = 'x' for i = 1, 19 do s = s .. s end while true do local b = tonumber(s, 36) end",
+    "for i = 1, 1e9 do local s = string.format('%99.99f', 1e300) end",
+    "local t = {} for i = 1, 60 do t[i] = i end while true do local a = table.unpack(t) end",
 };
 
 START_TEST(what_grows_without_an_end_is_refused)
@@ -176,6 +183,82 @@ START_TEST(what_grows_without_an_end_is_refused)
         refused(source, 3000000, true);
     }
     tell("growth");
+}
+END_TEST
+
+#define TABLE(n, key, value) "local t = {} for i = 1, " n " do t[" key "] = " value " end "
+#define LOOP_FILE            "for i = 1, 1e9 do end"
+
+static char *read_loop(const char *path, size_t *len, void *arg, struct err *e)
+{
+    (void)path, (void)arg, (void)e;
+    return mem_dup(LOOP_FILE, *len = strlen(LOOP_FILE));
+}
+
+/* What C does in one piece, however much it is given. */
+static const struct {
+    const char *source, *words;
+} bounded[] = {
+    {TABLE("1e5", "'k' .. i", "'v'") "alert 'A' { value = m.a, fire = above(1), labels = t }",
+     "16384 keys"},
+    {TABLE("1e5", "'k' .. i", "'v'") "for k in pairs(t) do end", "16384 keys"},
+    {TABLE("1e5", "'k' .. i", "'v'") "local x = m.a(t)", "16384 keys"},
+    {TABLE("1e5", "i", "-i") "table.sort(t)", "too much to sort"},
+    {TABLE("900", "i", "('x' .. i):upper()") "local s = 'x' for i = 1, 15 do s = s .. s end "
+                                             "for i = 1, 900 do t[i] = s .. i end table.sort(t)",
+     "too much to sort"},
+    {"table.sort({ 1, 2, 3 }, function() for i = 1, 1e9 do end end)", "too much work"},
+};
+
+START_TEST(what_c_does_in_one_piece_is_bounded)
+{
+    for (size_t i = 0; i < sizeof bounded / sizeof *bounded; i++) {
+        struct err e = {0};
+        struct rulefile *f =
+            rulefile_load("web.lua", bounded[i].source, strlen(bounded[i].source), NULL, &e);
+
+        ck_assert_msg(!f, "taken: %s", bounded[i].source);
+        ck_assert_msg(strstr(e.text, bounded[i].words) != NULL, "%s\n%s", bounded[i].source,
+                      e.text);
+        refused(bounded[i].source, 0, true);
+    }
+    tell("bounds");
+}
+END_TEST
+
+START_TEST(what_is_within_these_bounds_is_taken)
+{
+    static const char source[] =
+        TABLE("6000", "i",
+              "'k' .. (i * 7919) % 6007") "table.sort(t)\n"
+                                          "table.sort(t, function(a, b) return a > b end) local n "
+                                          "= 0\n" TABLE("16384", "'k' .. i",
+                                                        "i") "for k in pairs(t) do n = n + 1 end "
+                                                             "assert(n == 16384)";
+    struct err e = {0};
+    struct rulefile *f = rulefile_load("web.lua", source, sizeof source - 1, NULL, &e);
+
+    ck_assert_msg(f != NULL, "%s", e.text);
+    rulefile_unref(f);
+}
+END_TEST
+
+/* Twenty million instructions are some hundred milliseconds, wherever they stand. */
+START_TEST(an_included_file_is_loaded_in_slices_too)
+{
+    static const char source[] = "local x = include 'x.lua'";
+    struct rulefile_options o = {.root = "rules", .read = read_loop};
+    struct err e = {0};
+    struct rulefile *f = rulefile_begin("rules/web.lua", source, sizeof source - 1, &o, &e);
+    int slices = 0, rc = 0;
+
+    ck_assert_ptr_nonnull(f);
+    while (rc == 0 && ++slices < SLICES_MAX)
+        rc = rulefile_step(f, 5000, &e);
+    rulefile_unref(f);
+    ck_assert_int_lt(rc, 0);
+    ck_assert_msg(strstr(e.text, "too much work") != NULL, "%s", e.text);
+    ck_assert_int_gt(slices, 3);
 }
 END_TEST
 
@@ -277,6 +360,9 @@ static void add(TCase *t)
     tcase_set_timeout(t, 300);
     tcase_add_test(t, loops_around_everything_end);
     tcase_add_test(t, what_grows_without_an_end_is_refused);
+    tcase_add_test(t, what_c_does_in_one_piece_is_bounded);
+    tcase_add_test(t, what_is_within_these_bounds_is_taken);
+    tcase_add_test(t, an_included_file_is_loaded_in_slices_too);
     tcase_add_test(t, texts_that_are_nested_or_long_are_refused);
     tcase_add_test(t, functions_that_do_not_come_back_are_refused);
 }
