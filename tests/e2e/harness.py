@@ -99,8 +99,9 @@ class Tocsin:
     """The real program. `config` is the text of tocsin.lua (without server {}), `rules` a dict of
     file name -> text."""
 
-    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin"):
+    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin", env=None):
         self.folder = folder
+        self.env = {**os.environ, **env} if env else None
         self.name = name
         self.redis = redis
         self.args = list(args)
@@ -125,7 +126,8 @@ class Tocsin:
         if self.redis:
             argv += ["--redis", self.redis]
         self.starts += 1
-        self.process = Process(argv, os.path.join(self.folder, f"{self.name}-{self.starts}.log"), cwd=self.folder)
+        self.process = Process(argv, os.path.join(self.folder, f"{self.name}-{self.starts}.log"), cwd=self.folder,
+                               env=self.env)
 
     def start(self, seconds=60):
         self.spawn()

@@ -7,6 +7,7 @@
  *   - what fires is told once and ended once, and a kill afterwards changes nothing. */
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,7 +48,8 @@ static struct world {
     struct wire *wire;
     struct clock_watch *watch;
     bool ready, dying;
-    int64_t right_ms; /* the true time less monotonic time */
+    int64_t right_ms;  /* the true time less monotonic time */
+    int64_t sender_ms; /* the clock of the sender that should be right, less the true time */
     double right, same;
     int told;
 } w;
@@ -181,7 +183,8 @@ static void run(int64_t ms)
     for (int64_t until_ms = clock_mono_ms(w.clock) + ms; clock_mono_ms(w.clock) < until_ms;) {
         int64_t machine_ms = clock_wall_ms(w.clock) + clock_step_ms(w.clock);
         struct sample s[] = {
-            sample_of("right", SAMPLE_GAUGE, w.right_ms + clock_mono_ms(w.clock), w.right),
+            sample_of("right", SAMPLE_GAUGE, w.right_ms + w.sender_ms + clock_mono_ms(w.clock),
+                      w.right),
             sample_of("same", SAMPLE_GAUGE, machine_ms, w.same),
             sample_of("hits", SAMPLE_DELTA, machine_ms, 1),
         };
@@ -304,11 +307,108 @@ START_TEST(a_kill_right_after_a_step_is_as_a_start_after_it)
 }
 END_TEST
 
+/* --- the table: whose clock, by how much, at once or bit by bit -------------------------------------- */
+
+enum whose { BOTH, MACHINE, SENDER, WHOSE };
+static const char *const whose_names[] = {"machine and Redis", "machine", "sender"};
+
+static void set_clock(enum whose whose, int64_t by_ms)
+{
+    if (whose == SENDER)
+        w.sender_ms += by_ms;
+    else
+        clock_set_system(w.clock, by_ms);
+}
+
+/* 100 s an hour: 1 s in 36, for as long as it takes, at most an hour. */
+static void drift(enum whose whose, int64_t by_ms)
+{
+    int64_t left_ms = by_ms < 0 ? -by_ms : by_ms;
+
+    for (left_ms = left_ms > 100 * SEC ? 100 * SEC : left_ms; left_ms > 0; left_ms -= SEC) {
+        set_clock(whose, by_ms < 0 ? -SEC : SEC);
+        run(36 * SEC);
+        nothing_false();
+    }
+}
+
+/* Seconds until the rule on data of the right sender fires, or is off again. */
+static int seconds_until(bool on, double value)
+{
+    int n = 0;
+
+    for (w.right = value; fires("Right") != on; n += 5) {
+        ck_assert_msg(n <= 120, "not in two minutes");
+        run(FEED_MS);
+    }
+    return n;
+}
+
+/* In the wrong time and in the right one again, a bad value is told once and a good one is. */
+static int bad_and_good(int64_t limit_s)
+{
+    int told = w.told, bad = seconds_until(true, 95), good;
+
+    ck_assert_int_le(bad, limit_s);
+    run(MINUTE);
+    ck_assert(fires("Right"));
+    ck_assert_int_eq(w.told, told + 1);
+    good = seconds_until(false, 50);
+    ck_assert_int_le(good, 60); /* the window's 30 s, a tick, and a group's wait */
+    run(2 * MINUTE);
+    ck_assert_int_eq(w.told, told + 2);
+    nothing_false();
+    return bad;
+}
+
+static void row(enum whose whose, int64_t by_ms, bool slowly, bool kill)
+{
+    int there, back;
+
+    begin(0);
+    fake_db_clock_is_right(whose == MACHINE);
+    run(6 * MINUTE);
+    if (slowly)
+        drift(whose, by_ms);
+    else
+        set_clock(whose, by_ms);
+    run(FEED_MS);
+    if (kill) {
+        process_kill();
+        process_start();
+    }
+    there = bad_and_good(30);
+    if (slowly)
+        drift(whose, -by_ms);
+    else
+        set_clock(whose, -by_ms);
+    run(FEED_MS);
+    back = bad_and_good(30);
+    printf("%-18s %+7lld s %-6s %-5s %3d s %3d s\n", whose_names[whose], (long long)(by_ms / SEC),
+           slowly ? "drift" : "step", kill ? "kill" : "", there, back);
+    end();
+}
+
+START_TEST(data_counts_whosever_clock_is_set)
+{
+    static const int64_t by[] = {MINUTE, 10 * MINUTE, HOUR, 24 * HOUR};
+
+    for (size_t i = 0; i < sizeof by / sizeof *by; i++)
+        for (int sign = -1; sign <= 1; sign += 2)
+            row((enum whose)_i, sign * by[i], false, false);
+    for (int sign = -1; sign <= 1; sign += 2) {
+        row((enum whose)_i, sign * 100 * SEC, true, false);
+        row((enum whose)_i, sign * HOUR, false, true);
+    }
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_loop_test(t, a_clock_that_is_set_back_makes_nothing_late, 0, 3);
     tcase_add_loop_test(t, a_clock_that_is_set_ahead_and_back_changes_nothing, 0, 3);
     tcase_add_test(t, a_kill_right_after_a_step_is_as_a_start_after_it);
+    tcase_add_loop_test(t, data_counts_whosever_clock_is_set, 0, WHOSE);
 }
 
 UNIT_MAIN("clock", add)
