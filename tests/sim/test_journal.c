@@ -642,7 +642,12 @@ START_TEST(a_redis_that_refuses_writes_is_as_good_as_away)
         "BUSY Redis is busy running a script.",
         "NOAUTH Authentication required.",
         "CLUSTERDOWN The cluster is down",
-        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."};
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "MOVED 3999 127.0.0.1:6381",
+        "CROSSSLOT Keys in request don't hash to the same slot",
+        "UNKILLABLE Sorry the script already executed write commands",
+        "ERR max number of clients reached"};
 
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
         struct world *w = world_new();

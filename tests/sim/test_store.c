@@ -332,6 +332,45 @@ START_TEST(memory_of_redis_out_keeps_changes_until_there_is_some)
 }
 END_TEST
 
+START_TEST(every_refusal_keeps_changes_and_is_told)
+{
+    static const char *const errors[] = {
+        "READONLY You can't write against a read only replica.",
+        "NOREPLICAS Not enough good replicas to write.",
+        "NOPERM this user has no permissions to run the 'hset' command",
+        "MISCONF Redis is configured to save RDB snapshots, but it's unable to persist on disk.",
+        "LOADING Redis is loading the dataset in memory",
+        "BUSY Redis is busy running a script.",
+        "NOAUTH Authentication required.",
+        "CLUSTERDOWN The cluster is down",
+        "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+        "TRYAGAIN Multiple keys request during rehashing of slot",
+        "MOVED 3999 127.0.0.1:6381",
+        "UNKILLABLE Sorry the script already executed write commands",
+        "ERR max number of clients reached"};
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        struct world *w = world_new();
+
+        set(w, 1, "a");
+        fake_loop_settle(w->loop);
+        fake_redis_refuse_with(w->redis, errors[i]);
+        set(w, 1, "b");
+        store_after(w->store, after, w);
+        fake_loop_run_for(w->loop, 3000);
+        ck_assert_int_eq(w->lost, 1); /* who waits goes on */
+        ck_assert_str_eq(store_trouble(w->store), errors[i]);
+        ck_assert(store_is_behind(w->store));
+        fake_redis_refuse_with(w->redis, NULL);
+        fake_loop_run_for(w->loop, 2000);
+        redis_equals_truth(w, errors[i]);
+        ck_assert_str_eq(store_trouble(w->store), "");
+        ck_assert(!store_is_behind(w->store));
+        world_free(w);
+    }
+}
+END_TEST
+
 START_TEST(an_older_redis_is_written_again)
 {
     struct world *w = world_new();
@@ -596,6 +635,7 @@ static void add(TCase *t)
     tcase_add_test(t, an_outcome_that_comes_during_the_outage_is_what_a_start_finds);
     tcase_add_test(t, waiting_entries_are_bounded_and_the_oldest_go);
     tcase_add_test(t, memory_of_redis_out_keeps_changes_until_there_is_some);
+    tcase_add_test(t, every_refusal_keeps_changes_and_is_told);
     tcase_add_test(t, an_older_redis_is_written_again);
     tcase_add_test(t, flushed_data_is_noticed_by_the_next_transaction);
     tcase_add_test(t, a_refused_command_inside_does_not_block_the_rest);
