@@ -4,7 +4,8 @@
  * or greylisted. A refusal for good (5yz) is said in the log and in the deliveries. A temporary one
  * (4yz) is tried again here, with the mail as it was, for as long as a lane tries; the next mail of
  * the same incident takes its place, since it goes to him as well. These tries live in memory: what
- * a restart costs is a late copy, of a mail that the receiver as a whole has. */
+ * a restart costs is a late copy, of a mail that the receiver as a whole has; the ledger keeps showing
+ * who was not told. */
 #include "deliver/late.h"
 
 #include <assert.h>

@@ -455,6 +455,20 @@ def test_one_refused_recipient_costs_only_himself(folder):
     mail.close()
 
 
+def test_a_recipient_refused_for_a_time_is_shown_as_not_told_after_a_kill(folder):
+    mail = Mail(refuse={"bo@example.com": "450 4.7.1 greylisted"})
+    t = Tocsin(folder, config(MAIL.format(host="127.0.0.1", port=mail.port, more="")), RULES).start()
+    t.feed(50)
+
+    def shown():
+        return [d["error"] for d in t.get("/api/tocsin/v1/deliveries") if "greylisted" in d.get("error", "")]
+    wait(shown, "the refusal is shown", 60)
+    t.kill()
+    t.start()
+    check("bo@example.com" in wait(shown, "the refusal is still shown", 60)[0], "who was not told")
+    mail.close()
+
+
 def test_nothing_is_sent_to_a_denied_network(folder):
     sink = HttpSink()
     t = Tocsin(folder, config(hook(sink)).replace("server {", 'server { deny_outgoing = "127.0.0.0/8",'), RULES).start()
