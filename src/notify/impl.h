@@ -377,6 +377,19 @@ struct silence_record *silence_by_id(const struct notify *n, const char *id);
 bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
                   int priority);
 
+/* --- silence_draft.c, silence_rails.c ------------------------------------------------------------- */
+/* Everything of a silence but its ids; silence_free() it. NULL with `e`. */
+struct silence_record *silence_draft(struct notify *n, const struct silence_request *r,
+                                     const struct actor *a, struct err *e);
+/* What it would hold. Cost: all alerts of open incidents, and the starts of the last week. */
+void silence_preview(const struct notify *n, const struct silence *s, struct silence_preview *p);
+/* Rails that stand whatever is confirmed, and those that give way to who has seen the count. */
+int silence_hard_rails(struct notify *n, const struct silence *s, const struct silence_request *r,
+                       const struct actor *a, struct err *e) MUST_USE;
+int silence_soft_rails(struct notify *n, const struct silence_preview *p,
+                       const struct silence_request *r, const struct actor *a,
+                       struct err *e) MUST_USE;
+
 /* --- start.c --------------------------------------------------------------------------------------- */
 /* Makes what was loaded whole, once: the ledger joins its incidents, groups find theirs. */
 void notify_index(struct notify *n);
