@@ -339,6 +339,8 @@ END_TEST
 START_TEST(a_long_window_decides_once_the_shortest_was_seen)
 {
     struct bench *b = bench_new(false);
+    struct label service = label_of("service", "a");
+    labelset group;
 
     put_rules(b,
               EVERY "alert 'A' { fire = m.req_total:count('6h'):by('service'):below(1e6)\n"
@@ -348,6 +350,11 @@ START_TEST(a_long_window_decides_once_the_shortest_was_seen)
     seen(b, "");
     traffic(b, "a", 60, 62);
     seen(b, "A fired @61");
+    /* and says until when its longest is not full */
+    group = labelsets_find(b->labels, &service, 1);
+    ck_assert_int_eq(rule_warming_until_ms(rules_find(b->rules, "A"), group, false), 0);
+    ck_assert_int_eq(rule_warming_until_ms(rules_find(b->rules, "A"), group, true),
+                     T0 + 6 * 3600 * 1000 + 500);
     bench_free(b);
 }
 END_TEST
