@@ -9,7 +9,6 @@ import time
 from harness import HttpSink, Mail, Tocsin, check, free_port, self_signed, wait
 
 RULES = {"load.lua": """
-defaults { every = "1s" }
 alert "LoadHigh" {
   priority = "P1", value = m.load:last(), fire = above(10),
   summary = "{service}: load is {value}", runbook_url = "https://wiki.example/load",

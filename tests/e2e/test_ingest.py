@@ -14,7 +14,6 @@ import zlib
 from harness import HttpSink, Process, Tocsin, check, free_port, wait
 
 RULES = {"in.lua": """
-defaults { every = "1s" }
 alert "Load" { value = m.load:last(), fire = above(10), summary = "load {value}" }
 alert "Orders" { value = m.orders_total:increase("1m"):by("shop"), fire = above(4), summary = "{value} orders" }
 alert "Errors" {

@@ -8,7 +8,6 @@ import time
 from harness import ROOT, TOCSIN, HttpSink, Process, Redis, Tocsin, check, wait
 
 RULES = {"load.lua": """
-defaults { every = "1s" }
 alert "LoadHigh" {
   value = m.load:last():max_by("service", "host"),
   fire = { P1 = above(100), P2 = above(10) },
