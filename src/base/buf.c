@@ -1,3 +1,9 @@
+/* Appending never fails at the call: a failure is kept and found by the one question at the end. The other
+ * way, a code after each append, made every writer of JSON or HTML twice as long and was forgotten where it
+ * mattered. A buffer grows by half; what was reserved is committed by how much was written.
+ *
+ * Binary forms are fixed to little-endian and LEB128 by memcpy() of what the machine has: the program runs
+ * on such machines only. The reader fails once and for good, so that a decoder asks at its end as well. */
 #include "base/buf.h"
 
 #include <assert.h>

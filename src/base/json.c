@@ -1,3 +1,8 @@
+/* JSON is written straight into a buffer. A tree first (cJSON) would hold every answer twice and allocate
+ * for each value; commas are all that a writer has to remember, and one bit for each depth does.
+ *
+ * Numbers are the shortest decimal that reads back, tried from 15 digits up: an exact algorithm is
+ * faster, and long. What is not finite is null, since JSON has no word for it. */
 #include "base/json.h"
 
 #include <assert.h>

@@ -1,3 +1,9 @@
+/* Numbers, durations and times, as people write and read them.
+ *
+ * One table of suffixes serves durations and quantities, so that "5m" means the same wherever it stands.
+ * Numbers are parsed by hand up to the digits that strtod() then reads, since strtod() also takes hex, "inf"
+ * and blanks. Dates are computed (Hinnant): the C library's functions take "31 February" for a day in March.
+ * What is written is for reading: four digits, two units; text_plain() is the form that reads back. */
 #include "base/text.h"
 
 #include <assert.h>
@@ -186,6 +192,11 @@ static int64_t days_of(int64_t y, int m, int d)
     return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
 }
 
+static int days_in(int y, int m)
+{
+    return (int)(days_of(m < 12 ? y : y + 1, m < 12 ? m + 1 : 1, 1) - days_of(y, m, 1));
+}
+
 static int zone_at(const char **s, const char *end, int *minutes)
 {
     int sign, h, m = 0;
@@ -224,7 +235,7 @@ int text_parse_time(const char *s, size_t n, int64_t *at_ms)
         digits_at(&s, end, 2, &h) < 0 || skip(&s, end, ":") < 0 || digits_at(&s, end, 2, &mi) < 0 ||
         skip(&s, end, ":") < 0 || digits_at(&s, end, 2, &sec) < 0)
         return -1;
-    if (mo < 1 || mo > 12 || d < 1 || d > 31 || h > 23 || mi > 59 || sec > 60)
+    if (mo < 1 || mo > 12 || d < 1 || d > days_in(y, mo) || h > 23 || mi > 59 || sec > 60)
         return -1;
     if (s < end && (*s == '.' || *s == ',')) {
         double scale = 0.1;
@@ -385,137 +396,4 @@ void text_plain(struct buf *b, double v)
             break;
     }
     buf_adds(b, text);
-}
-
-size_t text_utf8(const char *s, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)s;
-    size_t len;
-
-    if (n == 0)
-        return 0;
-    if (p[0] < 0x80)
-        return 1;
-    len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || n < len)
-        return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return len;
-}
-
-size_t text_utf8_cut(const char *s, size_t n, size_t max)
-{
-    if (n <= max)
-        return n;
-    while (max > 0 && ((unsigned char)s[max] & 0xc0) == 0x80)
-        max--;
-    assert(max < n);
-    return max;
-}
-
-#define NEAREST_WORD_MAX 64
-
-/* Levenshtein distance; words are at most NEAREST_WORD_MAX long. */
-static size_t distance(const char *a, size_t na, const char *b, size_t nb)
-{
-    size_t row[NEAREST_WORD_MAX + 1];
-
-    assert(na <= NEAREST_WORD_MAX && nb <= NEAREST_WORD_MAX);
-    for (size_t j = 0; j <= nb; j++)
-        row[j] = j;
-    for (size_t i = 1; i <= na; i++) {
-        size_t diagonal = row[0];
-
-        row[0] = i;
-        for (size_t j = 1; j <= nb; j++) {
-            size_t swap = diagonal + (a[i - 1] != b[j - 1]);
-            size_t best = row[j] + 1 < row[j - 1] + 1 ? row[j] + 1 : row[j - 1] + 1;
-
-            diagonal = row[j];
-            row[j] = swap < best ? swap : best;
-        }
-    }
-    return row[nb];
-}
-
-const char *text_nearest(const char *word, const char *const *names, size_t n)
-{
-    const char *best = NULL;
-    size_t len = strlen(word), best_distance = 4;
-
-    assert(names || n == 0);
-    if (len > NEAREST_WORD_MAX)
-        return NULL;
-    for (size_t i = 0; i < n; i++) {
-        size_t d, other;
-
-        if (!names[i] || (other = strlen(names[i])) > NEAREST_WORD_MAX)
-            continue;
-        d = distance(word, len, names[i], other);
-        if (2 * d > len || d > best_distance || (d == best_distance && !best) ||
-            (d == best_distance && strcmp(names[i], best) >= 0))
-            continue;
-        best = names[i];
-        best_distance = d;
-    }
-    return best;
-}
-
-bool text_glob(const char *pattern, const char *s, size_t n)
-{
-    const char *star = NULL;
-    size_t i = 0, mark = 0;
-
-    while (i < n) {
-        if (*pattern == '*') {
-            star = ++pattern;
-            mark = i;
-        } else if (*pattern == s[i] && *pattern) {
-            pattern++;
-            i++;
-        } else if (star) {
-            pattern = star;
-            i = ++mark;
-        } else {
-            return false;
-        }
-    }
-    while (*pattern == '*')
-        pattern++;
-    return *pattern == 0;
-}
-
-bool text_is_label(const char *s, size_t n)
-{
-    if (n == 0 || isdigit((unsigned char)s[0]))
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (!isalnum((unsigned char)s[i]) && s[i] != '_')
-            return false;
-    return true;
-}
-
-/* U+0000 to U+001F, U+007F to U+009F: among them NUL and all line breaks of terminals. */
-static bool is_control(const char *s, size_t step)
-{
-    unsigned char c = (unsigned char)s[0];
-
-    return step == 1 ? c < 0x20 || c == 0x7f : c == 0xc2 && (unsigned char)s[1] < 0xa0;
-}
-
-bool text_is_name(const char *s, size_t n)
-{
-    const char *end = s + n;
-
-    for (size_t step; s < end; s += step) {
-        step = text_utf8(s, (size_t)(end - s));
-        if (step == 0 || is_control(s, step))
-            return false;
-    }
-    return n > 0;
 }

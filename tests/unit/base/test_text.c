@@ -63,6 +63,24 @@ START_TEST(quantities_carry_their_unit)
 }
 END_TEST
 
+/* The last day of a month is one, the day after it is none. */
+START_TEST(a_time_has_a_day_that_there_is)
+{
+    static const struct {
+        const char *text;
+        int rc;
+    } days[] = {{"2026-01-31T00:00:00Z", 0},  {"2026-02-28T00:00:00Z", 0},
+                {"2026-02-29T00:00:00Z", -1}, {"2028-02-29T00:00:00Z", 0},
+                {"2028-02-30T00:00:00Z", -1}, {"2100-02-29T00:00:00Z", -1},
+                {"2026-04-31T00:00:00Z", -1}, {"2026-12-31T23:59:59Z", 0},
+                {"2026-12-32T00:00:00Z", -1}, {"2026-06-00T00:00:00Z", -1}};
+    int64_t at_ms;
+
+    for (size_t i = 0; i < sizeof days / sizeof *days; i++)
+        ck_assert_msg(text_parse_time(days[i].text, 20, &at_ms) == days[i].rc, "%s", days[i].text);
+}
+END_TEST
+
 START_TEST(times_round_trip_and_zones_count)
 {
     char text[TEXT_TIME_LEN];
@@ -125,6 +143,7 @@ static void add(TCase *t)
     tcase_add_test(t, durations_are_parsed_whole);
     tcase_add_test(t, quantities_carry_their_unit);
     tcase_add_test(t, times_round_trip_and_zones_count);
+    tcase_add_test(t, a_time_has_a_day_that_there_is);
     tcase_add_test(t, numbers_read_well);
     tcase_add_test(t, the_nearest_word_is_suggested);
     tcase_add_test(t, globs_match_whole_strings);
