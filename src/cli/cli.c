@@ -1,3 +1,9 @@
+/* From the words of the command line to a command, and what all commands share.
+ *
+ * The C library's getopt was dropped: it reorders words, knows no "takes a duration", and its messages name
+ * no command. Options are rows that point at variables, also those that every command has and that may stand
+ * before its name. Words and errors from outside are printed through print_error() and print_lines(), which
+ * show what a terminal would obey. */
 #include "cli/client.h"
 #include "cli/cli.h"
 

@@ -1,3 +1,6 @@
+/* What the demo says while it runs: it asks the server as any client would and tells each incident when a
+ * receiver has heard of it, so that what is shown is what happened, not what was meant to happen. Polling is
+ * enough for a person who watches; a stream of changes would be an interface of the server for one reader. */
 #include "cli/demo.h"
 
 #include <string.h>

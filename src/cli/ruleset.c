@@ -1,10 +1,10 @@
-#include "cli/ruleset.h"
-
 /* Reading the files of a person's disk as the server would, without one.
  *
  * A file is judged in its set: firing() reaches over files, and names are taken once. So what is
  * checked is read whole, with all its errors, and what stands beside it is read for its names.
  * Dropped: asking a running server for its set. `check` must work in an editor and in CI. */
+#include "cli/ruleset.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,6 @@
+/* The shop of the demo: four services that count requests, one of which can be broken. Pure and repeatable
+ * (its noise begins with a constant), so that a test can run an hour of it at once. Errors are owed in
+ * fractions instead of drawn, or a quiet minute would look like a recovery. */
 #include "cli/shop.h"
 
 #include <stdio.h>

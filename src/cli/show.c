@@ -1,3 +1,6 @@
+/* What a person reads on a terminal: every text of the answer is made visible once, behind the parser, so
+ * that no command can forget it. Times are short where they are near, and tables are laid out by columns of
+ * characters, not bytes. */
 #include "cli/show.h"
 
 #include <stdlib.h>

@@ -1,3 +1,6 @@
+/* The outcome of rule tests three times: for people as it happens, JSON for tools, JUnit for CI. All three
+ * are written from one record of an outcome, at once, so that a run that is interrupted has said what it
+ * knew. */
 #include "cli/test.h"
 
 #include <stdio.h>

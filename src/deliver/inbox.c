@@ -1,3 +1,8 @@
+/* The inbox is a ring in memory beside a capped stream in Redis, numbered on through restarts.
+ *
+ * It is the receiver of who has configured none, so it must work without Redis, too: what is read comes from
+ * the ring, what is kept goes to the stream. Lanes wait until the stream has been read once, or numbers would
+ * be given twice. Messages are cut to a bound each, which bounds the whole. */
 #include "deliver/inbox.h"
 
 #include <stdio.h>

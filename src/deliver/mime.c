@@ -1,3 +1,7 @@
+/* Mail as RFC 5322 and 2047 want it, made by hand: libraries for it bring a tree of parts, and a page is one
+ * text. Headers are folded at spaces, or encoded in words that may be folded anywhere; a name with a comma
+ * is quoted or it would be two addresses. What is hostile becomes a blank: a header has no escape that people
+ * could read. */
 #include "deliver/mime.h"
 
 #include <stdbool.h>

@@ -1,3 +1,9 @@
+/* What a request holds, before anything of it is taken: arrays that only grow, cleared between requests.
+ *
+ * Labels are views into the body; a decoder pushes them and closes a series, and only closing looks at them
+ * (order, doubles, names, bounds), so every protocol is judged alike. Pointers are set at the very end, when
+ * the arrays stand still. Checks look at eight bytes at a time, since this is the path of every label of
+ * every sample; the exact answer is computed where that says "perhaps not". */
 #include "ingest/batch.h"
 
 #include <assert.h>

@@ -1,3 +1,7 @@
+/* A reader of its own, because the others build trees: an event of a stranger is read once, token by token,
+ * into labels, and most strings are never copied. It is strict where a mistake would be taken for data
+ * (numbers, escapes, depth) and mends what is only encoded badly, since a log line that says why something
+ * is broken must not be refused for one wrong byte. */
 #include "ingest/json_read.h"
 
 #include <assert.h>

@@ -1,15 +1,14 @@
+/* The bounds. Retention: blocks older than it go, and the oldest go when they take more than
+ * their share of Redis' memory; but never past the published cut, behind which every block is
+ * needed for a start. One small XTRIM at a time, since a large one holds Redis up (1.1 us for a
+ * block of 4 KB). At 75 % of Redis' memory new blocks wait here, as while it is away, so that
+ * control state can always be written; trimming goes on, and makes room. */
 #include <assert.h>
 #include <string.h>
 
 #include "base/keys.h"
 #include "base/log.h"
 #include "journal/journal_impl.h"
-
-/* The bounds. Retention: blocks older than it go, and the oldest go when they take more than
- * their share of Redis' memory; but never past the published cut, behind which every block is
- * needed for a start. One small XTRIM at a time, since a large one holds Redis up (1.1 us for a
- * block of 4 KB). At 75 % of Redis' memory new blocks wait here, as while it is away, so that
- * control state can always be written; trimming goes on, and makes room. */
 
 #define INSPECT_MS  1000
 #define COUNT_MS    250 /* so long, and a poll, may what FLUSHALL took be missing */

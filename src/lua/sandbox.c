@@ -1,3 +1,9 @@
+/* One Lua state with bounds that its own code cannot get around.
+ *
+ * Memory is bounded by the allocator, work by a hook that counts instructions; C functions pay for what they
+ * touch, and large blocks are paid for when they are filled. A spent budget sets the hook to every single
+ * instruction, so that nothing runs on. A process or thread of its own for each file was dropped: its
+ * answers would have to be copied back, and a `when` function is asked for every group at every look. Errors are turned into sentences with their place here, for all kinds of files. */
 #include "lua/sandbox.h"
 
 #include <assert.h>

@@ -1,3 +1,8 @@
+/* Labels as a plain array of views: sorting, text, fingerprint.
+ *
+ * Sorting allocates nothing and is bounded for what a stranger sends: insertion for what comes in sorted or
+ * short, a heap for a hostile thousand. qsort() would allocate and call back for each pair. A missing label
+ * is the empty one everywhere, so empty ones are dropped here and nowhere else. */
 #include "model/labels.h"
 
 #include <assert.h>

@@ -1,3 +1,10 @@
+/* Interned sets in three levels, each found by hash and compared by bytes: names, pairs, sets.
+ *
+ * The same pods appear under fifty metrics and the same values under thousands of pods; three levels store
+ * each of them once, in an arena of 32-bit references, half as long as pointers. Freed things are used
+ * again at once, since pods come and go for months. Every growth is asked of the bound before, so that
+ * what has no room leaves everything as it was. One level (whole sets by their text) was dropped: grouping
+ * needs the pairs. */
 #include "model/labelsets.h"
 
 #include <assert.h>

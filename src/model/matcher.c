@@ -1,3 +1,9 @@
+/* A matcher decides once, when it is made, what it is: a list is sorted, a regular expression compiled, and
+ * whether the empty value matches is known, since that is what a missing label asks.
+ *
+ * Its text is canonical, so that equal matchers have equal texts: leaves are compared by them.
+ * Lists and numbers are kinds of their own instead of regular expressions, which would be slower and say
+ * less in a message. Immutable and counted, since rules, silences and scopes share them over reloads. */
 #include "model/matcher.h"
 
 #include <assert.h>

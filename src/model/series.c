@@ -1,3 +1,9 @@
+/* Dense numbers for series, by pages that are found by division and given back when they are empty.
+ *
+ * Numbers are never used again: blocks in the journal name series by them, and one that came back would be
+ * another's. So the table is sparse after months and its empty pages cost a pointer. A series is looked up
+ * by a hash of its labels as they came, without interning them first: nearly all are known, and interning
+ * costs several look-ups. Creating one is undone as a whole where any part finds no room. */
 #include "model/series.h"
 
 #include <assert.h>

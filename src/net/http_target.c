@@ -1,3 +1,7 @@
+/* The target of a request, taken apart in one place: decoded once, refused where two programs could read it
+ * differently (dot segments, empty segments, backslashes, NUL, bad UTF-8), so that no handler and no proxy
+ * in front of it disagree about which path this is. libevent's own functions decode without saying that
+ * something was wrong. */
 #include "net/http_target.h"
 
 #include <assert.h>

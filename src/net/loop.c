@@ -1,3 +1,11 @@
+/* A turn: wait for sockets, signals or the next timer; let libevent call what is ready; then, stage
+ * by stage, call the timers that are due and the work that was put off.
+ *
+ *     sockets, signals  ->  DELIVERY  ->  CONTROL  ->  EVALUATION  ->  INGEST  ->  (next turn)
+ *
+ * A stage runs what it held when its turn came; what is added to it meanwhile waits for the next
+ * turn, so no work can keep the loop for itself. Timers are ours and not libevent's, because they
+ * follow the engine's clock, which steps only when told to. libevent holds one: the wake-up. */
 #include "tocsin/loop.h"
 
 #include <assert.h>
@@ -8,15 +16,6 @@
 
 #include "base/mem.h"
 #include "net/timer_heap.h"
-
-/* A turn: wait for sockets, signals or the next timer; let libevent call what is ready; then, stage
- * by stage, call the timers that are due and the work that was put off.
- *
- *     sockets, signals  ->  DELIVERY  ->  CONTROL  ->  EVALUATION  ->  INGEST  ->  (next turn)
- *
- * A stage runs what it held when its turn came; what is added to it meanwhile waits for the next
- * turn, so no work can keep the loop for itself. Timers are ours and not libevent's, because they
- * follow the engine's clock, which steps only when told to. libevent holds one: the wake-up. */
 
 /* A sleeping machine stops libevent's clock but not the engine's: look again at least so often. */
 #define LONGEST_SLEEP_MS 1000

@@ -1,3 +1,9 @@
+/* From options to curl's: everything that a message may not do by accident is said here (no redirects, no
+ * proxy from the environment, no other protocols, no signals).
+ *
+ * Addresses are judged when the socket is opened, the one place where the address is known that a name has
+ * resolved to: a check of the name before would be passed by a name that changes. Errors do not repeat the
+ * URL, which may be a secret. */
 #include "net/outbound_call.h"
 
 #include <netinet/in.h>

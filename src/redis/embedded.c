@@ -1,3 +1,9 @@
+/* open:  tocsin.lock ──> redis.lock free?  yes: start a server that inherits it
+ *                                          no:  somebody lives: adopt it when it answers, else wait
+ * later: the server ends ──(back-off)──> redis.lock free? start again; else wait for it
+ *
+ * The lock alone is not life: a rewrite child outlives its server and holds it as well. The answer
+ * alone is not the right to write: only who holds the lock has that. */
 #include "tocsin/embedded.h"
 
 #include <errno.h>
@@ -13,13 +19,6 @@
 #include "base/mem.h"
 #include "redis/child.h"
 #include "redis/guard.h"
-
-/* open:  tocsin.lock ──> redis.lock free?  yes: start a server that inherits it
- *                                          no:  somebody lives: adopt it when it answers, else wait
- * later: the server ends ──(back-off)──> redis.lock free? start again; else wait for it
- *
- * The lock alone is not life: a rewrite child outlives its server and holds it as well. The answer
- * alone is not the right to write: only who holds the lock has that. */
 
 #define START_MS         60000
 #define STOP_MS          15000 /* more than redis-server itself waits for replicas at shutdown */

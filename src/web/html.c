@@ -1,3 +1,6 @@
+/* The page is written by hand into a buffer: every text goes through html_text(), every time through
+ * html_time(). A template language would be a second sandbox, for a few pages. What is hostile
+ * becomes a replacement character rather than an escape, because a person reads it and copies it nowhere. */
 #include "web/html.h"
 
 #include <math.h>
