@@ -57,7 +57,7 @@ const char *text_nearest(const char *word, const char *const *names, size_t n);
 
 /* `*` only. Cost: at most the pattern's length for each byte. */
 bool text_glob(const char *pattern, const char *s, size_t n);
-bool text_is_label(const char *s, size_t n);                  /* [a-zA-Z_][a-zA-Z0-9_]* */
+bool text_is_label(const char *s, size_t n); /* [a-zA-Z_][a-zA-Z0-9_]* */
 /* A name of a metric, label, field or service: not empty, UTF-8, without control characters. */
 bool text_is_name(const char *s, size_t n);
 #endif
