@@ -6,17 +6,17 @@
  *
  * A counter grows between its samples, so an increment lies evenly in the panes from the sample
  * before it to its own, and beside it the time that it covers. What is cut off at T - w is cut off
- * from both alike. At T what is missing is the step that has not come yet: the newest panes are
- * covered in part, and the divisor is the window less that part. So a steady counter is steady
- * whatever the jitter and the phase of its samples, one that began or ended inside the window counts
- * for its part of it, and a silent one falls: after 1.1 usual steps without a sample nothing is
- * missing any more.
+ * from both alike. At T the steps that have not come yet are missing. Where all series reported
+ * together (one series, one scrape), the divisor is the window less that time. Else nobody knows how
+ * much of which series is missing: what lies before the last 1.1 usual steps is complete, whatever the
+ * speeds, steps and phases of the series, and the rest is taken to have gone on like it, unless it
+ * shows more already. So a steady counter is steady, one that began or ended inside the window counts
+ * for its part of it, and a silent one falls: after 1.1 usual steps without a sample nothing is missing
+ * any more. A fall in a group of several sources is seen a step later than in one scrape.
  *
- * How much is missing is known of the group and not of each series: the coverage of the newest panes
- * against that of those before them. It is exact where the series of a group are sampled together,
- * or grow alike; else a group is off by the difference of their phases, weighed by their speeds.
  * Dropped: the whole increments over the mean step (a series whose step lies across T - w is counted
- * by whole steps, up to a step too much), and a time for each series and group (8 bytes a series).
+ * by whole steps, up to a step too much), the mean time that is missing (series of unequal speeds are
+ * off by up to a third of it), and a time and speed for each series and group (16 bytes a series).
  *
  * A cell is two floats, as large as that of a sum: a rate of ten thousand series is right to 1e-6.
  * Behind the ring stands the usual step of the group. Increments that are sent as such have no step:
@@ -28,6 +28,8 @@
 #include "window/ring.h"
 
 #define LATE_SHARE 1.1 /* of a usual step: a sample that is later than that is missing */
+#define STEPS_KEPT 32
+#define TOGETHER   1e-3 /* of a usual step: no more lies between the samples of the series */
 
 struct covered {
     float inc;
@@ -41,15 +43,17 @@ static double *usual_step_s(const struct leaf *l, const struct slot *s)
     return (double *)(void *)(ring_cells(s) + (size_t)l->ring.d * sizeof(struct covered));
 }
 
-/* Follows the steps of all series; one long gap moves it by a sixteenth. */
-static void note_step(double *usual_s, double step_s)
+/* The longest usual step of the series: follows longer ones by half of itself at most, so that one gap
+ * is not usual, and falls to shorter ones over STEPS_KEPT of them; `on_s` is how far the group's time
+ * moves on. */
+static void note_step(double *usual_s, double step_s, double on_s)
 {
-    double by = step_s - *usual_s, most = *usual_s / 8;
-
     if (*usual_s == 0)
         *usual_s = step_s;
+    else if (step_s > *usual_s)
+        *usual_s = fmin(step_s, *usual_s * 1.5);
     else
-        *usual_s += (by > most ? most : by < -most ? -most : by) / 2;
+        *usual_s -= (*usual_s - step_s) * fmin(1, on_s / (STEPS_KEPT * *usual_s));
 }
 
 /* From (t - dt, t] into the panes, newest first: the ring has moved on to that of t already. */
@@ -86,7 +90,8 @@ static bool rate_add(struct windows *w, struct leaf *l, struct slot *s, const st
     if (fresh)
         *usual_step_s(l, s) = 0;
     if (x->flags & STEP_PREV) {
-        note_step(usual_step_s(l, s), (double)x->dt_ms / 1000);
+        note_step(usual_step_s(l, s), (double)x->dt_ms / 1000,
+                  x->t_ms > s->newest_ms ? (double)(x->t_ms - s->newest_ms) / 1000 : 0);
         spread(l, s, x);
     } else if (x->flags & STEP_INC) {
         cell->inc += (float)x->inc;
@@ -133,34 +138,34 @@ static pair add_ring(const struct leaf *l, const struct slot *s, uint32_t at, ui
     return add_run(cells + at, to_end) + add_run(cells, n - to_end);
 }
 
-static double seconds_of(const struct leaf *l, const struct slot *s, uint32_t at, uint32_t n)
+/* The newest end of a window, where some series have not reported yet: its panes, and the part of it
+ * that is past. Before it all steps are there. */
+struct tail {
+    uint32_t panes, held; /* held: of the clip, which ends with the newest sample */
+    double s;
+};
+
+static bool tail_of(const struct leaf *l, const struct span *p, const struct clip *c,
+                    double usual_s, struct tail *t)
 {
-    return add_ring(l, s, at, n)[1];
+    double pane_s = l->pane.d, ahead_s = (double)p->hi * pane_s - (double)p->to_ms / 1000;
+    uint32_t after = p->hi - p->lo + 1 - c->n; /* panes without any sample */
+
+    t->panes = (uint32_t)ceil((usual_s * LATE_SHARE + ahead_s) / pane_s);
+    t->held = t->panes > after ? t->panes - after : 0;
+    t->s = t->panes * pane_s - ahead_s;
+    return t->panes >= after && t->held < c->n;
 }
 
-/* Seconds at the newest end that the group's series have not reported on yet. */
-static double missing_end(const struct leaf *l, const struct slot *s, const struct span *p,
-                          const struct clip *c, double usual_s)
+/* Have all series reported at the newest time, as in one scrape? Then so much is missing of each. */
+static bool is_together(const struct leaf *l, const struct slot *s, const struct clip *c,
+                        const struct tail *t, double silent_s, double usual_s)
 {
-    double patience_s = usual_s * LATE_SHARE, pane_s = l->pane.d;
-    double silent_s = (double)(p->to_ms - s->newest_ms) / 1000;
-    double ahead_s = (double)p->hi * pane_s - (double)p->to_ms / 1000; /* of the newest pane */
-    uint32_t tail = (uint32_t)ceil((patience_s + ahead_s) / pane_s), held = p->hi - p->lo + 1;
-    uint32_t before, gone;
-    double known, whole;
+    uint32_t n = c->n - t->held, before = n < t->panes ? n : t->panes;
+    double whole = add_ring(l, s, c->at + n - before, before)[1] / (before * (double)l->pane.d);
+    double known = add_ring(l, s, c->at + n, t->held)[1];
 
-    if (silent_s > patience_s || silent_s <= 0)
-        return 0;
-    /* panes after the head of the ring are empty, and not in the clip */
-    gone = held - c->n;
-    before = held > 2 * tail ? tail : held > tail ? held - tail : 0;
-    if (before < tail / 2 + 1 || tail < gone)
-        return silent_s; /* too short a window to compare: as if all came together */
-    whole = seconds_of(l, s, c->at + c->n - (tail - gone) - before, before) / (before * pane_s);
-    if (whole <= 0)
-        return silent_s;
-    known = seconds_of(l, s, c->at + c->n - (tail - gone), tail - gone);
-    return fmax(0, tail * pane_s - ahead_s - known / whole);
+    return whole <= 0 || fabs(t->s - silent_s - known / whole) <= usual_s * TOGETHER;
 }
 
 /* Seconds at the oldest end before the first sample of all, when that is within a step of it. */
@@ -183,27 +188,54 @@ static double missing_begin(const struct leaf *l, const struct slot *s, const st
            (part > cells[at].s ? l->pane.d * (1 - cells[at].s / part) : 0);
 }
 
-static bool rate_value(const struct leaf *l, const struct slot *s, const struct span *p, double *v)
+static pair inside(const struct leaf *l, const struct slot *s, const struct clip *c, uint32_t n)
 {
     const struct covered *cells = (const struct covered *)(void *)ring_cells(s);
-    double usual_s = *usual_step_s(l, s), over_s = l->window_s;
+    pair sum = add_ring(l, s, c->at, n), out = {1 - c->weight, 1 - c->weight};
+
+    return c->weight < 1 ? sum - cell_pair(cells + c->at) * out : sum;
+}
+
+/* What a counter grew by, per second: what is missing at the newest end is filled up. */
+static double growth(const struct leaf *l, const struct slot *s, const struct span *p,
+                     const struct clip *c, double inc)
+{
+    double usual_s = *usual_step_s(l, s), silent_s = (double)(p->to_ms - s->newest_ms) / 1000;
+    double begin_s = missing_begin(l, s, c, usual_s), over_s = l->window_s - begin_s;
+    double whole_s, before;
+    struct tail t;
+
+    if (over_s <= 0)
+        return inc / l->window_s;
+    if (fabs(silent_s) > usual_s * LATE_SHARE) /* silent, or a look at what is complete */
+        return inc / over_s;
+    silent_s = fmax(silent_s, 0);
+    if (!tail_of(l, p, c, usual_s, &t) || is_together(l, s, c, &t, silent_s, usual_s))
+        return over_s > silent_s ? inc / (over_s - silent_s) : inc / over_s;
+    whole_s = over_s - t.s;
+    if (whole_s < over_s / 4)
+        return inc / (over_s - silent_s);
+    before = inside(l, s, c, c->n - t.held)[0];
+    return (before + fmax(inc - before, before / whole_s * t.s)) / over_s;
+}
+
+static bool rate_value(const struct leaf *l, const struct slot *s, const struct span *p, double *v)
+{
     struct clip c;
     pair sum;
 
     *v = 0;
     if (!ring_clip(l, s, p, &c))
         return (s->flags & SLOT_ZERO) != 0;
-    sum = add_ring(l, s, c.at, c.n);
-    if (c.weight < 1)
-        sum -= cell_pair(cells + c.at) * (pair){1 - c.weight, 1 - c.weight};
-    if (!(s->flags & SLOT_ZERO)) {
-        if (sum[0] == 0 && sum[1] == 0 && (s->newest_ms <= p->from_ms || s->newest_ms > p->to_ms))
-            return false;
-        if (usual_s > 0)
-            over_s -= missing_end(l, s, p, &c, usual_s) + missing_begin(l, s, &c, usual_s);
-    }
-    *v = sum[0] / (over_s > 0 ? over_s : l->window_s);
-    return isfinite(*v);
+    sum = inside(l, s, &c, c.n);
+    *v = sum[0] / l->window_s;
+    if (s->flags & SLOT_ZERO)
+        return true;
+    if (sum[0] == 0 && sum[1] == 0 && (s->newest_ms <= p->from_ms || s->newest_ms > p->to_ms))
+        return false;
+    if (*usual_step_s(l, s) > 0)
+        *v = growth(l, s, p, &c, sum[0]);
+    return true;
 }
 
 static void rate_merge(void *into, const void *from)

@@ -106,10 +106,17 @@ int ring_decode(const struct leaf *l, struct slot *s, struct cursor *c)
     return 0;
 }
 
+/* Of the numbers behind the ring the larger one holds. */
 void ring_merge(const struct leaf *l, struct slot *into, const struct slot *from)
 {
-    if (into->head == 0)
-        memcpy(extra_of(l, into), extra_of(l, from), l->kind->extra);
+    for (size_t at = 0; at < l->kind->extra; at += sizeof(double)) {
+        double a, b;
+
+        memcpy(&a, extra_of(l, into) + at, sizeof a);
+        memcpy(&b, extra_of(l, from) + at, sizeof b);
+        if (into->head == 0 || b > a)
+            memcpy(extra_of(l, into) + at, &b, sizeof b);
+    }
     if (from->head > into->head)
         ring_advance(l, into, from->head);
     for (uint32_t pane = from->head; from->head && pane >= oldest(l, from); pane--) {

@@ -104,24 +104,27 @@ function functions.increase(group, low, high)
     return over_series(group.series, function(series) return growth(series, low, high) end)
 end
 
--- The usual step of a group, in seconds: follows the steps of its series in order of arrival.
+-- The longest usual step of a group, in seconds: rises with longer ones by half at most, falls
+-- to shorter ones over 32 of them. In order of arrival.
 local function usual_step(group)
-    local known = group.usual or { s = 0, seen = {} }  -- extended from look to look
+    local known = group.usual or { s = 0, seen = {}, newest = 0 }  -- extended from look to look
     local steps, usual = {}, known.s
     group.usual = known
     for _, series in ipairs(group.series) do
-        for i = math.max(2, (known.seen[series] or 0) + 1), #series.steps.t do
-            if series.steps.increment[i] then
-                steps[#steps + 1] = { order = series.steps.order[i],
-                    s = (series.steps.t[i] - series.steps.t[i - 1]) / 1000 }
-            end
+        for i = (known.seen[series] or 0) + 1, #series.steps.t do
+            steps[#steps + 1] = { order = series.steps.order[i], t = series.steps.t[i],
+                s = i > 1 and series.steps.increment[i]
+                    and (series.steps.t[i] - series.steps.t[i - 1]) / 1000 }
         end
         known.seen[series] = #series.steps.t
     end
     table.sort(steps, function(a, b) return a.order < b.order end)
     for _, step in ipairs(steps) do
-        local by = math.max(-usual / 8, math.min(usual / 8, step.s - usual))
-        usual = usual == 0 and step.s or usual + by / 2
+        local on = math.max(0, step.t - known.newest) / 1000
+        if step.s and usual == 0 then usual = step.s
+        elseif step.s and step.s > usual then usual = math.min(step.s, usual * 1.5)
+        elseif step.s then usual = usual - (usual - step.s) * math.min(1, on / (32 * usual)) end
+        known.newest = math.max(known.newest, step.t)
     end
     known.s = usual
     return usual
@@ -167,15 +170,29 @@ local function sum_of(list, first, last)
     return sum
 end
 
--- Seconds at the newest end that the series have not reported on yet.
-local function missing_end(covered, pane, n, usual, silent)
-    if silent > usual * 1.1 or silent <= 0 then return 0 end
-    local tail = math.ceil(usual * 1.1 / pane)
-    local before = n > 2 * tail and tail or math.max(0, n - tail)
-    if before < tail // 2 + 1 then return silent end
-    local whole = sum_of(covered, n - tail - before + 1, n - tail) / (before * pane)
-    if whole <= 0 then return silent end
-    return math.max(0, tail * pane - sum_of(covered, n - tail + 1, n) / whole)
+-- Did all series report at the newest time, `silent` seconds ago?
+local function together(covered, pane, n, tail, silent, usual)
+    local from = n - tail
+    local before = math.min(from, tail)
+    local whole = sum_of(covered, from - before + 1, from) / (before * pane)
+    if whole <= 0 then return true end
+    local missing = tail * pane - sum_of(covered, from + 1, n) / whole
+    return math.abs(missing - silent) <= usual / 1000
+end
+
+-- What is missing at the newest end has gone on like what is complete before it, if it does not
+-- show more already; of one scrape it is known how much is missing.
+local function filled_up(grown, covered, pane, n, over, silent, usual)
+    local sum, tail = sum_of(grown, 1, n), math.ceil(usual * 1.1 / pane)
+    if math.abs(silent) > usual * 1.1 then return sum / over end
+    silent = math.max(silent, 0)
+    if tail < silent // pane or tail >= n or together(covered, pane, n, tail, silent, usual) then
+        return sum / (over > silent and over - silent or over)
+    end
+    local whole = over - tail * pane
+    if whole < over / 4 then return sum / (over - silent) end
+    local before = sum_of(grown, 1, n - tail)
+    return (before + math.max(sum - before, before / whole * tail * pane)) / over
 end
 
 -- Seconds at the oldest end before the first sample, when that is within a step of it.
@@ -204,12 +221,10 @@ function functions.rate(group, low, high, leaf)
     local sum = sum_of(grown, 1, n)
     if sum == 0 and sum_of(covered, 1, n) == 0 and
         not (any and newest > low and newest <= high) then return nil end
-    local over = seconds
-    if usual > 0 then
-        over = over - missing_end(covered, pane, n, usual, (high - newest) / 1000)
-            - missing_begin(grown, covered, pane, n, usual)
-    end
-    return sum / (over > 0 and over or seconds)
+    if usual == 0 then return sum / seconds end
+    local over = seconds - missing_begin(grown, covered, pane, n, usual)
+    if over <= 0 then return sum / seconds end
+    return filled_up(grown, covered, pane, n, over, (high - newest) / 1000, usual)
 end
 
 -- The last two samples, the newest inside the window.

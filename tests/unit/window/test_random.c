@@ -38,6 +38,7 @@ struct model {
     struct round rounds[2][8 * ENTRIES]; /* of each source */
     size_t n_rounds[2];
     double usual_s[2]; /* step of each group, as rates follow it */
+    int64_t newest_ms[2];
     uint64_t seed;
 };
 
@@ -133,11 +134,14 @@ static double patience(const struct modelled *s)
     return fmax(300, 3 * usual);
 }
 
-static void follow_step(double *usual_s, double step_s)
+static void follow_step(double *usual_s, double step_s, double on_s)
 {
-    double by = fmax(-*usual_s / 8, fmin(*usual_s / 8, step_s - *usual_s));
-
-    *usual_s = *usual_s == 0 ? step_s : *usual_s + by / 2;
+    if (*usual_s == 0)
+        *usual_s = step_s;
+    else if (step_s > *usual_s)
+        *usual_s = fmin(step_s, 1.5 * *usual_s);
+    else
+        *usual_s -= (*usual_s - step_s) * fmin(1, on_s / (32 * *usual_s));
 }
 
 static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
@@ -151,8 +155,9 @@ static void model_ordered(struct model *m, struct modelled *s, struct entry *e)
         e->known = e->has_before = e->dt_s <= patience(s);
         if (e->known) {
             e->inc = e->v >= s->last_v ? e->v - s->last_v : e->v;
-            follow_step(&s->usual_s, e->dt_s);
-            follow_step(&m->usual_s[s->group], e->dt_s);
+            follow_step(&s->usual_s, e->dt_s, e->dt_s);
+            follow_step(&m->usual_s[s->group], e->dt_s,
+                        fmax(0, (double)(e->t_ms - m->newest_ms[s->group]) / 1000));
         }
         e->changed = e->v != s->last_v;
         e->dropped = e->v < s->last_v;
@@ -222,6 +227,8 @@ static void model_take(struct model *m, struct modelled *s, int64_t t_ms, double
         note_recent(s, t_ms);
     if (e.ordered)
         note_recent(s, t_ms);
+    if ((e.ordered || (direct && !stale)) && t_ms > m->newest_ms[s->group])
+        m->newest_ms[s->group] = t_ms;
     ck_assert_uint_lt(s->n, ENTRIES);
     s->e[s->n++] = e;
 }
@@ -345,22 +352,6 @@ static double sum_of(const double *v, int from, int to)
     return sum;
 }
 
-static double uncovered_end(const struct panes *p, double usual_s, int64_t at_ms)
-{
-    double silent_s = (double)(at_ms - p->newest_ms) / 1000, whole;
-    int tail = (int)ceil(usual_s * 1.1 / p->pane_s), before;
-
-    if (silent_s > usual_s * 1.1 || silent_s <= 0)
-        return 0;
-    before = PANES > 2 * tail ? tail : PANES > tail ? PANES - tail : 0;
-    if (before < tail / 2 + 1)
-        return silent_s;
-    whole = sum_of(p->s, PANES - tail - before, PANES - tail) / (before * p->pane_s);
-    if (whole <= 0)
-        return silent_s;
-    return fmax(0, tail * p->pane_s - sum_of(p->s, PANES - tail, PANES) / whole);
-}
-
 static double uncovered_begin(const struct panes *p, double usual_s)
 {
     int n = 0, most = (int)ceil(usual_s * 1.1 / p->pane_s);
@@ -374,11 +365,41 @@ static double uncovered_begin(const struct panes *p, double usual_s)
     return n * p->pane_s + (next > p->s[n] ? p->pane_s * (1 - p->s[n] / next) : 0);
 }
 
+/* Did all series report at the newest time? */
+static bool together(const struct panes *p, int tail, double silent_s, double usual_s)
+{
+    int from = PANES - tail, before = from < tail ? from : tail;
+    double whole = sum_of(p->s, from - before, from) / (before * p->pane_s);
+    double missing = tail * p->pane_s - sum_of(p->s, from, PANES) / whole;
+
+    return whole <= 0 || fabs(missing - silent_s) <= usual_s * 1e-3;
+}
+
+static double growth_of(const struct panes *p, double usual_s, int64_t at_ms)
+{
+    double window_s = PANES * p->pane_s, inc = sum_of(p->inc, 0, PANES), before, whole_s;
+    double over_s = window_s - uncovered_begin(p, usual_s);
+    double silent_s = (double)(at_ms - p->newest_ms) / 1000;
+    int tail = (int)ceil(usual_s * 1.1 / p->pane_s), after = (int)floor(silent_s / p->pane_s);
+
+    if (over_s <= 0)
+        return inc / window_s;
+    if (silent_s > usual_s * 1.1)
+        return inc / over_s;
+    if (tail < after || tail >= PANES || together(p, tail, silent_s, usual_s))
+        return inc / (over_s > silent_s ? over_s - silent_s : over_s);
+    whole_s = over_s - tail * p->pane_s;
+    if (whole_s < over_s / 4)
+        return inc / (over_s - silent_s);
+    before = sum_of(p->inc, 0, PANES - tail);
+    return (before + fmax(inc - before, before / whole_s * tail * p->pane_s)) / over_s;
+}
+
 static double rate_of(const struct model *m, const struct wanted *q, int group, int series,
                       int64_t at_ms)
 {
     struct panes p = {.pane_s = (double)q->window_ms / 1000 / PANES};
-    double usual_s = q->grouped ? m->usual_s[group] : m->s[series].usual_s, over;
+    double usual_s = q->grouped ? m->usual_s[group] : m->s[series].usual_s;
 
     for (int i = 0; i < SERIES; i++) {
         const struct modelled *s = &m->s[i];
@@ -397,12 +418,11 @@ static double rate_of(const struct model *m, const struct wanted *q, int group, 
             lay(&p, e, (double)(at_ms - q->window_ms) / 1000);
         }
     }
-    over = (double)q->window_ms / 1000;
     if (!p.direct && !p.any)
         return MISSING;
     if (!p.direct && usual_s > 0)
-        over -= uncovered_end(&p, usual_s, at_ms) + uncovered_begin(&p, usual_s);
-    return sum_of(p.inc, 0, PANES) / (over > 0 ? over : (double)q->window_ms / 1000);
+        return growth_of(&p, usual_s, at_ms);
+    return sum_of(p.inc, 0, PANES) / ((double)q->window_ms / 1000);
 }
 
 static double answer_of(struct answer *a, const struct wanted *q, int64_t at_ms)

@@ -15,6 +15,7 @@ static int64_t jitter(int64_t most_ms)
 struct pod {
     double speed;
     int64_t phase_ms, from_ms, to_ms; /* lives from … to; counts from zero */
+    int64_t step_ms;                  /* between its samples; 0: STEP */
     int64_t next_ms;
 };
 
@@ -46,7 +47,7 @@ static void scrape(struct fixture *f, struct pod *pods, int n, int64_t until_ms)
             put(f, what, SAMPLE_CUMULATIVE, next->next_ms,
                 next->speed * (double)(next->next_ms - next->from_ms) / 1000);
         }
-        next->phase_ms += STEP;
+        next->phase_ms += next->step_ms ? next->step_ms : STEP;
         next->next_ms = next->phase_ms + jitter(500);
     }
 }
@@ -141,6 +142,33 @@ START_TEST(a_rolling_deploy_does_not_move_a_rate)
 }
 END_TEST
 
+/* Fast and slow ones, their phases anywhere, and, from the fourth seed on, of unequal steps. */
+START_TEST(a_group_of_unequal_counters_is_steady)
+{
+    static const double speeds[] = {1, 1000, 3, 40, 0.5, 200, 7, 90, 20, 5};
+    static const int64_t windows[] = {30 * S, MIN, 2 * MIN, 5 * MIN};
+
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++) {
+        for (unsigned k = 1; k <= 6; k++) {
+            struct pod pods[10];
+            double off, all = 0;
+
+            seed = k;
+            for (int i = 0; i < 10; i++) {
+                pods[i] =
+                    (struct pod){.speed = speeds[i], .from_ms = BASE - HOUR, .to_ms = BASE + HOUR};
+                pods[i].phase_ms = pods[i].next_ms = BASE + jitter(7400) + 7500;
+                pods[i].step_ms = k <= 3 ? STEP : (i % 3 + 1) * 5 * S;
+                all += speeds[i];
+            }
+            off = deviation(pods, 10, windows[w], all);
+            ck_assert_msg(off < 0.01, "window %lld s, seed %u: off by %.2f %%",
+                          (long long)windows[w] / 1000, k, 100 * off);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_silent_counter_falls_to_nothing)
 {
     struct fixture f = fixture_new();
@@ -183,6 +211,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_steady_counter_is_steady);
     tcase_add_test(t, a_group_of_steady_counters_is_steady);
     tcase_add_test(t, a_rolling_deploy_does_not_move_a_rate);
+    tcase_add_test(t, a_group_of_unequal_counters_is_steady);
     tcase_add_test(t, a_silent_counter_falls_to_nothing);
     tcase_add_test(t, what_is_born_inside_counts_for_its_part);
 }

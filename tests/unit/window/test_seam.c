@@ -105,7 +105,7 @@ static void compare(struct windows *all, leaf_id a, struct windows *w, leaf_id b
             continue;
         want = value_in(all, a, slot, at_ms);
         got = value_in(w, b, windows_group_find(w, b, labels), at_ms);
-        if (rate && fabs(got - want) <= 0.2 * want)
+        if (rate && fabs(got - want) <= 0.3 * want)
             continue;
         ck_value(got, want);
     }
