@@ -53,6 +53,10 @@ struct journal_options {
     double memory_share;  /* of Redis' maxmemory that blocks may take; 0: 0.25 */
     size_t max_bytes;     /* bound of blocks where Redis has no maxmemory; 0: 1 GiB */
     size_t max_pending;   /* bytes of blocks waiting for Redis; 0: 256 MiB */
+    /* May a block that was received at `recv_ms` be applied in this turn? False: journal_go_on() says
+     * when to ask again; what is stored meanwhile waits with it, and so do its senders. Not asked
+     * while blocks are read back. NULL: always. */
+    bool (*may_apply)(int64_t recv_ms, void *arg);
     /* Called for each block in order, once: apply it to the windows. */
     void (*apply)(const struct journal_block *b, void *arg);
     /* Redis was found older than memory (lost tail, stale replica, restored dump): control state
@@ -60,7 +64,7 @@ struct journal_options {
     void (*regressed)(void *arg);
     void *arg;
     /* seams of tests; 0 or NULL, as in the program: what is said */
-    size_t max_block_samples; /* 0: 32,768 */
+    size_t max_block_samples; /* 0: 8,192: they are applied in one go */
 };
 
 struct journal *journal_new(const struct journal_options *o, struct err *e);
@@ -107,6 +111,9 @@ bool journal_accepts(const struct journal *j, struct err *e);
  * within the bound of the pending queue, and stored when the reason is gone. Valid until the next
  * turn. */
 const char *journal_trouble(const struct journal *j);
+
+/* Blocks may be applied again, after `may_apply` has said no. */
+void journal_go_on(struct journal *j);
 
 /* The receive time up to which everything received has been applied: every block still to come has
  * a later one, so instants up to it may be evaluated. With nothing in flight it is the millisecond

@@ -31,6 +31,9 @@ struct rules_options {
     struct windows *windows;
     struct alert_book *book;
     struct clock *clock; /* only to measure how long looks take */
+    /* An instant with many rules or groups is run in slices of about this time, so that it does not
+     * hold the loop: rules_are_looking() between them, and no block may be applied. 0: in one go. */
+    uint64_t slice_ns;
     /* what is hidden in texts of events beside the usual; may change between turns; NULL: nothing */
     const struct redact_also *redact;
     /* seams of tests; 0 or NULL, as in the program: what is said */
@@ -59,15 +62,19 @@ void rules_skip_to(struct rules *e, int64_t at_ms);
  * from the new time, also when it is an earlier one. After the windows. */
 void rules_shift(struct rules *e, int64_t by_ms);
 
-/* Before a block with this receive time is applied: the ticks and delayed looks before it. */
+/* Before a block with this receive time is applied: the ticks and delayed looks before it, all of
+ * them, in whatever time it takes; who has a loop to keep calls rules_advance() up to it first. */
 void rules_before_block(struct rules *e, int64_t recv_ms);
 /* After windows_apply() of that block: early looks, at its receive time. Nothing that a sender says
  * moves T, which all rules share and which is stored as decided. */
 void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *events,
                        size_t n_events);
-/* Everything due up to `at_ms`, when all blocks received until then are applied. */
-void rules_advance(struct rules *e, int64_t at_ms);
-/* When the next tick or delayed look is due (for a timer). */
+/* Everything due up to `at_ms`, when all blocks received until then are applied. False: the slice is
+ * over before that; call it again. */
+bool rules_advance(struct rules *e, int64_t at_ms);
+/* An instant is begun and not done: its rules look at windows that must stand still. */
+bool rules_are_looking(const struct rules *e);
+/* When the next tick or delayed look is due (for a timer); T, while rules are looking. */
 int64_t rules_next_ms(const struct rules *e);
 int64_t rules_now_ms(const struct rules *e); /* T */
 

@@ -41,7 +41,7 @@
 #define SERIES_MAX_DEFAULT   10000000u
 #define LABEL_MEMORY_DEFAULT (UINT64_C(1) << 30) /* of all series; of one token half of it */
 #define EXPIRE_BUDGET        20000 /* groups and series looked at in one go: about 1 ms */
-#define EXPIRE_EVERY_MS      1000
+#define LOOK_SLICE_NS        5000000 /* of the loop, in one turn */
 #define FILL_ROUNDS_MAX      5
 #define CUT_POLL_MS          1000
 
@@ -118,8 +118,10 @@ static void look(void *arg)
 
     if (due_ms <= to_ms && now_ms - due_ms > (int64_t)w->stats.looks_late_ms)
         w->stats.looks_late_ms = (uint64_t)(now_ms - due_ms);
-    rules_advance(w->p.rules, to_ms);
-    w->stats.looked_to_ms = to_ms;
+    if (rules_advance(w->p.rules, to_ms)) {
+        w->stats.looked_to_ms = to_ms;
+        journal_go_on(w->p.journal);
+    }
     set_look_timer(w);
 }
 
@@ -129,6 +131,17 @@ void wire_rules_changed(struct wire *w)
 }
 
 /* --- the journal's side --- */
+
+/* Not while rules look at an instant before it: their windows must stand still. */
+static bool may_apply(int64_t recv_ms, void *arg)
+{
+    struct wire *w = arg;
+    bool may = w->phase != PHASE_LIVE || rules_advance(w->p.rules, recv_ms - 1);
+
+    if (!may)
+        set_look_timer(w);
+    return may;
+}
 
 static void apply_block(const struct journal_block *b, void *arg)
 {
@@ -192,7 +205,8 @@ static void upkeep(void *arg)
     struct err e;
 
     notify_set_degraded(w->p.notify, !db_is_up(w->p.db) || *wire_redis_trouble(w));
-    windows_expire(w->p.windows, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
+    if (!rules_are_looking(w->p.rules))
+        windows_expire(w->p.windows, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
     if (!w->cutting && journal_wants_cut(w->p.journal)) {
         w->cutting = true;
         if (journal_cut(w->p.journal, &cut, &e) < 0)
@@ -394,6 +408,7 @@ static int make_data_side(struct wire *w, struct err *e)
     struct journal_options journal = {.loop = w->o.loop,
                                       .db = w->o.db,
                                       .url = w->o.db_url,
+                                      .may_apply = may_apply,
                                       .apply = apply_block,
                                       .regressed = journal_regressed,
                                       .retention_ms = limits->retention_ms,
@@ -446,7 +461,8 @@ static int make_control_side(struct wire *w, struct err *e)
                                     .keep_incidents_ms = limits->incidents_keep_ms,
                                     .max_silences = limits->silences,
                                     .arg = w};
-    struct rules_options rules = {.clock = w->p.clock, .redact = &w->redact};
+    struct rules_options rules = {
+        .clock = w->p.clock, .redact = &w->redact, .slice_ns = LOOK_SLICE_NS};
     struct fills_options fills = {.journal = w->p.journal,
                                   .windows = w->p.windows,
                                   .series = w->p.series,

@@ -12,7 +12,7 @@
  * is under way at a time; what comes meanwhile gathers in the next block, so a slow Redis makes
  * larger blocks and not longer queues.
  *
- *   open ──seal──> queue ──fly──DONE──> apply, tell STORED ──> recent
+ *   open ──seal──> queue ──fly──DONE──> apply, tell STORED ──> recent      (a slice a turn)
  *                    ^      └──UNKNOWN, UNSENT, REFUSED──> apply, tell WAITING; it stays in the
  *                    │                                     queue and flies again, the same bytes
  *                    └── while Redis is away, blocks are sealed and applied at once
@@ -48,6 +48,11 @@ static void apply_pending(struct journal *j, struct pending *p)
     j->pending_bytes -= p->size;
     pending_shrink(p);
     j->pending_bytes += p->size;
+}
+
+static bool may_apply(const struct journal *j, const struct pending *p)
+{
+    return p->applied || !j->o.may_apply || j->o.may_apply(p->recv_ms, j->o.arg);
 }
 
 void journal_confirm_first(struct journal *j)
@@ -195,20 +200,26 @@ void journal_taken_again(struct journal *j)
  * `settled` have had this; a long outage must not walk its whole queue in each turn. */
 static void go_on_without(struct journal *j)
 {
-    struct pending *p;
+    struct pending *p, *last = j->settled;
+    int64_t until_ms = journal_mono_ms(j) + APPLY_SLICE_MS;
 
     journal_seal(j);
     if (j->queue.first)
         journal_poll_within(j, POLL_AWAY_MS); /* to see Redis return */
-    for (p = j->settled ? j->settled->next : j->queue.first; p; p = p->next) {
+    for (p = last ? last->next : j->queue.first; p && may_apply(j, p); p = p->next) {
         apply_pending(j, p);
         retries_wait(&j->retries, p);
         journal_tell_all(j, p, JOURNAL_WAITING,
                          *journal_trouble(j)
                              ? "Redis refuses to store it; it is kept in memory and stored later"
                              : "Redis is away; it is kept in memory and stored later");
+        last = p;
+        if (journal_mono_ms(j) >= until_ms) {
+            journal_push_soon(j);
+            break;
+        }
     }
-    j->settled = j->queue.last;
+    j->settled = last;
 }
 
 /* --- the transaction -------------------------------------------------------------------------------- */
@@ -280,16 +291,38 @@ static void fly(struct journal *j)
     db_tx_commit(tx, on_committed, j);
 }
 
+/* What Redis has taken is applied and told, a slice a turn; the next transaction waits for it. */
+static void confirm_flown(struct journal *j)
+{
+    int64_t until_ms = journal_mono_ms(j) + APPLY_SLICE_MS;
+
+    assert(j->link == LINK_CONFIRMING && j->n_flying <= j->queue.n);
+    while (j->n_flying > 0 && !j->closing && may_apply(j, j->queue.first)) {
+        j->n_flying--;
+        journal_confirm_first(j);
+        if (journal_mono_ms(j) >= until_ms)
+            break;
+    }
+    if (j->closing)
+        return;
+    if (j->n_flying == 0)
+        j->link = LINK_IDLE;
+    if (j->n_flying == 0 || may_apply(j, j->queue.first))
+        journal_push_soon(j);
+}
+
+void journal_go_on(struct journal *j)
+{
+    journal_push_soon(j);
+}
+
 static void committed(struct journal *j)
 {
-    size_t n = j->n_flying;
-
-    j->n_flying = 0;
     journal_taken_again(j);
     j->has_series |= j->rewriting_series;
     j->rewriting_series = false;
-    for (; n > 0 && !j->closing; n--)
-        journal_confirm_first(j);
+    j->link = LINK_CONFIRMING;
+    confirm_flown(j);
 }
 
 static void not_committed(struct journal *j, enum db_fate fate, const struct reply *reply)
@@ -328,15 +361,29 @@ static void on_committed(enum db_fate fate, const struct reply *reply, void *arg
         committed(j);
     else
         not_committed(j, fate, reply);
-    if (!j->closing)
+    if (!j->closing && j->link == LINK_IDLE)
         journal_push_soon(j);
     journal_returned(j);
 }
 
 /* --- the turn's end --- */
 
+static bool unknown_are_applied(const struct journal *j)
+{
+    const struct pending *p = j->queue.first;
+
+    for (size_t i = 0; i < j->n_unknown; i++, p = p->next)
+        if (!p->applied)
+            return false;
+    return true;
+}
+
 void journal_commit(struct journal *j)
 {
+    if (j->link == LINK_CONFIRMING) {
+        confirm_flown(j);
+        return;
+    }
     if (journal_is_away(j)) {
         if (j->link != LINK_FLYING)
             go_on_without(j);
@@ -345,7 +392,10 @@ void journal_commit(struct journal *j)
     if (j->link != LINK_IDLE)
         return;
     if (journal_must_verify(j)) {
-        journal_verify(j);
+        if (!unknown_are_applied(j))
+            go_on_without(j); /* the answer may confirm them */
+        if (unknown_are_applied(j))
+            journal_verify(j);
         return;
     }
     if (journal_cut_is_armed(j) && !j->queue.first) {

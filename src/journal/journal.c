@@ -9,7 +9,7 @@
 #include "model/identity.h"
 
 #define MAX_PENDING    ((size_t)256 << 20)
-#define BLOCK_SAMPLES  32768
+#define BLOCK_SAMPLES  8192
 #define RETENTION_MS   (30 * 60 * 1000)
 #define MEMORY_SHARE   0.25
 #define MAX_BYTES      ((size_t)1 << 30)

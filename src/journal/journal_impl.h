@@ -43,7 +43,8 @@ struct clock_step {
 };
 
 enum journal_state { JOURNAL_NEW, JOURNAL_RECOVERING, JOURNAL_READY };
-enum journal_link { LINK_IDLE, LINK_FLYING, LINK_ASKING };
+enum journal_link { LINK_IDLE, LINK_FLYING, LINK_CONFIRMING, LINK_ASKING };
+#define APPLY_SLICE_MS 5 /* so long blocks are applied in one turn */
 
 struct recovery;
 struct scan;
@@ -69,7 +70,7 @@ struct journal {
     struct pending *open; /* NULL: empty */
     struct pending_list queue, recent;
     struct pending *settled; /* of the queue, up to here: applied, and the senders told; or NULL */
-    size_t n_flying;         /* in the transaction under way */
+    size_t n_flying;         /* in the transaction under way, or taken and not confirmed yet */
     size_t n_unknown;        /* of one whose fate is not known */
     size_t pending_bytes, recent_bytes;
     struct journal_id last_id;      /* given to a block */

@@ -33,6 +33,7 @@ struct rules *rules_new(const struct rules_options *o)
                                   .clock = o->clock,
                                   .redact = o->redact};
     e->ticks_only = o->ticks_only;
+    e->slice_ns = o->slice_ns;
     e->by_name = map_new();
     e->by_path = map_new();
     if (e->by_name && e->by_path && agenda_fit(&e->agenda, 0) == 0)
@@ -80,6 +81,7 @@ void rules_shift(struct rules *e, int64_t by_ms)
         struct rule *r = e->order[i];
 
         clock_move(&r->last_look_ms, by_ms);
+        clock_move(&r->look.at_ms, by_ms);
         clock_move(&r->stats.last_tick_ms, by_ms);
         clock_move(&r->stats.retry_ms, by_ms);
         clock_move(&r->stats.since_ms, by_ms);
@@ -105,6 +107,8 @@ int64_t rules_next_ms(const struct rules *e)
 {
     int64_t tick_ms = next_tick(e), waited_ms = agenda_next_ms(&e->agenda);
 
+    if (e->in_instant)
+        return e->now_ms;
     return tick_ms < waited_ms ? tick_ms : waited_ms;
 }
 
@@ -137,7 +141,7 @@ void engine_note(struct rules *e, struct rule *r, int64_t at_ms)
 
     if (r->n_ready > 0 && r->picks_missing)
         due_ms = at_ms + PICK_AGAIN_MS; /* there was no memory to pick them */
-    else if (r->n_ready > 0)
+    else if (r->n_ready > 0 || r->look_due || look_is_open(r))
         agenda_mark(&e->agenda, r->rank);
     agenda_wait(&e->agenda, r->rank, due_ms);
 }
@@ -156,49 +160,79 @@ static void mark_ticks(struct rules *e, int64_t at_ms)
     }
 }
 
-static void look(struct rules *e, struct rule *r, int64_t at_ms)
+/* False: the time is over, and the rule is to look on at the same instant. */
+static bool look(struct rules *e, struct rule *r, uint64_t until_ns)
 {
+    if (!look_on(r, until_ns))
+        return false;
     if (r->n_ready > 0 || r->first_waiting < r->n_waiting)
-        look_touched(r, at_ms);
+        look_touched(r, e->now_ms);
+    if (!look_on(r, until_ns))
+        return false;
     if (r->look_due) {
         r->look_due = false;
-        look_all(r, at_ms);
+        look_all(r, e->now_ms);
     }
+    if (!look_on(r, until_ns))
+        return false;
     after_look(e, r);
+    return true;
 }
 
-/* Runs one instant: ticks that fall on it, touched groups that are complete or have waited long
- * enough, and rules whose dependencies changed. What was decided by an earlier run is not decided
- * again; who waits is found out all the same, so that the instants behind it are those of a run
- * without a break. Cost: the rules that have something to do. */
-static void run_instant(struct rules *e, int64_t at_ms, bool is_tick)
+/* Ticks that fall on the instant, touched groups that are complete or have waited long enough, and
+ * rules whose dependencies change. What was decided by an earlier run is not decided again; who
+ * waits is found out all the same, so that the instants behind it are those of a run without a
+ * break. */
+static void begin_instant(struct rules *e, int64_t at_ms, bool is_tick)
 {
-    bool decided = at_ms <= e->decided_ms;
-    uint32_t rank;
-
-    assert(!e->unlinked);
+    assert(!e->unlinked && !e->in_instant);
+    e->passing = at_ms <= e->decided_ms;
     if (at_ms > e->now_ms)
         e->now_ms = at_ms;
-    if (!decided && e->adoptions_left)
+    if (!e->passing && e->adoptions_left)
         rules_link(e, at_ms);
     agenda_mark_due(&e->agenda, at_ms);
-    if (is_tick && !decided)
+    if (is_tick && !e->passing)
         mark_ticks(e, at_ms);
-    while (agenda_take(&e->agenda, &rank)) {
-        struct rule *r = e->order[rank];
-
-        if (decided)
-            (void)touched_pick(r, at_ms);
-        else
-            look(e, r, at_ms);
-        engine_note(e, r, at_ms);
-    }
-    if (!decided)
-        alert_book_set_evaluated_to(e->c.book, at_ms);
+    e->in_instant = true;
 }
 
-void rules_advance(struct rules *e, int64_t at_ms)
+/* Runs the instant on until `until_ns`. False: it is not done. Cost: the rules that have something
+ * to do. */
+static bool run_instant(struct rules *e, uint64_t until_ns)
 {
+    uint32_t rank;
+
+    while (e->in_instant && agenda_take(&e->agenda, &rank)) {
+        struct rule *r = e->order[rank];
+
+        if (e->passing)
+            (void)touched_pick(r, e->now_ms);
+        else if (!look(e, r, until_ns)) {
+            agenda_mark(&e->agenda, rank);
+            return false;
+        }
+        engine_note(e, r, e->now_ms);
+        if (clock_mono_ns(e->c.clock) >= until_ns)
+            return false;
+    }
+    if (e->in_instant && !e->passing)
+        alert_book_set_evaluated_to(e->c.book, e->now_ms);
+    e->in_instant = false;
+    return true;
+}
+
+static uint64_t slice_end(const struct rules *e)
+{
+    return e->slice_ns ? clock_mono_ns(e->c.clock) + e->slice_ns : UINT64_MAX;
+}
+
+bool rules_advance(struct rules *e, int64_t at_ms)
+{
+    uint64_t until_ns = slice_end(e);
+
+    if (!run_instant(e, until_ns))
+        return false;
     if (e->tick_ms == 0 || at_ms - e->tick_ms > CATCH_UP_MAX_MS)
         e->tick_ms = e->tick_ms == 0 ? at_ms - 1 : at_ms - CATCH_UP_MAX_MS;
     for (;;) {
@@ -208,16 +242,24 @@ void rules_advance(struct rules *e, int64_t at_ms)
         int64_t next_ms = is_tick ? tick_ms : waited_ms;
 
         if (next_ms > at_ms || next_ms == INT64_MAX)
-            break;
+            return true;
         if (is_tick)
             e->tick_ms = tick_ms;
-        run_instant(e, next_ms, is_tick);
+        begin_instant(e, next_ms, is_tick);
+        if (!run_instant(e, until_ns))
+            return false;
     }
+}
+
+bool rules_are_looking(const struct rules *e)
+{
+    return e->in_instant;
 }
 
 void rules_before_block(struct rules *e, int64_t recv_ms)
 {
-    rules_advance(e, recv_ms - 1);
+    while (!rules_advance(e, recv_ms - 1))
+        continue;
 }
 
 /* For messages of the rules that keep such events. Without an index all rules are asked. */
@@ -260,8 +302,10 @@ void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *
         }
     }
     windows_clear_touched(e->c.windows);
-    if (any)
-        run_instant(e, at_ms, false);
+    if (!any)
+        return;
+    begin_instant(e, at_ms, false);
+    (void)run_instant(e, slice_end(e));
 }
 
 /* --- for people --- */

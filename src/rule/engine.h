@@ -44,6 +44,9 @@ struct rules {
     int64_t tick_ms;    /* the last instant of the grids that was run */
     int64_t decided_ms; /* instants up to here were decided by an earlier run */
     int64_t now_ms;
+    bool in_instant;   /* it is not done: rules on the agenda are still to look at now_ms */
+    bool passing;      /* the instant at hand was decided by an earlier run */
+    uint64_t slice_ns; /* see rules_options */
     bool ticks_only;
 };
 

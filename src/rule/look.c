@@ -1,8 +1,10 @@
-/* A look: evaluate a rule for some of its groups at one instant and step their alerts.
+/* A look: evaluate a rule for some of its groups at one instant and step their alerts. A look at
+ * many groups is made in slices; what it looks at stands still until it is done.
  *
  * For most groups nothing is on and nothing is remembered; they cost the evaluation and one test.
  * Only a group with a condition that holds, with memory (hysteresis, timers) or with an alert
  * goes through the state machine. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -390,12 +392,16 @@ static void judge(struct rule *r, uint64_t errors_before, size_t n, int64_t at_m
         set_aside(r, at_ms);
 }
 
-void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms, bool whole)
+/* --- a look, from its first row to its last --- */
+
+/* `when` may be dear: a batch of its rows is to stay well below a slice. */
+#define WHEN_BATCH 32
+
+static void begin(struct rule *r, size_t n, int64_t at_ms, bool whole)
 {
-    const struct rules_context *c = rules_context(r->engine);
-    uint64_t errors = r->stats.errors, start_ns = clock_mono_ns(c->clock);
     struct err e;
 
+    assert(!look_is_open(r));
     if (at_ms < r->last_look_ms)
         at_ms = r->last_look_ms;
     if (r->stats.broken && (!whole || at_ms < r->stats.retry_ms))
@@ -405,13 +411,56 @@ void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms, bo
     if (alert_rule_def(r->alerts) != r->d)
         return; /* another file has the rule by now, and this one could not be taken away yet */
     r->last_look_ms = at_ms;
-    for (size_t i = 0; i < n; i += BATCH)
-        look_batch(r, rows + i, n - i < BATCH ? n - i : BATCH, at_ms, whole);
+    r->look = (struct open_look){.open = true,
+                                 .whole = whole,
+                                 .n = n,
+                                 .at_ms = at_ms,
+                                 .errors_before = r->stats.errors,
+                                 .refusals = mem_refusals()};
+}
+
+static void end(struct rule *r)
+{
+    struct open_look *l = &r->look;
+
+    l->open = false;
     r->stats.looks++;
-    r->stats.groups_looked += n;
-    r->stats.busy_ns += clock_mono_ns(c->clock) - start_ns;
-    if (r->d->when >= 0 && n > 0)
-        judge(r, errors, n, at_ms, whole);
+    r->stats.groups_looked += l->n;
+    r->stats.busy_ns += l->busy_ns;
+    if (r->d->when >= 0 && l->n > 0)
+        judge(r, l->errors_before, l->n, l->at_ms, l->whole);
+    if (!l->whole)
+        return;
+    r->stats.last_tick_ms = l->at_ms;
+    r->stats.last_took_us = (int64_t)l->busy_ns / 1000;
+}
+
+bool look_on(struct rule *r, uint64_t until_ns)
+{
+    struct clock *c = rules_context(r->engine)->clock;
+    size_t most = r->d->when >= 0 ? WHEN_BATCH : BATCH;
+    struct open_look *l = &r->look;
+    uint64_t began_ns = clock_mono_ns(c), now_ns = began_ns;
+
+    if (!l->open)
+        return true;
+    r->refusals += mem_refusals() - l->refusals; /* of others, meanwhile */
+    while (l->done < l->n) {
+        size_t n = l->n - l->done < most ? l->n - l->done : most;
+
+        look_batch(r, r->picked + l->done, n, l->at_ms, l->whole);
+        l->done += n;
+        now_ns = clock_mono_ns(c);
+        if (now_ns >= until_ns)
+            break;
+    }
+    l->busy_ns += now_ns - began_ns;
+    l->refusals = mem_refusals();
+    if (l->done < l->n)
+        return false;
+    end(r);
+    assert(!look_is_open(r));
+    return true;
 }
 
 /* --- which rows --- */
@@ -468,8 +517,6 @@ static void rows_of_firing(struct rule *r, const struct expr *x)
 
 void look_all(struct rule *r, int64_t at_ms)
 {
-    const struct rules_context *c = rules_context(r->engine);
-    uint64_t start_ns = clock_mono_ns(c->clock);
     size_t n = 0;
 
     r->refusals = mem_refusals();
@@ -486,9 +533,7 @@ void look_all(struct rule *r, int64_t at_ms)
     for (uint32_t row = 0; row < r->rs.n_rows; row++)
         if (r->rs.group[row] != LABELSET_NONE && !touched_waits(r, row))
             r->picked[n++] = row;
-    look_rows(r, r->picked, n, at_ms, true);
-    r->stats.last_tick_ms = at_ms;
-    r->stats.last_took_us = (int64_t)(clock_mono_ns(c->clock) - start_ns) / 1000;
+    begin(r, n, at_ms, true);
 }
 
 void look_touched(struct rule *r, int64_t at_ms)
@@ -498,5 +543,5 @@ void look_touched(struct rule *r, int64_t at_ms)
     r->refusals = mem_refusals();
     fit_expected(r);
     if (n > 0)
-        look_rows(r, r->picked, n, at_ms, false);
+        begin(r, n, at_ms, false);
 }

@@ -16,6 +16,15 @@ struct waiting {
     int64_t first_ms; /* instant of the first touch */
 };
 
+/* A look that has begun: rows picked, and how many of them were looked at. */
+struct open_look {
+    bool open, whole; /* whole: a tick, which looks at about all there are */
+    size_t n, done;
+    int64_t at_ms;
+    uint64_t errors_before, busy_ns;
+    uint64_t refusals; /* mem_refusals() when it was left */
+};
+
 struct rule {
     struct rules *engine;
     uint32_t rank;             /* place in the order of evaluation */
@@ -53,6 +62,7 @@ struct rule {
     uint32_t taken_block; /* whose touches it has */
     uint32_t *picked;     /* rows gathered for the look at hand */
     size_t picked_cap;
+    struct open_look look;
     int64_t last_look_ms;
     uint64_t refusals;           /* mem_refusals() when the present look began */
     struct attachments attached; /* last log events of each group, for messages */
@@ -76,13 +86,19 @@ void running_free(struct rule *r);
  * looked at until it is done. */
 int running_link(struct rule *r, struct err *e) MUST_USE;
 
-/* Looks at `n` rows at the instant `at_ms`: evaluates, steps the alerts. `whole`: they are about
- * all there are. */
-void look_rows(struct rule *r, const uint32_t *rows, size_t n, int64_t at_ms, bool whole);
-/* Looks at all rows, leaving out those that wait for the rest of their data. */
+/* Begins a look at all rows, leaving out those that wait for the rest of their data, or at what was
+ * touched and is complete or has waited long enough. No look is open. */
 void look_all(struct rule *r, int64_t at_ms);
-/* Looks at what was touched and is complete or has waited long enough; the rest stays. */
 void look_touched(struct rule *r, int64_t at_ms);
+/* Looks on at what the open look has picked, a batch of rows at a time, until `until_ns` of the
+ * monotonic clock. False: rows are left, and nothing they look at may change until it is called
+ * again. */
+bool look_on(struct rule *r, uint64_t until_ns) MUST_USE;
+
+static inline bool look_is_open(const struct rule *r)
+{
+    return r->look.open;
+}
 
 struct rules_context {
     struct labelsets *labels;

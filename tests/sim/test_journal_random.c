@@ -12,7 +12,8 @@
 #include "tocsin/journal.h"
 
 /* Random stories of one journal: requests, senders that come again, faults, outages, kill -9, cuts,
- * a Redis that goes back to an older state. Each seed is one story; after each of its chapters
+ * a Redis that goes back to an older state, rules that hold back what is to be applied. Each seed is
+ * one story; after each of its chapters
  *   - nobody who was told "stored" is missing, and nobody counts twice,
  *   - a new process reads back exactly what this one has applied.
  * A crash may double what was told to come again and did not say so in its block: the promise is
@@ -28,6 +29,8 @@ struct process {
     struct labelsets *labels;
     struct series_table *series;
     struct journal *journal;
+    struct timer *looks; /* rules are looking until it fires: nothing may be applied */
+    bool looking;
     int *applied, n_applied;
     bool ready;
 };
@@ -57,10 +60,32 @@ static void on_apply(const struct journal_block *b, void *arg)
 {
     struct process *p = arg;
 
+    ck_assert(!p->looking || b->replayed);
     for (size_t i = 0; i < b->n_samples; i++) {
         ck_assert_int_lt(p->n_applied, 4 * REQUESTS);
         p->applied[p->n_applied++] = (int)b->samples[i].v;
     }
+}
+
+static void looked(void *arg)
+{
+    struct process *p = arg;
+
+    p->looking = false;
+    journal_go_on(p->journal);
+}
+
+/* Now and then rules have begun to look, and take some time for it. */
+static bool may_apply(int64_t recv_ms, void *arg)
+{
+    struct process *p = arg;
+
+    ck_assert_int_gt(recv_ms, 0);
+    if (!p->looking && below(4) == 0) {
+        p->looking = true;
+        timer_in(p->looks, below(3) ? below(10) : below(2000));
+    }
+    return !p->looking;
 }
 
 static int on_chunk(const void *chunk, size_t len, void *arg, struct err *e)
@@ -88,11 +113,13 @@ static struct process *process_start(void)
 {
     struct process *p = mem_zalloc(sizeof *p);
     struct db_options d = {.url = "fake:"};
-    struct journal_options o = {.apply = on_apply, .arg = p, .max_block_samples = 8};
+    struct journal_options o = {
+        .may_apply = may_apply, .apply = on_apply, .arg = p, .max_block_samples = 8};
     struct journal_recovery r = {on_chunk, on_discard, on_ready, p};
 
     p->applied = mem_zalloc(4 * REQUESTS * sizeof *p->applied);
     p->loop = loop_new(clock_, NULL);
+    p->looks = timer_new(p->loop, LOOP_EVALUATION, looked, p);
     fake_db_serve(redis);
     p->db = db_open(p->loop, &d, NULL);
     p->labels = labelsets_new(0);
@@ -110,6 +137,7 @@ static struct process *process_start(void)
 static void process_end(struct process *p)
 {
     journal_free(p->journal);
+    timer_free(p->looks);
     db_close(p->db);
     fake_loop_forget(p->loop);
     loop_free(p->loop);

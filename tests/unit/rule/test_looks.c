@@ -34,14 +34,15 @@ static void on_change(const struct alert *a, enum alert_change change, int64_t a
         buf_addf(&b->log, " (%s)", a->end_reason);
 }
 
-static struct bench *bench_new(void)
+/* With `slice_ns` each call of the engine ends after its first rule or batch of rows. */
+static struct bench *bench_sliced(uint64_t slice_ns)
 {
     struct bench *b = mem_zalloc(sizeof *b);
     struct windows_options windows = {.covered = true}; /* when they look, not what is cold */
     struct alert_book_options book = {.changed = on_change, .arg = b};
-    struct rules_options rules = {0};
+    struct rules_options rules = {.slice_ns = slice_ns};
 
-    rules.clock = b->clock = clock_virtual(T0);
+    rules.clock = b->clock = slice_ns ? clock_system() : clock_virtual(T0);
     book.labels = rules.labels = b->labels = labelsets_new(0);
     windows.series = b->series = series_table_new(b->labels, 0);
     rules.windows = b->windows = windows_new(&windows);
@@ -49,6 +50,11 @@ static struct bench *bench_new(void)
     b->rules = rules_new(&rules);
     rules_skip_to(b->rules, T0 - 1);
     return b;
+}
+
+static struct bench *bench_new(void)
+{
+    return bench_sliced(0);
 }
 
 static void bench_free(struct bench *b)
@@ -122,6 +128,66 @@ START_TEST(one_leaf_looks_within_the_block)
     seen(b, "A{host=\"a\"} resolved @12.2");
     block(b, 13.0, "t", "x", "a", 13.4, 9); /* its clock is ahead: it counts as of its receipt */
     seen(b, "A{host=\"a\"} fired @13.0");
+    bench_free(b);
+}
+END_TEST
+
+#define SLICED_GROUPS 3000
+#define SLICED_RULES                                                                             \
+    "alert \"A\" { value = m.x, fire = above(5), early = false, limit = 5000 } "                 \
+    "alert \"B\" { value = m.x:last():max_by(), fire = above(5), early = false } "               \
+    "alert \"C\" { fire = firing(\"A\", { by = {} }), early = false } "                          \
+    "alert \"D\" { inputs = { x = m.x }, when = function(i) return i.x > 5 end, early = false, " \
+    "limit = 5000 }"
+
+static void feed_groups(struct bench *b)
+{
+    char host[16];
+
+    for (int i = 0; i < SLICED_GROUPS; i++) {
+        snprintf(host, sizeof host, "h%d", i);
+        block(b, 1, "t", "x", host, 1, i % 3 == 0 ? 9 : 1);
+    }
+}
+
+START_TEST(an_instant_in_slices_decides_what_one_in_one_go_decides)
+{
+    struct bench *whole = bench_of(SLICED_RULES), *sliced = bench_sliced(1);
+    size_t calls = 0;
+
+    put_rules(sliced, "a.lua", SLICED_RULES, 0);
+    feed_groups(whole);
+    feed_groups(sliced);
+    ck_assert(rules_advance(whole->rules, T0 + 10000));
+    while (!rules_advance(sliced->rules, T0 + 10000)) {
+        ck_assert(rules_are_looking(sliced->rules));
+        ck_assert_int_eq(rules_next_ms(sliced->rules), T0 + 10000);
+        if (++calls == 20) /* a reload between two slices: what is begun goes on */
+            put_rules(sliced, "b.lua", "alert \"E\" { value = m.y, fire = above(1) }", 10);
+    }
+    ck_assert(!rules_are_looking(sliced->rules));
+    ck_assert_uint_gt(calls, 2 * SLICED_GROUPS / 256);
+    ck_assert_uint_gt(whole->log.len, SLICED_GROUPS);
+    ck_assert_str_eq(buf_str(&sliced->log), buf_str(&whole->log));
+    bench_free(whole);
+    bench_free(sliced);
+}
+END_TEST
+
+START_TEST(a_file_taken_away_between_two_slices_ends_its_looks)
+{
+    struct bench *b = bench_sliced(1);
+
+    put_rules(b, "a.lua", SLICED_RULES, 0);
+    put_rules(b, "b.lua", "alert \"E\" { value = m.x, fire = above(5), early = false }", 0);
+    feed_groups(b);
+    ck_assert(!rules_advance(b->rules, T0 + 10000));
+    put_rules(b, "a.lua", NULL, 10);
+    buf_clear(&b->log);
+    while (!rules_advance(b->rules, T0 + 10000))
+        continue;
+    ck_assert_ptr_nonnull(strstr(buf_str(&b->log), "E{host=\"h0\"} fired"));
+    ck_assert_ptr_null(strstr(buf_str(&b->log), "D{"));
     bench_free(b);
 }
 END_TEST
@@ -745,6 +811,8 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, one_leaf_looks_within_the_block);
+    tcase_add_test(t, an_instant_in_slices_decides_what_one_in_one_go_decides);
+    tcase_add_test(t, a_file_taken_away_between_two_slices_ends_its_looks);
     tcase_add_test(t, without_early_only_ticks_look);
     tcase_add_test(t, two_leaves_wait_for_the_other_half);
     tcase_add_test(t, two_leaves_wait_no_longer_than_delay);
