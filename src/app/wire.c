@@ -40,7 +40,7 @@
 
 #define SERIES_MAX_DEFAULT   10000000u
 #define LABEL_MEMORY_DEFAULT (UINT64_C(1) << 30) /* of all series; of one token half of it */
-#define EXPIRE_BUDGET        20000 /* groups and series looked at in one go: about 1 ms */
+#define EXPIRE_BUDGET        20000   /* groups and series looked at in one go: about 1 ms */
 #define LOOK_SLICE_NS        5000000 /* of the loop, in one turn */
 #define FILL_ROUNDS_MAX      5
 #define CUT_POLL_MS          1000
