@@ -98,9 +98,14 @@ struct rule_stats {
     const char *error; /* the last, "" for none */
     bool matched;      /* its leaves have seen at least one series or event, ever */
     int64_t since_ms;  /* running since */
-    int64_t warm_ms;   /* its windows are full from then on, 0: they are */
 };
-void rule_stats(const struct rule *r, struct rule_stats *out);
+void rule_stats(const struct rule *r, struct rule_stats *out); /* cost: its leaves, at most */
+/* Its windows are full from then on, 0: they are. Cost: its leaves, and the groups below its
+ * aggregations while these are warming. */
+int64_t rule_warm_ms(const struct rule *r);
+/* The rules that have spent most time in looks, dearest first; at most `max`. Returns how many. Cost:
+ * one number of each rule, and the room of `out` for each that is dearer than those before. */
+size_t rules_dearest(const struct rules *e, const struct rule **out, size_t max);
 
 /* The groups of a rule whose labels contain all of `want` (sorted; n = 0: all), at most `max`. */
 size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max);

@@ -58,6 +58,7 @@ void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_l
     struct alert_rule *alerts = alert_rule_find(c->api->o.book, d->name);
     struct alert_count n = {.c = c};
     struct rule_stats s;
+    int64_t warm_ms = rule_warm_ms(r);
 
     rule_stats(r, &s);
     if (alerts)
@@ -92,8 +93,8 @@ void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_l
     json_kbool(j, "matched", s.matched);
     if (s.since_ms)
         json_ktime(j, "since", s.since_ms);
-    if (s.warm_ms)
-        json_ktime(j, "warmingUntil", s.warm_ms);
+    if (warm_ms)
+        json_ktime(j, "warmingUntil", warm_ms);
     json_key(j, "leaves");
     if (with_leaves)
         rule_explain_leaves(r, j);

@@ -53,14 +53,15 @@ static void rule_counts(const struct call *c, struct json *j)
     int64_t broken = 0, unmatched = 0, hidden = 0, warming = 0, warm_ms = 0;
 
     for (size_t i = 0; i < rules_count(a->o.rules); i++) {
+        int64_t until_ms = rule_warm_ms(rules_at(a->o.rules, i));
         struct rule_stats s;
 
         rule_stats(rules_at(a->o.rules, i), &s);
         broken += s.broken;
         hidden += s.hidden;
         unmatched += !s.broken && !s.matched;
-        warming += s.warm_ms > 0;
-        warm_ms = s.warm_ms > warm_ms ? s.warm_ms : warm_ms;
+        warming += until_ms > 0;
+        warm_ms = until_ms > warm_ms ? until_ms : warm_ms;
     }
     json_key(j, "rules");
     json_object(j);

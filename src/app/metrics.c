@@ -130,10 +130,29 @@ static void window_metrics(struct selfwatch *s, struct buf *b)
            "Groups refused by the memory budget.", (double)w.refused_groups);
 }
 
+/* A page of a hundred thousand lines helps nobody, and holds the loop. */
+#define RULES_SHOWN 200
+
+enum shown { SHOWN_LOOKS, SHOWN_BUSY, SHOWN_ERRORS };
+
+static void rule_line(struct buf *b, const char *name, const struct rule *r, enum shown what)
+{
+    struct rule_stats st;
+    double v;
+
+    rule_stats(r, &st);
+    v = what == SHOWN_LOOKS  ? (double)st.looks
+        : what == SHOWN_BUSY ? (double)st.busy_ns / 1e9
+                             : (double)st.errors;
+    value(b, name, "rule", rule_definition(r)->name, v);
+}
+
 static void rule_metrics(struct selfwatch *s, struct buf *b)
 {
     const struct rules *rules = selfwatch_parts(s)->rules;
+    const struct rule *dearest[RULES_SHOWN];
     struct alert_stats a;
+    size_t n;
 
     alert_stats(selfwatch_parts(s)->book, &a);
     single(b, "tocsin_alerts_firing", "gauge", "Alerts that fire.", a.firing);
@@ -141,30 +160,18 @@ static void rule_metrics(struct selfwatch *s, struct buf *b)
     single(b, "tocsin_alerts_nodata", "gauge", "Alerts without data.", a.nodata);
     single(b, "tocsin_alert_changes_total", "counter", "Changes of alerts.", (double)a.changes);
     single(b, "tocsin_rules", "gauge", "Rules running.", (double)rules_count(rules));
+    n = rules_dearest(rules, dearest, RULES_SHOWN);
+    single(b, "tocsin_rules_shown", "gauge",
+           "Rules with lines of their own below: those that took most time.", (double)n);
     metric(b, "tocsin_rule_looks_total", "counter", "Looks of a rule.");
-    for (size_t i = 0; i < rules_count(rules); i++) {
-        struct rule_stats st;
-
-        rule_stats(rules_at(rules, i), &st);
-        value(b, "tocsin_rule_looks_total", "rule", rule_definition(rules_at(rules, i))->name,
-              (double)st.looks);
-    }
+    for (size_t i = 0; i < n; i++)
+        rule_line(b, "tocsin_rule_looks_total", dearest[i], SHOWN_LOOKS);
     metric(b, "tocsin_rule_busy_seconds_total", "counter", "Time spent in looks.");
-    for (size_t i = 0; i < rules_count(rules); i++) {
-        struct rule_stats st;
-
-        rule_stats(rules_at(rules, i), &st);
-        value(b, "tocsin_rule_busy_seconds_total", "rule",
-              rule_definition(rules_at(rules, i))->name, (double)st.busy_ns / 1e9);
-    }
+    for (size_t i = 0; i < n; i++)
+        rule_line(b, "tocsin_rule_busy_seconds_total", dearest[i], SHOWN_BUSY);
     metric(b, "tocsin_rule_errors_total", "counter", "Failures of `when` functions.");
-    for (size_t i = 0; i < rules_count(rules); i++) {
-        struct rule_stats st;
-
-        rule_stats(rules_at(rules, i), &st);
-        value(b, "tocsin_rule_errors_total", "rule", rule_definition(rules_at(rules, i))->name,
-              (double)st.errors);
-    }
+    for (size_t i = 0; i < n; i++)
+        rule_line(b, "tocsin_rule_errors_total", dearest[i], SHOWN_ERRORS);
 }
 
 struct lane_metric {

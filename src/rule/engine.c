@@ -332,9 +332,33 @@ void rule_stats(const struct rule *r, struct rule_stats *out)
     out->overflow = (uint32_t)alert_rule_overflow(r->alerts);
     out->hidden = (uint32_t)alert_rule_hidden(r->alerts, &out->hides);
     out->error = r->error;
-    out->warm_ms = cold_leaves_until_ms(&r->rs);
-    if (out->warm_ms <= r->engine->now_ms)
-        out->warm_ms = 0;
     for (size_t i = 0; i < r->rs.n_sources && !out->matched; i++)
         out->matched = source_slots(&r->rs, &r->rs.sources[i]) > 0;
+}
+
+int64_t rule_warm_ms(const struct rule *r)
+{
+    int64_t until_ms = cold_leaves_until_ms(&r->rs);
+
+    return until_ms > r->engine->now_ms ? until_ms : 0;
+}
+
+size_t rules_dearest(const struct rules *e, const struct rule **out, size_t max)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < e->n; i++) {
+        const struct rule *r = e->order[i];
+        size_t at;
+
+        if (n == max && (max == 0 || r->stats.busy_ns <= out[n - 1]->stats.busy_ns))
+            continue;
+        n += n < max;
+        at = n - 1;
+        for (; at > 0 && out[at - 1]->stats.busy_ns < r->stats.busy_ns; at--)
+            out[at] = out[at - 1];
+        out[at] = r;
+    }
+    assert(n <= max && n <= e->n);
+    return n;
 }
