@@ -326,7 +326,7 @@ struct selfwatch *selfwatch_new(const struct selfwatch_options *o)
 {
     struct selfwatch *s = mem_zalloc(sizeof *s);
 
-    assert(o->wire && o->rulebook && o->ingest && o->outbound);
+    assert(o->wire && o->rulebook && o->ingest && o->dataset && o->outbound);
     if (!s)
         return NULL;
     s->o = *o;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/dataset.h"
 #include "app/rulebook.h"
 #include "app/selfwatch.h"
 #include "app/wire.h"
@@ -37,6 +38,7 @@ static struct world {
     struct rulebook *book;
     struct wire *wire;
     struct ingest *ingest;
+    struct dataset *dataset;
     struct selfwatch *self;
     char folder[64], pattern[80];
     const char *patterns[1];
@@ -160,8 +162,12 @@ static void process_start(void)
     ck_assert_msg(w.wire != NULL, "%s", e.text);
     in.series = wire_parts(w.wire)->series;
     w.ingest = ingest_new(&in, &e);
-    self = (struct selfwatch_options){
-        .wire = w.wire, .rulebook = w.book, .ingest = w.ingest, .outbound = w.outbound};
+    w.dataset = dataset_new(w.loop, w.db, at("none")); /* no such directory: no mark */
+    self = (struct selfwatch_options){.wire = w.wire,
+                                      .rulebook = w.book,
+                                      .ingest = w.ingest,
+                                      .dataset = w.dataset,
+                                      .outbound = w.outbound};
     w.self = selfwatch_new(&self);
     ck_assert(fake_loop_wait(w.loop, is_ready, NULL, MINUTE));
     selfwatch_start(w.self);
@@ -173,6 +179,7 @@ static void process_kill(void)
     selfwatch_free(w.self);
     w.self = NULL;
     fake_db_crash(w.db, 0);
+    dataset_free(w.dataset);
     ingest_free(w.ingest);
     wire_free(w.wire);
     w.wire = NULL;
