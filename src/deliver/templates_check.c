@@ -14,7 +14,6 @@
 #include "tocsin/deliver.h"
 
 struct trial {
-    const struct config *config;
     const char *folder;
     struct map *seen; /* "slack pager": a template is tried once for a kind of channel */
     void (*found)(const char *text, void *arg);
@@ -106,7 +105,7 @@ static int try_template(struct trial *t, const struct config_receiver *r,
 int deliver_check_templates(const struct config *c, const char *folder,
                             void (*found)(const char *text, void *arg), void *arg)
 {
-    struct trial t = {.config = c, .folder = folder, .seen = map_new(), .found = found, .arg = arg};
+    struct trial t = {.folder = folder, .seen = map_new(), .found = found, .arg = arg};
     int rc = t.seen ? 0 : -1;
 
     for (size_t i = 0; i < c->n_receivers && rc == 0; i++)
