@@ -370,6 +370,7 @@ function firing(name, o) end
 ---@field early? boolean         false: look only at the ticks of `every`
 ---@field missing? "keep"|"clear"|"fire"|Level
 ---@field forget? Duration       default 24h
+---@field gone? Duration         default 15m
 ---@field expect? table<string, string>[] label sets that must exist
 ---@field unless? Cond           holds messages back
 ---@field limit? integer         groups, default 10000

@@ -40,7 +40,7 @@ struct alert_policy {
     int n_levels;             /* most severe first */
     int priority[PRIORITIES]; /* 1…5 of each level */
     int64_t lasting_ms[PRIORITIES];
-    int64_t clear_after_ms, forget_ms;
+    int64_t clear_after_ms, forget_ms, gone_ms;
     enum rule_missing missing;
     int missing_priority;
     bool missing_only; /* the last level has no condition: only missing data raises it */
@@ -62,14 +62,18 @@ struct alert_state {
     int64_t pending_ms;   /* instant its first condition began to hold, 0 */
     int64_t nodata_ms;    /* instant since which it has no data, 0: it has */
     int64_t last_data_ms; /* of the last look with data; while there is none, its newest sample */
+    int64_t
+        gone_ms; /* when the last of its series ended while its source went on; 0: they have not */
     int64_t last_look_ms;
 };
 
 struct observation {
     enum truth level[PRIORITIES]; /* per level of the policy that has a condition */
     int64_t sample_ms; /* newest sample behind the group, for looks without data; 0: not known */
-    bool warming;      /* what is unknown is so because a window was not seen whole */
-    bool expected;     /* exists without data: never forgotten */
+    int64_t gone_ms; /* of looks without data: when the last of its series ended, 0: they have not,
+                          -1: not known */
+    bool warming;    /* what is unknown is so because a window was not seen whole */
+    bool expected;   /* exists without data: never forgotten */
     bool has_value;
     double value;
 };
@@ -82,11 +86,17 @@ enum alert_change {
     CHANGE_RAISED, /* to a more severe priority */
     CHANGE_LOWERED,
     CHANGE_RESOLVED,
-    CHANGE_GONE,   /* no data for `forget`: ended with that reason */
-    CHANGE_NODATA, /* still firing; its data stopped */
-    CHANGE_DATA,   /* its data is back */
+    CHANGE_GONE,      /* its series ended, and `gone` has passed */
+    CHANGE_FORGOTTEN, /* no data for `forget` */
+    CHANGE_NODATA,    /* still firing; its data stopped */
+    CHANGE_DATA,      /* its data is back */
 };
 extern const char *const alert_change_names[];
+/* Is it the end of one that fired? */
+static inline bool alert_change_ends(enum alert_change change)
+{
+    return change == CHANGE_RESOLVED || change == CHANGE_GONE || change == CHANGE_FORGOTTEN;
+}
 
 /* Does any level hold? Unknown when none does and some are unknown: then there is no data. */
 enum truth alert_verdict(const struct alert_policy *p, const struct observation *o);
@@ -125,11 +135,11 @@ struct alert {
     double threshold;   /* of the level that fires or is pending */
     bool has_threshold;
     enum unit unit;
-    int64_t started_ms;   /* = state.active_ms while firing; kept after the resolve */
-    int64_t ended_ms;     /* of the last resolve, 0 while firing */
-    char *end_reason;     /* "condition cleared", "gone", "rule removed", … or NULL */
-    char *why;            /* JSON: the evaluated tree at the last change; redacted */
-    char **when_state;    /* g.state of `when` rules, n_state strings or NULL */
+    int64_t started_ms; /* = state.active_ms while firing; kept after the resolve */
+    int64_t ended_ms;   /* of the last resolve, 0 while firing */
+    char *end_reason;   /* "condition cleared", "gone", "forgotten", "rule removed", … or NULL */
+    char *why;          /* JSON: the evaluated tree at the last change; redacted */
+    char **when_state;  /* g.state of `when` rules, n_state strings or NULL */
     struct label *labels; /* all: alertname, group, the rule's own, team, severity; sorted */
     size_t n_labels;
     uint64_t fingerprint; /* Alertmanager's, of its labels without a severity of the rule's own */
@@ -146,7 +156,7 @@ struct alert_book_options {
     const char *const *severity; /* [PRIORITIES + 1]: severity label of each priority (index 1…5) */
     uint64_t history_max;        /* entries of the history stream; 0: 100,000 */
     /* Told after each step that changed an alert or refreshed the value of a firing one (then
-     * CHANGE_NONE). The alert is valid during the call; after RESOLVED, GONE and DROPPED it may be
+     * CHANGE_NONE). The alert is valid during the call; after its end and after DROPPED it may be
      * freed when it returns. */
     void (*changed)(const struct alert *a, enum alert_change change, int64_t at_ms, void *arg);
     void *arg;

@@ -112,6 +112,11 @@ void windows_watch(struct windows *w, leaf_id leaf, int64_t delay_ms);
 /* All series of the group that reported in the last interval have reported again (model/round.h).
  * A group of one series, or of events, always is. */
 bool windows_complete(const struct windows *w, leaf_id leaf, uint32_t slot);
+/* Have all series behind the group ended while their sources go on (window/gone.h)? Then `ended` is
+ * when the last of them did. Unknown: of logs, and of groups whose series are forgotten. */
+enum group_life { GROUP_UNKNOWN, GROUP_LIVES, GROUP_ENDED };
+enum group_life windows_group_life(const struct windows *w, leaf_id leaf, uint32_t slot,
+                                   int64_t *ended);
 uint32_t windows_block(const struct windows *w); /* number of the last block applied; 0: none */
 
 /* --- groups --- */
@@ -169,6 +174,7 @@ struct windows_stats {
     uint64_t samples, samples_unused, late, duplicate, future, refused_groups, nan_refused;
     uint64_t refused_values; /* no memory for a longer distribution or set */
     uint64_t births, resets, gaps;
+    uint64_t gone; /* times that a series ended while its source went on */
 };
 void windows_stats(const struct windows *w, struct windows_stats *out);
 /* Memory one group of this leaf takes, for `check --cost`. */

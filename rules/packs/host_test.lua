@@ -44,3 +44,17 @@ test("a restart and a process that the kernel killed", function(t)
   t:at("7m"):fires("HostRestarted", { instance = "a" }, "P4"):quiet("HostRestarted", { instance = "b" })
             :fires("HostOomKill", { instance = "a" }, "P3")
 end)
+
+test("an unmounted disk ends its alert, a host that is away keeps it", function(t)
+  local function disk(instance, mountpoint, percent, times)
+    local labels = { job = "node", instance = instance, mountpoint = mountpoint, fstype = "ext4" }
+    t:series("node_filesystem_avail_bytes", labels, percent .. times)
+    t:series("node_filesystem_size_bytes", labels, "100" .. times)
+  end
+  disk("a", "/mnt", 3, "x40"); disk("a", "/", 50, "x160")
+  disk("b", "/mnt", 3, "x40"); disk("b", "/", 50, "x40")
+  t:series("up", { job = "node", instance = "b" }, "1x40 0x120")
+  t:at("10m"):fires("HostDiskLow", { instance = "a", mountpoint = "/mnt" }):fires("HostDiskLow", { instance = "b", mountpoint = "/mnt" })
+  t:at("24m50s"):fires("HostDiskLow", { instance = "a", mountpoint = "/mnt" }):fires("HostDiskLow", { instance = "b", mountpoint = "/mnt" })
+  t:at("25m10s"):quiet("HostDiskLow", { instance = "a", mountpoint = "/mnt" }):fires("HostDiskLow", { instance = "b", mountpoint = "/mnt" })
+end)

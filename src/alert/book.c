@@ -228,8 +228,8 @@ uint64_t alert_rule_hidden(const struct alert_rule *r, const char **label)
 
 static const char *change_reason(const struct alert_entry *e, enum alert_change change, bool data)
 {
-    if (change == CHANGE_GONE)
-        return "gone";
+    if (change == CHANGE_GONE || change == CHANGE_FORGOTTEN)
+        return alert_change_names[change];
     if (change == CHANGE_RESOLVED && e->conditions_changed)
         return "limit changed";
     if (change == CHANGE_RESOLVED)
@@ -290,21 +290,23 @@ static void follow_times(struct alert *a, enum alert_change change, const char *
         a->started_ms = a->state.active_ms;
         a->ended_ms = 0;
         set_text(&a->end_reason, NULL);
-    } else if (change == CHANGE_RESOLVED || change == CHANGE_GONE) {
+    } else if (alert_change_ends(change)) {
         a->ended_ms = at_ms;
         set_text(&a->end_reason, reason);
     }
     assert(a->state.firing == 0 || (a->ended_ms == 0 && !a->end_reason));
 }
 
-/* A group without data for `forget` is over: what its conditions remember of it goes too, or groups
+/* A group whose series ended, or without data for `forget`, is over: what its conditions remember of it goes too, or groups
  * that come and go would be kept for ever. */
 static void forget_memory(struct alert_entry *e, const struct observation *o, int64_t at_ms)
 {
     const struct alert_state *s = &e->a.state;
-    int64_t forget_ms = e->a.rule->policy.forget_ms;
+    const struct alert_policy *p = &e->a.rule->policy;
+    bool gone = s->gone_ms != 0 && at_ms - s->gone_ms >= p->gone_ms;
+    bool forgotten = p->forget_ms > 0 && at_ms - s->last_data_ms >= p->forget_ms;
 
-    if (forget_ms <= 0 || o->expected || !alert_is_blank(s) || at_ms - s->last_data_ms < forget_ms)
+    if (o->expected || !alert_is_blank(s) || !(gone || forgotten))
         return;
     e->a.sticky = 0;
     memset(e->a.since_ms, 0, sizeof e->a.since_ms);

@@ -32,10 +32,11 @@ static uint64_t lasting_hash(const struct alert_entry *e)
         buf_addf(&b, "%d %lld %lld %lld;", l->on, (long long)l->held_ms, (long long)l->true_ms,
                  (long long)l->false_ms);
     }
-    buf_addf(&b, "%d %lld %lld %lld %llx %d %d %llx %d;", a->state.firing,
+    buf_addf(&b, "%d %lld %lld %lld %lld %llx %d %d %llx %d;", a->state.firing,
              (long long)a->state.active_ms, (long long)a->state.pending_ms,
-             (long long)a->state.nodata_ms, (unsigned long long)a->sticky, a->suppressed,
-             a->expected, (unsigned long long)a->rule->fire_hash, e->labels_priority);
+             (long long)a->state.nodata_ms, (long long)a->state.gone_ms,
+             (unsigned long long)a->sticky, a->suppressed, a->expected,
+             (unsigned long long)a->rule->fire_hash, e->labels_priority);
     buf_addf(&b, "%llx;", (unsigned long long)labels_fingerprint(a->labels, a->n_labels));
     for (int i = 0; i < ALERT_SINCE_MAX; i++)
         buf_addf(&b, "%lld ", (long long)a->since_ms[i]);
@@ -77,6 +78,7 @@ static void write_state(struct json *j, const struct alert_entry *e)
     ktime(j, "active_since", s->active_ms);
     ktime(j, "pending_since", s->pending_ms);
     ktime(j, "nodata_since", s->nodata_ms);
+    ktime(j, "gone_since", s->gone_ms);
     ktime(j, "last_data", s->last_data_ms);
     ktime(j, "last_look", s->last_look_ms);
     json_key(j, "levels");
@@ -328,6 +330,7 @@ static void read_state(const cJSON *o, struct alert_entry *e)
     s->active_ms = time_of(o, "active_since");
     s->pending_ms = time_of(o, "pending_since");
     s->nodata_ms = time_of(o, "nodata_since");
+    s->gone_ms = time_of(o, "gone_since");
     s->last_data_ms = time_of(o, "last_data");
     s->last_look_ms = time_of(o, "last_look");
     read_levels(o, s);

@@ -352,6 +352,7 @@ static void each_time(struct alert *a,
         change(&a->since_ms[k], by_ms, now_ms);
     change(&s->pending_ms, by_ms, now_ms);
     change(&s->nodata_ms, by_ms, now_ms);
+    change(&s->gone_ms, by_ms, now_ms);
     change(&s->last_data_ms, by_ms, now_ms);
     change(&s->last_look_ms, by_ms, now_ms);
 }
@@ -410,6 +411,7 @@ void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
             }
             for (int k = 0; k < ALERT_SINCE_MAX; k++)
                 clock_move(&e->a.since_ms[k], outage_ms);
+            clock_move(&e->a.state.gone_ms, outage_ms);
             clock_move(&e->a.state.last_data_ms, outage_ms);
             clock_move(&e->a.state.last_look_ms, outage_ms);
             entry_store(e);

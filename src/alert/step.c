@@ -13,10 +13,10 @@
 #include <string.h>
 
 const char *const alert_change_names[] = {
-    [CHANGE_NONE] = "none",         [CHANGE_PENDING] = "pending", [CHANGE_DROPPED] = "dropped",
-    [CHANGE_FIRED] = "fired",       [CHANGE_RAISED] = "raised",   [CHANGE_LOWERED] = "lowered",
-    [CHANGE_RESOLVED] = "resolved", [CHANGE_GONE] = "gone",       [CHANGE_NODATA] = "no data",
-    [CHANGE_DATA] = "data is back",
+    [CHANGE_NONE] = "none",         [CHANGE_PENDING] = "pending",     [CHANGE_DROPPED] = "dropped",
+    [CHANGE_FIRED] = "fired",       [CHANGE_RAISED] = "raised",       [CHANGE_LOWERED] = "lowered",
+    [CHANGE_RESOLVED] = "resolved", [CHANGE_GONE] = "gone",           [CHANGE_NODATA] = "no data",
+    [CHANGE_DATA] = "data is back", [CHANGE_FORGOTTEN] = "forgotten",
 };
 
 /* missing = "P5" in a rule that has no P5: data that stops has a priority of its own. */
@@ -40,6 +40,7 @@ void alert_policy_of(const struct rule_def *d, struct alert_policy *out)
 {
     *out = (struct alert_policy){.clear_after_ms = d->clear_after_ms,
                                  .forget_ms = d->forget_ms,
+                                 .gone_ms = d->gone_ms,
                                  .missing = d->missing,
                                  .missing_priority = d->missing_priority};
     if (d->n_levels == 0) { /* a `when` rule may return any priority */
@@ -222,35 +223,58 @@ static bool is_forgotten(const struct alert_policy *p, const struct alert_state 
            at_ms - s->last_data_ms >= p->forget_ms;
 }
 
-/* Ends what has had no data for `forget`; it says nothing more until it has some. */
-static enum alert_change forget(struct alert_state *s)
+/* Its series ended while their source went on: nothing more will be heard of them. */
+static bool is_gone(const struct alert_policy *p, const struct alert_state *s,
+                    const struct observation *o, int64_t at_ms)
 {
-    enum alert_change change = s->firing != 0       ? CHANGE_GONE
+    return s->gone_ms > 0 && !o->expected && at_ms - s->gone_ms >= p->gone_ms;
+}
+
+/* Ends what will not be decided any more; it says nothing until it has data again. */
+static enum alert_change end(struct alert_state *s, enum alert_change how)
+{
+    enum alert_change change = s->firing != 0       ? how
                                : s->pending_ms != 0 ? CHANGE_DROPPED
                                                     : CHANGE_NONE;
-    int64_t last_data_ms = s->last_data_ms, last_look_ms = s->last_look_ms;
+    struct alert_state kept = {.last_data_ms = s->last_data_ms, .last_look_ms = s->last_look_ms};
 
-    *s = (struct alert_state){.last_data_ms = last_data_ms, .last_look_ms = last_look_ms};
+    if (how == CHANGE_GONE)
+        kept.gone_ms = s->gone_ms;
+    *s = kept;
     assert(alert_is_blank(s));
     return change;
+}
+
+/* Without data: since when, and is that its end? */
+static enum alert_change step_without(const struct alert_policy *p, struct alert_state *s,
+                                      const struct observation *o, int64_t at_ms, bool *over)
+{
+    if (o->sample_ms > 0)
+        s->last_data_ms = o->sample_ms;
+    if (o->gone_ms == 0)
+        s->gone_ms = 0;
+    else if (o->gone_ms > 0 && s->gone_ms == 0)
+        s->gone_ms = o->gone_ms; /* and it stays: its source may pause later */
+    *over = is_gone(p, s, o, at_ms) || is_forgotten(p, s, o, at_ms);
+    if (!*over)
+        return CHANGE_NONE;
+    s->last_look_ms = at_ms;
+    return end(s, is_gone(p, s, o, at_ms) ? CHANGE_GONE : CHANGE_FORGOTTEN);
 }
 
 enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s,
                              const struct observation *o, int64_t at_ms)
 {
-    bool data = alert_verdict(p, o) != UNKNOWN_, had_data = s->nodata_ms == 0;
+    bool data = alert_verdict(p, o) != UNKNOWN_, had_data = s->nodata_ms == 0, over = false;
     enum alert_change change;
 
     if (data) {
         s->last_data_ms = at_ms;
-        s->nodata_ms = 0;
+        s->nodata_ms = s->gone_ms = 0;
     } else {
-        if (o->sample_ms > 0)
-            s->last_data_ms = o->sample_ms;
-        if (is_forgotten(p, s, o, at_ms)) {
-            s->last_look_ms = at_ms;
-            return forget(s);
-        }
+        change = step_without(p, s, o, at_ms, &over);
+        if (over)
+            return change;
     }
     levels_step(p, s, o, data, at_ms);
     s->last_look_ms = at_ms;
@@ -299,6 +323,8 @@ int64_t alert_next_ms(const struct alert_policy *p, const struct alert_state *s)
         if (next == 0 || due < next)
             next = due;
     }
+    if (s->firing != 0 && s->gone_ms != 0 && (next == 0 || s->gone_ms + p->gone_ms < next))
+        next = s->gone_ms + p->gone_ms;
     return next;
 }
 

@@ -103,6 +103,8 @@ static void times_json(struct json *j, const struct alert *a)
         json_ktime(j, "updatedAt", a->state.last_look_ms);
     if (a->state.nodata_ms)
         json_ktime(j, "noDataSince", a->state.nodata_ms);
+    if (a->state.gone_ms)
+        json_ktime(j, "goneSince", a->state.gone_ms);
 }
 
 static void values_json(struct json *j, const struct alert *a)

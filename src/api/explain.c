@@ -80,6 +80,8 @@ static void group_json(const struct call *c, struct json *j, struct rule *r, lab
                    alert->state.firing ? alert->state.active_ms : alert->state.pending_ms);
     if (alert && alert->state.nodata_ms)
         json_ktime(j, "noDataSince", alert->state.nodata_ms);
+    if (alert && alert->state.gone_ms)
+        json_ktime(j, "goneSince", alert->state.gone_ms);
     if (rule_warming_until_ms(r, group, false))
         json_ktime(j, "warmingUntil", rule_warming_until_ms(r, group, false));
     seen_json(a, j, r, group, alert);

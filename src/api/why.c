@@ -242,6 +242,24 @@ static void no_data_line(struct json *j, const struct alert *a)
     buf_free(&b);
 }
 
+static void gone_line(struct json *j, const struct alert *a, const struct alert_policy *p)
+{
+    char at[TEXT_TIME_LEN];
+    struct buf b = BUF_INIT;
+
+    text_clock(at, a->state.gone_ms);
+    buf_addf(&b, "gone: its series ended at %s while its source goes on", at);
+    if (a->has_value) {
+        buf_adds(&b, ", the last value was ");
+        expr_number(&b, a->value, a->unit);
+    }
+    text_clock(at, a->state.gone_ms + p->gone_ms);
+    if (a->state.firing)
+        buf_addf(&b, "; ends at %s", at);
+    json_str(j, buf_str(&b));
+    buf_free(&b);
+}
+
 void why_timer_lines(struct json *j, struct rule *r, labelset group, const struct alert *a,
                      int64_t at_ms)
 {
@@ -251,7 +269,9 @@ void why_timer_lines(struct json *j, struct rule *r, labelset group, const struc
     alert_policy_of(d, &p);
     if (d->when >= 0)
         when_line(j, r, group, a);
-    if (a && a->state.nodata_ms)
+    if (a && a->state.gone_ms)
+        gone_line(j, a, &p);
+    else if (a && a->state.nodata_ms)
         no_data_line(j, a);
     for (int i = 0; a && i < p.n_levels; i++) {
         struct buf text = BUF_INIT;

@@ -60,7 +60,7 @@ static void start_text(struct bench *b, const struct test_check *k, struct testb
 static bool is_transition(const struct bench_change *c)
 {
     return c->kind == CHANGE_FIRED || c->kind == CHANGE_RAISED || c->kind == CHANGE_LOWERED ||
-           c->kind == CHANGE_RESOLVED || c->kind == CHANGE_GONE;
+           alert_change_ends(c->kind);
 }
 
 static void add_change(const struct bench_change *c, struct buf *out)
@@ -322,7 +322,7 @@ static void add_span(const struct bench *b, const struct test_span *s, struct bu
 static bool fits(const struct bench *b, const struct bench_change *c, const struct test_span *s)
 {
     int64_t at_ms = c->at_ms - b->c->start_ms;
-    int priority = c->kind == CHANGE_RESOLVED || c->kind == CHANGE_GONE ? 0 : c->priority;
+    int priority = alert_change_ends(c->kind) ? 0 : c->priority;
 
     return at_ms >= s->from_ms && at_ms <= s->to_ms && priority == s->priority;
 }

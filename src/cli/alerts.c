@@ -23,7 +23,9 @@ static void add_standing(struct buf *cell, const cJSON *a, int64_t now_ms)
         buf_adds(cell, cell->len ? " silenced" : "silenced");
     else if (strcmp(field_text(field(a, "status"), "state"), "suppressed") == 0)
         buf_adds(cell, cell->len ? " held back" : "held back");
-    if (field_text(a, "noDataSince")[0])
+    if (field_text(a, "goneSince")[0])
+        buf_adds(cell, cell->len ? " gone" : "gone");
+    else if (field_text(a, "noDataSince")[0])
         buf_adds(cell, cell->len ? " no data" : "no data");
     if (field_ms(a, "warmingUntil")) {
         buf_adds(cell, cell->len ? " warming until " : "warming until ");

@@ -122,11 +122,24 @@ void wording_where(const struct notice *x, const struct notice_alert *a, struct 
     }
 }
 
+static void add_gone(const struct notice_alert *a, struct buf *out)
+{
+    char at[ZONE_TIME_LEN];
+
+    zone_time(at, a->gone_ms, false);
+    buf_addf(out, ": its series ended at %s while its source goes on", at);
+}
+
 void wording_nodata(const struct notice *x, const struct notice_alert *a, struct buf *out)
 {
     char at[ZONE_TIME_LEN];
 
     (void)x;
+    if (a->gone_ms && a->firing) {
+        buf_adds(out, "gone");
+        add_gone(a, out);
+        return;
+    }
     if (a->nodata_ms == 0)
         return;
     zone_time(at, a->nodata_ms, false);
@@ -137,7 +150,7 @@ void wording_nodata(const struct notice *x, const struct notice_alert *a, struct
 static void add_end_value(const struct notice_alert *a, struct buf *out)
 {
     bool known = a->nodata_ms == 0 && strcmp(a->end_reason, "gone") != 0 &&
-                 strcmp(a->end_reason, "no data") != 0;
+                 strcmp(a->end_reason, "forgotten") != 0 && strcmp(a->end_reason, "no data") != 0;
 
     if (!known)
         buf_adds(out, "last ");
@@ -170,6 +183,8 @@ void wording_when(const struct notice *x, const struct notice_alert *a, struct b
     text_duration(out, a->ends_ms > a->starts_ms ? a->ends_ms - a->starts_ms : 0);
     if (*a->end_reason && strcmp(a->end_reason, "condition cleared") != 0)
         buf_addf(out, ", %s", a->end_reason);
+    if (a->gone_ms && strcmp(a->end_reason, "gone") == 0)
+        add_gone(a, out);
     if (a->has_value) {
         buf_adds(out, " · ");
         add_end_value(a, out);
@@ -238,7 +253,7 @@ static void add_alert_line(const struct notice *x, const struct notice_alert *a,
     wording_when(x, a, out);
     if (*a->freed_by)
         buf_addf(out, " · was held back until now by %s", a->freed_by);
-    if (a->nodata_ms) {
+    if (a->firing && (a->nodata_ms || a->gone_ms)) {
         buf_adds(out, " · ");
         wording_nodata(x, a, out);
     }

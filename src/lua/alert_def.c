@@ -11,6 +11,7 @@
 #define EVERY_MS     10000
 #define DELAY_MS     5000
 #define FORGET_MS    (INT64_C(24) * 3600 * 1000)
+#define GONE_MS      (INT64_C(15) * 60 * 1000)
 #define LIMIT        10000
 #define LIMIT_MAX    10000000
 #define NAME_MAX_LEN 200
@@ -19,12 +20,11 @@
 static const char defaults_key; /* registry: what defaults{…} gave */
 
 static const char *const rule_keys[] = {
-    "active", "annotations", "attach",       "clear_after", "delay",    "description",
-    "early",  "every",       "expect",       "fire",        "flap",     "forget",
-    "inputs", "labels",      "lasting",      "limit",       "missing",  "mute",
-    "notify", "priority",    "renamed_from", "runbook_url", "severity", "shadow",
-    "state",  "summary",     "team",         "unit",        "unless",   "value",
-    "when"};
+    "active",       "annotations", "attach",   "clear_after", "delay",  "description", "early",
+    "every",        "expect",      "fire",     "flap",        "forget", "gone",        "inputs",
+    "labels",       "lasting",     "limit",    "missing",     "mute",   "notify",      "priority",
+    "renamed_from", "runbook_url", "severity", "shadow",      "state",  "summary",     "team",
+    "unit",         "unless",      "value",    "when"};
 static const char *const later_keys[] = {"active", "flap", "mute"};
 
 static const struct {
@@ -193,6 +193,7 @@ static void read_times(lua_State *L, struct rule_def *d)
     d->every_ms = get_ms(L, "every", EVERY_MS, false);
     d->delay_ms = get_ms(L, "delay", DELAY_MS, true);
     d->forget_ms = get_ms(L, "forget", FORGET_MS, false);
+    d->gone_ms = get_ms(L, "gone", GONE_MS, true);
     if (d->every_ms < 1000)
         sandbox_fail(L, "`every` is at least 1s");
     if (d->lasting_ms && d->lasting_ms < d->every_ms)

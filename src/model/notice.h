@@ -60,7 +60,8 @@ struct notice_alert {
     const char *end_reason;    /* "condition cleared", "gone", …; "" while firing */
     const char *freed_by;      /* "s31", "unless" when it was held back until now, else "" */
     int64_t nodata_ms;         /* its data stopped then, 0: it has data */
-    const char *why;           /* JSON of the evaluated tree, "" when none; at most 4 KiB */
+    int64_t gone_ms; /* its series ended then while their source went on, 0: they have not */
+    const char *why; /* JSON of the evaluated tree, "" when none; at most 4 KiB */
 };
 
 struct notice_ack {

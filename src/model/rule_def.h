@@ -47,7 +47,7 @@ struct rule_def {
     size_t n_state;
     int priority;         /* 1…5: of `when` rules returning true, and of missing = "fire" */
     const char *severity; /* the user's own label string, or NULL: from the priority */
-    int64_t lasting_ms, clear_after_ms, every_ms, delay_ms, forget_ms;
+    int64_t lasting_ms, clear_after_ms, every_ms, delay_ms, forget_ms, gone_ms;
     enum rule_missing missing;
     int missing_priority; /* MISSING_FIRE: level */
     bool early;           /* false: ticks only */

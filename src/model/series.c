@@ -166,6 +166,13 @@ static bool split_name(const struct label *l, size_t n, struct label *others,
     return *name && kept <= LABELS_MAX;
 }
 
+/* What a scraper writes of its own about each target. */
+static bool is_about_scrape(const struct label *name)
+{
+    return (name->value_len == 2 && memcmp(name->value, "up", 2) == 0) ||
+           (name->value_len > 7 && memcmp(name->value, "scrape_", 7) == 0);
+}
+
 static bool create(struct series_table *t, uint32_t id, uint32_t tag, const struct label *l,
                    size_t n, const char *token, enum sample_kind kind)
 {
@@ -177,6 +184,7 @@ static bool create(struct series_table *t, uint32_t id, uint32_t tag, const stru
 
     if (t->count >= t->max_series || !split_name(l, n, others, &name))
         return false;
+    s.about_scrape = is_about_scrape(name);
     s.name = symbol_intern(t->ls, name->value, name->value_len);
     if (s.name == SYMBOL_NONE)
         return false;

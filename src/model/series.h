@@ -29,6 +29,7 @@ struct series {
     uint32_t source;   /* who sends it: token + job + instance, see series_source_count() */
     uint32_t seen_min; /* minute of its newest sample, as the windows count them */
     uint8_t kind;      /* enum sample_kind of its newest sample */
+    bool about_scrape; /* `up`, `scrape_…`: they come also from a target that is away */
 };
 
 struct series_table;
@@ -97,6 +98,8 @@ uint32_t series_source_count(const struct series_table *t); /* sources are numbe
 /* What a source is, for people: its token, job and instance, as far as it has them; "" for a source
  * that is gone. */
 void series_source_text(const struct series_table *t, uint32_t source, struct buf *out);
+/* Is this source, which has series, one instance of something? */
+bool series_source_is_instance(const struct series_table *t, uint32_t source);
 size_t series_bytes(const struct series_table *t);
 /* Writes all labels of a series, __name__ included, sorted, into `out` (room for LABELS_MAX + 1).
  * Returns how many, 0 for an unknown series. */

@@ -192,6 +192,15 @@ void series_source_drop(struct series_table *t, uint32_t source)
     s->labels = LABELSET_NONE;
 }
 
+bool series_source_is_instance(const struct series_table *t, uint32_t source)
+{
+    size_t len = 0;
+
+    assert(source < t->n_sources && t->sources[source].labels != LABELSET_NONE);
+    (void)labelset_value(t->ls, t->sources[source].labels, "instance", &len);
+    return len > 0;
+}
+
 uint32_t series_source_count(const struct series_table *t)
 {
     return t->n_sources;

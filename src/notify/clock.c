@@ -26,8 +26,8 @@ static void move(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
 static void each_time_of_member(struct member *m, change_time *change, int64_t by_ms,
                                 int64_t now_ms)
 {
-    int64_t *times[] = {&m->ends_ms,   &m->nodata_ms, &m->held_ms, &m->visible_ms,
-                        &m->raised_ms, &m->routed_ms, &m->freed_ms};
+    int64_t *times[] = {&m->ends_ms,    &m->nodata_ms, &m->gone_ms,   &m->held_ms,
+                        &m->visible_ms, &m->raised_ms, &m->routed_ms, &m->freed_ms};
 
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         change(times[i], by_ms, now_ms);

@@ -68,7 +68,7 @@ struct member {
     double value, peak, threshold;
     enum unit unit;
     char *unit_name;
-    int64_t starts_ms, ends_ms, nodata_ms;
+    int64_t starts_ms, ends_ms, nodata_ms, gone_ms;
     char *end_reason, *why;
     enum hold hold;
     char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */

@@ -190,6 +190,7 @@ static int copy_member(struct member *to, const struct member *from)
     to->unit = from->unit;
     to->starts_ms = from->starts_ms;
     to->nodata_ms = from->nodata_ms;
+    to->gone_ms = from->gone_ms;
     return to->labels && to->annotations ? 0 : -1;
 }
 
@@ -278,7 +279,8 @@ static bool only_values(const struct member *m, const struct alert *a)
     for (; m; m = m->next_same)
         if (m->firing && (a->relabelled || m->n_routes == 0 || m->priority != a->state.firing ||
                           m->starts_ms != a->started_ms || m->suppressed != a->suppressed ||
-                          (m->nodata_ms != 0) != (a->state.nodata_ms != 0)))
+                          (m->nodata_ms != 0) != (a->state.nodata_ms != 0) ||
+                          (m->gone_ms != 0) != (a->state.gone_ms != 0)))
             return false;
     return true;
 }

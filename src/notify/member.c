@@ -101,6 +101,7 @@ void member_values(struct member *m, const struct alert *a)
     m->threshold = a->threshold;
     m->unit = a->unit;
     m->nodata_ms = a->state.nodata_ms;
+    m->gone_ms = a->state.gone_ms;
     m->suppressed = a->suppressed;
 }
 

@@ -116,6 +116,7 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
         .threshold = m->threshold,
         .unit = m->unit,
         .nodata_ms = m->nodata_ms,
+        .gone_ms = m->gone_ms,
     };
     out->labels = copy_labels(k, m->labels, m->n_labels);
     out->annotations = copy_pairs(k, m->annotations, m->n_annotations);

@@ -93,6 +93,7 @@ static void write_member(struct json *j, const struct member *m, bool history)
         json_kstr(j, m->annotations[i].name, m->annotations[i].value);
     json_object_end(j);
     write_text(j, "end_reason", m->end_reason);
+    record_time(j, "gone", m->gone_ms);
     if (!history) {
         json_kbool(j, "suppressed", m->suppressed);
         json_kbool(j, "moved", m->moved);

@@ -152,6 +152,7 @@ static int read_member(struct incident *inc, const cJSON *o)
     m->starts_ms = time_of(o, "starts");
     m->ends_ms = time_of(o, "ends");
     m->nodata_ms = time_of(o, "nodata");
+    m->gone_ms = time_of(o, "gone");
     m->has_value = number_of(o, "value", &m->value);
     number_of(o, "peak", &m->peak);
     m->has_threshold = number_of(o, "threshold", &m->threshold);

@@ -146,6 +146,8 @@ static void write_alert(struct json *j, const struct member *m)
         json_knum(j, "threshold", m->threshold);
     json_kint(j, "unit", m->unit);
     record_time(j, "noDataSince", m->nodata_ms);
+    if (m->firing || (m->end_reason && strcmp(m->end_reason, "gone") == 0))
+        record_time(j, "goneSince", m->gone_ms);
     json_kstr(j, "endReason", m->end_reason ? m->end_reason : "");
     json_kstr(j, "heldBy", m->hold == HOLD_SILENCE ? m->held_by : hold_names[m->hold]);
     json_kstr(j, "origin", m->origin ? m->origin : "");

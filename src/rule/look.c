@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "rule/cold.h"
+#include "rule/ended.h"
 #include "rule/touched.h"
 
 #define BAD_TICKS_MAX      3  /* in a row with failures before a rule is set aside */
@@ -273,8 +274,10 @@ static void observe(const struct look *l, size_t i, struct observation *o)
     o->value = l->shown.v[i];
     /* of a total that is to fire without data, ending would only make it fire again */
     o->expected = expected || (r->single && r->d->missing == MISSING_FIRE);
-    if (unknown && !holds)
-        o->sample_ms = rowset_newest_ms(&r->rs, row);
+    if (!unknown || holds)
+        return;
+    o->sample_ms = rowset_newest_ms(&r->rs, row);
+    o->gone_ms = ended_row_ms(&r->rs, row, l->b.at_ms);
 }
 
 static void pin_row_if_needed(struct rule *r, uint32_t row, bool has_alert)

@@ -143,12 +143,21 @@ static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *d
         html_time(b, f, data_time(alert, "endsAt"));
         buf_adds(b, " · ");
         html_text(b, field_text(alert, "endReason"));
+        if (data_time(alert, "goneSince")) {
+            buf_adds(b, ": its series ended at ");
+            html_time(b, f, data_time(alert, "goneSince"));
+            buf_adds(b, " while its source goes on");
+        }
     }
     if (*field_text(alert, "heldBy")) {
         buf_adds(b, " · held back by ");
         html_text(b, field_text(alert, "heldBy"));
     }
-    if (data_time(alert, "noDataSince")) {
+    if (firing && data_time(alert, "goneSince")) {
+        buf_adds(b, " · gone: its series ended at ");
+        html_time(b, f, data_time(alert, "goneSince"));
+        buf_adds(b, " while its source goes on");
+    } else if (data_time(alert, "noDataSince")) {
         buf_adds(b, " · no data since ");
         html_time(b, f, data_time(alert, "noDataSince"));
     }

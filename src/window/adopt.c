@@ -17,6 +17,7 @@ static void adopt_track(struct windows *w, uint32_t id, const struct track *from
 {
     struct recent *recent;
     struct track *t;
+    uint64_t ends = 0;
     uint32_t use;
 
     if (id >= w->rebind_next)
@@ -29,8 +30,10 @@ static void adopt_track(struct windows *w, uint32_t id, const struct track *from
     t = track_at(w, use);
     if (track_time(t) > track_time(from))
         return;
+    if (track_time(t) != 0)
+        ends = t->when & TRACK_MARKED; /* its source has counted them here */
     t->v = from->v;
-    t->when = from->when;
+    t->when = (from->when & ~TRACK_MARKED) | ends;
     t->steps = from->steps;
     recent = recent_at(w, use);
     if (recent && times)
@@ -61,6 +64,7 @@ static void adopt_tracks(struct windows *w, const struct windows *from)
 static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *other, uint32_t slot)
 {
     const struct slot *from = leaf_slot(other, slot);
+    int64_t ended_ms;
     uint32_t into;
 
     labelset_ref(w->labels, other->labels[slot]);
@@ -68,6 +72,8 @@ static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *oth
         leaf_group_take(w, l, other->labels[slot], other->owner ? other->owner[slot] : SERIES_NONE);
     if (into == SLOT_NONE || slot_merge(w, l, leaf_slot(l, into), other, from) != 0)
         return -1;
+    if (l->kind->wants_stale && windows_group_life(w, l->id, into, &ended_ms) == GROUP_ENDED)
+        slot_flag(leaf_slot(l, into), SLOT_STALE);
     if (leaf_slot(l, into)->flags & SLOT_HIDDEN && leaf_slot(l, into)->newest_ms > 0)
         leaf_group_show(w, l, into);
     if (l->since && other->since[slot] < l->since[into])

@@ -225,8 +225,10 @@ static void add_sample(struct windows *w, const struct sample *s, uint32_t use, 
         bool base = w->n_awaiting > 0 && track_time(t) == 0 && (t->when & TRACK_BASE_ONLY) != 0;
 
         x.flags = STEP_VALUE;
-        if (is_set_back(w, t, s))
+        if (is_set_back(w, t, s)) {
+            gone_set_back(w, use);
             track_set_back(t);
+        }
         if (!track_take(t, p->places_values ? recent_at(w, use) : NULL, s, alive, &x, &w->counts))
             return;
         if (s->t_ms > w->now_ms)
@@ -294,6 +296,8 @@ static void apply_sample(struct windows *w, const struct sample *rest, size_t n)
     use = use_of(w, s.series);
     if (use == USE_NEVER)
         use = bind_series(w, s.series, w->unrecorded);
+    if (entry->source < w->cap_lives && w->lives[entry->source].n > 0)
+        gone_hear(w, entry, use, &s, w->now_ms);
     if (use < USE_TRACK) {
         w->stats.samples_unused++;
         return;
@@ -318,6 +322,7 @@ void windows_apply(struct windows *w, int64_t recv_ms, const struct sample *samp
         for (size_t i = 0; i < m; i++)
             apply_sample(w, samples + at + i, n - at - i);
     }
+    gone_walk(w, n);
     events_apply(w, events, n_events);
     w->times = (struct block_times){0};
 }

@@ -210,6 +210,8 @@ static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t
         uint32_t old = track_at(w, use)->plan;
         bool counted = plan_at(&w->plans, old)->places_values;
 
+        gone_join(w, plan_at(&w->plans, plan), use);
+        gone_leave(w, plan_at(&w->plans, old), use);
         track_at(w, use)->plan = plan;
         plan_drop(w, old);
         if (!counted)
@@ -224,6 +226,8 @@ static uint32_t put_track(struct windows *w, uint32_t id, uint32_t use, uint32_t
     }
     t = track_at(w, use);
     track_init(t, id, plan, base_only);
+    gone_join(w, plan_at(&w->plans, plan), use);
+    gone_link(w, use);
     give_recent(w, id, use);
     return use;
 }

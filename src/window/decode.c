@@ -81,6 +81,22 @@ struct record {
 
 #define N_INTERVALS(flags) ((flags) >> 3 & 15)
 
+/* One code for all of them, or each. */
+static void read_intervals(struct cursor *c, struct record *r)
+{
+    uint64_t x = cursor_varint(c);
+    struct track t = {.steps = r->steps};
+
+    if (x & 1) {
+        track_all_intervals(&t, (uint32_t)(x >> 1 & 0x3ff));
+        r->old = t.when >> 44;
+        r->steps = t.steps;
+        return;
+    }
+    r->old = x >> 1;
+    r->steps = cursor_u64(c);
+}
+
 static bool read_record(struct cursor *c, struct record *r)
 {
     r->id += cursor_varint(c);
@@ -94,10 +110,8 @@ static bool read_record(struct cursor *c, struct record *r)
         return r->flags == 0;
     r->v = number_decode(c);
     r->t_ms += cursor_zigzag(c);
-    if (r->flags & CUT_INTERVALS) {
-        r->old = cursor_varint(c);
-        r->steps = cursor_u64(c);
-    }
+    if (r->flags & CUT_INTERVALS)
+        read_intervals(c, r);
     r->all_recent = r->flags & CUT_RECENT && cursor_u8(c) != 0;
     for (int i = 0; r->flags & CUT_RECENT && i < RECENT; i++)
         r->recent[i] = (uint32_t)r->t_ms - (uint32_t)cursor_varint(c);
@@ -123,6 +137,7 @@ static void restore_series(struct windows *w, const struct record *r)
     t->v = r->v;
     t->steps = r->steps;
     t->when = r->old << 44 | (r->flags & CUT_BASE_ONLY ? TRACK_BASE_ONLY : 0) | (uint64_t)r->t_ms;
+    gone_restore_mark(w, use);
     recent = recent_at(w, use);
     if (!recent)
         return;
@@ -131,6 +146,47 @@ static void restore_series(struct windows *w, const struct record *r)
         return;
     memcpy(recent->t, r->recent, sizeof recent->t);
     t->when |= r->all_recent ? TRACK_ALL_RECENT : 0;
+}
+
+static int decode_lives(struct windows *w, struct cursor *c, struct err *e)
+{
+    while (cursor_left(c) > 0) {
+        uint64_t id = cursor_varint(c), real = cursor_varint(c);
+        int64_t ago_ms = cursor_zigzag(c);
+        uint64_t mark = cursor_varint(c), usual = cursor_varint(c);
+        const struct series *s;
+        struct life *l;
+
+        if (c->failed || id >= SERIES_NONE || real > TIME_MAX_MS || mark > TIME_MAX_MS ||
+            usual > TIME_MAX_MS || ago_ms < 0 || ago_ms > (int64_t)real)
+            return damaged(e, "the life of a source");
+        s = series_get(w->series, (uint32_t)id);
+        if (!s)
+            continue;
+        l = gone_life(w, s->source);
+        if (!l)
+            return err_set(e, ERR_MEMORY, "no memory for the sources of a cut");
+        l->real_ms = (int64_t)real;
+        l->resumed_ms = (int64_t)real - ago_ms;
+        l->mark_ms = (int64_t)mark;
+        l->usual_ms = (int64_t)usual;
+    }
+    return 0;
+}
+
+static int decode_gone(struct windows *w, struct cursor *c, struct err *e)
+{
+    for (uint64_t id = 0; cursor_left(c) > 0;) {
+        uint32_t use;
+
+        id += cursor_varint(c);
+        if (c->failed || id >= SERIES_NONE)
+            return damaged(e, "a series that is gone");
+        use = use_of(w, (uint32_t)id);
+        if (use >= USE_TRACK)
+            gone_restore(w, use);
+    }
+    return 0;
 }
 
 static int decode_series(struct windows *w, struct cursor *c, struct err *e)
@@ -296,6 +352,10 @@ int windows_decode(struct windows *w, const void *chunk, size_t len, struct err 
         return decode_sources(w, &c, e);
     case CUT_SERIES:
         return decode_series(w, &c, e);
+    case CUT_LIVES:
+        return decode_lives(w, &c, e);
+    case CUT_GONE:
+        return decode_gone(w, &c, e);
     case CUT_LEAF:
         return decode_leaf(w, &c, e);
     default:

@@ -84,7 +84,57 @@ static int encode_sources(struct out *o)
     return result == 0 ? flush(o) : -1;
 }
 
+static void put_life(struct out *o, uint32_t series, const struct life *l)
+{
+    buf_add_varint(&o->buf, series);
+    buf_add_varint(&o->buf, (uint64_t)wall_ms(o, l->real_ms));
+    buf_add_zigzag(&o->buf, l->real_ms - l->resumed_ms);
+    buf_add_varint(&o->buf, (uint64_t)wall_ms(o, l->mark_ms));
+    buf_add_varint(&o->buf, (uint64_t)l->usual_ms);
+}
+
+static int encode_lives(struct out *o)
+{
+    const struct windows *w = o->w;
+
+    begin(o, CUT_LIVES);
+    for (size_t i = 0; i < w->cap_lives; i++) {
+        if (w->lives[i].n == 0 || w->lives[i].real_ms == 0)
+            continue;
+        if (is_full(o)) {
+            if (flush(o) != 0)
+                return -1;
+            begin(o, CUT_LIVES);
+        }
+        put_life(o, track_at(w, w->lives[i].first)->series, &w->lives[i]);
+    }
+    return flush(o);
+}
+
 /* --- series --- */
+
+static int encode_gone(struct out *o)
+{
+    const struct windows *w = o->w;
+    uint32_t end = series_end(w->series), before = 0;
+
+    begin(o, CUT_GONE);
+    for (uint32_t id = 0; id < end; id++) {
+        uint32_t use = use_of(w, id);
+
+        if (use < USE_TRACK || !gone_is(w, use))
+            continue;
+        if (is_full(o)) {
+            if (flush(o) != 0)
+                return -1;
+            begin(o, CUT_GONE);
+            before = 0;
+        }
+        buf_add_varint(&o->buf, id - before);
+        before = id;
+    }
+    return flush(o);
+}
 
 struct before { /* what differences are to */
     uint32_t id, minute;
@@ -96,19 +146,19 @@ static void put_track(struct out *o, uint32_t use, struct before *b)
     const struct track *t = track_at(o->w, use);
     const struct recent *recent =
         plan_at(&o->w->plans, t->plan)->places_values ? recent_at(o->w, use) : NULL;
-    uint64_t intervals[2] = {t->when >> 44, t->steps};
     int64_t t_ms = wall_ms(o, track_time(t));
-    bool long_ones = (intervals[0] | (intervals[1] & ((UINT64_C(1) << 60) - 1))) != 0;
+    uint32_t all = track_one_interval(t);
+    bool long_ones = all != 0;
 
     buf_add_u8(&o->buf, (uint8_t)(CUT_TRACK | (t->when & TRACK_BASE_ONLY ? CUT_BASE_ONLY : 0) |
                                   (long_ones ? CUT_INTERVALS : 0) | (int)(t->steps >> 60) << 3 |
                                   (recent ? CUT_RECENT : 0)));
     number_encode(&o->buf, t->v);
     buf_add_zigzag(&o->buf, t_ms - b->t_ms);
-    if (long_ones) {
-        buf_add_varint(&o->buf, intervals[0]);
-        buf_add_u64(&o->buf, intervals[1]);
-    }
+    if (long_ones)
+        buf_add_varint(&o->buf, all == UINT32_MAX ? t->when >> 44 << 1 : (uint64_t)all << 1 | 1);
+    if (all == UINT32_MAX)
+        buf_add_u64(&o->buf, t->steps);
     if (recent)
         buf_add_u8(&o->buf, (t->when & TRACK_ALL_RECENT) != 0);
     for (int i = 0; recent && i < RECENT; i++)
@@ -232,7 +282,11 @@ int windows_encode(const struct windows *w, int (*emit)(const void *chunk, size_
     int result = encode_sources(&o);
 
     if (result == 0)
+        result = encode_lives(&o);
+    if (result == 0)
         result = encode_series(&o);
+    if (result == 0)
+        result = encode_gone(&o);
     for (size_t i = 0; i < w->n_leaves && result == 0; i++)
         if (w->leaves[i] && !w->leaves[i]->dead)
             result = encode_leaf(&o, w->leaves[i], &state);

@@ -264,6 +264,9 @@ void leaf_groups_clear(struct windows *w, struct leaf *l)
     wmem_free(&w->mem, l->rounds, l->cap_rounds * sizeof *l->rounds);
     l->rounds = NULL;
     l->cap_rounds = 0;
+    wmem_free(&w->mem, l->ends, l->cap_ends * sizeof *l->ends);
+    l->ends = NULL;
+    l->cap_ends = 0;
     wmem_free(&w->mem, l->since, l->cap_since * sizeof *l->since);
     w->mem.held -= idtable_bytes(&l->index);
     idtable_clear(&l->index);

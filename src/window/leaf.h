@@ -135,6 +135,9 @@ struct leaf {
     struct group_round *rounds; /* [slot], of watched leaves that merge series */
     size_t cap_rounds;
 
+    struct group_ends *ends; /* [slot], of leaves that merge series */
+    size_t cap_ends;
+
     struct touched *touched;
     size_t n_touched, cap_touched;
     bool listed; /* among the touched leaves */

@@ -8,6 +8,7 @@
 #define STEPS_BITS    60 /* six intervals */
 #define OLD_SHIFT     44
 #define INTERVALS     8u
+#define USUAL_FROM    3u /* fewer tell nothing of what is usual */
 
 void track_init(struct track *t, uint32_t series, uint32_t plan, bool base_only)
 {
@@ -19,21 +20,23 @@ static uint32_t interval_code(int64_t dt_ms)
     int64_t seconds = (dt_ms + 999) / 1000;
     uint32_t s, e, m;
 
-    if (seconds <= 64)
-        return 0;
-    s = seconds < 127 << 15 ? (uint32_t)seconds : 127u << 15;
+    if (seconds < 64)
+        return (uint32_t)((dt_ms + 500) / 1000);
+    s = seconds < 127 << 14 ? (uint32_t)seconds : 127u << 14;
     e = 31 - (uint32_t)__builtin_clz(s) - 6;
     m = ((s + (1u << e) - 1) >> e) - 64;
     if (m == 64) {
         m = 0;
         e++;
     }
-    return e << 6 | m;
+    return (e + 1) << 6 | m;
 }
 
 static int64_t interval_ms(uint64_t code)
 {
-    return (int64_t)(((code & 63) + 64) << (code >> 6)) * 1000;
+    uint64_t e = code >> 6, m = code & 63;
+
+    return (int64_t)(e == 0 ? m : (m + 64) << (e - 1)) * 1000;
 }
 
 static void push_interval(struct track *t, int64_t dt_ms)
@@ -47,27 +50,64 @@ static void push_interval(struct track *t, int64_t dt_ms)
     t->steps = (n < INTERVALS ? n + 1 : n) << STEPS_BITS | six;
 }
 
-int64_t track_patience_ms(const struct track *t)
+static uint32_t known_intervals(const struct track *t)
 {
     uint32_t n = (uint32_t)(t->steps >> STEPS_BITS);
-    uint64_t sorted[INTERVALS];
-    int64_t usual_ms;
 
-    if (n > INTERVALS)
-        n = INTERVALS;
+    return n > INTERVALS ? INTERVALS : n;
+}
+
+static uint64_t code_at(const struct track *t, uint32_t i) /* 0: the newest */
+{
+    uint64_t code =
+        i < 6 ? t->steps >> (i * INTERVAL_BITS) : t->when >> (OLD_SHIFT + (i - 6) * INTERVAL_BITS);
+
+    return code & INTERVAL_MASK;
+}
+
+uint32_t track_one_interval(const struct track *t)
+{
+    uint32_t n = known_intervals(t);
+
+    for (uint32_t i = 1; i < n; i++)
+        if (code_at(t, i) != code_at(t, 0))
+            return UINT32_MAX;
+    return n > 0 ? (uint32_t)code_at(t, 0) : 0;
+}
+
+void track_all_intervals(struct track *t, uint32_t code)
+{
+    uint32_t n = known_intervals(t);
+
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t code = i < 6 ? t->steps >> (i * INTERVAL_BITS)
-                              : t->when >> (OLD_SHIFT + (i - 6) * INTERVAL_BITS);
+        if (i < 6)
+            t->steps |= (uint64_t)code << (i * INTERVAL_BITS);
+        else
+            t->when |= (uint64_t)code << (OLD_SHIFT + (i - 6) * INTERVAL_BITS);
+    }
+}
+
+static int64_t median_ms(const struct track *t, uint32_t n)
+{
+    uint64_t sorted[INTERVALS];
+
+    assert(n > 0 && n <= INTERVALS);
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t code = code_at(t, i);
         uint32_t at = i;
 
-        code &= INTERVAL_MASK;
         for (; at > 0 && sorted[at - 1] > code; at--)
             sorted[at] = sorted[at - 1];
         sorted[at] = code;
     }
-    if (n == 0)
-        return STALENESS_MS;
-    usual_ms = (interval_ms(sorted[(n - 1) / 2]) + interval_ms(sorted[n / 2])) / 2;
+    return (interval_ms(sorted[(n - 1) / 2]) + interval_ms(sorted[n / 2])) / 2;
+}
+
+int64_t track_patience_ms(const struct track *t)
+{
+    uint32_t n = known_intervals(t);
+    int64_t usual_ms = n > 0 ? median_ms(t, n) : 0;
+
     return 3 * usual_ms > STALENESS_MS ? 3 * usual_ms : STALENESS_MS;
 }
 
@@ -75,6 +115,14 @@ void track_set_back(struct track *t)
 {
     t->when = (t->when & ~TRACK_TIME_MASK) | TRACK_BASE_ONLY;
     assert(track_time(t) == 0);
+}
+
+int64_t track_usual_ms(const struct track *t)
+{
+    uint32_t n = known_intervals(t);
+    int64_t usual_ms = n >= USUAL_FROM ? median_ms(t, n) : 0;
+
+    return n < USUAL_FROM ? 0 : usual_ms > 1000 ? usual_ms : 1000;
 }
 
 void recent_init(struct recent *r, struct track *t)

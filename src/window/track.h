@@ -11,13 +11,13 @@
 
 /* 24 bytes, and 8 that tie it to its series and plan.
  *
- *   when:   2 older intervals (20 bits) | all recent (1) | base only (1) | time of the newest, ms (42)
+ *   when:   2 older intervals (20 bits) | all recent (1) | base only, or marked (1) | time of the newest, ms (42)
  *   steps:  number of intervals (4 bits) | 6 newest intervals (60 bits, the newest lowest)
  *
- * An interval is ten bits: 4 of exponent, 6 of mantissa, (64 + m) << e seconds, rounded up. All
- * up to 64 s are alike: three times that is still below five minutes, where the usual interval
- * stops to matter. Above it the error is at most 1.6 %. Kept in order of arrival, so the median of
- * the last eight is found when a gap asks for it, and not before. */
+ * An interval is ten bits, as small floating-point numbers are: 4 of exponent, 6 of mantissa; below
+ * 64 s the nearest whole second, above it (64 + m) << (e - 1) seconds, rounded up, 1.6 % off at most,
+ * and 24 days are the longest. Kept in order of arrival, so the median of the last eight is found when
+ * somebody asks for it, and not before. */
 struct track {
     double v;
     uint64_t when, steps;
@@ -35,8 +35,10 @@ struct recent {
     uint32_t t[RECENT];
 };
 
-#define TRACK_TIME_MASK  ((UINT64_C(1) << 42) - 1)
-#define TRACK_BASE_ONLY  (UINT64_C(1) << 42)
+#define TRACK_TIME_MASK ((UINT64_C(1) << 42) - 1)
+#define TRACK_BASE_ONLY \
+    (UINT64_C(1) << 42)                  /* no value yet, and the first is none of an increment */
+#define TRACK_MARKED     TRACK_BASE_ONLY /* once it has one: a marker of staleness came after it */
 #define TRACK_ALL_RECENT (UINT64_C(1) << 43)
 #define STALENESS_MS     300000
 
@@ -51,10 +53,17 @@ void track_init(struct track *t, uint32_t series, uint32_t plan, bool base_only)
 /* How long after its newest sample the next one still continues it: five minutes, or three times
  * the median of its last eight intervals. */
 int64_t track_patience_ms(const struct track *t);
+/* The median of its last eight intervals, 1 s at least; 0: it has not shown three yet. */
+int64_t track_usual_ms(const struct track *t);
 
 struct track_counts {
     uint64_t late, duplicate, births, resets, gaps;
 };
+
+/* For cuts: the code that all of its intervals have, 0 also for none; UINT32_MAX: they differ. */
+uint32_t track_one_interval(const struct track *t);
+/* The other way round: gives its known number of intervals that code. */
+void track_all_intervals(struct track *t, uint32_t code);
 
 /* Its newest time is of a clock that was ahead, and has been set right since: the next value is the
  * first of a series that was known before. */

@@ -88,6 +88,7 @@ void windows_free(struct windows *w)
         mem_free(w->reported[i]);
     mem_free(w->reported);
     mem_free(w->recent);
+    gone_free(w);
     mem_free(w->sources);
     mem_free(w->scratch);
     mem_free(w->kept);
@@ -328,6 +329,8 @@ void track_free(struct windows *w, uint32_t use)
 {
     struct track *t = track_at(w, use);
 
+    gone_leave(w, plan_at(&w->plans, t->plan), use);
+    gone_unlink(w, use);
     plan_drop(w, t->plan);
     report_forget(w, use);
     *t = (struct track){.series = SERIES_NONE, .plan = w->free_track};

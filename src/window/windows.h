@@ -13,6 +13,7 @@
 #include "model/matcher_index.h"
 #include "model/series_table.h"
 #include "tocsin/window.h"
+#include "window/gone.h"
 #include "window/leaf.h"
 #include "window/plan.h"
 #include "window/seam.h"
@@ -97,6 +98,11 @@ struct windows {
     size_t n_kept, cap_kept;
     uint32_t start_name;        /* symbol of START_METRIC */
     struct plan_entry *scratch; /* of binding */
+    struct life *lives;         /* by source */
+    size_t cap_lives;
+    struct peer **peers; /* pages beside those of tracks */
+    size_t cap_peers;
+    uint32_t first_walk, last_walk; /* sources that are to be walked over, plus 1; 0: none */
     size_t cap_scratch;
     struct matcher_candidates candidates; /* leaves that may look at the series at hand */
 

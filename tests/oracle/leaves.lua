@@ -86,6 +86,7 @@ function leaves.evaluate(leaf, context)
     for _, group in pairs(context.store:groups(context.views[leaf])) do
         local last = windows.last_seen(group, context.now)
         if last and high - last <= ttl then
+            group.shifted = leaf.shift > 0          -- what was there before stays there
             local value = compute(group, low, high, leaf)
             vectors.put(out, group.labels, value and value + 0.0, last, group.born)
         end

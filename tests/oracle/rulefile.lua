@@ -11,7 +11,7 @@ rulefile.LEVELS = { P1 = 1, P2 = 2, P3 = 3, P4 = 4, P5 = 5 }
 local LEVELS = rulefile.LEVELS
 
 local KEYS = {}
-for key in ([[value fire inputs when priority severity lasting clear_after missing forget expect
+for key in ([[value fire inputs when priority severity lasting clear_after missing forget gone expect
               unless active mute attach flap limit every labels team summary description
               runbook_url annotations unit state notify shadow early]]):gmatch("%S+") do
     KEYS[key] = true
@@ -75,7 +75,7 @@ local function finish(name, spec, defaults)
         rule[key] = value
     end
     rule.name = name
-    for _, key in ipairs { "lasting", "clear_after", "forget" } do
+    for _, key in ipairs { "lasting", "clear_after", "forget", "gone" } do
         rule[key] = rule[key] and units.duration(rule[key], key)
     end
     rule.lasting, rule.clear_after = rule.lasting or 0, rule.clear_after or 0

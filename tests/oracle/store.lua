@@ -123,6 +123,67 @@ local function add_step(series, t, v, order)
     steps.changed[n], steps.dropped[n] = changed, dropped
 end
 
+-- ------------------------------------------------------------------ gone or silent
+
+-- In whole seconds below a minute; of three intervals at least.
+local function shown_interval(series)
+    if #series.intervals < 3 then return nil end
+    local rounded = {}
+    for i, ms in ipairs(series.intervals) do
+        rounded[i] = ms < 63001 and (ms + 500) // 1000 * 1000 or ms
+    end
+    return math.max(1000, usual_interval(rounded))
+end
+
+local function newest_of(series) return series.steps.t[#series.steps.t] end
+
+local function ended(source, series)
+    local newest, usual = newest_of(series), shown_interval(series)
+    if not newest or series.kind == "delta" then return false end
+    local since = math.max(newest, source.resumed)
+    if series.marked and newest >= source.resumed and source.newest >= series.marked then return true end
+    if not usual and not series.marked then return false end
+    return source.newest - since >= 4 * (usual or 64000)
+end
+
+-- A sample that shows that the source goes on, and whether it did so without a break.
+local function go_on(source, t)
+    if source.newest and t <= source.newest then return end
+    local usual, silent, marked = 64000, true, nil
+    for _, series in ipairs(source.members) do
+        if not series.gone and newest_of(series) then
+            local shown = shown_interval(series)
+            if shown then usual = math.min(source.usual or shown, shown); source.usual = usual end
+            silent = silent and series.marked ~= nil
+            marked = marked or series.marked
+        end
+    end
+    if not source.newest or t - source.newest > 2 * (source.usual or 64000)
+        or (silent and marked and t > marked) then
+        source.resumed = t
+    end
+    source.newest = t
+end
+
+-- Of a source that is one instance of something.
+local function judge(series, t, stale, about_scrape)
+    local source = series.source.life
+    if not series.labels.instance then return end
+    if not stale and not about_scrape then go_on(source, t) end
+    if stale then
+        if newest_of(series) and t > newest_of(series) and not series.gone then series.marked = t end
+    elseif t > (newest_of(series) or 0) then
+        series.gone, series.marked = false, nil
+    end
+end
+
+local function find_ended(source)
+    if not source.newest then return end
+    for _, series in ipairs(source.members) do
+        if not series.gone and ended(source, series) then series.gone, series.marked = true, nil end
+    end
+end
+
 function store:find_series(entry)
     local labels = {}
     for label, value in pairs(self.defaults.labels or {}) do labels[label] = value end
@@ -136,7 +197,8 @@ function store:find_series(entry)
     if series then return series end
     local origin = table.concat({ entry.token or self.defaults.token or "", labels.job or "",
         labels.instance or "" }, "\0")
-    self.sources[origin] = self.sources[origin] or { shown = {}, usual = 0 }
+    self.sources[origin] = self.sources[origin]
+        or { shown = {}, usual = 0, life = { members = {} } }
     series = {
         name = entry.name, labels = labels, key = key, born = self.n_taken,
         source = self.sources[origin], intervals = {},
@@ -148,6 +210,7 @@ function store:find_series(entry)
             or entry.name == selector.buckets) and matchers.all_accept(selector.matchers, labels)
     end
     self.by_key[id] = series
+    if series.followed then table.insert(series.source.life.members, series) end
     self.series[entry.name] = self.series[entry.name] or {}
     table.insert(self.series[entry.name], series)
     return series
@@ -162,8 +225,10 @@ function store:take_sample(entry)
     local t = time_of(entry)
     local kind = entry.type or self.defaults.type or "gauge"
     if entry.stale then
-        local id = self:find_series(entry)
-        place(id.placed, t, false)
+        local series = self:find_series(entry)
+        judge(series, math.min(t, entry.at), true)
+        place(series.placed, t, false)
+        find_ended(series.source.life)
         return
     end
     local v = entry.v + 0.0
@@ -171,12 +236,16 @@ function store:take_sample(entry)
     local series = self:find_series(entry)
     open_round(series.source, t)
     witness(series, t, v, kind)
+    series.kind = kind
+    judge(series, math.min(t, entry.at), false,
+        entry.name == "up" or entry.name:find("^scrape_") ~= nil)
     if kind == "delta" then
         insert(series.deltas, t, v)
     else
         place(series.placed, t, v, kind)
         add_step(series, t, v, self.n_taken)
     end
+    find_ended(series.source.life)
 end
 
 function store:take(entry)

@@ -259,6 +259,7 @@ functions.changes, functions.resets = step_counter "changed", step_counter "drop
 
 function functions.last(group, low, high)
     local time, value = newest(group.series[1], high)
+    if group.series[1] and group.series[1].gone and not group.shifted then return nil end
     return time and time > low and value or nil
 end
 

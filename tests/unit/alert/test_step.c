@@ -71,7 +71,7 @@ static const struct row rows[] = {
 
 static char letter_of(enum alert_change c)
 {
-    return ".pdFRLrgnb"[c];
+    return ".pdFRLregnb"[c]; /* e: gone, g: forgotten */
 }
 
 static enum truth truth_of(char c)
@@ -105,12 +105,60 @@ START_TEST(forget_from_the_sample)
     ck_assert_int_eq(alert_step(&p, &s, &t, START), CHANGE_FIRED);
     expected = s;
     ck_assert_int_eq(alert_step(&p, &s, &u, START + 5999), CHANGE_NODATA);
-    ck_assert_int_eq(alert_step(&p, &s, &u, START + 6000), CHANGE_GONE);
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + 6000), CHANGE_FORGOTTEN);
     ck_assert(alert_is_blank(&s));
     stays.expected = true;
     ck_assert_int_eq(alert_step(&p, &expected, &stays, START + 6000), CHANGE_NODATA);
     ck_assert_int_eq(alert_step(&p, &expected, &stays, START + 90000), CHANGE_NONE);
     ck_assert_int_eq(expected.firing, 1);
+}
+END_TEST
+
+/* Counted from when its last series ended, whatever is known of it afterwards. */
+START_TEST(gone_from_the_end_of_its_series)
+{
+    struct alert_policy p = ONE(.gone_ms = 10000);
+    struct observation t = {.level = {TRUE_}}, u = {.level = {UNKNOWN_}, .gone_ms = START + 1000};
+    struct observation nobody_knows = u, later = u, silent = u, stays = u;
+    struct alert_state s = {0}, other;
+
+    nobody_knows.gone_ms = -1;
+    later.gone_ms = START + 5000;
+    silent.gone_ms = 0;
+    stays.expected = true;
+    ck_assert_int_eq(alert_step(&p, &s, &t, START), CHANGE_FIRED);
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + 2000), CHANGE_NODATA);
+    ck_assert_int_eq(s.gone_ms, START + 1000);
+    ck_assert_int_eq(alert_next_ms(&p, &s), START + 11000);
+    other = s;
+    ck_assert_int_eq(alert_step(&p, &other, &silent, START + 99000), CHANGE_NONE);
+    ck_assert_int_eq(other.gone_ms, 0); /* one of its series is back, and silent */
+    other = s;
+    ck_assert_int_eq(alert_step(&p, &other, &t, START + 99000), CHANGE_DATA);
+    ck_assert_int_eq(other.gone_ms, 0);
+    other = s;
+    ck_assert_int_eq(alert_step(&p, &other, &stays, START + 99000), CHANGE_NONE);
+    ck_assert_int_eq(other.firing, 1); /* the expected stay */
+    ck_assert_int_eq(alert_step(&p, &s, &later, START + 10000), CHANGE_NONE);
+    ck_assert_int_eq(alert_step(&p, &s, &nobody_knows, START + 10999), CHANGE_NONE);
+    ck_assert_int_eq(alert_step(&p, &s, &nobody_knows, START + 11000), CHANGE_GONE);
+    ck_assert(alert_is_blank(&s));
+    ck_assert_int_eq(s.gone_ms, START + 1000); /* what its end says */
+}
+END_TEST
+
+/* `missing` has its say until then, and not again behind it. */
+START_TEST(gone_is_quiet_afterwards)
+{
+    struct alert_policy p = ONE(.gone_ms = 2 * MIN, .missing = MISSING_FIRE);
+    struct observation u = {.level = {UNKNOWN_}, .gone_ms = START};
+    struct alert_state s = {0}, anew = {0};
+
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + MIN), CHANGE_FIRED);
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + 2 * MIN), CHANGE_GONE);
+    ck_assert_int_eq(alert_step(&p, &s, &u, START + 3 * MIN), CHANGE_NONE);
+    ck_assert_int_eq(alert_step(&p, &anew, &u, START + 3 * MIN), CHANGE_NONE);
+    ck_assert(alert_is_blank(&anew));
 }
 END_TEST
 
@@ -159,6 +207,8 @@ static void add(TCase *t)
 {
     tcase_add_loop_test(t, tables, 0, sizeof rows / sizeof *rows);
     tcase_add_test(t, forget_from_the_sample);
+    tcase_add_test(t, gone_from_the_end_of_its_series);
+    tcase_add_test(t, gone_is_quiet_afterwards);
     tcase_add_test(t, exact_edges);
     tcase_add_test(t, gap_is_not_counted);
 }

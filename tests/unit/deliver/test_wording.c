@@ -121,7 +121,11 @@ START_TEST(times_are_told_as_people_say_them)
         {true, false, false, true, 79 * MIN, "", "since 02:41 UTC, 1h19m"},
         {false, false, false, true, 17 * MIN, "condition cleared",
          "resolved 02:58 UTC after 17m · 23% now, peak 31%"},
-        {false, false, false, false, 17 * MIN, "gone", "resolved 02:58 UTC after 17m, gone"},
+        {false, false, false, false, 17 * MIN, "gone",
+         "resolved 02:58 UTC after 17m, gone: its series ended at 02:41 UTC while its source goes "
+         "on"},
+        {false, false, false, false, 17 * MIN, "forgotten",
+         "resolved 02:58 UTC after 17m, forgotten"},
         {false, true, false, true, 4 * MIN, "", "fired 02:41 UTC, resolved 02:45 UTC"},
         {false, false, true, false, 4 * MIN, "routed elsewhere",
          "moved 02:45 UTC after 4m, routed elsewhere"},
@@ -136,6 +140,7 @@ START_TEST(times_are_told_as_people_say_them)
         a->moved = cases[i].moved;
         a->has_value = cases[i].has_value;
         a->end_reason = cases[i].reason;
+        a->gone_ms = strcmp(cases[i].reason, "gone") == 0 ? AT_MS : 0;
         a->ends_ms = cases[i].firing ? 0 : AT_MS + cases[i].at_ms;
         e.x.at_ms = AT_MS + cases[i].at_ms;
         wording_when(&e.x, a, &b);

@@ -678,7 +678,7 @@ START_TEST(rows_go_with_their_groups)
     seen(b, "A{host=\"fires\"} no data @7210.0");
     rules_skip_to(b->rules, T0 + 10801999);
     rules_advance(b->rules, T0 + 10810000);
-    seen(b, "A{host=\"fires\"} gone @10810.0 (gone)");
+    seen(b, "A{host=\"fires\"} forgotten @10810.0 (forgotten)");
     rules_advance(b->rules, T0 + 10820000);
     rule_stats(rules_find(b->rules, "A"), &s);
     ck_assert_uint_eq(s.groups, 0);
