@@ -18,7 +18,7 @@ static int64_t not_ahead(const struct windows *w, int64_t own_ms)
 
 int64_t windows_clamp(struct windows *w, struct source_clock *from, int64_t t_ms)
 {
-    if (t_ms > 0)
+    if (t_ms > 0 && t_ms <= TIME_MAX_MS)
         t_ms = from ? source_time(w, from, t_ms) : t_ms - w->stepped_ms;
     w->stats.future += t_ms > w->now_ms + AHEAD_MS;
     t_ms = not_ahead(w, t_ms);
@@ -169,7 +169,9 @@ static void look_ahead(struct windows *w, const struct sample *samples, size_t n
         from = source_at(w, entry->source);
         if (!from || s.t_ms <= 0)
             continue;
-        s.t_ms = not_ahead(w, source_time(w, &from->clock, s.t_ms));
+        if (s.t_ms <= TIME_MAX_MS)
+            s.t_ms = source_time(w, &from->clock, s.t_ms);
+        s.t_ms = not_ahead(w, s.t_ms);
         if (s.t_ms <= 0 || s.t_ms > TIME_MAX_MS)
             continue;
         if (from->counted != w->block) {

@@ -54,12 +54,10 @@ static void look_through_block(struct windows *w)
         note_newest(w, &w->log_clock, b->events[i].t_ms);
 }
 
-static void believe(struct windows *w, struct source_clock *s, int64_t to_own_ms)
+static void believe(struct source_clock *s, int64_t to_own_ms)
 {
     s->to_own_ms = to_own_ms;
     s->since_ms = 0;
-    if (to_own_ms != -w->stepped_ms)
-        w->off_seen_ms = w->now_ms;
 }
 
 /* All of the block are behind of what is known of the source. */
@@ -77,7 +75,7 @@ static void suspect(struct windows *w, struct source_clock *s)
         s->behind_ms = behind_ms;
         s->since_ms = w->now_ms;
     } else if (w->now_ms - s->since_ms >= (behind_ms >= FAR_MS ? PROOF_MS : PROOF_NEAR_MS)) {
-        believe(w, s, w->now_ms - s->block_newest_ms);
+        believe(s, w->now_ms - s->block_newest_ms);
     }
     s->block_newest_ms = 0;
 }
@@ -89,16 +87,15 @@ int64_t source_time(struct windows *w, struct source_clock *s, int64_t t_ms)
     if (s->heard_ms == 0)
         s->to_own_ms = plain_ms;
     s->heard_ms = w->now_ms;
-    if (llabs(by_itself_ms) <= FRESH_MS) {
-        s->to_own_ms = plain_ms;
-        s->since_ms = 0;
-        return t_ms + plain_ms;
-    }
     behind_ms = w->now_ms - (t_ms + s->to_own_ms);
-    if (behind_ms > FRESH_MS)
+    if (llabs(by_itself_ms) <= FRESH_MS && llabs(by_itself_ms) < llabs(behind_ms))
+        believe(s, plain_ms);
+    else if (llabs(behind_ms) <= FRESH_MS)
+        s->since_ms = 0; /* a small step of our clock does not move those that did not step */
+    else if (behind_ms > 0)
         suspect(w, s);
-    else if (behind_ms < -FRESH_MS && s->to_own_ms != plain_ms)
-        believe(w, s, by_itself_ms < 0 ? plain_ms : w->now_ms - t_ms);
+    else if (s->to_own_ms != plain_ms)
+        believe(s, by_itself_ms < 0 ? plain_ms : w->now_ms - t_ms);
     else
         s->since_ms = 0;
     if (s->to_own_ms != plain_ms)

@@ -213,6 +213,27 @@ START_TEST(sources_go_on_through_a_step_of_the_receiving_clock)
 }
 END_TEST
 
+/* A step that is less than what is on time changes nothing for a source, whether it steps along or
+ * not: no value is taken for an old one. */
+START_TEST(a_small_step_of_the_receiving_clock_holds_no_value_back)
+{
+    static const int64_t steps[] = {-14 * S, -S, S, 14 * S};
+
+    for (int along = 0; along < 2; along++) {
+        struct feed x = feed_new();
+        leaf_id last = leaf_on(&x.f, "m", LEAF_LAST, MIN);
+
+        go_on(&x, "a", 0, MIN, 1);
+        windows_shift(x.f.w, steps[_i]);
+        x.at_ms += steps[_i];
+        go_on(&x, "a", along ? 0 : steps[_i], FEED, 7);
+        ck_value(value_of(&x.f, last, "job=a", x.at_ms), 7);
+        ck_assert_uint_eq(off_of(&x).off, 0);
+        feed_free(&x);
+    }
+}
+END_TEST
+
 /* Up to a minute ahead a sample keeps its time. That is forgotten once its clock is right. */
 START_TEST(a_source_that_was_ahead_is_followed_back)
 {
@@ -296,6 +317,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_was_kept_is_no_wrong_clock);
     tcase_add_test(t, a_batch_is_judged_by_its_newest);
     tcase_add_loop_test(t, sources_go_on_through_a_step_of_the_receiving_clock, 0, 4);
+    tcase_add_loop_test(t, a_small_step_of_the_receiving_clock_holds_no_value_back, 0, 4);
     tcase_add_test(t, a_source_that_was_ahead_is_followed_back);
     tcase_add_test(t, a_cut_knows_which_clocks_are_off);
     tcase_add_test(t, log_events_that_are_all_behind_count_too);
