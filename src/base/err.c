@@ -47,13 +47,13 @@ int err_prefix(struct err *e, const char *fmt, ...)
     size_t head;
     va_list ap;
 
+    assert(fmt && *fmt);
     if (!e)
         return -1;
     memcpy(tail, e->text, sizeof tail);
     va_start(ap, fmt);
     vsnprintf(e->text, sizeof e->text, fmt, ap);
     va_end(ap);
-    assert(fmt && *fmt);
     head = strlen(e->text);
     snprintf(e->text + head, sizeof e->text - head, ": %s", tail);
     return -1;

@@ -193,7 +193,7 @@ void send_finish_test(struct send *s, bool ok, int status, int64_t took_ms, cons
     struct test *t = s->test;
     char broken[400];
 
-    assert(t && s->x);
+    assert(t && t->each);
     if (ok && s->m.template_failed) { /* a test is to find it, though a page would go out */
         snprintf(broken, sizeof broken, "plain text was sent, because the template failed: %s",
                  s->m.error);

@@ -200,13 +200,13 @@ void journal_taken_again(struct journal *j)
  * `settled` have had this; a long outage must not walk its whole queue in each turn. */
 static void go_on_without(struct journal *j)
 {
-    struct pending *p, *last = j->settled;
+    struct pending *p, *last = j->settled; /* NULL: none of the queue */
     int64_t until_ms = journal_mono_ms(j) + APPLY_SLICE_MS;
 
     journal_seal(j);
     if (j->queue.first)
         journal_poll_within(j, POLL_AWAY_MS); /* to see Redis return */
-    for (p = last ? last->next : j->queue.first; p && may_apply(j, p); p = p->next) {
+    while ((p = last ? last->next : j->queue.first) != NULL && may_apply(j, p)) {
         apply_pending(j, p);
         retries_wait(&j->retries, p);
         journal_tell_all(j, p, JOURNAL_WAITING,

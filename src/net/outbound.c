@@ -135,7 +135,7 @@ static void finish(struct outbound_call *c, CURLcode code)
     struct outbound *o = c->o;
     struct outbound_result result;
 
-    assert(c->o && c->done);
+    assert(o && c->done);
     outbound_call_result(c, code, &result); /* before it is removed: that resets the counters */
     result.took_ms = clock_mono_ms(loop_clock(o->loop)) - c->began_ms;
     detach(c);

@@ -89,7 +89,7 @@ void track_all_intervals(struct track *t, uint32_t code)
 
 static int64_t median_ms(const struct track *t, uint32_t n)
 {
-    uint64_t sorted[INTERVALS];
+    uint64_t sorted[INTERVALS] = {0};
 
     assert(n > 0 && n <= INTERVALS);
     for (uint32_t i = 0; i < n; i++) {
