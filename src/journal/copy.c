@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/keys.h"
@@ -10,15 +11,23 @@
 
 #define TRIM_STEP 1000ull /* blocks: about a millisecond of Redis' time */
 
+/* A cut comes after about two minutes, of the half hour that is kept. Where much more comes than did,
+ * the copy holds the newest: it is never more than about an eighth of the journal. */
+#define SHARE_OF_JOURNAL 8
+#define FEWEST_BLOCKS    128
+
 void journal_copy(struct journal *j, const struct pending *p)
 {
-    char id[JOURNAL_ID_LEN];
-    const char *argv[] = {"XADD", KEY_COPY, id, BLOCK_FIELD, p->bytes.data};
-    size_t lens[] = {4, sizeof KEY_COPY - 1, 0, sizeof BLOCK_FIELD - 1, p->bytes.len};
+    char id[JOURNAL_ID_LEN], most[24];
+    const char *argv[] = {"XADD", KEY_COPY, "MAXLEN", "~", most, id, BLOCK_FIELD, p->bytes.data};
+    size_t lens[] = {4, sizeof KEY_COPY - 1, 6, 1, 0, 0, sizeof BLOCK_FIELD - 1, p->bytes.len};
 
     journal_id_text(id, p->id);
-    lens[2] = strlen(id);
-    db_send(j->o.db, 5, argv, lens, NULL, NULL);
+    snprintf(most, sizeof most, "%llu",
+             (unsigned long long)(j->stats.stored_blocks / SHARE_OF_JOURNAL + FEWEST_BLOCKS));
+    lens[4] = strlen(most);
+    lens[5] = strlen(id);
+    db_send(j->o.db, 8, argv, lens, NULL, NULL);
 }
 
 static void on_trimmed(enum db_fate fate, const struct reply *reply, void *arg)

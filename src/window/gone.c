@@ -81,7 +81,7 @@ void gone_link(struct windows *w, uint32_t use)
     assert(p->before == 0 && p->after == 0 && l->first != use);
     *p = (struct peer){.after = l->first};
     if (l->first)
-        peer_at(w, l->first)->before = use;
+        peer_at(w, l->first)->before = use & INT32_MAX;
     l->first = use;
     l->n++;
 }

@@ -44,8 +44,9 @@ struct life {
 
 /* Neighbours of a track in the list of its source, as uses; 0: none. Pages beside those of tracks. */
 struct peer {
-    uint32_t before, after;
-    bool gone; /* it has ended while its source goes on */
+    uint32_t before : 31;
+    uint32_t gone : 1; /* it has ended while its source goes on */
+    uint32_t after;
 };
 
 /* How many series a group has, where a leaf merges them. */
