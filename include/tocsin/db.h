@@ -37,6 +37,9 @@ struct reply {
 
 /* `reply` is NULL for DB_UNSENT and DB_UNKNOWN. */
 typedef void (*db_done)(enum db_fate fate, const struct reply *reply, void *arg);
+/* Does a refusal in these words end by itself? LOADING, BUSY, TRYAGAIN, CLUSTERDOWN, MASTERDOWN,
+ * UNKILLABLE (errors of Redis, https://redis.io/docs/latest/develop/reference/protocol-spec/). */
+bool db_refusal_passes(const char *text);
 
 struct db_options {
     const char *url;     /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */

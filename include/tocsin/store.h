@@ -33,7 +33,8 @@ struct store_table *store_table(struct store *s, const char *key,
                                 void (*rewrite)(struct store_table *t, void *arg), void *arg);
 
 /* Reads all declared tables, calling `field` for each of their fields, then `done`. Once, before
- * anything is put; after an error again, and all fields come again. */
+ * anything is put. While Redis is away, or refuses in words that pass by themselves, it is asked
+ * again every second; `done` with an error: it refuses for good, or there is no memory. */
 void store_load(struct store *s,
                 void (*field)(struct store_table *t, const char *field, size_t field_len,
                               const char *value, size_t len, void *arg),

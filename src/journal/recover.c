@@ -373,7 +373,7 @@ static void on_answer(enum db_fate fate, const struct reply *reply, void *arg)
     journal_call(j); /* callbacks may free it */
     if (j->recovery) {
         j->recovery->asking = false;
-        if (fate == DB_DONE || fate == DB_REFUSED)
+        if (fate == DB_DONE || (fate == DB_REFUSED && !db_refusal_passes(reply->text)))
             take(j, fate, reply); /* else the poll asks again */
     }
     journal_returned(j);

@@ -1,11 +1,18 @@
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/keys.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "store/store_impl.h"
 
-/* --- loading ---------------------------------------------------------------------------------------- */
+/* --- loading ----------------------------------------------------------------------------------------
+ *
+ * Everything is asked at once. What Redis cannot answer now (it is away, loads its data, is busy with
+ * a script, waits for its master) is asked again a second later, that alone; nothing else writes
+ * meanwhile. Only a refusal that no waiting ends is told. */
+#define AGAIN_MS 1000
 
 struct loading {
     struct store *store;
@@ -13,14 +20,24 @@ struct loading {
                   size_t len, void *arg);
     void (*done)(const struct err *e, void *arg);
     void *arg;
-    size_t open; /* answers still to come */
+    size_t open; /* questions still to be answered */
+    struct question *again;
+    struct timer *timer;
+    bool told;
     struct err e;
 };
 
-struct table_load {
+struct question {
     struct loading *load;
-    struct store_table *table;
+    struct store_table *table; /* NULL: the number of the last transaction */
+    struct question *next;     /* of those that are asked again */
 };
+
+static bool passes(enum db_fate fate, const struct reply *reply)
+{
+    return fate == DB_UNSENT || fate == DB_UNKNOWN ||
+           (fate == DB_REFUSED && db_refusal_passes(reply->text));
+}
 
 /* Whether the answer can be used; the first that cannot is told at the end. */
 static bool usable(struct err *e, enum db_fate fate, const struct reply *reply, const char *what)
@@ -37,24 +54,16 @@ static void one_less(struct loading *load)
 {
     struct err e = load->e;
 
+    assert(load->open > 0);
     if (--load->open > 0)
         return;
+    assert(!load->again);
+    timer_free(load->timer);
+    load->store->loading = NULL;
     if (!load->store->closing)
         load->done(e.code == ERR_NONE ? NULL : &e, load->arg);
     store_returned(load->store);
     mem_free(load);
-}
-
-static void on_seq(enum db_fate fate, const struct reply *reply, void *arg)
-{
-    struct loading *load = arg;
-    struct store *s = load->store;
-
-    if (!s->closing && usable(&load->e, fate, reply, KEY_CONTROL_META)) {
-        s->seq = s->seq_expected = store_seq_of(reply);
-        snprintf(s->run_id, sizeof s->run_id, "%s", db_health(s->db)->run_id);
-    }
-    one_less(load);
 }
 
 /* The number of the last transaction stands among its owners' fields, and is the store's alone. */
@@ -64,31 +73,89 @@ static bool is_own(const struct store_table *t, const struct reply *field)
            memcmp(field->text, "seq", 3) == 0;
 }
 
-static void on_table(enum db_fate fate, const struct reply *reply, void *arg)
+static void take_seq(struct store *s, const struct reply *reply)
 {
-    struct table_load *t = arg;
-    struct loading *load = t->load;
+    s->seq = s->seq_expected = store_seq_of(reply);
+    snprintf(s->run_id, sizeof s->run_id, "%s", db_health(s->db)->run_id);
+}
 
-    if (!load->store->closing && usable(&load->e, fate, reply, t->table->key))
-        for (size_t i = 0; i + 1 < reply->n_items; i += 2)
-            if (!is_own(t->table, &reply->items[i]))
-                load->field(t->table, reply->items[i].text, reply->items[i].len,
-                            reply->items[i + 1].text, reply->items[i + 1].len, load->arg);
-    mem_free(t);
+static void take_table(const struct loading *load, struct store_table *t, const struct reply *reply)
+{
+    for (size_t i = 0; i + 1 < reply->n_items; i += 2)
+        if (!is_own(t, &reply->items[i]))
+            load->field(t, reply->items[i].text, reply->items[i].len, reply->items[i + 1].text,
+                        reply->items[i + 1].len, load->arg);
+}
+
+static void wait_for(struct question *q, enum db_fate fate, const struct reply *reply)
+{
+    struct loading *load = q->load;
+
+    if (!load->told)
+        log_warn("control state cannot be read from Redis yet; it is asked again every second",
+                 "reason", fate == DB_REFUSED ? reply->text : "the connection is away", NULL);
+    load->told = true;
+    q->next = load->again;
+    load->again = q;
+    timer_in(load->timer, AGAIN_MS);
+}
+
+static void on_answer(enum db_fate fate, const struct reply *reply, void *arg)
+{
+    struct question *q = arg;
+    struct loading *load = q->load;
+    bool closing = load->store->closing; /* its tables are gone, then */
+
+    if (!closing && passes(fate, reply)) {
+        wait_for(q, fate, reply);
+        return;
+    }
+    if (!closing && usable(&load->e, fate, reply, q->table ? q->table->key : KEY_CONTROL_META)) {
+        if (q->table)
+            take_table(load, q->table, reply);
+        else
+            take_seq(load->store, reply);
+    }
+    mem_free(q);
     one_less(load);
 }
 
-static void load_table(struct loading *load, struct store_table *table)
+static void ask(struct question *q)
 {
-    struct table_load *t = mem_alloc(sizeof *t);
+    struct db *db = q->load->store->db;
 
-    if (!t) {
-        err_set(&load->e, ERR_MEMORY, "no memory to read %s", table->key);
+    q->next = NULL;
+    if (q->table)
+        db_sendf(db, on_answer, q, "HGETALL %s", q->table->key);
+    else
+        db_sendf(db, on_answer, q, "HGET %s seq", KEY_CONTROL_META);
+}
+
+static void ask_again(void *arg)
+{
+    struct loading *load = arg;
+    struct question *q = load->again;
+
+    load->again = NULL;
+    while (q) {
+        struct question *next = q->next;
+
+        ask(q);
+        q = next;
+    }
+}
+
+static void ask_for(struct loading *load, struct store_table *table)
+{
+    struct question *q = mem_alloc(sizeof *q);
+
+    if (!q) {
+        err_set(&load->e, ERR_MEMORY, "no memory to read %s", table ? table->key : "control state");
         return;
     }
-    *t = (struct table_load){load, table};
+    *q = (struct question){.load = load, .table = table};
     load->open++;
-    db_sendf(load->store->db, on_table, t, "HGETALL %s", table->key);
+    ask(q);
 }
 
 void store_load(struct store *s,
@@ -98,20 +165,46 @@ void store_load(struct store *s,
 {
     struct loading *load = mem_zalloc(sizeof *load);
 
-    if (!load) {
+    if (load)
+        load->timer = timer_new(s->loop, LOOP_CONTROL, ask_again, load);
+    if (!load || !load->timer) {
         struct err e = {0};
 
+        mem_free(load);
         err_set(&e, ERR_MEMORY, "no memory to read control state");
         done(&e, arg);
         return;
     }
-    *load = (struct loading){.store = s, .field = field, .done = done, .arg = arg};
+    load->store = s;
+    load->field = field;
+    load->done = done;
+    load->arg = arg;
+    s->loading = load;
     store_call(s);
-    load->open = 1;
-    db_sendf(s->db, on_seq, load, "HGET %s seq", KEY_CONTROL_META);
+    load->open = 1; /* until all is asked */
+    ask_for(load, NULL);
     for (struct store_table *t = s->tables; t; t = t->next)
         if (!t->is_zset)
-            load_table(load, t);
+            ask_for(load, t);
+    one_less(load);
+}
+
+/* Of a store that closes: what waits to be asked again never is. */
+void store_end_loading(struct store *s)
+{
+    struct loading *load = s->loading;
+    struct question *q = load ? load->again : NULL;
+
+    if (!load)
+        return;
+    load->again = NULL;
+    while (q) {
+        struct question *next = q->next;
+
+        mem_free(q);
+        one_less(load);
+        q = next;
+    }
 }
 
 /* --- pages of a stream ------------------------------------------------------------------------------- */

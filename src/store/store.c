@@ -85,8 +85,9 @@ void store_free(struct store *s)
     timer_free(s->push);
     timer_free(s->poll);
     s->closing = true;
-    if (s->calls == 0)
-        mem_free(s);
+    store_call(s);
+    store_end_loading(s);
+    (void)store_returned(s);
 }
 
 void store_call(struct store *s)

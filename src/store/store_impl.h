@@ -51,7 +51,8 @@ struct store {
     uint64_t round_flying; /* complete once the transaction under way is; 0: not complete by it */
     uint64_t round_done;
     struct waiter *waiters, **waiters_end;
-    size_t calls; /* commands under way that call back here */
+    struct loading *loading; /* NULL: none is going on */
+    size_t calls;            /* commands under way that call back here */
     bool closing;
     struct store_stats stats;
 };
@@ -60,6 +61,7 @@ struct store {
  * gone now, if this was the last). */
 void store_call(struct store *s);
 bool store_returned(struct store *s);
+void store_end_loading(struct store *s);
 /* The sequence number in a reply to HGET, 0 when there is none. */
 uint64_t store_seq_of(const struct reply *r);
 

@@ -23,8 +23,9 @@ struct chunk {
 struct fake_redis {
     struct clock *clock;
     struct data data;
-    struct chunk *memory; /* of the reply that stands */
-    const char *refuses;  /* the error of each write; NULL: they are taken */
+    struct chunk *memory;    /* of the reply that stands */
+    const char *refuses;     /* the error of each write; NULL: they are taken */
+    const char *refuses_all; /* of reads too */
     bool is_replica, evicting;
     uint64_t max_memory, used_memory;
     unsigned run;
@@ -769,6 +770,8 @@ static struct reply run(struct fake_redis *r, const struct args *a)
     }
     if (a->n < commands[i].least)
         return error(r, "ERR wrong number of arguments");
+    if (r->refuses_all)
+        return error(r, r->refuses_all);
     if (commands[i].grows && r->refuses)
         return error(r, r->refuses);
     return commands[i].run(r, a);
@@ -831,6 +834,11 @@ const struct reply *fake_redis_exec(struct fake_redis *r, const struct fake_comm
 void fake_redis_refuse_writes(struct fake_redis *r, bool oom)
 {
     r->refuses = oom ? "OOM command not allowed when used memory > 'maxmemory'." : NULL;
+}
+
+void fake_redis_refuse_all_with(struct fake_redis *r, const char *text)
+{
+    r->refuses_all = text;
 }
 
 void fake_redis_refuse_with(struct fake_redis *r, const char *text)

@@ -38,6 +38,7 @@ const struct reply *fake_redis_exec(struct fake_redis *r, const struct fake_comm
 /* --- what a test decides --- */
 void fake_redis_refuse_writes(struct fake_redis *r, bool oom); /* "OOM command not allowed …" */
 /* The same with these words (kept by the caller); NULL: writes are taken again. */
+void fake_redis_refuse_all_with(struct fake_redis *r, const char *error); /* reads too; NULL: not */
 void fake_redis_refuse_with(struct fake_redis *r, const char *error);
 /* What INFO tells of its kind. Neither changes what is carried out. */
 void fake_redis_kind(struct fake_redis *r, bool is_replica, bool evicting);

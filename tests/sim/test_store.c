@@ -523,20 +523,55 @@ START_TEST(what_was_acknowledged_is_loaded_after_kill)
 }
 END_TEST
 
-START_TEST(loading_from_a_redis_that_is_away_fails_and_can_be_repeated)
+START_TEST(loading_from_a_redis_that_is_away_waits_for_it)
 {
     struct world *w = world_new();
 
+    set(w, 1, "a");
+    fake_loop_settle(w->loop);
+    end_process(w);
+    start_process(w);
     fake_db_down(w->db, 0);
     store_load(w->store, field, loaded, w);
-    fake_loop_settle(w->loop);
-    ck_assert_int_eq(w->loads, 100);
+    fake_loop_run_for(w->loop, 60000);
+    ck_assert_int_eq(w->loads, 0);
     fake_db_up(w->db);
-    fake_loop_settle(w->loop);
+    fake_loop_run_for(w->loop, 2000);
+    ck_assert_int_eq(w->loads, 1);
+    ck_assert_int_eq(w->fields, 1);
     store_load(w->store, field, loaded, w);
-    fake_loop_settle(w->loop);
-    ck_assert_int_eq(w->loads, 101);
+    fake_db_down(w->db, 0);
+    end_process(w); /* while it waits */
+    start_process(w);
     world_free(w);
+}
+END_TEST
+
+START_TEST(a_refusal_that_passes_is_waited_for_at_the_start_and_another_is_told)
+{
+    static const struct {
+        const char *error;
+        bool passes;
+    } rows[] = {{"LOADING Redis is loading the dataset in memory", true},
+                {"BUSY Redis is busy running a script.", true},
+                {"TRYAGAIN Multiple keys request during rehashing of slot", true},
+                {"CLUSTERDOWN The cluster is down", true},
+                {"MASTERDOWN Link with MASTER is down", true},
+                {"BUSYKEY Target key name already exists.", false},
+                {"NOPERM User default has no permissions", false}};
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct world *w = world_new();
+
+        fake_redis_refuse_all_with(w->redis, rows[i].error);
+        store_load(w->store, field, loaded, w);
+        fake_loop_run_for(w->loop, 5000);
+        ck_assert_msg(w->loads == (rows[i].passes ? 0 : 100), "%s", rows[i].error);
+        fake_redis_refuse_all_with(w->redis, NULL);
+        fake_loop_run_for(w->loop, 2000);
+        ck_assert_msg(w->loads == (rows[i].passes ? 1 : 100), "%s", rows[i].error);
+        world_free(w);
+    }
 }
 END_TEST
 
@@ -641,7 +676,8 @@ static void add(TCase *t)
     tcase_add_test(t, a_refused_command_inside_does_not_block_the_rest);
     tcase_add_test(t, every_single_fault_leaves_the_truth_once);
     tcase_add_test(t, what_was_acknowledged_is_loaded_after_kill);
-    tcase_add_test(t, loading_from_a_redis_that_is_away_fails_and_can_be_repeated);
+    tcase_add_test(t, loading_from_a_redis_that_is_away_waits_for_it);
+    tcase_add_test(t, a_refusal_that_passes_is_waited_for_at_the_start_and_another_is_told);
     tcase_add_test(t, streams_are_read_backwards_in_pages);
     tcase_add_test(t, large_changes_go_out_in_bounded_transactions);
     tcase_add_test(t, a_change_lost_for_lack_of_memory_is_written_from_the_truth);
