@@ -470,6 +470,8 @@ function Test:log(at, fields, times) end
 function Test:silence(at, matchers, length) end
 ---@param time string "2026-03-02 08:55" (UTC)
 function Test:start(time) end
+---Nothing was seen before the test begins, as at a start without data: windows warm up.
+function Test:cold() end
 ---@param path string
 function Test:config(path) end
 ---@return number -1 … 1, the same row in every run

@@ -92,6 +92,7 @@ struct test_case {
     int line;
     int64_t start_ms;   /* Unix time of instant 0 */
     int64_t end_ms;     /* of the last check */
+    bool cold;          /* t:cold(): windows that reach back before instant 0 were not seen whole */
     const char *config; /* t:config("tocsin.lua"), below the root; NULL: none */
     const struct test_series *series;
     size_t n_series;

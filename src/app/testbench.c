@@ -229,7 +229,7 @@ static void bench_close(struct bench *b)
 static int make_parts(struct bench *b, struct err *e)
 {
     struct alert_book_options book = {.severity = b->severity, .changed = changed, .arg = b};
-    struct windows_options windows = {.covered = true};
+    struct windows_options windows = {.covered = !b->c->cold};
     struct rules_options rules = {0};
 
     for (int p = 1; p <= PRIORITIES && b->config; p++)

@@ -89,6 +89,13 @@ static int testfile_start(lua_State *L)
     return 0;
 }
 
+/* t:cold(): nothing was seen before instant 0, as at a start without data */
+static int testfile_cold(lua_State *L)
+{
+    building_of(L)->done.cold = true;
+    return 0;
+}
+
 static int testfile_config(lua_State *L)
 {
     luaL_checkstring(L, 2);
@@ -119,6 +126,7 @@ static const luaL_Reg test_methods[] = {{"series", testfile_series},
                                         {"log", testfile_log},
                                         {"silence", testfile_silence},
                                         {"start", testfile_start},
+                                        {"cold", testfile_cold},
                                         {"config", testfile_config},
                                         {"noise", testfile_noise},
                                         {"at", testfile_at},

@@ -20,6 +20,7 @@ static const char rules[] =
     "'5s' }\n"
     "alert 'Odd' { every = '5s', inputs = { a = m.odd }, when = function(i) if i.a == 77 then\n"
     "  return i.nope > 1 end return 'ok' end }\n"
+    "alert 'Few' { value = m.paused:count('1m'):by(), fire = below(10), every = '5s' }\n"
     "alert 'Paused' { notify = false, value = m.paused, fire = above(0), every = '5s' }\n";
 
 static const char feed[] =
@@ -56,6 +57,8 @@ static struct outcome run(const char *lines)
 }
 
 static const char *const holds[] = {
+    "t:at('10s'):fires('Few')", /* all that there ever was is what the test feeds … */
+    "t:cold() t:never('Few') t:at('120s'):quiet('Few')", /* … or its first minute is not seen whole */
     "t:at('0s'):quiet('Backlog')",
     "t:at('39s'):quiet('Backlog')",
     "t:at('42s'):fires('Backlog', { queue = 'orders' }, 'P2'):with{ value = 1500, threshold = 1000 "

@@ -27,6 +27,7 @@ static const char whole[] =
     "end)\n"
     "test(\"second\", function(t)\n"
     "  t:start(\"2026-03-02 08:55\")\n"
+    "  t:cold()\n"
     "  t:config(\"tocsin.lua\")\n"
     "  t:gen(\"cpu\", {}, \"1m\", function(s) if s > 0 then return s / 60 end end, { every = "
     "\"30s\" })\n"
@@ -56,6 +57,7 @@ START_TEST(a_test_becomes_data)
     ck_assert_str_eq(c->name, "first");
     ck_assert_int_eq(c->line, 1);
     ck_assert_int_eq(c->start_ms, TEST_START_MS);
+    ck_assert(!c->cold && testfile_case(f, 1)->cold);
     ck_assert_int_eq(c->end_ms, 8 * 60000);
 
     ck_assert_uint_eq(c->n_series, 2);
