@@ -124,6 +124,8 @@ struct rule_verdict {
     double value;
 };
 bool rule_when(struct rule *r, labelset group, struct rule_verdict *out);
+/* True where the shortest of its windows is enough to decide, because the longest is over an hour. */
+bool rule_decides_early(const struct rule *r);
 /* The evaluated tree of a rule for one group, now: {"node","value"|"truth",…,"children":[]}. */
 void rule_explain(struct rule *r, labelset group, struct json *j);
 /* For each leaf: text, groups, newest sample, memory; for `check --live` and explain's why-not. */

@@ -123,11 +123,14 @@ static void values_json(struct json *j, const struct alert *a)
 
 static void warming_json(const struct api *api, struct json *j, const struct alert *a)
 {
-    const struct rule *r = a->warming ? rules_find(api->o.rules, alert_rule_name(a)) : NULL;
-    int64_t until_ms = r ? rule_warming_until_ms(r, a->group, false) : 0;
+    const struct rule *r = rules_find(api->o.rules, alert_rule_name(a));
+    int64_t until_ms = r && a->warming ? rule_warming_until_ms(r, a->group, false) : 0;
 
     if (until_ms)
         json_ktime(j, "warmingUntil", until_ms);
+    else if (r && a->state.firing && rule_decides_early(r) &&
+             (until_ms = rule_warming_until_ms(r, a->group, true)))
+        json_ktime(j, "windowsFullAt", until_ms);
 }
 
 void alert_json(struct api *api, struct json *j, const struct alert *a, bool with_why)

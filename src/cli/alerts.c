@@ -31,6 +31,10 @@ static void add_standing(struct buf *cell, const cJSON *a, int64_t now_ms)
         buf_adds(cell, cell->len ? " warming until " : "warming until ");
         show_clock(cell, field_ms(a, "warmingUntil"), now_ms);
     }
+    if (field_ms(a, "windowsFullAt")) {
+        buf_adds(cell, cell->len ? " windows full at " : "windows full at ");
+        show_clock(cell, field_ms(a, "windowsFullAt"), now_ms);
+    }
 }
 
 static void add_row(struct table *t, const cJSON *a, int64_t now_ms)

@@ -191,6 +191,11 @@ int64_t rule_warming_until_ms(const struct rule *r, labelset group, bool whole)
     return until_ms > at_ms ? until_ms : 0;
 }
 
+bool rule_decides_early(const struct rule *r)
+{
+    return r->rs.enough_ms != INT64_MAX;
+}
+
 void rule_explain(struct rule *r, labelset group, struct json *j)
 {
     uint32_t row = idmap_get(&r->rs.index, group);

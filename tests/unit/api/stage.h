@@ -191,9 +191,11 @@ static struct config *st_load_config(bool tokens)
     return c;
 }
 
+static bool st_cold; /* windows were not seen whole; else what is cold has tests of its own */
+
 static void st_data_side(void)
 {
-    struct windows_options w = {.covered = true}; /* what is cold has tests of its own */
+    struct windows_options w = {.covered = !st_cold};
     struct journal_options j = {.loop = t_loop, .apply = st_apply};
     struct err e = {0};
 
@@ -231,16 +233,23 @@ static void st_control_side(void)
     notify_start(st.notify, st.book);
 }
 
-static void st_load_rules(void)
+static void stage_rules(const char *path, const char *text)
 {
     struct err e = {0};
-    struct rulefile *f = rulefile_load("rules/stage.lua", RULES, strlen(RULES), NULL, &e);
-    int64_t now_ms = clock_wall_ms(t_clock);
+    struct rulefile *f = rulefile_load(path, text, strlen(text), NULL, &e);
+    int64_t at_ms = clock_wall_ms(t_clock) - 60000;
 
     ck_assert_msg(f, "%s", e.text);
-    ck_assert_msg(rules_put(st.rules, "rules/stage.lua", f, now_ms - 60000, &e) == 0, "%s", e.text);
+    ck_assert_msg(rules_put(st.rules, path, f, at_ms, &e) == 0, "%s", e.text);
     rulefile_unref(f);
-    rules_link(st.rules, now_ms - 60000);
+    rules_link(st.rules, at_ms);
+}
+
+static void st_load_rules(void)
+{
+    int64_t now_ms = clock_wall_ms(t_clock);
+
+    stage_rules("rules/stage.lua", RULES);
     rules_skip_to(st.rules, now_ms - 60000);
     st.fed_ms = now_ms - 60000;
 }

@@ -422,6 +422,29 @@ START_TEST(explain_tells_why_and_how_long)
 }
 END_TEST
 
+START_TEST(an_alert_decided_on_the_shortest_window_says_when_the_longest_is_full)
+{
+    struct answer a;
+    const cJSON *alert;
+
+    st_cold = true;
+    stage_open(false);
+    st_cold = false;
+    api_open(st.api);
+    stage_rules("rules/long.lua", "alert \"Long\" { value = m.queue_length:max(\"2h\"), "
+                                  "fire = above(5) & m.queue_length:count(\"20s\"):above(0) }");
+    for (int i = 0; i < 15; i++)
+        stage_feed("orders", 9);
+    a = get(V1 "alerts?filter=alertname%3DLong");
+    alert = cJSON_GetArrayItem(a.json, 0);
+    ck_assert_ptr_nonnull(alert);
+    ck_assert_ptr_null(cJSON_GetObjectItem(alert, "warmingUntil"));
+    ck_assert_ptr_nonnull(cJSON_GetObjectItem(alert, "windowsFullAt"));
+    answer_free(&a);
+    stage_close();
+}
+END_TEST
+
 START_TEST(alerts_are_listed_most_severe_then_oldest_first)
 {
     struct answer a;
@@ -901,6 +924,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_write_says_when_redis_is_away);
     tcase_add_test(t, a_silence_is_previewed_made_and_ended);
     tcase_add_test(t, explain_tells_why_and_how_long);
+    tcase_add_test(t, an_alert_decided_on_the_shortest_window_says_when_the_longest_is_full);
     tcase_add_test(t, alerts_are_listed_most_severe_then_oldest_first);
     tcase_add_test(t, a_closed_incident_tells_its_own_story);
     tcase_add_test(t, history_is_searched_page_by_page);
