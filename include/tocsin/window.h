@@ -35,8 +35,7 @@ struct windows_options {
     const struct redact_also *redact; /* borrowed: what is hidden in labels of log events beside
                                          the usual secrets; NULL: nothing */
     bool covered; /* what comes is all there ever was: every window counts as seen (rule tests) */
-    const struct windows
-        *like; /* that these will be joined with (windows_adopt_leaf), borrowed: they
+    const struct windows *like; /* that these will be joined with (windows_adopt), borrowed: they
                                    have lived through the same steps of the clock. NULL: none */
 };
 
@@ -44,10 +43,11 @@ struct windows *windows_new(const struct windows_options *o); /* NULL: no memory
 void windows_free(struct windows *w);
 
 /* The leaf for `spec`, created when new, with one reference more. A new leaf is attached to the
- * series that exist already; its windows start empty (see windows_adopt_leaf). LEAF_NONE: over a
+ * series that exist already; its windows start empty (see windows_adopt). LEAF_NONE: over a
  * bound or no memory. Cost of a new one: a look at every series of that metric name. */
 leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms,
                      struct err *e);
+void windows_leaf_hold(struct windows *w, leaf_id leaf);    /* one reference more */
 void windows_leaf_release(struct windows *w, leaf_id leaf); /* the last reference frees it */
 const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf);
 
@@ -59,9 +59,11 @@ int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf);
 int64_t windows_covered_from_ms(const struct windows *w, leaf_id leaf, uint32_t slot);
 /* True when every group of the leaf has seen all since `from_ms`: the quick answer of most looks. */
 bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms);
-/* What was before the leaf was made has not been read into it, by a cut or windows_adopt_leaf(). */
+/* What was before the leaf was made has not been read into it, by a cut or windows_adopt(). */
 bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf);
-/* It is going to be read. Until windows_adopt_leaf() or windows_leaf_settle() the first sample of a
+/* The first such leaf with an id of at least `from`; LEAF_NONE: there is none. */
+leaf_id windows_next_fresh(const struct windows *w, leaf_id from);
+/* It is going to be read. Until windows_adopt() or windows_leaf_settle() the first sample of a
  * series that nothing remembered here does not count (seam.c; 48 bytes each). Called before the first
  * block that it is not filled from is applied; again: nothing. */
 void windows_leaf_await(struct windows *w, leaf_id leaf);
@@ -162,11 +164,12 @@ int windows_encode(const struct windows *w, int (*emit)(const void *chunk, size_
 int windows_decode(struct windows *w, const void *chunk, size_t len, struct err *e) MUST_USE;
 /* Forgets all data and keeps the leaves: what a cut that could not be read has left behind. */
 void windows_reset(struct windows *w);
-/* Merges the groups of a leaf of other windows (same spec, same series table, filled from the
- * journal up to the block that the leaf of these was made behind) into it. What was kept for it is
- * applied to `from` first. */
-int windows_adopt_leaf(struct windows *w, leaf_id to, struct windows *from, leaf_id leaf,
-                       struct err *e) MUST_USE;
+/* Merges the groups of leaves[i], of other windows, into to[i] of these (same spec, same series table,
+ * filled from the journal up to the block that to[i] was made behind), for `n` leaves at once. What
+ * was kept for them is applied to `from` first. -1: no memory for some, which stay as they are.
+ * Cost: the series that `from` has seen, and the groups. */
+int windows_adopt(struct windows *w, struct windows *from, const leaf_id *to, const leaf_id *leaves,
+                  size_t n, struct err *e) MUST_USE;
 
 struct windows_stats {
     uint64_t bytes;

@@ -9,6 +9,7 @@
 #include "app/fill.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -18,7 +19,7 @@ struct fill {
     struct fill *next;
     struct windows *windows; /* hold only these leaves, while the journal is read into them */
     leaf_id *from, *to;      /* the leaf there (made at the first block), the leaf that is filled */
-    size_t n;
+    size_t n, cap_from, cap_to;
     struct journal_id before;
     bool begun;
 };
@@ -26,6 +27,8 @@ struct fill {
 struct fills {
     struct fills_options o;
     struct fill *first; /* is being read; the others wait */
+    uint8_t *reading;   /* [leaf]: in one of these */
+    size_t cap_reading;
     uint64_t done;
 };
 
@@ -62,6 +65,7 @@ void fills_free(struct fills *f)
         fill_free(f->first);
         f->first = next;
     }
+    mem_free(f->reading);
     mem_free(f);
 }
 
@@ -106,23 +110,50 @@ static void take_block(const struct journal_block *b, void *arg)
     windows_clear_touched(f->windows);
 }
 
+/* Leaves that had no memory to be read go to the end. Returns how many are before them. */
+static size_t part(struct fill *f)
+{
+    size_t n = f->n;
+
+    for (size_t i = 0; i < n;) {
+        leaf_id to = f->to[i];
+
+        if (f->from[i] != LEAF_NONE) {
+            i++;
+            continue;
+        }
+        f->from[i] = f->from[--n];
+        f->from[n] = LEAF_NONE;
+        f->to[i] = f->to[n];
+        f->to[n] = to;
+    }
+    return n;
+}
+
+/* NULL: all went well, or the journal is empty. */
+static const char *take_over(struct fill *f, struct err *err)
+{
+    size_t n = f->begun ? part(f) : 0;
+
+    if (n > 0 && windows_adopt(f->all->o.windows, f->windows, f->to, f->from, n, err) < 0)
+        return err->text;
+    return f->begun && n < f->n ? "no memory" : NULL;
+}
+
 static void have_read(const struct err *e, void *arg)
 {
     struct fill *f = arg;
     struct fills *all = f->all;
-    struct err err;
+    struct err err = {0};
+    const char *why = e ? e->text : take_over(f, &err);
 
     assert(all->first == f); /* one at a time, in order */
-    if (e)
-        log_warn("new windows could not be filled from the journal; they start empty", "error",
-                 e->text, NULL);
+    if (why)
+        log_warn("new windows could not be filled from the journal; they start empty", "error", why,
+                 NULL);
     for (size_t i = 0; i < f->n; i++) {
-        if (f->begun && !e &&
-            (f->from[i] == LEAF_NONE ||
-             windows_adopt_leaf(all->o.windows, f->to[i], f->windows, f->from[i], &err) < 0))
-            log_warn("a new window starts empty", "error",
-                     f->from[i] == LEAF_NONE ? "no memory" : err.text, NULL);
         windows_leaf_settle(all->o.windows, f->to[i]);
+        all->reading[f->to[i]] = 0;
     }
     all->first = f->next;
     all->done++;
@@ -148,69 +179,55 @@ void fills_shift(struct fills *all, int64_t by_ms)
 
 /* --- which leaves --- */
 
-static bool is_awaited(const struct fills *all, leaf_id leaf)
+/* Those whose past nobody is reading. Cost: a look at each leaf. */
+static leaf_id next_unread(const struct fills *all, leaf_id from)
 {
-    for (const struct fill *f = all->first; f; f = f->next)
-        for (size_t i = 0; i < f->n; i++)
-            if (f->to[i] == leaf)
-                return true;
-    return false;
+    leaf_id leaf = windows_next_fresh(all->o.windows, from);
+
+    while (leaf != LEAF_NONE && leaf < all->cap_reading && all->reading[leaf])
+        leaf = windows_next_fresh(all->o.windows, leaf + 1);
+    return leaf;
 }
 
-static bool is_listed(const struct fill *f, leaf_id leaf)
+static void each_unread(struct fills *all, void (*act)(struct windows *w, leaf_id leaf))
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (f->to[i] == leaf)
-            return true;
-    return false;
-}
-
-/* Those whose past nobody is reading. */
-static void each_fresh(struct fills *all, void (*act)(struct windows *w, leaf_id leaf))
-{
-    for (size_t i = 0; i < rules_count(all->o.rules); i++) {
-        const struct rule_def *d = rule_definition(rules_at(all->o.rules, i));
-
-        for (size_t k = 0; k < d->n_leaves; k++) {
-            leaf_id leaf = windows_leaf(all->o.windows, d->leaves[k]->leaf, INT64_MAX, NULL);
-
-            if (leaf == LEAF_NONE)
-                continue;
-            if (windows_leaf_is_fresh(all->o.windows, leaf) && !is_awaited(all, leaf))
-                act(all->o.windows, leaf);
-            windows_leaf_release(all->o.windows, leaf);
-        }
-    }
+    for (leaf_id leaf = 0; (leaf = next_unread(all, leaf)) != LEAF_NONE; leaf++)
+        act(all->o.windows, leaf);
 }
 
 void fills_expect(struct fills *all)
 {
-    each_fresh(all, windows_leaf_await);
+    each_unread(all, windows_leaf_await);
 }
 
-/* The reference taken by asking is kept for those that are listed: a reload may drop the rule
- * while the journal is read. */
+static int note_reading(struct fills *all, leaf_id leaf)
+{
+    size_t before = all->cap_reading;
+
+    if (mem_grow((void **)&all->reading, &all->cap_reading, leaf + 1u, sizeof *all->reading) < 0)
+        return -1;
+    memset(all->reading + before, 0, all->cap_reading - before);
+    all->reading[leaf] = 1;
+    return 0;
+}
+
+/* A reference is kept on those that are listed: a reload may drop the rule while the journal is
+ * read. What there is no memory for starts empty. */
 static void list_leaves(struct fill *f)
 {
     struct fills *all = f->all;
 
-    for (size_t i = 0; i < rules_count(all->o.rules); i++) {
-        const struct rule_def *d = rule_definition(rules_at(all->o.rules, i));
-
-        for (size_t k = 0; k < d->n_leaves; k++) {
-            leaf_id leaf = windows_leaf(all->o.windows, d->leaves[k]->leaf, INT64_MAX, NULL);
-
-            if (leaf == LEAF_NONE)
-                continue;
-            if (!windows_leaf_is_fresh(all->o.windows, leaf) || is_listed(f, leaf) ||
-                is_awaited(all, leaf)) {
-                windows_leaf_release(all->o.windows, leaf);
-                continue;
-            }
-            windows_leaf_await(all->o.windows, leaf);
-            f->from[f->n] = LEAF_NONE;
-            f->to[f->n++] = leaf;
+    for (leaf_id leaf = 0; (leaf = next_unread(all, leaf)) != LEAF_NONE; leaf++) {
+        if (mem_grow((void **)&f->from, &f->cap_from, f->n + 1, sizeof *f->from) < 0 ||
+            mem_grow((void **)&f->to, &f->cap_to, f->n + 1, sizeof *f->to) < 0 ||
+            note_reading(all, leaf) < 0) {
+            windows_leaf_settle(all->o.windows, leaf);
+            continue;
         }
+        windows_leaf_await(all->o.windows, leaf);
+        windows_leaf_hold(all->o.windows, leaf);
+        f->from[f->n] = LEAF_NONE;
+        f->to[f->n++] = leaf;
     }
 }
 
@@ -222,20 +239,14 @@ static struct fill *fill_new(struct fills *all, struct journal_id before)
                                 .redact = all->o.redact,
                                 .like = all->o.windows};
     struct fill *f = mem_zalloc(sizeof *f);
-    size_t max = 1;
 
     if (!f)
         return NULL;
-    for (size_t i = 0; i < rules_count(all->o.rules); i++)
-        max += rule_definition(rules_at(all->o.rules, i))->n_leaves;
     f->all = all;
     f->before = before;
     f->windows = windows_new(&o);
-    f->from = mem_alloc(max * sizeof *f->from);
-    f->to = mem_alloc(max * sizeof *f->to);
-    if (f->windows && f->from && f->to)
-        assert(f->n == 0 && !f->begun);
-    return f;
+    if (f->windows)
+        return f;
     fill_free(f);
     return NULL;
 }
@@ -246,7 +257,7 @@ void fills_add(struct fills *all, struct journal_id before)
 
     if (!f) {
         log_warn("no memory to fill new windows; they start empty", NULL);
-        each_fresh(all, windows_leaf_settle);
+        each_unread(all, windows_leaf_settle);
         return;
     }
     list_leaves(f);

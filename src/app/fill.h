@@ -12,11 +12,10 @@
 
 struct fills;
 
-struct fills_options { /* all borrowed; `rules` is set once it is there */
+struct fills_options { /* all borrowed */
     struct journal *journal;
     struct windows *windows;
     struct series_table *series;
-    struct rules *rules;
     size_t window_bytes; /* the same bounds as those of `windows` */
     uint32_t groups;
     const struct redact_also *redact;

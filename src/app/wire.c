@@ -490,7 +490,6 @@ static int make_control_side(struct wire *w, struct err *e)
     w->p.rules = w->p.notify ? rules_new(&rules) : NULL;
     if (!w->p.rules)
         return err_set(e, ERR_MEMORY, "no memory for rules and alerts");
-    fills.rules = w->p.rules;
     w->fills = fills_new(&fills);
     if (!w->fills)
         return err_set(e, ERR_MEMORY, "no memory for filling windows");

@@ -81,28 +81,38 @@ static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *oth
     return 0;
 }
 
-int windows_adopt_leaf(struct windows *w, leaf_id to, struct windows *from, leaf_id leaf,
-                       struct err *e)
+static int adopt_groups(struct windows *w, struct leaf *l, const struct leaf *other)
 {
-    struct leaf *l = w->leaves[to];
-    const struct leaf *other = from->leaves[leaf];
-
-    assert(from->stepped_ms == w->stepped_ms && other->moved_ms == l->moved_ms);
-    if (w->dirty)
-        rebind_begin(w);
-    if (l->awaits) {
-        seam_give(w, l, from);
-        seam_end(w, l);
-    }
-    adopt_tracks(w, from);
     for (uint32_t slot = 0; slot < other->n_slots; slot++) {
         if (other->labels[slot] == LABELSET_NONE || leaf_slot(other, slot)->flags & SLOT_HIDDEN)
             continue;
         if (adopt_group(w, l, other, slot) != 0)
-            return refuse(e);
+            return -1;
     }
     if (other->since_ms < l->since_ms)
         l->since_ms = other->since_ms;
-    l->fresh = false;
     return 0;
+}
+
+int windows_adopt(struct windows *w, struct windows *from, const leaf_id *to, const leaf_id *leaves,
+                  size_t n, struct err *e)
+{
+    int rc = 0;
+
+    assert(from->stepped_ms == w->stepped_ms);
+    if (w->dirty)
+        rebind_begin(w);
+    seam_give(w, to, n, from);
+    adopt_tracks(w, from);
+    for (size_t i = 0; i < n; i++) {
+        struct leaf *l = w->leaves[to[i]];
+        const struct leaf *other = from->leaves[leaves[i]];
+
+        assert(other->moved_ms == l->moved_ms);
+        if (adopt_groups(w, l, other) != 0)
+            rc = refuse(e);
+        else
+            l->fresh = false;
+    }
+    return rc;
 }

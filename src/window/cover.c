@@ -22,6 +22,14 @@ bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf)
     return w->leaves[leaf]->fresh;
 }
 
+leaf_id windows_next_fresh(const struct windows *w, leaf_id from)
+{
+    for (size_t i = from; i < w->n_leaves; i++)
+        if (w->leaves[i] && !w->leaves[i]->dead && w->leaves[i]->fresh)
+            return (leaf_id)i;
+    return LEAF_NONE;
+}
+
 bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms)
 {
     const struct leaf *l = w->leaves[leaf];

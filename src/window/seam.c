@@ -33,18 +33,29 @@ static bool is_of(const struct leaf *l, const struct kept *k)
     return (int32_t)(k->block - l->made_block) > 0;
 }
 
-void seam_give(struct windows *w, struct leaf *l, struct windows *to)
+void seam_give(struct windows *w, const leaf_id *leaves, size_t n, struct windows *to)
 {
+    const struct leaf *first = NULL; /* that awaited: what is before it is of none */
+
     assert(to->stepped_ms == w->stepped_ms);
-    for (size_t i = 0; l->awaits && i < w->n_kept; i++) {
+    for (size_t i = 0; i < n; i++) {
+        const struct leaf *l = w->leaves[leaves[i]];
+
+        if (l->awaits && (!first || (int32_t)(first->made_block - l->made_block) > 0))
+            first = l;
+    }
+    for (size_t i = 0; first && i < w->n_kept; i++) {
         struct sample s = w->kept[i].s;
 
-        if (!is_of(l, &w->kept[i]))
+        if (!is_of(first, &w->kept[i]))
             continue;
         s.t_ms += w->stepped_ms;
         windows_apply(to, w->kept[i].now_ms + w->stepped_ms, &s, 1, NULL, 0);
     }
     windows_clear_touched(to);
+    for (size_t i = 0; i < n; i++)
+        if (w->leaves[leaves[i]]->awaits)
+            seam_end(w, w->leaves[leaves[i]]);
 }
 
 void seam_end(struct windows *w, struct leaf *l)

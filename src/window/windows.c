@@ -238,6 +238,12 @@ done:
     return l ? l->id : LEAF_NONE;
 }
 
+void windows_leaf_hold(struct windows *w, leaf_id leaf)
+{
+    assert(w->leaves[leaf] && w->leaves[leaf]->users > 0);
+    w->leaves[leaf]->users++;
+}
+
 /* Plans may still name it; a walk frees it when none does (rebind.c). */
 void windows_leaf_release(struct windows *w, leaf_id leaf)
 {

@@ -370,7 +370,7 @@ START_TEST(adopting_is_as_if_always_there)
         scanned = windows_leaf(scan, &s, BASE - 5, &e);
         replay(scan, &f, 1, 60);
         late = leaf_of(f.w, &s);
-        ck_assert_int_eq(windows_adopt_leaf(f.w, late, scan, scanned, &e), 0);
+        ck_assert_int_eq(windows_adopt(f.w, scan, &late, &scanned, 1, &e), 0);
         ck_assert_int_eq(windows_leaf_since_ms(f.w, late), BASE - 5);
         ck_assert(!windows_leaf_is_fresh(f.w, late));
         for (uint32_t slot = 0; slot < windows_slots(f.w, late); slot++)

@@ -135,7 +135,7 @@ static void one_story(uint64_t seed)
         windows_leaf_await(f.w, late);
         give(f.w, a, made, filled);
         give(all, a, made, filled);
-        ck_assert_int_eq(windows_adopt_leaf(f.w, late, scan, read, &e), 0);
+        ck_assert_int_eq(windows_adopt(f.w, scan, &late, &read, 1, &e), 0);
         windows_leaf_settle(f.w, late);
         for (size_t i = filled; i <= n; i++) {
             compare(all, whole, f.w, late, a[i > 0 ? i - 1 : 0].recv_ms);
@@ -172,7 +172,7 @@ START_TEST(the_step_over_the_seam_counts_once)
     windows_leaf_await(f.w, late);
     put(&f, "m", SAMPLE_CUMULATIVE, BASE + 11 * S, 17);
     put(&f, "m", SAMPLE_CUMULATIVE, BASE + 21 * S, 19);
-    ck_assert_int_eq(windows_adopt_leaf(f.w, late, scan, read, &e), 0);
+    ck_assert_int_eq(windows_adopt(f.w, scan, &late, &read, 1, &e), 0);
     windows_leaf_settle(f.w, late);
     ck_value(value_of(&f, late, "", BASE + 21 * S), 9);
     windows_free(scan);
@@ -220,7 +220,7 @@ START_TEST(what_is_kept_at_a_seam_moves_with_the_clock_and_goes_with_its_leaf)
     windows_shift(f.w, 2 * HOUR);
     windows_shift(scan, 2 * HOUR);
     windows_leaf_release(f.w, gone);
-    ck_assert_int_eq(windows_adopt_leaf(f.w, late, scan, read, &e), 0);
+    ck_assert_int_eq(windows_adopt(f.w, scan, &late, &read, 1, &e), 0);
     windows_leaf_settle(f.w, late);
     put(&f, "m", SAMPLE_CUMULATIVE, BASE + 2 * HOUR + 21 * S, 19);
     ck_value(value_of(&f, late, "", BASE + 2 * HOUR + 21 * S), 9);

@@ -87,7 +87,7 @@ START_TEST(a_cut_and_adopted_panes_keep_what_was_rounded_off)
     give_cut(&f, cut);
     f.w = joined; /* what came while the older part was read */
     put(&f, "m", SAMPLE_GAUGE, BASE + 300, 0.5);
-    ck_assert_int_eq(windows_adopt_leaf(joined, in_joined, old, leaf, &e), 0);
+    ck_assert_int_eq(windows_adopt(joined, old, &in_joined, &leaf, 1, &e), 0);
     put(&f, "m", SAMPLE_GAUGE, BASE + 400, -BIG);
     ck_assert_double_eq(value_of(&f, in_joined, "", BASE + 10 * S), 1.5);
     f.w = cut;
