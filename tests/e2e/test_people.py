@@ -214,7 +214,7 @@ def test_a_saved_rule_file_is_picked_up_and_a_bad_one_keeps_the_old(folder):
     wait(lambda: pages(sink), "the page")
     t.write("rules/load.lua", RULES["load.lua"].replace("above(10)", "abov(10)"))
     rejected = wait(lambda: t.get("/api/tocsin/v1/status")["rejected"], "the refusal", seconds=5)
-    check("load.lua:5" in rejected[0]["error"] and "above" in rejected[0]["error"], rejected)
+    check("load.lua:4" in rejected[0]["error"] and "above" in rejected[0]["error"], rejected)
     check(t.alerts(alertname="LoadHigh"), "the old version runs on")
     t.kill()
     t.start()
