@@ -49,6 +49,7 @@ struct rule {
     bool depends;            /* on other rules: looks when one of them changed */
     bool changed;            /* one of its alerts changed at the present instant */
     bool look_due;           /* a rule it depends on changed */
+    bool uses_noted;         /* its leaves name it */
     bool linked;             /* firing() knows its rules; without that nothing is decided */
     bool pins_missing;       /* there was no memory for the rows of some alerts */
     struct waiting *waiting; /* in order of the first touch (touched.c) */
