@@ -2,42 +2,53 @@
  * Calendars, inhibition and escalation are further hooks of this table. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 const char *const hold_names[] = {"", "unless", "silence"};
 
-static enum hold hold_unless(const struct notify *n, const struct member *m, int64_t at_ms,
-                             const struct silence **by)
+/* What a hook found. */
+struct finding {
+    enum hold hold;
+    struct silence *by;
+};
+
+/* Each returns -1 without memory. */
+static int hold_unless(struct notify *n, const struct member *m, int64_t at_ms, struct finding *f)
 {
-    (void)n, (void)at_ms, (void)by;
-    return m->suppressed ? HOLD_UNLESS : HOLD_NONE;
+    (void)n, (void)at_ms;
+    if (m->suppressed)
+        f->hold = HOLD_UNLESS;
+    return 0;
 }
 
-static enum hold hold_silence(const struct notify *n, const struct member *m, int64_t at_ms,
-                              const struct silence **by)
+static int hold_silence(struct notify *n, const struct member *m, int64_t at_ms, struct finding *f)
 {
-    for (size_t i = 0; i < n->n_silences; i++)
-        if (silence_holds(&n->silences[i]->s, m, at_ms)) {
-            *by = &n->silences[i]->s;
-            return HOLD_SILENCE;
+    struct silence_record *const *list;
+    size_t count;
+
+    if (silence_index_find(n->silence_index, m->labels, m->n_labels, m->priority, &list, &count))
+        return -1;
+    for (size_t i = 0; i < count; i++)
+        if (silence_holds(&list[i]->s, m, at_ms)) {
+            *f = (struct finding){HOLD_SILENCE, &list[i]->s};
+            break;
         }
-    return HOLD_NONE;
+    return 0;
 }
 
-static enum hold (*const hooks[])(const struct notify *n, const struct member *m, int64_t at_ms,
-                                  const struct silence **by) = {hold_unless, hold_silence};
+static int (*const hooks[])(struct notify *n, const struct member *m, int64_t at_ms,
+                            struct finding *f) = {hold_unless, hold_silence};
 
-enum hold hold_now(const struct notify *n, const struct member *m, int64_t at_ms,
-                   const struct silence **by)
+static int hold_now(struct notify *n, const struct member *m, int64_t at_ms, struct finding *f)
 {
-    *by = NULL;
-    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
-        enum hold h = hooks[i](n, m, at_ms, by);
-        if (h != HOLD_NONE)
-            return h;
-    }
-    return HOLD_NONE;
+    *f = (struct finding){HOLD_NONE, NULL};
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks && f->hold == HOLD_NONE; i++)
+        if (hooks[i](n, m, at_ms, f))
+            return -1;
+    assert((f->hold == HOLD_SILENCE) == (f->by != NULL));
+    return 0;
 }
 
 /* True when the hold ended because the alert rose above what the silence covers: no news of the
@@ -63,27 +74,47 @@ static void released(const struct notify *n, struct member *m, int64_t at_ms)
 
 void hold_update(struct notify *n, struct member *m, int64_t at_ms)
 {
-    const struct silence *by;
-    enum hold h;
+    struct finding f;
+    const char *by;
 
-    if (m->epoch == n->epoch || !m->firing) /* what held it at its end is part of its record */
+    if (m->hold_known || !m->firing) /* what held it at its end is part of its record */
         return;
-    m->epoch = n->epoch;
-    h = hold_now(n, m, at_ms, &by);
-    if (h == HOLD_NONE)
+    if (hold_now(n, m, at_ms, &f)) {
+        m->incident->incomplete = true;
+        return;
+    }
+    m->hold_known = true;
+    by = f.by ? f.by->short_id : "";
+    if (f.hold != m->hold || strcmp(by, m->held_by) != 0)
+        m->incident->dirty = true;
+    if (f.hold == HOLD_NONE) {
         released(n, m, at_ms);
-    if (h != HOLD_NONE) {
+        m->held_ms = 0;
+    } else {
         if (m->hold == HOLD_NONE)
             m->held_ms = at_ms;
-        if (by && strcmp(by->short_id, m->held_by) != 0)
-            ((struct silence *)by)->muted++;
-        snprintf(m->held_by, sizeof m->held_by, "%s", by ? by->short_id : "");
+        if (f.by && strcmp(by, m->held_by) != 0)
+            f.by->muted++;
         m->visible_ms = 0;
-    } else {
-        m->held_ms = 0;
-        m->held_by[0] = '\0';
     }
-    if (h != m->hold || h != HOLD_NONE)
-        m->incident->dirty = true;
-    m->hold = h;
+    snprintf(m->held_by, sizeof m->held_by, "%s", by);
+    m->hold = f.hold;
+    assert(m->hold != HOLD_NONE || m->held_ms == 0);
+    assert(m->hold == HOLD_NONE || m->visible_ms == 0);
+}
+
+void holds_look_again(struct notify *n, const struct silence *s)
+{
+    for (size_t i = 0; i < n->n_open; i++) {
+        struct incident *inc = n->open[i];
+
+        for (size_t k = 0; k < inc->n_members; k++) {
+            struct member *m = inc->members[k];
+
+            if (!m->firing || !silence_matches(s, m->labels, m->n_labels, m->priority))
+                continue;
+            m->hold_known = false;
+            incident_mark(n, inc);
+        }
+    }
 }

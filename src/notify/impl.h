@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "base/map.h"
+#include "notify/silence_index.h"
 #include "tocsin/config.h"
 #include "tocsin/notify.h"
 
@@ -80,7 +81,7 @@ struct member {
     char freed_by[UUID_LEN + 1];
     const struct config_route **routes; /* that lead it here; of the present configuration */
     size_t n_routes;
-    uint64_t epoch; /* of the silences when `hold` was computed, 0: compute again */
+    bool hold_known; /* `hold` is by the silences there are; false: to be computed */
 };
 
 struct told {
@@ -195,10 +196,10 @@ struct notify {
     int64_t born_ms; /* starts are known since then */
     struct silence_record **silences;
     size_t n_silences, cap_silences;
-    uint64_t epoch;          /* changes whenever a silence begins, ends or changes */
-    int64_t silence_next_ms; /* the next begin or end of one */
-    int64_t sweep_ms;        /* next look for what is too old */
-    struct start *starts;    /* ring */
+    struct silence_index *silence_index; /* of the same */
+    int64_t silence_next_ms;             /* the next begin or end of one */
+    int64_t sweep_ms;                    /* next look for what is too old */
+    struct start *starts;                /* ring */
     size_t n_starts, starts_at;
     struct notify_stats stats;
     struct pending_entry { /* of the ledger, until the incidents are there */
@@ -213,8 +214,10 @@ struct notify {
 
 struct silence_record {
     struct silence s;  /* first: what the door shows */
-    bool begun, ended; /* as told to the audit stream and seen by the epoch */
+    bool begun, ended; /* as told to the audit stream, and as what it holds was looked at */
     bool dirty;
+    uint32_t standing;              /* its number in the index, 0: labels do not find it */
+    struct silence_record *next_of; /* made for the same incident */
 };
 
 int64_t notify_now(const struct notify *n);
@@ -226,6 +229,9 @@ void notify_run_soon(struct notify *n); /* at the end of the turn, when there is
  * the label "priority". Returns how many, at most ROUTES_MAX. */
 size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
                   const struct config_route **out);
+/* The lists that may match such an alert. -1: no memory. */
+int route_candidates(const struct matcher_index *ix, const struct label *l, size_t n, int priority,
+                     struct matcher_candidates *out) MUST_USE;
 /* The labels a route groups by, of an alert (views into `l`); and the incident's key. */
 size_t route_group(const struct config_route *r, const struct label *l, size_t n, struct label *out,
                    size_t max);
@@ -275,10 +281,12 @@ void starts_add(struct notify *n, const struct member *m);
 bool starts_oldest(const struct notify *n, int64_t *at_ms);
 
 /* --- holds.c: what holds messages back ------------------------------------------------------------ */
-/* Looks again at what holds a member; notes when a hold ended with it still on. */
+/* Looks again at what holds a member; notes when a hold ended with it still on. Without memory the
+ * hold stays as it was, and its incident is incomplete. */
 void hold_update(struct notify *n, struct member *m, int64_t at_ms);
-enum hold hold_now(const struct notify *n, const struct member *m, int64_t at_ms,
-                   const struct silence **by);
+/* A silence began, ended or changed: the members that it matches are looked at again, and no others.
+ * Bound: one test of its first label for each alert of the open incidents. */
+void holds_look_again(struct notify *n, const struct silence *s);
 
 /* --- desired.c: pure ------------------------------------------------------------------------------ */
 enum item_kind {
@@ -371,7 +379,7 @@ void silence_move(struct silence_record *r, int64_t by_ms);
 void silences_tick(struct notify *n, int64_t at_ms);
 void silences_end_with(struct notify *n, uint64_t incident);
 void silence_free(struct silence_record *r);
-int silence_add(struct notify *n, struct silence_record *r);
+int silence_add(struct notify *n, struct silence_record *r) MUST_USE; /* -1: no memory */
 void silence_store(struct notify *n, struct silence_record *r);
 struct silence_record *silence_by_id(const struct notify *n, const char *id);
 bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,

@@ -177,7 +177,7 @@ static int copy_member(struct member *to, const struct member *from)
     to->moved = false;
     to->ends_ms = to->visible_ms = to->freed_ms = to->raised_ms = 0;
     to->hold = HOLD_NONE;
-    to->epoch = 0;
+    to->hold_known = false;
     member_text(&to->end_reason, NULL, 0);
     to->suppressed = from->suppressed;
     to->has_value = from->has_value;

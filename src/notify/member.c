@@ -139,6 +139,6 @@ int member_copy(struct member *m, const struct alert *a)
     if (d)
         member_text(&m->unit_name, d->unit, 32);
     member_values(m, a);
-    m->epoch = 0;
+    m->hold_known = false;
     return 0;
 }

@@ -72,7 +72,8 @@ static bool make_parts(struct notify *n)
     n->by_key = map_new();
     n->last_of = map_new();
     n->members = map_new();
-    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members)
+    n->silence_index = silence_index_new();
+    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->silence_index)
         return false;
     if (n->o.loop && !(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)))
         return false;
@@ -107,7 +108,7 @@ struct notify *notify_new(const struct notify_options *o)
     defaults(&n->o);
     n->config = o->config;
     n->o.config = NULL; /* a reload frees it: `config` is the one there is */
-    n->next_number = n->next_silence = n->epoch = 1;
+    n->next_number = n->next_silence = 1;
     n->born_ms = notify_now(n);
     if (make_parts(n) && lanes_configure(n) == 0)
         return n;
@@ -131,6 +132,7 @@ void notify_free(struct notify *n)
         incident_free(n, n->open[--n->n_open]);
     while (n->n_kept > 0)
         incident_free(n, n->kept[--n->n_kept]);
+    silence_index_free(n->silence_index);
     for (size_t i = 0; i < n->n_silences; i++)
         silence_free(n->silences[i]);
     for (size_t i = 0; n->starts && i < STARTS_MAX; i++)

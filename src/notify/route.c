@@ -29,9 +29,23 @@ bool route_allows(struct matcher *const *m, size_t n, const struct label *l, siz
                   int priority)
 {
     struct subject s;
+    bool plain = true;
 
+    for (size_t i = 0; i < n && plain; i++)
+        plain = strcmp(matcher_name(m[i]), "priority") != 0;
+    if (plain)
+        return matchers_test_labels(m, n, l, n_labels);
     subject_of(&s, l, n_labels, priority);
     return matchers_test_labels(m, n, s.l, s.n);
+}
+
+int route_candidates(const struct matcher_index *ix, const struct label *l, size_t n, int priority,
+                     struct matcher_candidates *out)
+{
+    struct subject s;
+
+    subject_of(&s, l, n, priority);
+    return matcher_index_find(ix, s.l, s.n, out);
 }
 
 static size_t walk(const struct config_route *r, const struct subject *s,

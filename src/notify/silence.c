@@ -35,12 +35,7 @@ bool silence_holds(const struct silence *s, const struct member *m, int64_t at_m
 
 struct silence_record *silence_by_id(const struct notify *n, const char *id)
 {
-    for (size_t i = 0; i < n->n_silences; i++) {
-        const struct silence *s = &n->silences[i]->s;
-        if (strcmp(s->short_id, id) == 0 || strcasecmp(s->id, id) == 0)
-            return n->silences[i];
-    }
-    return NULL;
+    return silence_index_by_id(n->silence_index, id);
 }
 
 const struct silence *notify_silence_find(const struct notify *n, const char *id)
@@ -54,6 +49,13 @@ int silence_add(struct notify *n, struct silence_record *r)
 {
     if (mem_grow((void **)&n->silences, &n->cap_silences, n->n_silences + 1, sizeof *n->silences))
         return -1;
+    if (silence_index_add(n->silence_index, r))
+        return -1;
+    if (silence_index_stand(n->silence_index, r,
+                            silence_state(&r->s, notify_now(n)) != SILENCE_EXPIRED)) {
+        silence_index_remove(n->silence_index, r);
+        return -1;
+    }
     n->silences[n->n_silences++] = r;
     return 0;
 }
@@ -122,15 +124,29 @@ static bool forget_old(struct notify *n, size_t i, int64_t at_ms)
     if (n->silences_table)
         store_del(n->silences_table, r->s.id);
     n->silences[i] = n->silences[--n->n_silences];
+    silence_index_remove(n->silence_index, r);
     silence_free(r);
     return true;
 }
 
-/* Begins and ends change what is held everywhere. */
+/* It begins or ends: what it matches is looked at again. False: no memory to find it by. */
+static bool follow_state(struct notify *n, struct silence_record *r, enum silence_state state)
+{
+    bool changed =
+        (state >= SILENCE_ACTIVE && !r->begun) || (state == SILENCE_EXPIRED && !r->ended);
+
+    if (silence_index_stand(n->silence_index, r, state != SILENCE_EXPIRED))
+        return false;
+    r->begun = state >= SILENCE_ACTIVE;
+    r->ended = state == SILENCE_EXPIRED;
+    if (changed)
+        holds_look_again(n, &r->s);
+    return true;
+}
+
+/* Bound: all silences (max_silences), only when one of them begins, ends or is forgotten. */
 void silences_tick(struct notify *n, int64_t at_ms)
 {
-    bool changed = false;
-
     if (n->silence_next_ms != 0 && at_ms < n->silence_next_ms)
         return;
     n->silence_next_ms = 0;
@@ -140,21 +156,13 @@ void silences_tick(struct notify *n, int64_t at_ms)
         int64_t next_ms;
         if (state == SILENCE_EXPIRED && forget_old(n, i, at_ms))
             continue;
-        next_ms = state == SILENCE_PENDING  ? r->s.starts_ms
-                  : state == SILENCE_ACTIVE ? r->s.ends_ms
-                                            : r->s.ends_ms + SILENCE_KEEP_MS;
+        next_ms = !follow_state(n, r, state) ? at_ms + RETRY_DEFAULT_MS
+                  : state == SILENCE_PENDING ? r->s.starts_ms
+                  : state == SILENCE_ACTIVE  ? r->s.ends_ms
+                                             : r->s.ends_ms + SILENCE_KEEP_MS;
         if (n->silence_next_ms == 0 || next_ms < n->silence_next_ms)
             n->silence_next_ms = next_ms;
-        changed = changed || (state >= SILENCE_ACTIVE && !r->begun) ||
-                  (state == SILENCE_EXPIRED && !r->ended);
-        r->begun = state >= SILENCE_ACTIVE;
-        r->ended = state == SILENCE_EXPIRED;
     }
-    if (!changed)
-        return;
-    n->epoch++;
-    for (size_t i = 0; i < n->n_open; i++)
-        incident_mark(n, n->open[i]);
 }
 
 /* --- JSON -------------------------------------------------------------------------------------------------- */

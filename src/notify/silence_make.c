@@ -23,12 +23,11 @@ static bool same_matchers(struct matcher *const *a, size_t n_a, struct matcher *
     return same;
 }
 
-static void silences_changed(struct notify *n)
+/* Of another that ended with it the tick takes notice. */
+static void silence_changed(struct notify *n, const struct silence *s)
 {
-    n->epoch++;
     n->silence_next_ms = 0; /* looked for again */
-    for (size_t i = 0; i < n->n_open; i++)
-        incident_mark(n, n->open[i]);
+    holds_look_again(n, s);
     silences_tick(n, notify_now(n));
     notify_run_soon(n);
 }
@@ -142,7 +141,7 @@ const struct silence *notify_silence(struct notify *n, const struct silence_requ
     }
     audit_silence(n, &d->s, a ? a->who : "", old == d ? "silence updated" : "silence made");
     silence_store(n, d);
-    silences_changed(n);
+    silence_changed(n, &d->s);
     return &d->s;
 refused:
     silence_free(d);
@@ -158,7 +157,7 @@ int notify_silence_expire(struct notify *n, const char *id, const struct actor *
     if (silence_state(&r->s, notify_now(n)) == SILENCE_EXPIRED)
         return 0;
     end_now(n, r, a ? a->who : "");
-    silences_changed(n);
+    silence_changed(n, &r->s);
     return 0;
 }
 
@@ -167,14 +166,14 @@ void silences_end_with(struct notify *n, uint64_t incident)
 {
     int64_t at_ms = notify_now(n);
 
-    for (size_t i = 0; i < n->n_silences; i++) {
-        struct silence_record *r = n->silences[i];
-        if (!r->s.until_resolved || r->s.incident != incident)
+    for (struct silence_record *r = silence_index_of(n->silence_index, incident); r;
+         r = r->next_of) {
+        if (!r->s.until_resolved)
             continue;
         if (silence_state(&r->s, at_ms) == SILENCE_EXPIRED)
             continue;
         end_now(n, r, "tocsin");
-        n->epoch++;
         n->silence_next_ms = 0;
+        holds_look_again(n, &r->s);
     }
 }

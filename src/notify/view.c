@@ -272,17 +272,22 @@ static void add_receivers(struct notify *n, const struct member *m, struct alert
 void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out)
 {
     const struct member *m = member_of(n, a);
+    struct silence_record *const *list = NULL;
     int64_t at_ms = notify_now(n);
+    size_t count = 0;
 
     *out = (struct alert_standing){.suppressed = a->suppressed};
+    if (m && m->firing &&
+        silence_index_find(n->silence_index, m->labels, m->n_labels, m->priority, &list, &count))
+        return;
     mem_free(n->answer_ids);
-    n->answer_ids = mem_zalloc((n->n_silences + 1) * sizeof *n->answer_ids);
+    n->answer_ids = mem_zalloc((count + 1) * sizeof *n->answer_ids);
     if (!n->answer_ids)
         return;
     out->silenced_by = n->answer_ids;
-    for (size_t i = 0; i < n->n_silences && m && m->firing; i++)
-        if (silence_holds(&n->silences[i]->s, m, at_ms))
-            n->answer_ids[out->n_silenced_by++] = n->silences[i]->s.id;
+    for (size_t i = 0; i < count; i++)
+        if (silence_holds(&list[i]->s, m, at_ms))
+            n->answer_ids[out->n_silenced_by++] = list[i]->s.id;
     out->suppressed = out->suppressed || out->n_silenced_by > 0;
     for (; m; m = m->next_same) {
         if (!m->firing)

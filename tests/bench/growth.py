@@ -105,7 +105,33 @@ def grow_logs(folder, n):
     t.close()
 
 
-GROWTH = {"rules": grow_rules, "logs": grow_logs}
+def grow_silences(folder, n):
+    """A thousand alerts, each an incident of its own, and one more silence where there are n."""
+    alerts = 1000
+    t = Program(folder, config=CONFIG.replace('"rule"', '"host"').replace("history", "silences = 1000000, history"),
+                rules={"down.lua": 'alert "Down" { value = m.up:last(), fire = below(1), limit = 100000 }\n'})
+    t.start(seconds=600)
+    t.batch([{"name": "up", "labels": {"host": f"h{i}"}, "value": 0} for i in range(alerts)])
+    h.wait(lambda: t.metric("tocsin_alerts_firing") >= alerts, 120, "the alerts fire")
+    until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 24 * 3600))
+
+    def silence(host):
+        began = time.monotonic()
+        t.post("/api/v2/silences", {
+            "matchers": [{"name": "host", "value": host, "isRegex": False, "isEqual": True}],
+            "startsAt": until[:10] + "T00:00:00Z", "endsAt": until, "createdBy": "bench", "comment": "growth"})
+        return time.monotonic() - began
+
+    for i in range(n):
+        silence(f"x{i}")
+    t.longest_turn()
+    at = iter(range(alerts))
+    took = median_of(lambda: silence(f"h{next(at)}"), 100)
+    row("silences: one more, 1,000 incidents", n, f"{took * 1e3:.2f} ms", t.longest_turn(), "median of 100")
+    t.close()
+
+
+GROWTH = {"rules": grow_rules, "logs": grow_logs, "silences": grow_silences}
 
 
 def main():
