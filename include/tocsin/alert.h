@@ -271,9 +271,10 @@ void alert_each_of(struct alert_rule *r, void (*each)(struct alert *a, void *arg
 struct alert *alert_by_fingerprint(struct alert_book *b, uint64_t fingerprint);
 
 struct alert_stats {
-    uint32_t alerts, pending, firing, nodata;
-    uint64_t changes, overflow;
+    uint32_t alerts, pending, firing, nodata; /* with memory; of them in each state */
+    uint64_t changes, overflow; /* since the start; groups refused now, by a limit or a label */
 };
+/* Cost: none, they are kept where states change. */
 void alert_stats(const struct alert_book *b, struct alert_stats *out);
 
 #endif

@@ -138,6 +138,7 @@ struct alert_entry *entry_new(struct alert_rule *r, labelset group)
     e->field = buf_take(&field, NULL);
     if (e->field && group_map_put(&r->alerts, group, e) == 0) {
         labelset_ref(b->o.labels, group);
+        b->counts.alerts++;
         assert(e->a.rule == r && !e->a.labels && r->alerts.n > 0);
         return e;
     }
@@ -154,12 +155,45 @@ void entry_state_clear(struct alert_entry *e)
     e->a.when_state = NULL;
 }
 
+static void follow(uint32_t *count, bool *is, bool now)
+{
+    assert(!*is || *count > 0);
+    *count += (uint32_t)now - (uint32_t)*is;
+    *is = now;
+}
+
+void entry_count(struct alert_entry *e)
+{
+    struct alert_stats *c = &e->a.rule->book->counts;
+    const struct alert_state *s = &e->a.state;
+
+    follow(&c->pending, &e->is_pending, s->firing == 0 && s->pending_ms != 0);
+    follow(&c->firing, &e->is_firing, s->firing != 0);
+    follow(&c->nodata, &e->is_nodata, s->nodata_ms != 0);
+    assert(c->pending + c->firing <= c->alerts && c->nodata <= c->alerts);
+}
+
+void rule_count(struct alert_rule *r)
+{
+    uint64_t now = alert_rule_overflow(r) + alert_rule_hidden(r, NULL);
+
+    assert(r->book->counts.overflow >= r->counted);
+    r->book->counts.overflow += now - r->counted;
+    r->counted = now;
+}
+
 void entry_free(struct alert_entry *e)
 {
     struct alert *a = &e->a;
     struct alert_rule *r = a->rule;
+    struct alert_stats *c = &r->book->counts;
 
     assert(group_map_get(&r->alerts, a->group) == e);
+    follow(&c->pending, &e->is_pending, false);
+    follow(&c->firing, &e->is_firing, false);
+    follow(&c->nodata, &e->is_nodata, false);
+    assert(c->alerts > 0);
+    c->alerts--;
     group_map_remove(&r->alerts, a->group);
     entry_fingerprint_drop(e);
     labelset_unref(r->book->o.labels, a->group);
@@ -186,10 +220,12 @@ struct alert *alert_get(struct alert_rule *r, labelset group)
         return a;
     if (r->def && r->def->limit > 0 && r->alerts.n >= r->def->limit) {
         r->refused.limit++;
+        rule_count(r);
         return NULL;
     }
     if (alert_rule_hides(r, group)) {
         r->refused.hidden++;
+        rule_count(r);
         r->hides = alert_rule_hides(r, group);
         return NULL;
     }
@@ -205,6 +241,7 @@ void alert_rule_begin_look(struct alert_rule *r, int64_t at_ms)
     r->look_ms = at_ms;
     r->refused_before = r->refused;
     r->refused = (struct refusals){0};
+    rule_count(r);
 }
 
 static uint64_t most(uint64_t a, uint64_t b)
@@ -330,10 +367,11 @@ static void conclude(struct alert_entry *e, enum alert_change change, int from,
     struct alert_book *b = e->a.rule->book;
     bool forget = nothing_to_remember(&e->a);
 
+    entry_count(e);
     assert((change != CHANGE_RESOLVED && change != CHANGE_GONE) || e->a.state.firing == 0);
     assert(change != CHANGE_FIRED || (from == 0 && e->a.state.firing != 0));
     if (change != CHANGE_NONE) {
-        b->changes++;
+        b->counts.changes++;
         entry_history(e, change, from, from_phase, at_ms, e->a.end_reason);
     }
     if (forget)
@@ -423,22 +461,7 @@ struct alert *alert_by_fingerprint(struct alert_book *b, uint64_t fingerprint)
     return map_get(b->by_fingerprint, &fingerprint, sizeof fingerprint);
 }
 
-static void count_alert(const struct alert *a, void *arg)
-{
-    struct alert_stats *s = arg;
-
-    s->alerts++;
-    s->pending += a->state.firing == 0 && a->state.pending_ms != 0;
-    s->firing += a->state.firing != 0;
-    s->nodata += a->state.nodata_ms != 0;
-}
-
 void alert_stats(const struct alert_book *b, struct alert_stats *out)
 {
-    struct alert_rule *r;
-
-    *out = (struct alert_stats){.changes = b->changes};
-    alert_each((struct alert_book *)b, count_alert, out);
-    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
-        out->overflow += alert_rule_overflow(r) + alert_rule_hidden(r, NULL);
+    *out = b->counts;
 }

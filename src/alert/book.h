@@ -17,8 +17,8 @@ struct alert_book {
     struct map *rules;                /* name -> struct alert_rule */
     struct map *by_fingerprint;       /* 8 bytes -> struct alert_entry */
     int64_t evaluated_to_ms, evaluated_stored_ms;
-    uint64_t changes;
-    bool dirty; /* an alert was stored since evaluated_to was */
+    struct alert_stats counts; /* kept where states change: entry_count(), rule_count() */
+    bool dirty;                /* an alert was stored since evaluated_to was */
 };
 
 struct alert_rule {
@@ -34,6 +34,7 @@ struct alert_rule {
     struct refusals {
         uint64_t limit, hidden;
     } refused, refused_before;
+    uint64_t counted;  /* what of it is in the book's counts */
     const char *hides; /* the label that hid one of the data's last; of `def` */
     int64_t look_ms;
 };
@@ -44,16 +45,19 @@ struct alert_entry {
     char *field;     /* in tocsin:{c}:alerts: origin + label text */
     uint64_t stored; /* hash of what a restart must not lose, as it was last written */
     bool in_store, has_peak, peak_low;
-    bool conditions_changed; /* by a reload, while it was on: not looked at since */
-    bool labels_stale;       /* there was no memory for those of the rule's new version */
-    size_t n_state;          /* strings in a.when_state */
-    int labels_priority;     /* the severity label was made for this priority */
+    bool is_pending, is_firing, is_nodata; /* as the book counts it */
+    bool conditions_changed;               /* by a reload, while it was on: not looked at since */
+    bool labels_stale;   /* there was no memory for those of the rule's new version */
+    size_t n_state;      /* strings in a.when_state */
+    int labels_priority; /* the severity label was made for this priority */
 };
 
 /* --- book.c --- */
 struct alert_entry *entry_new(struct alert_rule *r, labelset group); /* takes a reference of it */
 void entry_free(struct alert_entry *e); /* also out of its rule's map; the store is not told */
 void entry_state_clear(struct alert_entry *e);
+void entry_count(struct alert_entry *e); /* after its state changed: the book's counts follow */
+void rule_count(struct alert_rule *r);   /* after its refusals changed */
 
 /* --- content.c: labels, annotations, why --- */
 int entry_label(struct alert_entry *e, int priority); /* makes its labels; -1: as they were */

@@ -460,6 +460,7 @@ static int restore(struct alert_book *b, const cJSON *o, struct err *err)
     if (!e)
         return err_set(err, ERR_INPUT, "it is there twice");
     read_state(o, e);
+    entry_count(e);
     read_when_state(o, e);
     read_content(o, e);
     n = labels_of(cJSON_GetObjectItemCaseSensitive(o, "labels"), l, sizeof l / sizeof *l);

@@ -40,6 +40,8 @@ void rule_free(struct alert_rule *r)
         while (r->alerts.slots[i].value)
             entry_free(r->alerts.slots[i].value);
     assert(r->alerts.n == 0);
+    r->refused = r->refused_before = (struct refusals){0};
+    rule_count(r);
     group_map_clear(&r->alerts);
     mem_free(r->name);
     mem_free(r->origin);
@@ -136,6 +138,7 @@ static void entry_adapt(struct alert_entry *e, const struct alert_policy *was, b
     struct alert_rule *r = e->a.rule;
 
     state_adapt(&e->a.state, was, &r->policy, restart);
+    entry_count(e);
     if (restart) {
         e->conditions_changed = true;
         e->a.sticky = 0;
@@ -370,6 +373,7 @@ int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
                 continue;
             each_time(&e->a, move_back, by_ms, now_ms);
             move_back(&e->a.state.active_ms, by_ms, now_ms);
+            entry_count(e);
         }
     b->evaluated_to_ms -= by_ms;
     b->evaluated_stored_ms -= by_ms;
@@ -388,6 +392,7 @@ void alert_book_shift(struct alert_book *b, int64_t by_ms)
             if (!e)
                 continue;
             each_time(&e->a, move, by_ms, 0);
+            entry_count(e);
             entry_store(e);
         }
     clock_move(&b->evaluated_to_ms, by_ms);

@@ -50,8 +50,33 @@ static void setup(void)
     told[0] = '\0';
 }
 
+static void count_one(const struct alert *a, void *arg)
+{
+    struct alert_stats *s = arg;
+
+    s->alerts++;
+    s->pending += a->state.firing == 0 && a->state.pending_ms != 0;
+    s->firing += a->state.firing != 0;
+    s->nodata += a->state.nodata_ms != 0;
+}
+
+/* The counters say what a walk over all alerts says: asked after each look and each end of a test. */
+static struct alert_stats checked_stats(void)
+{
+    struct alert_stats kept, walked = {0};
+
+    alert_stats(book, &kept);
+    alert_each(book, count_one, &walked);
+    ck_assert_uint_eq(kept.alerts, walked.alerts);
+    ck_assert_uint_eq(kept.pending, walked.pending);
+    ck_assert_uint_eq(kept.firing, walked.firing);
+    ck_assert_uint_eq(kept.nodata, walked.nodata);
+    return kept;
+}
+
 static void teardown(void)
 {
+    checked_stats();
     alert_book_free(book);
     fake_store_free(store);
     labelsets_free(ls);
@@ -64,6 +89,7 @@ static void restart(void)
     fake_store_detach(store);
     book = book_new();
     fake_load(store, load_field, book);
+    checked_stats();
 }
 
 static const char *keys_service[] = {"service"}, *keys_host[] = {"host"};
@@ -110,6 +136,7 @@ static enum alert_change look(struct alert_rule *r, const char *service, enum tr
     enum alert_change c = a ? alert_observe(a, &l, at_ms) : CHANGE_NONE;
 
     labelset_unref(ls, g);
+    checked_stats();
     return c;
 }
 
@@ -506,10 +533,48 @@ START_TEST(limit)
     }
     ck_assert_uint_eq(alert_rule_count(r), 3);
     ck_assert_uint_eq(alert_rule_overflow(r), 2);
+    ck_assert_uint_eq(checked_stats().overflow, 2);
     ck_assert_ptr_nonnull(find(r, "s2")); /* those that came first stay */
     ck_assert_ptr_null(find(r, "s3"));
     look(r, "s0", FALSE_, 1, START + SEC);
     ck_assert_int_eq(look(r, "s4", TRUE_, 1, START + SEC), CHANGE_PENDING);
+}
+END_TEST
+
+START_TEST(the_counters_are_those_of_a_walk)
+{
+    struct rule_def d = rule("R"), d2 = rule("R"), d3 = rule("New");
+    struct alert_rule *r = alert_rule_put(book, &d, START);
+    struct alert_stats now;
+
+    d.limit = d2.limit = 3;
+    look(r, "web", TRUE_, 20, START);
+    look(r, "web", TRUE_, 20, START + 10 * SEC);
+    look(r, "db", TRUE_, 20, START + 10 * SEC);
+    look(r, "cache", UNKNOWN_, 0, START + 10 * SEC);
+    alert_rule_begin_look(r, START + 11 * SEC);
+    for (int i = 0; i < 4; i++)
+        look(r, (const char *[]){"web", "db", "a", "b"}[i], TRUE_, 20, START + 11 * SEC);
+    now = checked_stats();
+    ck_assert_uint_eq(now.firing, 1);
+    ck_assert_uint_eq(now.overflow, alert_rule_overflow(r));
+    ck_assert_uint_gt(now.overflow, 0);
+    restart();
+    r = alert_rule_put(book, &d, START + 12 * SEC);
+    ck_assert_uint_eq(checked_stats().firing, 1);
+    d2.fire_hash = 8; /* pending starts over */
+    r = alert_rule_put(book, &d2, START + 13 * SEC);
+    checked_stats();
+    alert_book_shift(book, -SEC);
+    alert_book_set_right(book, START);
+    checked_stats();
+    d3.fire_hash = 8;
+    ck_assert_int_eq(
+        alert_rule_adopt(alert_rule_put(book, &d3, START + 14 * SEC), r, START + 14 * SEC), 0);
+    ck_assert_uint_eq(checked_stats().firing, 1);
+    alert_rule_remove(book, alert_rule_find(book, "New"), "rule removed", START + 15 * SEC);
+    now = checked_stats();
+    ck_assert_uint_eq(now.alerts + now.pending + now.firing + now.nodata + now.overflow, 0);
 }
 END_TEST
 
@@ -653,6 +718,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_label_of_the_rule_never_replaces_one_of_the_data);
     tcase_add_test(t, new_labels_end_the_old_identity_and_go_on_under_the_new_one);
     tcase_add_test(t, limit);
+    tcase_add_test(t, the_counters_are_those_of_a_walk);
     tcase_add_test(t, firing_question);
     tcase_add_test(t, retired_by_hand);
     tcase_add_test(t, why_is_bounded);
