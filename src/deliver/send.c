@@ -380,7 +380,7 @@ static bool may_send(const struct lane *l)
     return l->failures == 0 && l->stats.in_flight < IN_FLIGHT_MAX && send_has_room(l->d);
 }
 
-void lane_pump(struct lane *l)
+static void pump(struct lane *l)
 {
     struct deliver *d = l->d;
     struct notice *x;
@@ -408,4 +408,15 @@ void lane_pump(struct lane *l)
         s->deferred = true;
         notify_after(d->o.notify, send_transmit, s);
     }
+}
+
+/* A claim reviews what is marked, and that may tell this very lane that something is due: the pump
+ * that claims goes on until nothing is, another within it would take its places. */
+void lane_pump(struct lane *l)
+{
+    if (l->pumping)
+        return;
+    l->pumping = true;
+    pump(l);
+    l->pumping = false;
 }

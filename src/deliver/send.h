@@ -17,6 +17,7 @@ struct lane {
     const struct config_channel *config; /* NULL: no longer configured */
     struct timer *rest;
     bool resting;
+    bool pumping;      /* claims, right now */
     int64_t rest_ms;   /* length of the rest */
     unsigned failures; /* in a row */
     struct lane_stats stats;

@@ -24,6 +24,8 @@ struct commit {
 };
 
 struct notify {
+    struct deliver
+        *tells; /* a claim reviews first, and tells it of what became due; NULL: not so */
     struct loop *loop;
     const struct config *config;
     unsigned due[8]; /* messages that wait, by lane */
@@ -82,8 +84,13 @@ void notify_notice_free(struct notice *x)
 struct notice *notify_claim(struct notify *n, const char *lane)
 {
     int i = lane_number(lane);
+    struct deliver *tells = n->tells;
     char receiver[64];
 
+    n->tells = NULL; /* a claim within it reviews nothing */
+    if (tells)
+        deliver_due(lane, tells);
+    n->tells = tells;
     if (n->due[i] == 0 || clock_wall_ms(loop_clock(n->loop)) < n->not_before_ms[i])
         return NULL;
     n->due[i]--;
@@ -512,6 +519,21 @@ START_TEST(eight_incidents_of_a_lane_are_in_flight_at_most)
 }
 END_TEST
 
+START_TEST(a_claim_that_finds_more_due_fills_no_lane_twice)
+{
+    struct world w;
+
+    open_world(&w, two_lanes);
+    w.notify.tells = w.d;
+    due(&w, 0, 20);
+    ck_assert_uint_eq(n_calls, 8);
+    answer(3, 200, -1); /* its place goes to one */
+    fake_loop_settle(w.loop);
+    ck_assert_uint_eq(n_calls, 9);
+    close_world(&w);
+}
+END_TEST
+
 START_TEST(a_lane_that_fails_rests_longer_each_time_and_the_other_goes_on)
 {
     struct world w;
@@ -935,6 +957,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_greylisted_recipient_gets_the_newer_mail_instead);
     tcase_add_test(t, a_greylisted_recipient_is_given_up_after_an_hour);
     tcase_add_test(t, eight_incidents_of_a_lane_are_in_flight_at_most);
+    tcase_add_test(t, a_claim_that_finds_more_due_fills_no_lane_twice);
     tcase_add_test(t, a_lane_that_fails_rests_longer_each_time_and_the_other_goes_on);
     tcase_add_test(t, a_success_ends_the_counting_of_failures);
     tcase_add_test(t, messages_that_fail_together_are_one_failure);
