@@ -295,9 +295,10 @@ static void fly(struct journal *j)
 static void confirm_flown(struct journal *j)
 {
     int64_t until_ms = journal_mono_ms(j) + APPLY_SLICE_MS;
+    bool may = true;
 
     assert(j->link == LINK_CONFIRMING && j->n_flying <= j->queue.n);
-    while (j->n_flying > 0 && !j->closing && may_apply(j, j->queue.first)) {
+    while (j->n_flying > 0 && !j->closing && (may = may_apply(j, j->queue.first))) {
         j->n_flying--;
         journal_confirm_first(j);
         if (journal_mono_ms(j) >= until_ms)
@@ -307,7 +308,7 @@ static void confirm_flown(struct journal *j)
         return;
     if (j->n_flying == 0)
         j->link = LINK_IDLE;
-    if (j->n_flying == 0 || may_apply(j, j->queue.first))
+    if (may) /* else journal_go_on() is called */
         journal_push_soon(j);
 }
 

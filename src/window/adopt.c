@@ -21,7 +21,7 @@ static void adopt_track(struct windows *w, uint32_t id, const struct track *from
     uint32_t use;
 
     if (id >= w->rebind_next)
-        rebind_series(w, id);
+        (void)rebind_series(w, id);
     use = use_of(w, id);
     if (use == USE_NEVER)
         use = bind_series(w, id, true);

@@ -294,7 +294,7 @@ static void apply_sample(struct windows *w, const struct sample *rest, size_t n)
             witness(w, from, entry, &s);
     }
     if (s.series >= w->rebind_next)
-        rebind_series(w, s.series);
+        (void)rebind_series(w, s.series);
     use = use_of(w, s.series);
     if (use == USE_NEVER)
         use = bind_series(w, s.series, w->unrecorded);

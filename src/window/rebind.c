@@ -95,12 +95,14 @@ static void settle_names(struct windows *w)
     }
 }
 
-void rebind_series(struct windows *w, uint32_t id)
+bool rebind_series(struct windows *w, uint32_t id)
 {
     const struct series *s = series_get(w->series, id);
 
-    if (s && use_of(w, id) != USE_NEVER && is_changed(w, s->name))
-        (void)bind_series(w, id, true);
+    if (!s || use_of(w, id) == USE_NEVER || !is_changed(w, s->name))
+        return false;
+    (void)bind_series(w, id, true);
+    return true;
 }
 
 /* Moves on over series; false: the budget is used up before their end. */
@@ -108,8 +110,7 @@ static bool walk_series(struct windows *w, size_t *budget)
 {
     while (w->n_changed > 0 && w->rebind_next < w->rebind_end) {
         uint32_t id = w->rebind_next, page = id / USE_PAGE;
-        const struct series *s;
-        size_t cost = 1;
+        size_t cost;
 
         if (*budget == 0)
             return false;
@@ -117,11 +118,7 @@ static bool walk_series(struct windows *w, size_t *budget)
             w->rebind_next += USE_PAGE;
             continue;
         }
-        s = series_get(w->series, id);
-        if (s && use_of(w, id) != USE_NEVER && is_changed(w, s->name)) {
-            (void)bind_series(w, id, true);
-            cost = BIND_COST;
-        }
+        cost = rebind_series(w, id) ? BIND_COST : 1;
         w->rebind_next++;
         *budget -= *budget < cost ? *budget : cost;
     }

@@ -83,7 +83,7 @@ static void count_here(struct windows *w, struct leaf *l, const struct kept *k)
     const struct plan *p;
 
     if (k->s.series >= w->rebind_next)
-        rebind_series(w, k->s.series);
+        (void)rebind_series(w, k->s.series);
     use = use_of(w, k->s.series);
     if (use < USE_TRACK)
         return;

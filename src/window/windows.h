@@ -172,8 +172,8 @@ labelset bind_labels(struct windows *w, const struct leaf *l, const struct serie
 void rebind_begin(struct windows *w);
 /* Moves the walk on by about `budget` series, begins it when leaves have changed since. */
 void rebind_walk(struct windows *w, size_t budget);
-/* Before anything is done with a series at or behind `rebind_next`. */
-void rebind_series(struct windows *w, uint32_t id);
+/* Before anything is done with a series at or behind `rebind_next`. False: it was as it should be. */
+bool rebind_series(struct windows *w, uint32_t id);
 
 /* --- apply.c --- */
 /* False: the leaf did not take it. */
