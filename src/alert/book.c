@@ -334,8 +334,8 @@ static void follow_times(struct alert *a, enum alert_change change, const char *
     assert(a->state.firing == 0 || (a->ended_ms == 0 && !a->end_reason));
 }
 
-/* A group whose series ended, or without data for `forget`, is over: what its conditions remember of it goes too, or groups
- * that come and go would be kept for ever. */
+/* A group whose series ended, or without data for `forget`, is over: what its conditions remember of
+ * it goes too, or groups that come and go would be kept for ever. */
 static void forget_memory(struct alert_entry *e, const struct observation *o, int64_t at_ms)
 {
     const struct alert_state *s = &e->a.state;

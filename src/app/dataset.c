@@ -1,3 +1,7 @@
+/* The mark is one line: "1 SEED NUMBER\n", the seed that names an installation's data (tocsin:meta)
+ * and the number of the last transaction of control state that was seen. An emptied Redis has
+ * another seed or none, an older one a lower number. Nobody depends on the file: one that is
+ * missing or cut short says nothing, so it is written without waiting for the disk. */
 #include "app/dataset.h"
 
 #include <assert.h>
@@ -12,11 +16,6 @@
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
-
-/* The mark is one line: "1 SEED NUMBER\n", the seed that names an installation's data (tocsin:meta)
- * and the number of the last transaction of control state that was seen. An emptied Redis has
- * another seed or none, an older one a lower number. Nobody depends on the file: one that is
- * missing or cut short says nothing, so it is written without waiting for the disk. */
 
 #define MARK       "redis.mark"
 #define MARK_MAX   256
