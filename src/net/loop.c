@@ -142,8 +142,12 @@ void loop_free(struct loop *l)
     mem_free(l->wall.at);
     if (l->wake)
         event_free(l->wake);
-    if (l->base)
+    if (l->base) {
+        /* A connection that was freed while a deferred callback of it was queued holds itself until
+         * that callback has run, and libevent forgets it with the queue: run it. */
+        event_base_loop(l->base, EVLOOP_NONBLOCK);
         event_base_free(l->base);
+    }
     mem_free(l);
 }
 

@@ -1,5 +1,6 @@
 #include "unit.h"
 
+#include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <signal.h>
 #include <stdio.h>
@@ -279,6 +280,38 @@ START_TEST(callbacks_that_activate_themselves_do_not_stop_the_turn)
 }
 END_TEST
 
+static void on_ended(void *arg)
+{
+    ++*(int *)arg;
+}
+
+static void on_bytes(struct bufferevent *bev, void *arg)
+{
+    (void)bev;
+    (void)arg;
+    ck_abort_msg("a freed connection was called");
+}
+
+START_TEST(a_connection_freed_with_a_callback_queued_ends_with_the_loop)
+{
+    struct fixture f = open_at(0);
+    struct bufferevent *pair[2], *filter;
+    int ended = 0;
+
+    ck_assert_int_eq(bufferevent_pair_new(loop_base(f.loop), BEV_OPT_DEFER_CALLBACKS, pair), 0);
+    filter = bufferevent_filter_new(
+        pair[0], NULL, NULL, BEV_OPT_DEFER_CALLBACKS | BEV_OPT_CLOSE_ON_FREE, on_ended, &ended);
+    ck_assert_ptr_nonnull(filter);
+    bufferevent_setcb(filter, on_bytes, NULL, NULL, NULL);
+    bufferevent_enable(filter, EV_READ);
+    bufferevent_trigger(filter, EV_READ, BEV_TRIG_IGNORE_WATERMARKS);
+    bufferevent_free(filter);
+    bufferevent_free(pair[1]);
+    close_all(f);
+    ck_assert_int_eq(ended, 1);
+}
+END_TEST
+
 START_TEST(no_memory_is_told)
 {
     struct clock *clock = clock_virtual(0);
@@ -312,6 +345,7 @@ static void add(TCase *t)
     tcase_add_test(t, signals_arrive_in_the_loop_and_pipes_do_not_kill);
     tcase_add_test(t, real_time_passes);
     tcase_add_test(t, callbacks_that_activate_themselves_do_not_stop_the_turn);
+    tcase_add_test(t, a_connection_freed_with_a_callback_queued_ends_with_the_loop);
     tcase_add_test(t, no_memory_is_told);
 }
 
