@@ -21,29 +21,39 @@ static const char *const phase_names[] = {"ok", "pending", "firing", "clearing"}
 
 /* --- writing -------------------------------------------------------------------------------------- */
 
+/* Asked at every look of every alert: numbers in one row of memory, no text. */
 static uint64_t lasting_hash(const struct alert_entry *e)
 {
     const struct alert *a = &e->a;
-    struct buf b = BUF_INIT;
+    const struct alert_state *st = &a->state;
+    int64_t v[4 * PRIORITIES + 11 + ALERT_SINCE_MAX], *to = v;
     uint64_t h;
 
     for (int i = 0; i < PRIORITIES; i++) {
-        const struct alert_level *l = &a->state.level[i];
-        buf_addf(&b, "%d %lld %lld %lld;", l->on, (long long)l->held_ms, (long long)l->true_ms,
-                 (long long)l->false_ms);
+        const struct alert_level *l = &st->level[i];
+
+        *to++ = l->on;
+        *to++ = l->held_ms;
+        *to++ = l->true_ms;
+        *to++ = l->false_ms;
     }
-    buf_addf(&b, "%d %lld %lld %lld %lld %llx %d %d %llx %d;", a->state.firing,
-             (long long)a->state.active_ms, (long long)a->state.pending_ms,
-             (long long)a->state.nodata_ms, (long long)a->state.gone_ms,
-             (unsigned long long)a->sticky, a->suppressed, a->expected,
-             (unsigned long long)a->rule->fire_hash, e->labels_priority);
-    buf_addf(&b, "%llx;", (unsigned long long)labels_fingerprint(a->labels, a->n_labels));
+    *to++ = st->firing;
+    *to++ = st->active_ms;
+    *to++ = st->pending_ms;
+    *to++ = st->nodata_ms;
+    *to++ = st->gone_ms;
+    *to++ = (int64_t)a->sticky;
+    *to++ = a->suppressed;
+    *to++ = a->expected;
+    *to++ = (int64_t)a->rule->fire_hash;
+    *to++ = e->labels_priority;
+    *to++ = (int64_t)labels_fingerprint(a->labels, a->n_labels);
     for (int i = 0; i < ALERT_SINCE_MAX; i++)
-        buf_addf(&b, "%lld ", (long long)a->since_ms[i]);
+        *to++ = a->since_ms[i];
+    assert(to == v + sizeof v / sizeof *v);
+    h = hash_bytes(v, sizeof v);
     for (size_t i = 0; a->when_state && i < e->n_state; i++)
-        buf_add_bytes(&b, a->when_state[i], strlen(a->when_state[i]));
-    h = buf_ok(&b) ? hash_bytes(b.data, b.len) : 0;
-    buf_free(&b);
+        h = hash_mix(h, hash_bytes(a->when_state[i], strlen(a->when_state[i])));
     return h ? h : 1;
 }
 
