@@ -102,24 +102,52 @@ static bool is_plain8(uint64_t x)
     return ((x | (x - ones)) & ones << 7) == 0;
 }
 
+/* One to seven bytes as eight, some of them twice. */
+static uint64_t load_short(const char *s, size_t n)
+{
+    const unsigned char *u = (const unsigned char *)s;
+    uint32_t head, tail;
+
+    assert(n > 0 && n < 8);
+    if (n < 4)
+        return u[0] * UINT64_C(0x0101010101010000) | (uint64_t)u[n / 2] << 8 | u[n - 1];
+    memcpy(&head, s, 4);
+    memcpy(&tail, s + n - 4, 4);
+    return (uint64_t)head << 32 | tail;
+}
+
 /* Nearly every label is plain: looked at eight bytes at a time, the last eight once more. */
 bool batch_is_text(const char *s, size_t n)
 {
     uint64_t x;
 
-    if (n < 8) {
-        size_t i = 0;
-
-        while (i < n && s[i] > 0)
-            i++;
-        return i == n || is_utf8(s, n);
-    }
+    if (n < 8)
+        return n == 0 || is_plain8(load_short(s, n)) || is_utf8(s, n);
     for (size_t i = 0; i < n; i += 8) {
         memcpy(&x, s + (i + 8 <= n ? i : n - 8), 8);
         if (!is_plain8(x))
             return is_utf8(s, n);
     }
     return true;
+}
+
+typedef uint8_t bytes16 __attribute__((vector_size(16)));
+typedef uint64_t words2 __attribute__((vector_size(16)));
+
+bool batch_is_plain(const char *s, size_t n)
+{
+    bytes16 high = {0}, zero = {0}, x;
+    words2 bad;
+
+    if (n < sizeof x)
+        return n == 0 || (n < 8 ? is_plain8(load_short(s, n)) : batch_is_text(s, n));
+    for (size_t i = 0; i < n; i += sizeof x) {
+        memcpy(&x, s + (i + sizeof x <= n ? i : n - sizeof x), sizeof x);
+        high |= x;
+        zero |= (bytes16)(x == 0);
+    }
+    bad = (words2)((high & 0x80) | zero);
+    return (bad[0] | bad[1]) == 0;
 }
 
 /* ASCII without control characters in all bytes; may be false also where it is so. */
@@ -134,13 +162,8 @@ bool batch_is_name(const char *s, size_t n)
 {
     uint64_t x;
 
-    if (n < 8) {
-        size_t i = 0;
-
-        while (i < n && s[i] >= 0x20 && s[i] != 0x7f)
-            i++;
-        return (i == n && n > 0) || text_is_name(s, n);
-    }
+    if (n < 8)
+        return (n > 0 && is_plain_name8(load_short(s, n))) || text_is_name(s, n);
     for (size_t i = 0; i < n; i += 8) {
         memcpy(&x, s + (i + 8 <= n ? i : n - 8), 8);
         if (!is_plain_name8(x))
@@ -228,7 +251,9 @@ static bool is_own_mark(const struct label *l)
            memcmp(l->name, SERIES_OWN_LABEL, sizeof SERIES_OWN_LABEL - 1) == 0;
 }
 
-static int check_label(const struct label *l, const struct ingest_limits *x, struct err *e)
+/* `plain`: batch_is_plain() was true of the bytes that its value is among. */
+static int check_label(const struct label *l, bool plain, const struct ingest_limits *x,
+                       struct err *e)
 {
     if (l->name_len > x->max_name)
         return err_at(e, ERR_INPUT, 0, "labels", "a label name has %u bytes: at most %u are taken",
@@ -244,20 +269,20 @@ static int check_label(const struct label *l, const struct ingest_limits *x, str
                       "another name");
     if (!batch_is_name(l->name, l->name_len))
         return batch_bad_name("labels", l->name, l->name_len, e);
-    if (!batch_is_text(l->value, l->value_len))
+    if (!plain && !batch_is_text(l->value, l->value_len))
         return err_at(e, ERR_INPUT, 0, "labels", "a label is not UTF-8 text");
     if (value_is_name(l) && !batch_is_name(l->value, l->value_len))
         return batch_bad_name(is_name(l) ? "name" : "service", l->value, l->value_len, e);
     return 0;
 }
 
-static int check_labels(const struct label *l, size_t n, const struct ingest_limits *x,
+static int check_labels(const struct label *l, size_t n, bool plain, const struct ingest_limits *x,
                         struct err *e)
 {
     bool named = false;
 
     for (size_t i = 0; i < n; i++) {
-        if (check_label(&l[i], x, e) != 0)
+        if (check_label(&l[i], plain, x, e) != 0)
             return -1;
         named |= is_name(&l[i]);
     }
@@ -283,7 +308,7 @@ int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t 
             return err_at(e, ERR_INPUT, 0, "labels", "a label name stands twice in one series");
         n = (size_t)sorted;
     }
-    if (check_labels(l, n, in->limits, e) != 0)
+    if (check_labels(l, n, w->plain_labels, in->limits, e) != 0)
         return -1;
     if (mem_grow((void **)&w->wants, &w->cap_wants, w->n_wants + 1, sizeof *w->wants) != 0 ||
         mem_grow((void **)&w->kinds, &w->cap_kinds, w->n_wants + 1, sizeof *w->kinds) != 0)

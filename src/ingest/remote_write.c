@@ -211,6 +211,7 @@ static int walk_samples(struct walk *k, struct wire w)
 static int walk_series(struct walk *k, struct wire w)
 {
     struct wire samples = {w.end, w.end};
+    const uint8_t *all = w.p, *labels_end = w.p;
     struct wire_field f;
     size_t n_samples = 0;
     int rc;
@@ -220,8 +221,11 @@ static int walk_series(struct walk *k, struct wire w)
 
         if (!read_field(&w, &f))
             return torn(k);
-        if (is(&f, 1, 2) && (rc = walk_label(k, f.message)) != 0)
-            return rc;
+        if (is(&f, 1, 2)) {
+            if ((rc = walk_label(k, f.message)) != 0)
+                return rc;
+            labels_end = w.p;
+        }
         if (is(&f, 2, 2) && n_samples++ == 0)
             samples.p = begin;
         k->batch->counts.exemplars += is(&f, 3, 2);
@@ -231,7 +235,11 @@ static int walk_series(struct walk *k, struct wire w)
         batch_abandon(k->batch);
         return 0;
     }
-    if (batch_series(k->batch, k->in, KIND_BY_NAME, &k->bad) != 0)
+    /* names and values of all labels, with the tags and lengths between them, in one look */
+    k->batch->build->plain_labels = batch_is_plain((const char *)all, (size_t)(labels_end - all));
+    rc = batch_series(k->batch, k->in, KIND_BY_NAME, &k->bad);
+    k->batch->build->plain_labels = false;
+    if (rc != 0)
         return k->bad.code == ERR_INPUT ? LEFT_OUT : batch_no_memory(k->e);
     n_samples = k->batch->n_samples;
     if (walk_samples(k, samples) != 0)
