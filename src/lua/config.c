@@ -7,7 +7,6 @@
 
 #include "base/mem.h"
 #include "lua/config_impl.h"
-#include "lua/language.h"
 #include "lua/safelib.h"
 
 #define INCLUDES_MAX 200
@@ -33,7 +32,7 @@ static int unknown(lua_State *L)
         if (strcmp(name, later_names[i]) == 0)
             sandbox_fail(L, "`%s` is not part of this version of Tocsin", name);
     lua_settop(L, 2);
-    return language_unknown_name(L);
+    return safelib_unknown(L);
 }
 
 /* include "teams/payments.lua" gives what the file returns; with a `*` a list of that, sorted by

@@ -34,13 +34,6 @@ static const struct {
     {"schedule", "schedule()"},
 };
 
-/* Names of plain Lua that files do not have. */
-static const char *const removed[] = {
-    "io",     "os",         "debug",  "coroutine",    "package",      "require",
-    "load",   "loadfile",   "dofile", "pcall",        "xpcall",       "rawget",
-    "rawset", "rawequal",   "rawlen", "getmetatable", "setmetatable", "collectgarbage",
-    "utf8",   "loadstring", "_G"};
-
 void method_check_later(lua_State *L, const char *name)
 {
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
@@ -268,22 +261,6 @@ static void cond_metatable(lua_State *L)
     value_metatable(L, VALUE_COND);
 }
 
-static int match_index(lua_State *L)
-{
-    sandbox_fail(L, "a matcher such as re\"5..\" has nothing to ask for; it goes into the table of "
-                    "a selector: m.name{ code = re\"5..\" }");
-}
-
-void match_metatable(lua_State *L)
-{
-    lua_newtable(L);
-    lua_pushcfunction(L, match_index);
-    lua_setfield(L, -2, "__index");
-    lua_pushcfunction(L, refuse_write);
-    lua_setfield(L, -2, "__newindex");
-    value_metatable(L, VALUE_MATCH);
-}
-
 void language_metatables(lua_State *L)
 {
     lua_newtable(L);
@@ -300,35 +277,6 @@ void language_metatables(lua_State *L)
 
 /* --- unknown names --- */
 
-static bool is_removed(const char *name)
-{
-    for (size_t i = 0; i < sizeof removed / sizeof *removed; i++)
-        if (strcmp(removed[i], name) == 0)
-            return true;
-    return false;
-}
-
-_Noreturn static void refuse_unknown(lua_State *L, bool metric)
-{
-    const char *name = luaL_tolstring(L, 2, NULL), *near;
-
-    if (is_removed(name))
-        sandbox_fail(L,
-                     "\"%s\" does not exist in files of Tocsin (see the list of Lua functions "
-                     "in docs/rules.md)",
-                     name);
-    near = safelib_nearest(L, 1, name);
-    if (near)
-        sandbox_fail(L, "unknown name \"%s\" — did you mean \"%s\"?", name, near);
-    sandbox_fail(L, "unknown name \"%s\"%s%s%s", name, metric ? " (a metric is written m." : "",
-                 metric ? name : "", metric ? ")" : "");
-}
-
-int language_unknown_name(lua_State *L)
-{
-    refuse_unknown(L, false);
-}
-
 int language_unknown(lua_State *L)
 {
     const char *name = luaL_tolstring(L, 2, NULL);
@@ -337,5 +285,5 @@ int language_unknown(lua_State *L)
     if (m)
         sandbox_fail(L, "`%s` is a method: m.x:%s", name, m->eg);
     method_check_later(L, name);
-    refuse_unknown(L, true);
+    safelib_refuse_unknown(L, true);
 }

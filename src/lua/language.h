@@ -6,10 +6,7 @@
 
 /* Metatables of m, selectors, expressions, conditions, matchers. */
 void language_metatables(lua_State *L);
-void match_metatable(lua_State *L); /* of matchers alone, for files without expressions */
 /* __index of the names of a rule file: raises, with the likeliest thing that was meant. */
 int language_unknown(lua_State *L);
-/* The same for files without expressions. */
-int language_unknown_name(lua_State *L);
 
 #endif

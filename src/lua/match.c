@@ -225,3 +225,24 @@ struct matcher *match_build(lua_State *L, const struct match *m, size_t i, const
         sandbox_fail(L, "label \"%s\": %s", label, e.text);
     return script_keep(L, built);
 }
+
+static int match_write(lua_State *L)
+{
+    sandbox_fail(L, "%s cannot be changed", value_name(L, 1));
+}
+
+static int match_index(lua_State *L)
+{
+    sandbox_fail(L, "a matcher such as re\"5..\" has nothing to ask for; it goes into the table of "
+                    "a selector: m.name{ code = re\"5..\" }");
+}
+
+void match_metatable(lua_State *L)
+{
+    lua_newtable(L);
+    lua_pushcfunction(L, match_index);
+    lua_setfield(L, -2, "__index");
+    lua_pushcfunction(L, match_write);
+    lua_setfield(L, -2, "__newindex");
+    value_metatable(L, VALUE_MATCH);
+}

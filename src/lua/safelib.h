@@ -21,6 +21,11 @@ void safelib_names(lua_State *L, bool deciding);
  * name calls `unknown(name)`, writing any name raises. */
 void safelib_env(lua_State *L, lua_CFunction unknown);
 
+/* The usual `unknown`: raises, with the likeliest thing that was meant. */
+int safelib_unknown(lua_State *L);
+/* The same for the table at 1 and the name at 2; `metric`: it may have been meant as one. */
+_Noreturn void safelib_refuse_unknown(lua_State *L, bool metric);
+
 /* Makes the table at `idx` read-only, and all tables in it: what was in it moves to a hidden one. */
 void safelib_freeze(lua_State *L, int idx);
 bool safelib_frozen(lua_State *L, int idx);

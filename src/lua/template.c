@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "lua/language.h"
 #include "lua/safelib.h"
 #include "lua/script.h"
 #include "lua/template_impl.h"
@@ -32,7 +31,7 @@ static int load_file(lua_State *L)
     lua_settop(L, 0);
     safelib_names(L, false);
     template_names(L);
-    safelib_env(L, language_unknown_name);
+    safelib_env(L, safelib_unknown);
     script_set_env(L);
     script_chunk(L, t->script.path, src->text, src->len);
     if (!lua_isfunction(L, -1))

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/mem.h"
-#include "lua/language.h"
 #include "lua/safelib.h"
 #include "lua/testfile_impl.h"
 
@@ -312,7 +311,7 @@ static int load_file(lua_State *L)
     lua_setfield(L, -2, "include");
     lua_pushcfunction(L, script_data);
     lua_setfield(L, -2, "data");
-    safelib_env(L, language_unknown_name);
+    safelib_env(L, safelib_unknown);
     script_set_env(L);
     script_chunk(L, script_of(L)->path, src->text, src->len);
     return 0;

@@ -53,6 +53,7 @@ struct match {
     size_t n_all;
 };
 
+void match_metatable(lua_State *L);
 /* Sets the functions re glob contains one_of gte lt is_not all_of and `present` in the table on
  * top of the stack. */
 void match_names(lua_State *L);
