@@ -1,6 +1,6 @@
 /* A rule as data: the graph of its expressions and conditions, known completely at load.
  *
- * Built by the language (src/lua), evaluated by src/rule, drawn by explain and by the page. Nodes
+ * Built by the language (src/lang), evaluated by src/rule, drawn by explain and by the page. Nodes
  * live in the arena of their rule file, are immutable after loading and may be shared (a DAG). */
 #ifndef TOCSIN_MODEL_EXPR_H
 #define TOCSIN_MODEL_EXPR_H

@@ -1,0 +1,95 @@
+/* The configuration while it is read: blocks, rows of keys, and what waits to be resolved. */
+#ifndef CONFIG_CONFIG_IMPL_H
+#define CONFIG_CONFIG_IMPL_H
+
+#include "script/script.h"
+#include "script/value.h"
+#include "tocsin/config.h"
+
+struct config_file {
+    struct config config; /* first: what the door hands out */
+    int refs;
+    struct script script;
+    const struct config_options *options;
+    struct secret **secrets; /* owned */
+    size_t n_secrets, cap_secrets;
+    struct config_receiver *receivers; /* room for cap_receivers, in the region */
+    struct receiver_names *pending;    /* per receiver: what it refers to */
+    size_t n_receivers, cap_receivers;
+    struct route_block *roots; /* routes that no route has taken in, newest first */
+    bool server_given, priorities_given, deadman_given, limits_given;
+};
+
+struct receiver_names {
+    const char *file, *fallback;
+    int line;
+};
+
+/* A route as written; becomes a config_route when the whole file is read. */
+struct route_block {
+    struct config_route route;
+    const char *file;
+    const char **receivers; /* names */
+    size_t n_receivers;
+    bool has_group_by, has_wait, has_interval, has_repeat;
+    struct route_block **children;
+    size_t n_children;
+    bool taken;
+    struct route_block *next; /* in config_file.roots */
+};
+
+struct config_file *config_file_of(lua_State *L);
+
+/* --- rows: one line per key of a block --- */
+enum row_kind {
+    ROW_TEXT,      /* const char * */
+    ROW_PATH,      /* const char *, resolved against the folder of the file */
+    ROW_TEXTS,     /* const char ** and, right behind it, size_t: a string or a list */
+    ROW_DURATION,  /* int64_t, positive */
+    ROW_DURATION0, /* int64_t, 0 allowed */
+    ROW_TIMEOUT,   /* int: milliseconds, at most ten minutes */
+    ROW_BOOL,      /* bool */
+    ROW_COUNT,     /* unsigned, at most a million */
+    ROW_NUMBER,    /* uint64_t, positive */
+    ROW_BYTES,     /* uint64_t, positive: "64MiB" */
+    ROW_SECRET,    /* const struct secret * */
+    ROW_URL,       /* const struct secret *: http or https */
+    ROW_OTHER,     /* read by the block itself */
+    ROW_LATER,     /* not part of this version */
+};
+
+struct row {
+    const char *key;
+    enum row_kind kind;
+    size_t offset;
+};
+
+/* Reads the string keys of the table at `idx` into `target`; unknown keys raise. */
+void config_rows_read(lua_State *L, int idx, const char *what, const struct row *rows,
+                      void *target);
+
+/* --- values --- */
+const struct secret *config_secret(lua_State *L, int idx, const char *what);
+const struct secret *config_keep_secret(lua_State *L, const char *bytes, size_t len);
+const char *config_path(lua_State *L, const char *path);
+void config_check_url(lua_State *L, const char *url, const char *what, const char *const *schemes);
+void config_check_address(lua_State *L, const char *address, const char *what);
+void config_check_plain(lua_State *L, const char *text,
+                        const char *what); /* no control characters */
+/* Raises with a position other than the current one. */
+__attribute__((noreturn, format(printf, 4, 5))) void config_fail_at(lua_State *L, const char *file,
+                                                                    int line, const char *fmt, ...);
+
+/* Raises unless the argument is a table, given for the first time. */
+void config_once(lua_State *L, bool *given, const char *what);
+
+/* --- functions of the file, into the table on top of the stack --- */
+void config_server_names(lua_State *L);
+int config_limits(lua_State *L); /* limits { … } */
+void config_receiver_names(lua_State *L);
+void config_route_names(lua_State *L);
+/* After the file has run: names become pointers. Raises. */
+void config_resolve(lua_State *L);
+void secret_wipe(void *p, size_t n);
+
+#endif

@@ -1,0 +1,360 @@
+/* alert "Name" { … }: the keys of a rule, read and checked one by one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "base/mem.h"
+#include "lang/rulekey.h"
+#include "script/safelib.h"
+
+#define EVERY_MS     10000
+#define DELAY_MS     5000
+#define FORGET_MS    (INT64_C(24) * 3600 * 1000)
+#define GONE_MS      (INT64_C(15) * 60 * 1000)
+#define LIMIT        10000
+#define LIMIT_MAX    10000000
+#define NAME_MAX_LEN 200
+#define ALERT_UNITS  300 /* of the budget: reading and planning a simple one takes about 10 us */
+
+static const char defaults_key; /* registry: what defaults{…} gave */
+
+static const char *const rule_keys[] = {
+    "active",       "annotations", "attach",   "clear_after", "delay",  "description", "early",
+    "every",        "expect",      "fire",     "flap",        "forget", "gone",        "inputs",
+    "labels",       "lasting",     "limit",    "missing",     "mute",   "notify",      "priority",
+    "renamed_from", "runbook_url", "severity", "shadow",      "state",  "summary",     "team",
+    "unit",         "unless",      "value",    "when"};
+static const char *const later_keys[] = {"active", "flap", "mute"};
+
+static const struct {
+    const char *wrong, *right;
+} other_words[] = {{"for", "`lasting`"},
+                   {"for_", "`lasting`"},
+                   {"expr", "`value` + `fire`"},
+                   {"message", "`summary`"},
+                   {"details", "`description`"},
+                   {"runbook", "`runbook_url`"},
+                   {"keep_firing_for", "`clear_after`"},
+                   {"interval", "`every`"}};
+
+bool rulekey_is_one_of(const char *word, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(word, list[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_key(const char *key)
+{
+    return rulekey_is_one_of(key, rule_keys, sizeof rule_keys / sizeof *rule_keys) &&
+           !rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys);
+}
+
+/* Fails for `key`, which is none; `more` names the others that are none either, or is "". */
+static void refuse_key(lua_State *L, const char *where, const char *key, const char *more)
+{
+    const char *near;
+
+    if (rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys))
+        sandbox_fail(L, "%s`%s` is not part of this version of Tocsin%s", where, key, more);
+    for (size_t i = 0; i < sizeof other_words / sizeof *other_words; i++)
+        if (strcmp(key, other_words[i].wrong) == 0)
+            sandbox_fail(L, "%sunknown key \"%s\" — use %s%s", where, key, other_words[i].right,
+                         more);
+    near = text_nearest(key, rule_keys, sizeof rule_keys / sizeof *rule_keys);
+    if (near)
+        sandbox_fail(L, "%sunknown key \"%s\" — did you mean \"%s\"?%s", where, key, near, more);
+    sandbox_fail(L, "%sunknown key \"%s\"%s", where, key, more);
+}
+
+static void check_keys(lua_State *L, int idx, const char *where)
+{
+    char first[64] = "", more[200] = "";
+    size_t used = 0;
+
+    safelib_keys(L, idx);
+    for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
+        const char *key = luaL_tolstring(L, -1, NULL);
+
+        if (!is_key(key) && !*first)
+            snprintf(first, sizeof first, "%s", key);
+        else if (!is_key(key) && used < sizeof more)
+            used += (size_t)snprintf(more + used, sizeof more - used, "%s\"%.40s\"",
+                                     used ? ", " : " (nor is there ", key);
+        lua_pop(L, 2);
+    }
+    lua_pop(L, 2);
+    if (used && used < sizeof more - 1)
+        snprintf(more + used, sizeof more - used, ")");
+    if (*first)
+        refuse_key(L, where, first, more);
+}
+
+/* In an alert the stack holds the table of the rule at 1 and the defaults at 2. */
+int rulekey_get(lua_State *L, const char *key)
+{
+    if (lua_getfield(L, 1, key) != LUA_TNIL)
+        return lua_type(L, -1);
+    lua_pop(L, 1);
+    return lua_getfield(L, 2, key);
+}
+
+static int64_t get_ms(lua_State *L, const char *key, int64_t otherwise, bool zero)
+{
+    int64_t ms = otherwise;
+
+    if (rulekey_get(L, key) != LUA_TNIL)
+        ms = zero ? arg_duration0(L, -1, key) : arg_duration(L, -1, key);
+    lua_pop(L, 1);
+    return ms;
+}
+
+const char *rulekey_text(lua_State *L, const char *key)
+{
+    const char *text = NULL;
+
+    if (rulekey_get(L, key) != LUA_TNIL) {
+        if (lua_type(L, -1) != LUA_TSTRING)
+            sandbox_fail(L, "`%s` must be a string, got %s", key, value_name(L, -1));
+        text = script_string(L, -1);
+    }
+    lua_pop(L, 1);
+    return text;
+}
+
+static bool get_flag(lua_State *L, const char *key, bool otherwise)
+{
+    bool flag = otherwise;
+
+    if (rulekey_get(L, key) != LUA_TNIL) {
+        if (!lua_isboolean(L, -1))
+            sandbox_fail(L, "`%s` must be true or false, got %s", key, value_name(L, -1));
+        flag = lua_toboolean(L, -1);
+    }
+    lua_pop(L, 1);
+    return flag;
+}
+
+uint32_t rulekey_whole(lua_State *L, int idx, const char *key, lua_Integer lo, lua_Integer hi)
+{
+    int is_integer;
+    lua_Integer v = lua_tointegerx(L, idx, &is_integer);
+
+    if (lua_type(L, idx) != LUA_TNUMBER || !is_integer || v < lo || v > hi)
+        sandbox_fail(L, "`%s` must be a whole number from %d to %d", key, (int)lo, (int)hi);
+    return (uint32_t)v;
+}
+
+/* --- how severe --- */
+
+static void read_priority(lua_State *L, struct rule_def *d)
+{
+    d->severity = rulekey_text(L, "severity");
+    d->priority = 0;
+    if (rulekey_get(L, "priority") != LUA_TNIL) {
+        d->priority = lua_type(L, -1) == LUA_TSTRING ? priority_parse(lua_tostring(L, -1)) : 0;
+        if (!d->priority)
+            sandbox_fail(L,
+                         "priority \"%s\" is unknown (P1 … P5; severity = \"…\" is a free label)",
+                         luaL_tolstring(L, -1, NULL));
+    }
+    lua_pop(L, 1);
+}
+
+static void read_missing(lua_State *L, struct rule_def *d)
+{
+    static const char *const words[] = {"keep", "clear", "fire"};
+    const char *text = rulekey_text(L, "missing");
+    int level;
+
+    d->missing = MISSING_KEEP;
+    if (!text)
+        return;
+    for (int i = 0; i < 3; i++)
+        if (strcmp(text, words[i]) == 0)
+            d->missing = (enum rule_missing)i;
+    level = priority_parse(text);
+    if (level)
+        d->missing = MISSING_FIRE;
+    else if (!rulekey_is_one_of(text, words, 3))
+        sandbox_fail(L,
+                     "missing = \"%s\": write \"keep\", \"clear\", \"fire\" or a level such as "
+                     "\"P2\"",
+                     text);
+    d->missing_priority = level;
+}
+
+static void read_times(lua_State *L, struct rule_def *d)
+{
+    d->lasting_ms = get_ms(L, "lasting", 0, true);
+    d->clear_after_ms = get_ms(L, "clear_after", 0, true);
+    d->every_ms = get_ms(L, "every", EVERY_MS, false);
+    d->delay_ms = get_ms(L, "delay", DELAY_MS, true);
+    d->forget_ms = get_ms(L, "forget", FORGET_MS, false);
+    d->gone_ms = get_ms(L, "gone", GONE_MS, true);
+    if (d->every_ms < 1000)
+        sandbox_fail(L, "`every` is at least 1s");
+    if (d->lasting_ms && d->lasting_ms < d->every_ms)
+        script_warn(L, "`lasting` is shorter than `every`: one look decides");
+}
+
+/* --- the whole --- */
+
+static void check_form(lua_State *L, struct rule_def *d)
+{
+    if (d->when >= 0 && d->n_levels)
+        sandbox_fail(L, "give either `fire` or `when`, not both");
+    if (d->when < 0 && d->n_levels == 0)
+        sandbox_fail(L, "needs `fire = …` (or `when = function(i) … end`)");
+    if (d->when < 0 && d->n_inputs)
+        sandbox_fail(L, "`inputs` are for a `when` function; with `fire` use `value`");
+    if (d->missing == MISSING_FIRE && !d->missing_priority)
+        d->missing_priority = d->n_levels ? d->levels[0].priority : d->priority;
+}
+
+static void read_unit(lua_State *L, struct rule_def *d)
+{
+    const char *near;
+
+    d->unit = rulekey_text(L, "unit");
+    if (!d->unit || text_unit(d->unit) != UNIT_NONE)
+        return;
+    near = text_nearest(d->unit, text_unit_names + 1, UNITS - 1);
+    if (near)
+        sandbox_fail(L, "unit = \"%s\" is unknown — did you mean \"%s\"?", d->unit, near);
+    sandbox_fail(L,
+                 "unit = \"%s\" is unknown: write \"ratio\", \"percent\", \"seconds\" or \"bytes\"",
+                 d->unit);
+}
+
+static void read_rest(lua_State *L, struct rule_def *d)
+{
+    d->limit = LIMIT;
+    if (rulekey_get(L, "limit") != LUA_TNIL)
+        d->limit = rulekey_whole(L, -1, "limit", 1, LIMIT_MAX);
+    lua_pop(L, 1);
+    d->early = get_flag(L, "early", true) && d->n_state == 0; /* state advances on ticks */
+    d->notify = get_flag(L, "notify", true);
+    d->shadow = get_flag(L, "shadow", false);
+    d->team = rulekey_text(L, "team");
+    read_unit(L, d);
+    d->renamed_from = rulekey_text(L, "renamed_from");
+}
+
+static void read_rule(lua_State *L, struct rule *r)
+{
+    struct rule_def *d = &r->def;
+
+    check_keys(L, 1, "");
+    read_priority(L, d);
+    read_times(L, d);
+    read_missing(L, d);
+    rulekey_read_fire(L, d);
+    rulekey_read_inputs(L, d);
+    rulekey_read_when(L, r);
+    check_form(L, d);
+    rulekey_read_value(L, d);
+    rulekey_read_state(L, r);
+    rulekey_read_unless(L, d);
+    rulekey_read_labels(L, d);
+    rulekey_read_annotations(L, d);
+    rulekey_read_expect(L, d);
+    rulekey_read_attach(L, d);
+    read_rest(L, d);
+    plan_rule(L, r);
+    for (size_t i = 0; i < d->n_annotations; i++)
+        message_check(L, r, d->annotations[i].name, d->annotations[i].value);
+}
+
+static int alert_body(lua_State *L)
+{
+    struct rulefile *f = rulefile_of(L);
+    struct rule *r, *first;
+
+    if (!lua_istable(L, 1))
+        sandbox_fail(L, "alert \"Name\" { … } needs a table, got %s", value_name(L, 1));
+    lua_settop(L, 1);
+    luaL_checkstack(L, 40, NULL);
+    sandbox_charge(L, ALERT_UNITS);
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &defaults_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+    }
+    r = script_alloc(L, sizeof *r);
+    r->input_ref = r->state_ref = r->watch_ref = LUA_NOREF;
+    lua_pushvalue(L, lua_upvalueindex(1));
+    r->def.name = script_string(L, -1);
+    lua_pop(L, 1);
+    first = f->loading.names ? map_gets(f->loading.names, r->def.name) : NULL;
+    if (first)
+        sandbox_fail(L, "defined twice (first at %s:%d)", f->script.file, first->def.line);
+    r->def.file = f->script.path;
+    r->def.line = (int)lua_tointeger(L, lua_upvalueindex(2));
+    read_rule(L, r);
+    if (mem_grow((void **)&f->rules, &f->cap_rules, f->n_rules + 1, sizeof *f->rules) < 0)
+        sandbox_no_memory(L);
+    if ((!f->loading.names && !(f->loading.names = map_new())) ||
+        map_puts(f->loading.names, r->def.name, r, NULL) < 0)
+        sandbox_no_memory(L);
+    f->rules[f->n_rules++] = r;
+    f->script.box.prefix[0] = 0;
+    return 0;
+}
+
+/* Names stand in log lines, subjects, paths and on terminals. */
+static void check_name(lua_State *L, const char *name, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
+            sandbox_fail(L,
+                         "the name of an alert has byte %d at place %d: letters, digits, spaces "
+                         "and signs only",
+                         (unsigned char)name[i], (int)i + 1);
+}
+
+static int alert_name(lua_State *L)
+{
+    struct sandbox *s = sandbox_of(L);
+    char file[LUA_IDSIZE];
+
+    if (*s->prefix)
+        sandbox_fail(L, "another alert begins before this one has its { … }");
+    if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
+        sandbox_fail(L, "alert \"Name\" { … } needs a name of at most %d bytes", NAME_MAX_LEN);
+    check_name(L, lua_tostring(L, 1), lua_rawlen(L, 1));
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, sandbox_where(L, file, sizeof file));
+    lua_pushcclosure(L, alert_body, 2);
+    snprintf(s->prefix, sizeof s->prefix, "alert \"%.100s\": ", lua_tostring(L, 1));
+    return 1;
+}
+
+static int defaults(lua_State *L)
+{
+    if (!lua_istable(L, 1))
+        sandbox_fail(L, "defaults { … } takes a table, got %s", value_name(L, 1));
+    check_keys(L, 1, "defaults{}: ");
+    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &defaults_key) != LUA_TTABLE) {
+        lua_pop(L, 1);
+        lua_newtable(L);
+        lua_pushvalue(L, -1);
+        lua_rawsetp(L, LUA_REGISTRYINDEX, &defaults_key);
+    }
+    lua_pushnil(L);
+    while (lua_next(L, 1)) {
+        lua_pushvalue(L, -2);
+        lua_insert(L, -2);
+        lua_rawset(L, 2);
+    }
+    return 0;
+}
+
+void language_alert_names(lua_State *L)
+{
+    lua_pushcfunction(L, alert_name);
+    lua_setfield(L, -2, "alert");
+    lua_pushcfunction(L, defaults);
+    lua_setfield(L, -2, "defaults");
+}
