@@ -8,7 +8,7 @@
 #include "app/wire.h"
 #include "base/buf.h"
 #include "tocsin/http.h"
-#include "tocsin/ingest.h"
+#include "tocsin/intake.h"
 
 struct selfwatch;
 

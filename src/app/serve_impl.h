@@ -19,7 +19,7 @@
 #include "tocsin/api.h"
 #include "tocsin/embedded.h"
 #include "tocsin/http.h"
-#include "tocsin/ingest.h"
+#include "tocsin/intake.h"
 #include "tocsin/udp.h"
 
 struct reload;

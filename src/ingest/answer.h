@@ -3,7 +3,7 @@
 #define TOCSIN_INGEST_ANSWER_H
 
 #include "tocsin/http.h"
-#include "tocsin/ingest.h"
+#include "tocsin/intake.h"
 
 struct refusal {
     int status;

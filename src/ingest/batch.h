@@ -5,7 +5,7 @@
 
 #include "base/buf.h"
 #include "ingest/text_pool.h"
-#include "tocsin/ingest.h"
+#include "tocsin/decode.h"
 
 #define CLOCK_SLACK_MS 60000 /* how far ahead of our clock a time may be */
 

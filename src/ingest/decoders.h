@@ -2,7 +2,7 @@
 #ifndef TOCSIN_INGEST_DECODERS_H
 #define TOCSIN_INGEST_DECODERS_H
 
-#include "tocsin/ingest.h"
+#include "tocsin/decode.h"
 
 int decode_remote_write(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
 int decode_json_metrics(struct ingest_batch *b, const struct ingest_input *in, struct err *e);

@@ -2,7 +2,7 @@
 #ifndef TOCSIN_INGEST_LOSSES_H
 #define TOCSIN_INGEST_LOSSES_H
 
-#include "tocsin/ingest.h"
+#include "tocsin/intake.h"
 
 void losses_count(struct ingest_protocol_stats *s, enum ingest_protocol p,
                   const struct ingest_batch *b);

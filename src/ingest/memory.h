@@ -3,7 +3,7 @@
 #define TOCSIN_INGEST_MEMORY_H
 
 #include "base/map.h"
-#include "tocsin/ingest.h"
+#include "tocsin/decode.h"
 
 #define TYPES_MAX      50000 /* metric families whose type is remembered */
 #define TYPES_EVERY_MS 10000 /* least time between two walks over all series */

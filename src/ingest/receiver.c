@@ -8,10 +8,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "ingest/answer.h"
-#include "ingest/batch.h"
-#include "ingest/decoders.h"
 #include "ingest/losses.h"
-#include "ingest/scope.h"
 #include "model/identity.h"
 #include "tocsin/http.h"
 
@@ -225,7 +222,7 @@ static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct h
         form_of_query(r, query);
         in->body = buf_str(query);
         in->len = query->len;
-        return buf_ok(query) ? 0 : batch_no_memory(e);
+        return buf_ok(query) ? 0 : err_set(e, ERR_MEMORY, "no memory for the request");
     }
     if (d != &ingest_decoders[INGEST_REMOTE_WRITE])
         return http_body_plain(r, g->o.limits.max_body, &in->body, &in->len, e);
@@ -267,7 +264,7 @@ static void hand_on(struct ingest *g, struct http_request *r, uint64_t identity)
     } else if ((p = partial_new(r, n, &b->part_error)) != NULL) {
         g->o.append(b, identity, partial_appended, p, g->o.arg);
     } else {
-        (void)batch_no_memory(&e);
+        (void)err_set(&e, ERR_MEMORY, "no memory for the request");
         answer_appended(INGEST_REFUSED, &e, r);
     }
 }
@@ -355,7 +352,7 @@ void ingest_drained(void *ingest)
         err_set(&e, ERR_MEMORY, "no memory for datagrams");
     ingest_batch_clear(g->batch);
     if (e.code != ERR_NONE || (g->o.accepts && !g->o.accepts(&e, g->o.arg)) ||
-        decode_statsd(g->batch, &in, &e) != 0 ||
+        ingest_decoders[INGEST_STATSD].decode(g->batch, &in, &e) != 0 ||
         ingest_resolve(g->batch, &in, g->o.series, "", &g->budget, &e) != 0) {
         if (e.code == ERR_LIMIT)
             e.code = ERR_BUSY; /* the sink's bound, not the datagrams' */

@@ -1,5 +1,4 @@
 /* A token's scope on what it sends: every series and event has to match, a missing label is empty. */
-#include "ingest/scope.h"
 
 #include "ingest/batch.h"
 #include "model/matcher.h"

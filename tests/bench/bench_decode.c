@@ -9,7 +9,7 @@
 #include <time.h>
 
 #include "base/buf.h"
-#include "tocsin/ingest.h"
+#include "tocsin/decode.h"
 
 #define NOW      INT64_C(1767600000000)
 #define N        2000 /* samples, events or lines in one body */

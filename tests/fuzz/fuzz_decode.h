@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "tocsin/ingest.h"
+#include "tocsin/decode.h"
 
 #define FUZZ_NOW INT64_C(1767600000000)
 

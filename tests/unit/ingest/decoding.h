@@ -13,7 +13,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
-#include "tocsin/ingest.h"
+#include "tocsin/decode.h"
 
 #define NOW INT64_C(1767600000000) /* 2026-01-05T08:00:00Z */
 
