@@ -1,6 +1,6 @@
 #include "fuzz_decode.h"
 
-#include "ingest/decoders.h"
+#include "decode/decoders.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,0 +1,14 @@
+/* The decode functions, listed in decoders.c. */
+#ifndef DECODE_DECODERS_H
+#define DECODE_DECODERS_H
+
+#include "tocsin/decode.h"
+
+int decode_remote_write(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+int decode_json_metrics(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+int decode_json_events(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+int decode_form(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+/* Never fails as a whole but for memory: a line that is wrong is left out and counted. */
+int decode_statsd(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+
+#endif
