@@ -178,7 +178,7 @@ test: deps-test ## run every test
 
 approve: ## write the files of tests/golden again from what comes out now
 	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=deliver
-	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=web
+	@TOCSIN_APPROVE=1 $(MAKE) --no-print-directory unit ROOM=page
 .PHONY: unit-build sim-build approve
 unit-build: $(UNIT_BIN)
 sim-build: $(SIM_BIN)

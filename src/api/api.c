@@ -51,7 +51,7 @@ static bool is_page_path(const char *path)
 static void refuse(struct call *c, bool page, int status, const char *code, const char *text)
 {
     if (page)
-        page_error(c, status, status == 404 ? "Not found" : "That is not possible", text);
+        reply_page_error(c, status, status == 404 ? "Not found" : "That is not possible", text);
     else
         reply_error(c->r, status, code, "%s", text);
 }
@@ -189,17 +189,18 @@ static void write_form(struct call *c, const struct route *route)
     const char *body = http_body(c->r, &len);
 
     if (strcmp(http_content_type(c->r), "application/x-www-form-urlencoded") != 0) {
-        page_error(c, 415, "That is not possible", "Pages take forms only.");
+        reply_page_error(c, 415, "That is not possible", "Pages take forms only.");
         return;
     }
     f = mem_zalloc(sizeof *f);
     if (!f)
         err_set(&e, ERR_MEMORY, "no memory");
     if (!f || form_parse(f, body, len, &e) != 0) {
-        page_err(c, &e);
+        reply_page_err(c, &e);
     } else if (!csrf_is(c->api, form_value(f, "csrf", 0))) {
-        page_error(c, 403, "That is not possible",
-                   "This form is from before a restart, or from elsewhere: load the page again.");
+        reply_page_error(
+            c, 403, "That is not possible",
+            "This form is from before a restart, or from elsewhere: load the page again.");
         form_free(f);
     } else {
         by = form_value(f, "by", 0);

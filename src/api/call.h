@@ -24,7 +24,7 @@
 #include "tocsin/notify.h"
 #include "tocsin/rule.h"
 #include "tocsin/store.h"
-#include "tocsin/web.h"
+#include "tocsin/page.h"
 #include "tocsin/window.h"
 
 #define BODY_MAX       (1 << 20)

@@ -23,7 +23,7 @@ static int incident_of(struct call *c, uint64_t *number)
 {
     if (number_read(c->arg[0], number) == 0 && call_sees_incident(c, *number))
         return 0;
-    page_error(c, 404, "Not found", "There is no such incident.");
+    reply_page_error(c, 404, "Not found", "There is no such incident.");
     return -1;
 }
 
@@ -35,7 +35,7 @@ static int duration_of(struct call *c, int64_t *ms)
     *ms = 0;
     if (!*s || text_parse_duration(s, strlen(s), ms) == 0)
         return 0;
-    page_error(c, 400, "That did not work", "How long? Write a duration such as 2h or 30m.");
+    reply_page_error(c, 400, "That did not work", "How long? Write a duration such as 2h or 30m.");
     return -1;
 }
 
@@ -56,7 +56,7 @@ void form_ack(struct call *c)
     if (incident_of(c, &number) || duration_of(c, &for_ms))
         return;
     if (notify_ack(c->api->o.notify, number, for_ms, field(c, "note"), &c->actor, &e) != 0)
-        page_err(c, &e);
+        reply_page_err(c, &e);
     else
         back_to_incident(c, number, "ack");
 }
@@ -69,7 +69,7 @@ void form_release(struct call *c)
     if (incident_of(c, &number))
         return;
     if (notify_release(c->api->o.notify, number, &c->actor, &e) != 0)
-        page_err(c, &e);
+        reply_page_err(c, &e);
     else
         back_to_incident(c, number, "release");
 }
@@ -79,7 +79,7 @@ void form_expire(struct call *c)
     struct err e;
 
     if (notify_silence_expire(c->api->o.notify, c->arg[0], &c->actor, &e) != 0)
-        page_err(c, &e);
+        reply_page_err(c, &e);
     else
         redirect_durable(c, "/silences?done=expire");
 }
@@ -241,7 +241,7 @@ static void show_draft(const struct draft *d, const struct silence_wish *w,
                        const struct silence_preview *p, const char *error)
 {
     struct call *c = d->c;
-    struct web_frame f = page_frame(c, "/silences");
+    struct page_frame f = frame_of_page(c, "/silences");
     struct buf out = BUF_INIT, preview = BUF_INIT, html = BUF_INIT;
     struct json j = json_into(&out);
     char action[64] = "/silences", back[64] = "/silences";
@@ -274,12 +274,12 @@ static void show_draft(const struct draft *d, const struct silence_wish *w,
     }
     json_object_end(&j);
     data = buf_ok(&out) ? cJSON_ParseWithLength(buf_str(&out), out.len) : NULL;
-    web_preview(&html, &f, data);
+    page_preview(&html, &f, data);
     html.failed |= !data;
     cJSON_Delete(data);
     buf_free(&out);
     buf_free(&preview);
-    page_reply(c->r, error && *error ? 409 : 200, &html);
+    reply_page(c->r, error && *error ? 409 : 200, &html);
 }
 
 static void confirm(const struct draft *d, const struct silence_wish *w)

@@ -52,20 +52,20 @@ void get_prom_alerts(struct call *c);
 void get_am_status(struct call *c);
 void get_am_other(struct call *c);
 /* pages.c */
-void page_overview(struct call *c);
-void page_incident(struct call *c);
-void page_inbox(struct call *c);
-void page_silences(struct call *c);
-void page_rules(struct call *c);
-void page_style(struct call *c);
+void get_page_overview(struct call *c);
+void get_page_incident(struct call *c);
+void get_page_inbox(struct call *c);
+void get_page_silences(struct call *c);
+void get_page_rules(struct call *c);
+void get_page_style(struct call *c);
 /* A page instead of a JSON error. */
-void page_error(struct call *c, int status, const char *title, const char *text);
+void reply_page_error(struct call *c, int status, const char *title, const char *text);
 /* Of an expected failure, with its status. */
-void page_err(struct call *c, const struct err *e);
+void reply_page_err(struct call *c, const struct err *e);
 /* The frame of a page at `path`; borrows from `c`. */
-struct web_frame page_frame(const struct call *c, const char *path);
+struct page_frame frame_of_page(const struct call *c, const char *path);
 /* Answers with HTML; frees it. */
-void page_reply(struct http_request *r, int status, struct buf *html);
+void reply_page(struct http_request *r, int status, struct buf *html);
 /* forms.c */
 void form_ack(struct call *c);
 void form_release(struct call *c);

@@ -29,46 +29,46 @@ static const char *notice_of(const struct call *c)
     return NULL;
 }
 
-struct web_frame page_frame(const struct call *c, const char *path)
+struct page_frame frame_of_page(const struct call *c, const char *path)
 {
-    return (struct web_frame){.path = path,
-                              .who = c->access.tokens ? c->access.name : "",
-                              .may_respond = access_has(&c->access, ROLE_RESPOND),
-                              .csrf = c->api->csrf,
-                              .notice = notice_of(c),
-                              .now_ms = call_now_ms(c)};
+    return (struct page_frame){.path = path,
+                               .who = c->access.tokens ? c->access.name : "",
+                               .may_respond = access_has(&c->access, ROLE_RESPOND),
+                               .csrf = c->api->csrf,
+                               .notice = notice_of(c),
+                               .now_ms = call_now_ms(c)};
 }
 
-void page_reply(struct http_request *r, int status, struct buf *html)
+void reply_page(struct http_request *r, int status, struct buf *html)
 {
-    http_reply_header(r, "Content-Security-Policy", WEB_CSP);
+    http_reply_header(r, "Content-Security-Policy", PAGE_CSP);
     http_reply_header(r, "X-Frame-Options", "DENY");
     /* not no-referrer: browsers would then send "Origin: null" with forms */
     http_reply_header(r, "Referrer-Policy", "same-origin");
     http_reply_buf(r, status, "text/html; charset=utf-8", html);
 }
 
-void page_error(struct call *c, int status, const char *title, const char *text)
+void reply_page_error(struct call *c, int status, const char *title, const char *text)
 {
-    struct web_frame f = page_frame(c, "");
+    struct page_frame f = frame_of_page(c, "");
     struct buf html = BUF_INIT;
 
     f.notice = NULL;
-    web_message(&html, &f, title, text);
-    page_reply(c->r, status, &html);
+    page_message(&html, &f, title, text);
+    reply_page(c->r, status, &html);
 }
 
-void page_err(struct call *c, const struct err *e)
+void reply_page_err(struct call *c, const struct err *e)
 {
     int status = e->code == ERR_REFUSED                         ? 409
                  : e->code == ERR_INPUT || e->code == ERR_LIMIT ? 400
                                                                 : 503;
 
-    page_error(c, status, "That did not work", e->text);
+    reply_page_error(c, status, "That did not work", e->text);
 }
 
-static void draw(struct http_request *r, struct buf *document, const struct web_frame *f,
-                 void (*page)(struct buf *out, const struct web_frame *f, const cJSON *data))
+static void draw(struct http_request *r, struct buf *document, const struct page_frame *f,
+                 void (*page)(struct buf *out, const struct page_frame *f, const cJSON *data))
 {
     cJSON *data = buf_ok(document) ? cJSON_ParseWithLength(buf_str(document), document->len) : NULL;
     struct buf html = BUF_INIT;
@@ -79,15 +79,15 @@ static void draw(struct http_request *r, struct buf *document, const struct web_
         html.failed = true;
     cJSON_Delete(data);
     buf_free(document);
-    page_reply(r, 200, &html);
+    reply_page(r, 200, &html);
 }
 
-void page_overview(struct call *c)
+void get_page_overview(struct call *c)
 {
     struct incident_filter open = {.limit = OPEN_SHOWN, .open = true};
     struct incident_filter ended = {.limit = ENDED_SHOWN, .ended = true};
     struct matcher_list none = {0};
-    struct web_frame f = page_frame(c, "/");
+    struct page_frame f = frame_of_page(c, "/");
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
 
@@ -103,55 +103,55 @@ void page_overview(struct call *c)
     json_key(&j, "broken");
     rules_json(c, &j, true);
     json_object_end(&j);
-    draw(c->r, &out, &f, web_overview);
+    draw(c->r, &out, &f, page_overview);
 }
 
 static void finish_incident(struct later *l)
 {
-    struct web_frame f = {.path = "/i/",
-                          .who = l->who,
-                          .may_respond = l->may_respond,
-                          .csrf = l->api->csrf,
-                          .notice = l->notice,
-                          .now_ms = clock_wall_ms(loop_clock(l->api->o.loop))};
+    struct page_frame f = {.path = "/i/",
+                           .who = l->who,
+                           .may_respond = l->may_respond,
+                           .csrf = l->api->csrf,
+                           .notice = l->notice,
+                           .now_ms = clock_wall_ms(loop_clock(l->api->o.loop))};
 
-    draw(l->r, &l->body, &f, web_incident);
+    draw(l->r, &l->body, &f, page_incident);
 }
 
-void page_incident(struct call *c)
+void get_page_incident(struct call *c)
 {
     uint64_t number;
 
     c->notice = notice_of(c);
     if (number_read(c->arg[0], &number) != 0 || number == 0 ||
         explain_incident(c, number, finish_incident) != 0)
-        page_error(c, 404, "Not found", "There is no such incident.");
+        reply_page_error(c, 404, "Not found", "There is no such incident.");
 }
 
-void page_inbox(struct call *c)
+void get_page_inbox(struct call *c)
 {
-    struct web_frame f = page_frame(c, "/inbox");
+    struct page_frame f = frame_of_page(c, "/inbox");
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
 
     inbox_json_of(c, &j, 0, 0, INBOX_SHOWN);
-    draw(c->r, &out, &f, web_inbox);
+    draw(c->r, &out, &f, page_inbox);
 }
 
-void page_silences(struct call *c)
+void get_page_silences(struct call *c)
 {
     struct matcher_list none = {0};
-    struct web_frame f = page_frame(c, "/silences");
+    struct page_frame f = frame_of_page(c, "/silences");
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
 
     silences_json(c, &j, &none, NULL, NULL, LIMIT_MAX);
-    draw(c->r, &out, &f, web_silences);
+    draw(c->r, &out, &f, page_silences);
 }
 
-void page_rules(struct call *c)
+void get_page_rules(struct call *c)
 {
-    struct web_frame f = page_frame(c, "/rules");
+    struct page_frame f = frame_of_page(c, "/rules");
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
 
@@ -161,11 +161,11 @@ void page_rules(struct call *c)
     json_key(&j, "rejected");
     rejected_json(c, &j);
     json_object_end(&j);
-    draw(c->r, &out, &f, web_rules);
+    draw(c->r, &out, &f, page_rules);
 }
 
-void page_style(struct call *c)
+void get_page_style(struct call *c)
 {
     http_reply_header(c->r, "Cache-Control", "public, max-age=300");
-    http_reply(c->r, 200, "text/css; charset=utf-8", web_style, strlen(web_style));
+    http_reply(c->r, 200, "text/css; charset=utf-8", page_style, strlen(page_style));
 }

@@ -47,17 +47,17 @@ static const struct route routes[] = {
     {"GET", "/-/ready", ROUTE_PROBE, 0, NO_TEAM, get_ready},
     {"GET", "/metrics", ROUTE_API, ROLE_READ, ALL_TEAMS, get_metrics},
     {"POST", "/-/reload", ROUTE_PLAIN, ROLE_ADMIN, ALL_TEAMS, post_plain_reload},
-    {"GET", "/", ROUTE_PAGE, ROLE_READ, BY_TEAM, page_overview},
-    {"GET", "/i/*", ROUTE_PAGE, ROLE_READ, BY_TEAM, page_incident},
+    {"GET", "/", ROUTE_PAGE, ROLE_READ, BY_TEAM, get_page_overview},
+    {"GET", "/i/*", ROUTE_PAGE, ROLE_READ, BY_TEAM, get_page_incident},
     {"POST", "/i/*/ack", ROUTE_PAGE, ROLE_RESPOND, BY_TEAM, form_ack},
     {"POST", "/i/*/release", ROUTE_PAGE, ROLE_RESPOND, BY_TEAM, form_release},
     {"POST", "/i/*/silence", ROUTE_PAGE, ROLE_RESPOND, BY_TEAM, form_silence_incident},
-    {"GET", "/inbox", ROUTE_PAGE, ROLE_READ, BY_TEAM, page_inbox},
-    {"GET", "/silences", ROUTE_PAGE, ROLE_READ, BY_TEAM, page_silences},
+    {"GET", "/inbox", ROUTE_PAGE, ROLE_READ, BY_TEAM, get_page_inbox},
+    {"GET", "/silences", ROUTE_PAGE, ROLE_READ, BY_TEAM, get_page_silences},
     {"POST", "/silences", ROUTE_PAGE, ROLE_RESPOND, BY_TEAM, form_silence},
     {"POST", "/silences/*/expire", ROUTE_PAGE, ROLE_RESPOND, BY_TEAM, form_expire},
-    {"GET", "/rules", ROUTE_PAGE, ROLE_READ, BY_TEAM, page_rules},
-    {"GET", "/style.css", ROUTE_PROBE, 0, NO_TEAM, page_style},
+    {"GET", "/rules", ROUTE_PAGE, ROLE_READ, BY_TEAM, get_page_rules},
+    {"GET", "/style.css", ROUTE_PROBE, 0, NO_TEAM, get_page_style},
 };
 
 const struct route *route_at(size_t i)

@@ -304,7 +304,7 @@ void ruleset_clear(struct ruleset *s)
     *s = (struct ruleset){0};
 }
 
-/* rules/web.lua -> rules/web_test.lua */
+/* rules/web.lua -> rules/page_test.lua */
 static char *test_of(const char *path)
 {
     size_t len = strlen(path);

@@ -9,7 +9,7 @@
 #include "api/history.h"
 #include "api/routes.h"
 #include "base/mem.h"
-#include "web/html.h"
+#include "page/html.h"
 
 static void fuzz_form(const char *s, size_t n)
 {

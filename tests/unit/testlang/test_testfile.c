@@ -7,7 +7,7 @@
 
 static struct testfile *load(const char *source, struct err *e)
 {
-    return testfile_load("rules/web_test.lua", source, strlen(source), NULL, e);
+    return testfile_load("rules/page_test.lua", source, strlen(source), NULL, e);
 }
 
 static const char whole[] =
@@ -116,7 +116,7 @@ START_TEST(a_test_becomes_data)
 }
 END_TEST
 
-#define T       "web_test.lua:1: "
+#define T       "page_test.lua:1: "
 #define X       T "test \"x\": "
 #define F(body) "test(\"x\", function(t) " body " end)"
 static const struct {

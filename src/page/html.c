@@ -1,7 +1,7 @@
 /* The page is written by hand into a buffer: every text goes through html_text(), every time through
  * html_time(). A template language would be a second sandbox, for a few pages. What is hostile
  * becomes a replacement character rather than an escape, because a person reads it and copies it nowhere. */
-#include "web/html.h"
+#include "page/html.h"
 
 #include <math.h>
 #include <string.h>
@@ -84,7 +84,7 @@ static bool read_time(const char *s, int64_t *at_ms)
     return s && text_parse_time(s, strlen(s), at_ms) == 0;
 }
 
-void html_age(struct buf *b, const struct web_frame *f, const char *rfc3339)
+void html_age(struct buf *b, const struct page_frame *f, const char *rfc3339)
 {
     int64_t at_ms;
 
@@ -96,7 +96,7 @@ void html_age(struct buf *b, const struct web_frame *f, const char *rfc3339)
         text_duration(b, f->now_ms - at_ms);
 }
 
-void html_time(struct buf *b, const struct web_frame *f, const char *rfc3339)
+void html_time(struct buf *b, const struct page_frame *f, const char *rfc3339)
 {
     char clock[ZONE_TIME_LEN];
     int64_t at_ms;
@@ -201,7 +201,7 @@ static const struct {
 } menu[] = {
     {"/", "Incidents"}, {"/silences", "Silences"}, {"/rules", "Rules"}, {"/inbox", "Inbox"}};
 
-void page_begin(struct buf *b, const struct web_frame *f, const char *title, int refresh_s)
+void page_begin(struct buf *b, const struct page_frame *f, const char *title, int refresh_s)
 {
     buf_adds(b, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
                 "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">"
@@ -234,7 +234,7 @@ void page_end(struct buf *b)
     buf_adds(b, "</main></body></html>\n");
 }
 
-void form_begin(struct buf *b, const struct web_frame *f, const char *action)
+void form_begin(struct buf *b, const struct page_frame *f, const char *action)
 {
     buf_adds(b, "<form method=\"post\" action=\"");
     html_text(b, action);
@@ -243,7 +243,7 @@ void form_begin(struct buf *b, const struct web_frame *f, const char *action)
     buf_adds(b, "\">");
 }
 
-void form_who(struct buf *b, const struct web_frame *f, const char *value)
+void form_who(struct buf *b, const struct page_frame *f, const char *value)
 {
     if (f->who && *f->who)
         return;
@@ -253,7 +253,7 @@ void form_who(struct buf *b, const struct web_frame *f, const char *value)
     buf_adds(b, "\"></label>");
 }
 
-void web_message(struct buf *out, const struct web_frame *f, const char *title, const char *text)
+void page_message(struct buf *out, const struct page_frame *f, const char *title, const char *text)
 {
     page_begin(out, f, title, 0);
     buf_adds(out, "<h1>");

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "web/html.h"
+#include "page/html.h"
 
 #define TREE_DEPTH_MAX 30
 
@@ -88,7 +88,7 @@ static void annotations(struct buf *b, const cJSON *object)
     }
 }
 
-static void alert_why(struct buf *b, const struct web_frame *f, const cJSON *alert,
+static void alert_why(struct buf *b, const struct page_frame *f, const cJSON *alert,
                       const cJSON *now)
 {
     const cJSON *line, *levels = field(now, "levels"), *why = field(alert, "why");
@@ -117,7 +117,7 @@ static void alert_why(struct buf *b, const struct web_frame *f, const cJSON *ale
     }
 }
 
-static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *data,
+static void alert_block(struct buf *b, const struct page_frame *f, const cJSON *data,
                         const cJSON *alert)
 {
     const cJSON *labels = field(alert, "labels");
@@ -169,7 +169,7 @@ static void alert_block(struct buf *b, const struct web_frame *f, const cJSON *d
 
 /* --- what a person can do ------------------------------------------------------------------------- */
 
-static void forms(struct buf *b, const struct web_frame *f, const cJSON *i)
+static void forms(struct buf *b, const struct page_frame *f, const cJSON *i)
 {
     bool taken = cJSON_IsObject(field(i, "acknowledged"));
     double number = field_number(i, "number");
@@ -199,7 +199,7 @@ static void forms(struct buf *b, const struct web_frame *f, const cJSON *i)
                 "<small>shows first what it would hold back</small></form>");
 }
 
-static void ack_line(struct buf *b, const struct web_frame *f, const cJSON *ack)
+static void ack_line(struct buf *b, const struct page_frame *f, const cJSON *ack)
 {
     if (!cJSON_IsObject(ack)) {
         buf_adds(b, "<b>nobody has it</b>");
@@ -218,7 +218,7 @@ static void ack_line(struct buf *b, const struct web_frame *f, const cJSON *ack)
     }
 }
 
-static void head(struct buf *b, const struct web_frame *f, const cJSON *i)
+static void head(struct buf *b, const struct page_frame *f, const cJSON *i)
 {
     bool open = field_true(i, "open");
 
@@ -246,7 +246,7 @@ static void head(struct buf *b, const struct web_frame *f, const cJSON *i)
 
 /* --- where it went ------------------------------------------------------------------------------- */
 
-static void moment(struct buf *b, const struct web_frame *f, const char *before, const cJSON *lane,
+static void moment(struct buf *b, const struct page_frame *f, const char *before, const cJSON *lane,
                    const char *key)
 {
     if (!data_time(lane, key))
@@ -255,7 +255,7 @@ static void moment(struct buf *b, const struct web_frame *f, const char *before,
     html_time(b, f, data_time(lane, key));
 }
 
-static void lane_row(struct buf *b, const struct web_frame *f, const cJSON *lane)
+static void lane_row(struct buf *b, const struct page_frame *f, const cJSON *lane)
 {
     const cJSON *held;
 
@@ -291,7 +291,7 @@ static void lane_row(struct buf *b, const struct web_frame *f, const cJSON *lane
     buf_adds(b, "</td></tr>");
 }
 
-static void where_to(struct buf *b, const struct web_frame *f, const cJSON *notifications)
+static void where_to(struct buf *b, const struct page_frame *f, const cJSON *notifications)
 {
     const cJSON *lane, *lanes = field(notifications, "lanes");
 
@@ -309,7 +309,7 @@ static void where_to(struct buf *b, const struct web_frame *f, const cJSON *noti
     buf_adds(b, "</table>");
 }
 
-static void history(struct buf *b, const struct web_frame *f, const cJSON *list)
+static void history(struct buf *b, const struct page_frame *f, const cJSON *list)
 {
     const cJSON *v;
 
@@ -340,7 +340,7 @@ static void history(struct buf *b, const struct web_frame *f, const cJSON *list)
     buf_adds(b, "</table>");
 }
 
-void web_incident(struct buf *out, const struct web_frame *f, const cJSON *data)
+void page_incident(struct buf *out, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *i = field(data, "incident"), *v;
     char title[48];

@@ -1,11 +1,11 @@
 /* The first page: what is on, who has it, and what is wrong with Tocsin itself. */
 #include <stdio.h>
 
-#include "web/html.h"
+#include "page/html.h"
 
 #define REFRESH_S 15
 
-static void incident_line(struct buf *b, const struct web_frame *f, const cJSON *i)
+static void incident_line(struct buf *b, const struct page_frame *f, const cJSON *i)
 {
     const cJSON *ack = field(i, "acknowledged");
     bool open = field_true(i, "open");
@@ -69,7 +69,7 @@ static void broken_rules(struct buf *b, const cJSON *list)
     }
 }
 
-static void failing_lanes(struct buf *b, const struct web_frame *f, const cJSON *list)
+static void failing_lanes(struct buf *b, const struct page_frame *f, const cJSON *list)
 {
     const cJSON *v;
 
@@ -103,7 +103,7 @@ static void bad_reasons(struct buf *b, const cJSON *list)
     }
 }
 
-static void own_troubles(struct buf *b, const struct web_frame *f, const cJSON *data)
+static void own_troubles(struct buf *b, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *status = field(data, "status");
     const cJSON *redis = field(status, "redis");
@@ -132,7 +132,7 @@ static void own_troubles(struct buf *b, const struct web_frame *f, const cJSON *
     buf_free(&list);
 }
 
-static void active_silences(struct buf *b, const struct web_frame *f, const cJSON *list)
+static void active_silences(struct buf *b, const struct page_frame *f, const cJSON *list)
 {
     const cJSON *v;
 
@@ -154,7 +154,7 @@ static void active_silences(struct buf *b, const struct web_frame *f, const cJSO
     buf_adds(b, "</ul>");
 }
 
-void web_overview(struct buf *out, const struct web_frame *f, const cJSON *data)
+void page_overview(struct buf *out, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *open = field(data, "incidents"), *ended = field(data, "ended"), *v;
     const cJSON *status = field(data, "status");

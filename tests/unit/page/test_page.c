@@ -1,4 +1,4 @@
-/* Pages are pure: JSON in, HTML out, compared with tests/golden/web (`make approve` writes those
+/* Pages are pure: JSON in, HTML out, compared with tests/golden/page (`make approve` writes those
  * files again). Everything in the data that could be markup is. */
 #include "unit.h"
 
@@ -8,15 +8,15 @@
 
 #include "base/files.h"
 #include "base/mem.h"
-#include "web/html.h"
+#include "page/html.h"
 
 #define X "<b>\\\"'&"
 
-static const struct web_frame frame = {.path = "/",
-                                       .who = "",
-                                       .may_respond = true,
-                                       .csrf = "c5rf",
-                                       .now_ms = 1767600000000}; /* 2026-01-05T08:00:00Z */
+static const struct page_frame frame = {.path = "/",
+                                        .who = "",
+                                        .may_respond = true,
+                                        .csrf = "c5rf",
+                                        .now_ms = 1767600000000}; /* 2026-01-05T08:00:00Z */
 
 START_TEST(text_is_escaped)
 {
@@ -140,7 +140,7 @@ END_TEST
 
 /* --- golden pages ---------------------------------------------------------------------------------- */
 
-typedef void (*page_fn)(struct buf *out, const struct web_frame *f, const cJSON *data);
+typedef void (*page_writer)(struct buf *out, const struct page_frame *f, const cJSON *data);
 
 static void golden(const char *name, const struct buf *got)
 {
@@ -149,7 +149,7 @@ static void golden(const char *name, const struct buf *got)
     size_t len;
 
     ck_assert(buf_ok(got));
-    snprintf(path, sizeof path, "tests/golden/web/%s.html", name);
+    snprintf(path, sizeof path, "tests/golden/page/%s.html", name);
     if (getenv("TOCSIN_APPROVE")) {
         ck_assert_msg(file_write(path, got->data, got->len, &e) == 0, "%s", e.text);
         return;
@@ -168,10 +168,10 @@ static void is_escaped(const struct buf *b)
     ck_assert_ptr_nonnull(strstr(buf_str(b), "&lt;b&gt;&quot;&#39;&amp;"));
 }
 
-static void check_page(const char *name, page_fn page, const char *json, const char *notice)
+static void check_page(const char *name, page_writer page, const char *json, const char *notice)
 {
     cJSON *data = cJSON_Parse(json), *nothing = cJSON_Parse("{}");
-    struct web_frame f = frame;
+    struct page_frame f = frame;
     struct buf b = BUF_INIT;
 
     ck_assert_msg(data, "%s", name);
@@ -208,7 +208,7 @@ static void check_page(const char *name, page_fn page, const char *json, const c
 
 START_TEST(overview)
 {
-    check_page("overview", web_overview,
+    check_page("overview", page_overview,
                "{\"incidents\":[" OPEN "}],\"ended\":[" ENDED "],\"silences\":[" SILENCE
                "],\"broken\":[" RULE "],\"status\":{\"version\":\"" X
                "\",\"shadow\":true,\"rules\":{\"count\":6},\"redis\":{\"up\":false,\"why\":\"" X
@@ -223,7 +223,7 @@ END_TEST
 START_TEST(incident)
 {
     check_page(
-        "incident", web_incident,
+        "incident", page_incident,
         "{\"incident\":" OPEN ",\"alerts\":[{\"fingerprint\":\"" X "\",\"state\":\"firing\","
         "\"priority\":\"P1\",\"labels\":{\"alertname\":\"" X "\"},\"annotations\":{\"summary\":\"" X
         "\",\"" X "\":\"javascript:" X "\",\"runbook_url\":\"https://x/" X "\"},\"startsAt\":" WHEN
@@ -248,7 +248,7 @@ END_TEST
 
 START_TEST(preview)
 {
-    check_page("preview", web_preview,
+    check_page("preview", page_preview,
                "{\"action\":\"/i/412/silence\",\"back\":\"/i/412\",\"matchers\":[{\"text\":\"" X
                "\",\"on\":true},{\"text\":\"b\",\"on\":false}],\"for\":\"" X "\",\"comment\":\"" X
                "\",\"by\":\"" X "\",\"error\":\"" X
@@ -260,7 +260,7 @@ END_TEST
 
 START_TEST(inbox)
 {
-    check_page("inbox", web_inbox,
+    check_page("inbox", page_inbox,
                "[{\"n\":7,\"at\":" WHEN ",\"receiver\":\"" X "\",\"incident\":412,\"status\":\"" X
                "\",\"text\":\"" X "\",\"payload\":{\"priority\":\"" X "\"}},"
                "{\"n\":6,\"at\":" WHEN ",\"receiver\":\"r\",\"incident\":0,\"status\":\"firing\","
@@ -271,23 +271,23 @@ END_TEST
 
 START_TEST(silences)
 {
-    check_page("silences", web_silences, "[" SILENCE "]", NULL);
+    check_page("silences", page_silences, "[" SILENCE "]", NULL);
 }
 END_TEST
 
 START_TEST(rules)
 {
-    check_page("rules", web_rules, "{\"rules\":[" RULE "],\"rejected\":" REJECTED "}", NULL);
+    check_page("rules", page_rules, "{\"rules\":[" RULE "],\"rejected\":" REJECTED "}", NULL);
 }
 END_TEST
 
 START_TEST(message)
 {
-    struct web_frame f = frame;
+    struct page_frame f = frame;
     struct buf b = BUF_INIT;
 
     f.who = "<b>\"'&";
-    web_message(&b, &f, "<b>\"'&", "<b>\"'&");
+    page_message(&b, &f, "<b>\"'&", "<b>\"'&");
     is_escaped(&b);
     golden("message", &b);
     buf_free(&b);
@@ -297,12 +297,12 @@ END_TEST
 START_TEST(who_may_only_read_sees_no_forms)
 {
     cJSON *data = cJSON_Parse("{\"incident\":" OPEN "}}"), *list = cJSON_Parse("[" SILENCE "]");
-    struct web_frame f = frame;
+    struct page_frame f = frame;
     struct buf b = BUF_INIT;
 
     f.may_respond = false;
-    web_incident(&b, &f, data);
-    web_silences(&b, &f, list);
+    page_incident(&b, &f, data);
+    page_silences(&b, &f, list);
     ck_assert_ptr_null(strstr(buf_str(&b), "<form"));
     ck_assert_ptr_null(strstr(buf_str(&b), "c5rf"));
     buf_free(&b);
@@ -322,7 +322,7 @@ START_TEST(no_memory_is_noticed)
 
         ck_assert_int_lt(n, 1000);
         mem_fail_at(n);
-        web_overview(&b, &frame, data);
+        page_overview(&b, &frame, data);
         failed = mem_failed();
         mem_fail_at(0);
         ck_assert_msg(buf_ok(&b) == !failed, "allocation %ld", n);
@@ -366,4 +366,4 @@ static void add(TCase *t)
     tcase_add_test(t, no_memory_is_noticed);
 }
 
-UNIT_MAIN("web", add)
+UNIT_MAIN("page", add)

@@ -2,11 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "web/html.h"
+#include "page/html.h"
 
 #define REFRESH_S 15
 
-void web_inbox(struct buf *out, const struct web_frame *f, const cJSON *data)
+void page_inbox(struct buf *out, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *v;
 
@@ -52,7 +52,7 @@ static void matcher(struct buf *b, const cJSON *m)
     buf_adds(b, "\"</code> ");
 }
 
-static void silence(struct buf *b, const struct web_frame *f, const cJSON *s)
+static void silence(struct buf *b, const struct page_frame *f, const cJSON *s)
 {
     const char *state = field_text(field(s, "status"), "state");
     const cJSON *m;
@@ -92,7 +92,7 @@ static void silence(struct buf *b, const struct web_frame *f, const cJSON *s)
     buf_adds(b, "</article>\n");
 }
 
-void web_silences(struct buf *out, const struct web_frame *f, const cJSON *data)
+void page_silences(struct buf *out, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *v;
 
@@ -121,7 +121,7 @@ static void hidden(struct buf *b, const char *name, const char *value)
     buf_adds(b, "\">");
 }
 
-static void preview_form(struct buf *b, const struct web_frame *f, const cJSON *data)
+static void preview_form(struct buf *b, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *m, *preview = field(data, "preview");
 
@@ -155,7 +155,7 @@ static void preview_form(struct buf *b, const struct web_frame *f, const cJSON *
     buf_adds(b, "</form>");
 }
 
-void web_preview(struct buf *out, const struct web_frame *f, const cJSON *data)
+void page_preview(struct buf *out, const struct page_frame *f, const cJSON *data)
 {
     const char *error = field_text(data, "error");
 
@@ -180,7 +180,7 @@ void web_preview(struct buf *out, const struct web_frame *f, const cJSON *data)
 
 /* --- rules --------------------------------------------------------------------------------------- */
 
-static void rule_row(struct buf *b, const struct web_frame *f, const cJSON *r)
+static void rule_row(struct buf *b, const struct page_frame *f, const cJSON *r)
 {
     const cJSON *alerts = field(r, "alerts");
     bool broken = strcmp(field_text(r, "state"), "broken") == 0;
@@ -204,7 +204,7 @@ static void rule_row(struct buf *b, const struct web_frame *f, const cJSON *r)
     buf_adds(b, "</td></tr>\n");
 }
 
-void web_rules(struct buf *out, const struct web_frame *f, const cJSON *data)
+void page_rules(struct buf *out, const struct page_frame *f, const cJSON *data)
 {
     const cJSON *v, *rejected = field(data, "rejected");
 

@@ -1,8 +1,8 @@
 /* The style sheet of all pages. Colours by the reader's preference, one column, readable on a
  * phone at night. */
-#include "tocsin/web.h"
+#include "tocsin/page.h"
 
-const char web_style[] =
+const char page_style[] =
     ":root{color-scheme:light dark;--fg:#1b1b1b;--bg:#fff;--soft:#666;--line:#ddd;--card:#f7f7f7;"
     "--p1:#c00;--p2:#d45500;--p3:#a67c00;--p4:#2a6db0;--p5:#666;--ok:#1a7f37}\n"
     "@media(prefers-color-scheme:dark){:root{--fg:#e8e8e8;--bg:#121212;--soft:#9a9a9a;"
