@@ -1,6 +1,7 @@
 #include "base/mem.h"
 
 #include <assert.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,11 @@ void mem_fail_at(long n)
 int mem_failed(void)
 {
     return fail_happened;
+}
+
+void mem_trim(void)
+{
+    (void)malloc_trim(0);
 }
 
 uint64_t mem_refusals(void)

@@ -20,6 +20,10 @@ char *mem_dup(const char *s, size_t len); /* copy of `len` bytes, NUL added; NUL
  * half at least. The array may move. Returns 0, or -1 with the array as it was. */
 int mem_grow(void **p, size_t *cap, size_t need, size_t size);
 
+/* Gives pages that lie free between allocations back to the kernel: what large requests have held. Cost:
+ * a walk over the free chunks and a call for each, below a millisecond for some thousand of them. */
+void mem_trim(void);
+
 /* Allocations that were refused since the start. Who decides something looks at it before and after:
  * when it has moved, what was found may be half of the truth, and the decision waits. */
 uint64_t mem_refusals(void);

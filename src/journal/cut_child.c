@@ -216,6 +216,7 @@ int cut_fork(struct cut_job *k, const char *url, struct err *e)
         return err_set(e, ERR_IO, "no pipe for the cut: %s", strerror(errno));
     if (has_tls)
         (void)fcntl(fds[1], F_SETPIPE_SZ, PIPE_BYTES); /* only faster */
+    mem_trim();                                        /* fewer pages for the child, too */
     k->pid = fork();
     if (k->pid == 0) {
         leave_parent(fds[1], parent);
