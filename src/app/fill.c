@@ -13,6 +13,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "tocsin/engine.h"
 
 struct fill {
     struct fills *all;
@@ -105,9 +106,12 @@ static void take_block(const struct journal_block *b, void *arg)
         return;
     if (!f->begun)
         begin(f, b->recv_ms);
-    windows_heard(f->windows, b->recv_ms, true);
-    windows_apply(f->windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
-    windows_clear_touched(f->windows);
+    engine_fill(f->windows, &(struct engine_block){.recv_ms = b->recv_ms,
+                                                   .replayed = true,
+                                                   .samples = b->samples,
+                                                   .n_samples = b->n_samples,
+                                                   .events = b->events,
+                                                   .n_events = b->n_events});
 }
 
 /* Leaves that had no memory to be read go to the end. Returns how many are before them. */

@@ -118,8 +118,8 @@ static void feed_own(struct bench *b)
         s.series = series_resolve(b->series, l, 3, "", SAMPLE_GAUGE, &is_new);
         if (s.series == SERIES_NONE)
             continue;
-        windows_apply(b->windows, b->at_ms, &s, 1, NULL, 0);
-        rules_after_block(b->rules, b->at_ms, NULL, 0);
+        engine_apply(b->engine,
+                     &(struct engine_block){.recv_ms = b->at_ms, .samples = &s, .n_samples = 1});
     }
 }
 
@@ -131,11 +131,11 @@ static void move_to(struct bench *b, int64_t to_ms)
         int64_t next_ms = to_ms - b->at_ms > step_ms ? b->at_ms + step_ms : to_ms;
 
         if (b->at_ms / UPKEEP_MS != next_ms / UPKEEP_MS)
-            windows_expire(b->windows, b->at_ms, EXPIRE_BUDGET, NULL, NULL);
+            engine_expire(b->engine, b->at_ms, EXPIRE_BUDGET, NULL, NULL);
         b->at_ms = next_ms;
         clock_set(b->clock, next_ms);
         if (next_ms < to_ms)
-            rules_advance(b->rules, next_ms);
+            engine_advance(b->engine, next_ms);
         if (b->own)
             feed_own(b);
     }
@@ -185,14 +185,6 @@ static int add_item(struct bench *b, const struct test_feed *f, struct block *k,
     return 0;
 }
 
-/* As the wiring of the program does it: ticks before the block, the block, early looks. */
-static void apply(struct bench *b, const struct block *k)
-{
-    rules_before_block(b->rules, b->at_ms);
-    windows_apply(b->windows, b->at_ms, k->samples, k->n_samples, k->events, k->n_events);
-    rules_after_block(b->rules, b->at_ms, k->events, k->n_events);
-}
-
 /* Applies what arrives at one instant; returns how many items that were, -1 with `e`. */
 static long feed_instant(struct bench *b, size_t from, struct block *k, struct err *e)
 {
@@ -205,7 +197,11 @@ static long feed_instant(struct bench *b, size_t from, struct block *k, struct e
         if (add_item(b, &feed[i], k, e) < 0)
             return -1;
     if (k->n_samples || k->n_events)
-        apply(b, k);
+        engine_apply(b->engine, &(struct engine_block){.recv_ms = b->at_ms,
+                                                       .samples = k->samples,
+                                                       .n_samples = k->n_samples,
+                                                       .events = k->events,
+                                                       .n_events = k->n_events});
     return (long)(i - from);
 }
 
@@ -213,10 +209,8 @@ static long feed_instant(struct bench *b, size_t from, struct block *k, struct e
 
 static void bench_close(struct bench *b)
 {
-    rules_free(b->rules);
+    engine_free(b->engine);
     rulefile_unref(b->own);
-    alert_book_free(b->book);
-    windows_free(b->windows);
     series_table_free(b->series);
     labelsets_free(b->labels);
     clock_free(b->clock);
@@ -231,21 +225,22 @@ static int make_parts(struct bench *b, struct err *e)
     struct alert_book_options book = {.severity = b->severity, .changed = changed, .arg = b};
     struct windows_options windows = {.covered = !b->c->cold};
     struct rules_options rules = {0};
+    struct engine_options engine = {.windows = &windows, .book = &book, .rules = &rules};
 
     for (int p = 1; p <= PRIORITIES && b->config; p++)
         b->severity[p] = config_severity_of(b->config, p);
     b->clock = clock_virtual(b->at_ms);
     b->labels = labelsets_new(0);
     b->series = b->labels ? series_table_new(b->labels, SERIES_MAX) : NULL;
-    windows.series = b->series;
-    b->windows = b->series ? windows_new(&windows) : NULL;
-    book.labels = rules.labels = b->labels;
-    b->book = b->windows ? alert_book_new(&book) : NULL;
-    rules.windows = b->windows;
-    rules.book = b->book;
     rules.clock = b->clock;
-    b->rules = b->book && b->clock ? rules_new(&rules) : NULL;
-    return b->rules ? 0 : err_set(e, ERR_MEMORY, "no memory for the test's engine");
+    engine.labels = b->labels;
+    engine.series = b->series;
+    b->engine = b->series && b->clock ? engine_new(&engine) : NULL;
+    if (!b->engine)
+        return err_set(e, ERR_MEMORY, "no memory for the test's engine");
+    b->book = engine_book(b->engine);
+    b->rules = engine_rules(b->engine);
+    return 0;
 }
 
 /* Tocsin's own rules run where the test expects something of one of them: in the program they always
@@ -330,7 +325,7 @@ static int run(struct bench *b, struct block *k, struct testbench_result *out, s
             continue;
         }
         move_to(b, c->start_ms + check->at_ms);
-        rules_advance(b->rules, b->at_ms);
+        engine_advance(b->engine, b->at_ms);
         if (!bench_check(b, check, out)) {
             out->line = check->line;
             add_broken(b, &out->text);

@@ -3,10 +3,8 @@
 #define TOCSIN_APP_TESTBENCH_H
 
 #include "base/clock.h"
-#include "tocsin/alert.h"
-#include "tocsin/rule.h"
+#include "tocsin/engine.h"
 #include "tocsin/testbench.h"
-#include "tocsin/window.h"
 
 #define BENCH_CHANGES_MAX 100000 /* transitions that are remembered of one case */
 
@@ -32,8 +30,8 @@ struct bench {
     struct clock *clock;
     struct labelsets *labels;
     struct series_table *series;
-    struct windows *windows;
-    struct alert_book *book;
+    struct engine *engine;
+    struct alert_book *book; /* the engine's, like the rules */
     struct rules *rules;
     int64_t at_ms; /* Unix time of the instant reached */
     struct bench_change *changes;

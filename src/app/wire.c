@@ -7,11 +7,9 @@
  *      |                                                          |
  *      | apply, after Redis has answered  <-----------------------+   (or from the queue, while
  *      v                                                              Redis is away)
- *   rules_before_block     ticks that lie before the block
- *   windows_apply          panes, running values, sketches
- *   rules_after_block      early looks at what was touched
- *      |   \
- *      |    `- timer: rules_advance() for ticks when nothing comes in
+ *   engine_apply           ticks that lie before the block, panes and sketches, early looks at what
+ *      |   \               was touched
+ *      |    `- timer: engine_advance() for ticks when nothing comes in
  *      v
  *   alert_observe -------> store: alerts, history
  *      | changed
@@ -37,12 +35,12 @@
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "tocsin/engine.h"
 
 #define SERIES_MAX_DEFAULT   10000000u
 #define LABEL_MEMORY_DEFAULT (UINT64_C(1) << 30) /* of all series; of one token half of it */
 #define EXPIRE_BUDGET        20000   /* groups and series looked at in one go: about 1 ms */
 #define LOOK_SLICE_NS        5000000 /* of the loop, in one turn */
-#define FILL_ROUNDS_MAX      5
 #define CUT_POLL_MS          1000
 
 enum phase {
@@ -64,6 +62,7 @@ static const char *const phase_names[] = {"waiting for Redis",
 struct wire {
     struct wire_options o;
     struct wire_parts p;
+    struct engine *engine;
     enum phase phase;
     struct timer *look_timer;
     struct timer *upkeep_timer; /* expiry, cuts */
@@ -118,7 +117,7 @@ static void look(void *arg)
 
     if (due_ms <= to_ms && now_ms - due_ms > (int64_t)w->stats.looks_late_ms)
         w->stats.looks_late_ms = (uint64_t)(now_ms - due_ms);
-    if (rules_advance(w->p.rules, to_ms)) {
+    if (engine_advance(w->engine, to_ms)) {
         w->stats.looked_to_ms = to_ms;
         journal_go_on(w->p.journal);
     }
@@ -136,7 +135,7 @@ void wire_rules_changed(struct wire *w)
 static bool may_apply(int64_t recv_ms, void *arg)
 {
     struct wire *w = arg;
-    bool may = w->phase != PHASE_LIVE || rules_advance(w->p.rules, recv_ms - 1);
+    bool may = w->phase != PHASE_LIVE || engine_advance(w->engine, recv_ms - 1);
 
     if (!may)
         set_look_timer(w);
@@ -151,10 +150,12 @@ static void apply_block(const struct journal_block *b, void *arg)
         w->replayed_from = b->id;
         fills_expect(w->fills);
     }
-    windows_heard(w->p.windows, b->recv_ms, b->replayed);
-    rules_before_block(w->p.rules, b->recv_ms);
-    windows_apply(w->p.windows, b->recv_ms, b->samples, b->n_samples, b->events, b->n_events);
-    rules_after_block(w->p.rules, b->recv_ms, b->events, b->n_events);
+    engine_apply(w->engine, &(struct engine_block){.recv_ms = b->recv_ms,
+                                                   .replayed = b->replayed,
+                                                   .samples = b->samples,
+                                                   .n_samples = b->n_samples,
+                                                   .events = b->events,
+                                                   .n_events = b->n_events});
     if (!b->replayed)
         set_look_timer(w);
 }
@@ -205,8 +206,7 @@ static void upkeep(void *arg)
     struct err e;
 
     notify_set_degraded(w->p.notify, !db_is_up(w->p.db) || *wire_redis_trouble(w));
-    if (!rules_are_looking(w->p.rules))
-        windows_expire(w->p.windows, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
+    engine_expire(w->engine, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
     if (!w->cutting && journal_wants_cut(w->p.journal)) {
         w->cutting = true;
         if (journal_cut(w->p.journal, &cut, &e) < 0)
@@ -221,10 +221,8 @@ void wire_clock_stepped(struct wire *w, int64_t by_ms)
 {
     assert(w->phase == PHASE_LIVE && by_ms != 0);
     journal_clock_stepped(w->p.journal, by_ms);
-    windows_shift(w->p.windows, by_ms);
+    engine_shift(w->engine, by_ms);
     fills_shift(w->fills, by_ms);
-    rules_shift(w->p.rules, by_ms);
-    alert_book_shift(w->p.book, by_ms);
     deliver_clock_stepped(w->p.deliver, by_ms);
     w->stats.step_ms = by_ms;
     w->stats.step_at_ms = clock_mono_ms(w->p.clock);
@@ -276,19 +274,14 @@ static void fill_after_start(struct wire *w)
 static void go_live(const struct err *e, void *arg)
 {
     struct wire *w = arg;
-    int64_t now_ms = clock_wall_ms(w->p.clock), decided_ms;
+    int64_t now_ms = clock_wall_ms(w->p.clock);
 
     if (e) {
         fail_start(w, e);
         return;
     }
     assert(w->phase == PHASE_JOURNAL);
-    decided_ms = alert_book_evaluated_to(w->p.book);
-    windows_heard(w->p.windows, now_ms, true);
-    rules_skip_to(w->p.rules, now_ms - 1);
-    alert_book_restored(w->p.book, now_ms);
-    if (decided_ms > 0 && now_ms > decided_ms)
-        alert_book_bridge(w->p.book, now_ms - decided_ms);
+    engine_go_live(w->engine, now_ms);
     notify_start(w->p.notify, w->p.book);
     w->phase = PHASE_LIVE;
     set_look_timer(w);
@@ -403,8 +396,6 @@ static int make_data_side(struct wire *w, struct err *e)
 {
     uint64_t label_memory;
     const struct config_limits *limits = &w->p.config->limits;
-    struct windows_options windows = {.max_bytes = limits->window_memory,
-                                      .max_groups = (uint32_t)limits->groups};
     struct journal_options journal = {.loop = w->o.loop,
                                       .db = w->o.db,
                                       .url = w->o.db_url,
@@ -428,11 +419,7 @@ static int make_data_side(struct wire *w, struct err *e)
     series_label_limits(w->p.series, label_memory,
                         limits->label_memory_per_token ? limits->label_memory_per_token
                                                        : label_memory / 2);
-    windows.series = journal.series = w->p.series;
-    windows.redact = &w->redact;
-    w->p.windows = windows_new(&windows);
-    if (!w->p.windows)
-        return err_set(e, ERR_MEMORY, "no memory for windows");
+    journal.series = w->p.series;
     w->p.journal = journal_new(&journal, e);
     return w->p.journal ? 0 : -1;
 }
@@ -445,13 +432,38 @@ static void share_settings(struct wire *w)
         w->severity[p] = config_severity_of(w->p.config, p);
 }
 
-static int make_control_side(struct wire *w, struct err *e)
+static int make_engine(struct wire *w, struct err *e)
 {
     const struct config_limits *limits = &w->p.config->limits;
-    struct alert_book_options book = {.severity = w->severity,
+    struct windows_options windows = {.max_bytes = limits->window_memory,
+                                      .max_groups = (uint32_t)limits->groups,
+                                      .redact = &w->redact};
+    struct alert_book_options book = {.store = w->p.store,
+                                      .severity = w->severity,
                                       .changed = alert_changed,
                                       .history_max = limits->history,
                                       .arg = w};
+    struct rules_options rules = {
+        .clock = w->p.clock, .redact = &w->redact, .slice_ns = LOOK_SLICE_NS};
+    struct engine_options engine = {.labels = w->p.labels,
+                                    .series = w->p.series,
+                                    .windows = &windows,
+                                    .book = &book,
+                                    .rules = &rules};
+
+    share_settings(w);
+    w->engine = engine_new(&engine);
+    if (!w->engine)
+        return err_set(e, ERR_MEMORY, "no memory for windows, rules and alerts");
+    w->p.windows = engine_windows(w->engine);
+    w->p.book = engine_book(w->engine);
+    w->p.rules = engine_rules(w->engine);
+    return 0;
+}
+
+static int make_control_side(struct wire *w, struct err *e)
+{
+    const struct config_limits *limits = &w->p.config->limits;
     struct notify_options notify = {.clock = w->p.clock,
                                     .loop = w->o.loop,
                                     .config = w->p.config,
@@ -461,10 +473,7 @@ static int make_control_side(struct wire *w, struct err *e)
                                     .keep_incidents_ms = limits->incidents_keep_ms,
                                     .max_silences = limits->silences,
                                     .arg = w};
-    struct rules_options rules = {
-        .clock = w->p.clock, .redact = &w->redact, .slice_ns = LOOK_SLICE_NS};
     struct fills_options fills = {.journal = w->p.journal,
-                                  .windows = w->p.windows,
                                   .series = w->p.series,
                                   .window_bytes = limits->window_memory,
                                   .groups = (uint32_t)limits->groups,
@@ -480,16 +489,13 @@ static int make_control_side(struct wire *w, struct err *e)
     if (!w->p.store)
         return err_set(e, ERR_MEMORY, "no memory for the store");
     w->p.rule_files = store_table(w->p.store, KEY_RULES, w->o.rewrite_rule_files, w->o.arg);
-    share_settings(w);
-    book.labels = rules.labels = w->p.labels;
-    book.store = notify.store = deliver.store = w->p.store;
-    w->p.book = alert_book_new(&book);
-    w->p.notify = w->p.book ? notify_new(&notify) : NULL;
-    rules.windows = w->p.windows;
-    rules.book = w->p.book;
-    w->p.rules = w->p.notify ? rules_new(&rules) : NULL;
-    if (!w->p.rules)
-        return err_set(e, ERR_MEMORY, "no memory for rules and alerts");
+    if (make_engine(w, e) < 0)
+        return -1;
+    notify.store = deliver.store = w->p.store;
+    w->p.notify = notify_new(&notify);
+    if (!w->p.notify)
+        return err_set(e, ERR_MEMORY, "no memory for incidents");
+    fills.windows = w->p.windows;
     w->fills = fills_new(&fills);
     if (!w->fills)
         return err_set(e, ERR_MEMORY, "no memory for filling windows");
@@ -534,12 +540,10 @@ void wire_free(struct wire *w)
     timer_free(w->upkeep_timer);
     fills_free(w->fills);
     deliver_free(w->p.deliver);
-    rules_free(w->p.rules);
     notify_free(w->p.notify);
-    alert_book_free(w->p.book);
     journal_free(w->p.journal);
+    engine_free(w->engine);
     store_free(w->p.store);
-    windows_free(w->p.windows);
     series_table_free(w->p.series);
     labelsets_free(w->p.labels);
     config_unref(w->p.config);
