@@ -17,15 +17,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/redact.h"
+#include "base/secret.h"
 #include "model/matcher.h"
 #include "model/rule_def.h"
-
-/* --- secrets: opaque, so that nothing prints one by accident; wiped when freed --- */
-struct secret;
-struct secret *secret_new(const void *bytes, size_t len); /* a copy; NULL: no memory */
-void secret_free(struct secret *s);                       /* NULL is fine */
-const char *secret_text(const struct secret *s); /* NUL-terminated; NULL of NULL; never log it */
-size_t secret_len(const struct secret *s);
 
 /* --- server { … } --- */
 enum config_role { ROLE_INGEST = 1, ROLE_READ = 2, ROLE_RESPOND = 4, ROLE_ADMIN = 8 };

@@ -44,17 +44,6 @@ struct own_alert {
     size_t n_by;
 };
 
-/* Which changes of an incident that a lane knows are told by a message of their own. Everybody is
- * told of the first, what is more severe than he knows, the end of a hold or of an acknowledgement
- * with it still on, reminders, and the end of all; every message carries the present state. */
-enum tells {
-    TELLS_CHANGES, /* also what joins and what ends meanwhile, with the group interval */
-    TELLS_WORSE, /* nothing else, where each message rings and none can be changed. What no reminder
-                      will tell is told all the same: what is on when all that was known is over or
-                      held, and what joins or rises behind an acknowledgement */
-    TELLS_ALL,   /* it edits its message: also a lowered priority and acknowledgements */
-};
-
 struct notify_options {
     struct clock *clock; /* borrowed */
     struct loop *loop;   /* NULL: the caller calls notify_run() when notify_next_ms() is due */
@@ -119,13 +108,6 @@ int64_t notify_next_ms(const struct notify *n);
  * side. The claim is stored with the turn. The notice ends with notify_commit(). */
 struct notice *notify_claim(struct notify *n, const char *lane);
 
-enum outcome_kind {
-    OUTCOME_DELIVERED,
-    OUTCOME_TEMPORARY, /* again at retry_ms */
-    OUTCOME_PERMANENT, /* refused: a dead letter until its content changes or somebody retries */
-    OUTCOME_UNKNOWN,   /* it may have arrived: sent again rather than not at all */
-    OUTCOME_RETURNED,  /* was not tried (shutting down, lane paused): due again at retry_ms */
-};
 struct outcome {
     enum outcome_kind kind;
     int64_t retry_ms;  /* instant of the next try (TEMPORARY, UNKNOWN, RETURNED); 0: in 10 s */

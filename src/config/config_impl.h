@@ -90,6 +90,5 @@ void config_receiver_names(lua_State *L);
 void config_route_names(lua_State *L);
 /* After the file has run: names become pointers. Raises. */
 void config_resolve(lua_State *L);
-void secret_wipe(void *p, size_t n);
 
 #endif

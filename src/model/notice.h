@@ -117,4 +117,24 @@ void notice_rank(const struct notice *x, size_t *rank);
 
 #define NOTICE_ALERTS_MAX 1000 /* about 1 MiB of JSON; the rest is counted in `truncated` */
 
+/* --- what a channel tells, and what became of it --- */
+/* Which changes of an incident that a lane knows are told by a message of their own. Everybody is
+ * told of the first, what is more severe than he knows, the end of a hold or of an acknowledgement
+ * with it still on, reminders, and the end of all; every message carries the present state. */
+enum tells {
+    TELLS_CHANGES, /* also what joins and what ends meanwhile, with the group interval */
+    TELLS_WORSE, /* nothing else, where each message rings and none can be changed. What no reminder
+                      will tell is told all the same: what is on when all that was known is over or
+                      held, and what joins or rises behind an acknowledgement */
+    TELLS_ALL,   /* it edits its message: also a lowered priority and acknowledgements */
+};
+
+enum outcome_kind {
+    OUTCOME_DELIVERED,
+    OUTCOME_TEMPORARY, /* again at retry_ms */
+    OUTCOME_PERMANENT, /* refused: a dead letter until its content changes or somebody retries */
+    OUTCOME_UNKNOWN,   /* it may have arrived: sent again rather than not at all */
+    OUTCOME_RETURNED,  /* was not tried (shutting down, lane paused): due again at retry_ms */
+};
+
 #endif

@@ -1,7 +1,8 @@
+#include "base/secret.h"
+
 #include <string.h>
 
 #include "base/mem.h"
-#include "config/config_impl.h"
 
 struct secret {
     size_t len;
