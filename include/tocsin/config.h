@@ -20,6 +20,7 @@
 #include "base/secret.h"
 #include "model/matcher.h"
 #include "model/rule_def.h"
+#include "tocsin/channel.h"
 
 /* --- server { … } --- */
 enum config_role { ROLE_INGEST = 1, ROLE_READ = 2, ROLE_RESPOND = 4, ROLE_ADMIN = 8 };
@@ -70,42 +71,6 @@ struct config_limits {
 };
 
 /* --- receiver "name" { channel {…}, … } --- */
-enum channel_type { CHANNEL_INBOX, CHANNEL_WEBHOOK, CHANNEL_SLACK, CHANNEL_EMAIL, CHANNEL_TYPES };
-extern const char *const channel_type_names[CHANNEL_TYPES]; /* "inbox" "webhook" "slack" "email" */
-
-enum config_mail_tls { CONFIG_TLS_NONE, CONFIG_TLS_IF_OFFERED, CONFIG_TLS_REQUIRED };
-
-struct config_header {
-    const char *name;
-    const struct secret *value;
-};
-
-struct config_channel {
-    enum channel_type type;
-    const char *file; /* where it stands, for messages: tocsin.lua or what it includes */
-    int line;
-    bool send_resolved;   /* default: true */
-    int timeout_ms;       /* of one attempt; default: 10 s (email: 30 s) */
-    const char *template; /* rules/channels/NAME.lua; default: the channel's own name */
-    /* webhook: url; slack: webhook_url. http or https, fixed at load. */
-    const struct secret *url;
-    const struct secret *sign; /* webhook: key of the signature header; NULL: not signed */
-    const struct config_header *headers; /* webhook */
-    size_t n_headers;
-    const char *user; /* webhook: basic authentication; email: SMTP login */
-    const struct secret *password;
-    const struct secret *bearer; /* webhook */
-    const char *ca_file;         /* NULL: the system's */
-    bool insecure_skip_verify;
-    unsigned max_alerts;       /* webhook: alerts in one message, 0: all */
-    const char *slack_channel; /* slack: overrides the hook's own; NULL: the hook's */
-    const char **to;           /* email: addresses */
-    size_t n_to;
-    const char *from;         /* email */
-    const char *smtp;         /* email: smtp://host:port or smtps://host:port */
-    enum config_mail_tls tls; /* email; default: required with a password, else if offered */
-};
-
 struct config_receiver {
     const char *name;
     int line;

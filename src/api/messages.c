@@ -60,7 +60,7 @@ static void channel_json(const struct call *c, struct json *j, const struct conf
 
     notify_lanes(c->api->o.notify, find_channel, &lane);
     json_object(j);
-    json_kstr(j, "type", channel_type_names[r->channels[i].type]);
+    json_kstr(j, "type", channel_table[r->channels[i].type]->name);
     json_kint(j, "index", (int64_t)i);
     json_kbool(j, "send_resolved", r->channels[i].send_resolved);
     if (*lane.lane) {

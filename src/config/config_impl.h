@@ -40,30 +40,7 @@ struct route_block {
 
 struct config_file *config_file_of(lua_State *L);
 
-/* --- rows: one line per key of a block --- */
-enum row_kind {
-    ROW_TEXT,      /* const char * */
-    ROW_PATH,      /* const char *, resolved against the folder of the file */
-    ROW_TEXTS,     /* const char ** and, right behind it, size_t: a string or a list */
-    ROW_DURATION,  /* int64_t, positive */
-    ROW_DURATION0, /* int64_t, 0 allowed */
-    ROW_TIMEOUT,   /* int: milliseconds, at most ten minutes */
-    ROW_BOOL,      /* bool */
-    ROW_COUNT,     /* unsigned, at most a million */
-    ROW_NUMBER,    /* uint64_t, positive */
-    ROW_BYTES,     /* uint64_t, positive: "64MiB" */
-    ROW_SECRET,    /* const struct secret * */
-    ROW_URL,       /* const struct secret *: http or https */
-    ROW_OTHER,     /* read by the block itself */
-    ROW_LATER,     /* not part of this version */
-};
-
-struct row {
-    const char *key;
-    enum row_kind kind;
-    size_t offset;
-};
-
+/* --- rows (model/config_row.h) --- */
 /* Reads the string keys of the table at `idx` into `target`; unknown keys raise. */
 void config_rows_read(lua_State *L, int idx, const char *what, const struct row *rows,
                       void *target);

@@ -16,22 +16,22 @@
 #define MILLION   UINT64_C(1000000)
 
 static const struct row rows[] = {
-    {"redis_memory", ROW_BYTES, AT(redis_memory)},
-    {"journal_percent", ROW_NUMBER, AT(journal_percent)},
-    {"journal_memory", ROW_BYTES, AT(journal_memory)},
-    {"retention", ROW_DURATION, AT(retention_ms)},
-    {"pending_memory", ROW_BYTES, AT(pending_memory)},
-    {"window_memory", ROW_BYTES, AT(window_memory)},
-    {"groups", ROW_NUMBER, AT(groups)},
-    {"series", ROW_NUMBER, AT(series)},
-    {"new_series_per_minute", ROW_NUMBER, AT(new_series_per_minute)},
-    {"label_memory", ROW_BYTES, AT(label_memory)},
-    {"label_memory_per_token", ROW_BYTES, AT(label_memory_per_token)},
-    {"incidents", ROW_NUMBER, AT(incidents)},
-    {"incidents_keep", ROW_DURATION, AT(incidents_keep_ms)},
-    {"silences", ROW_NUMBER, AT(silences)},
-    {"history", ROW_NUMBER, AT(history)},
-    {NULL, ROW_OTHER, 0},
+    {"redis_memory", ROW_BYTES, AT(redis_memory), NULL},
+    {"journal_percent", ROW_NUMBER, AT(journal_percent), NULL},
+    {"journal_memory", ROW_BYTES, AT(journal_memory), NULL},
+    {"retention", ROW_DURATION, AT(retention_ms), NULL},
+    {"pending_memory", ROW_BYTES, AT(pending_memory), NULL},
+    {"window_memory", ROW_BYTES, AT(window_memory), NULL},
+    {"groups", ROW_NUMBER, AT(groups), NULL},
+    {"series", ROW_NUMBER, AT(series), NULL},
+    {"new_series_per_minute", ROW_NUMBER, AT(new_series_per_minute), NULL},
+    {"label_memory", ROW_BYTES, AT(label_memory), NULL},
+    {"label_memory_per_token", ROW_BYTES, AT(label_memory_per_token), NULL},
+    {"incidents", ROW_NUMBER, AT(incidents), NULL},
+    {"incidents_keep", ROW_DURATION, AT(incidents_keep_ms), NULL},
+    {"silences", ROW_NUMBER, AT(silences), NULL},
+    {"history", ROW_NUMBER, AT(history), NULL},
+    {0},
 };
 
 /* Below the least nothing works, beyond the most it is a slip of the pen. */

@@ -1,5 +1,4 @@
 /* receiver "name" { inbox {}, webhook { … }, fallback = "other" } and the channels. */
-#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -7,234 +6,41 @@
 
 #define CHANNELS_MAX  32
 #define RECEIVERS_MAX 10000
-#define HEADERS_MAX   32
 #define NAME_MAX_LEN  200
-#define TIMEOUT_MS    10000
-#define MAIL_TIMEOUT  30000 /* mail servers greet late on purpose */
 #define UNDELIVERED   (5 * 60 * 1000)
 
-const char *const channel_type_names[CHANNEL_TYPES] = {
-    [CHANNEL_INBOX] = "inbox",
-    [CHANNEL_WEBHOOK] = "webhook",
-    [CHANNEL_SLACK] = "slack",
-    [CHANNEL_EMAIL] = "email",
-};
+/* --- channels: NAME { … } --- */
 
-/* --- channels --- */
-
-#define AT(field) offsetof(struct config_channel, field)
-static const struct row inbox_rows[] = {{"send_resolved", ROW_BOOL, AT(send_resolved)},
-                                        {"template", ROW_TEXT, AT(template)},
-                                        {NULL, ROW_OTHER, 0}};
-
-static const struct row webhook_rows[] = {
-    {"url", ROW_URL, AT(url)},
-    {"sign", ROW_SECRET, AT(sign)},
-    {"headers", ROW_OTHER, 0},
-    {"user", ROW_TEXT, AT(user)},
-    {"password", ROW_SECRET, AT(password)},
-    {"bearer", ROW_SECRET, AT(bearer)},
-    {"ca_file", ROW_PATH, AT(ca_file)},
-    {"insecure_skip_verify", ROW_BOOL, AT(insecure_skip_verify)},
-    {"max_alerts", ROW_COUNT, AT(max_alerts)},
-    {"send_resolved", ROW_BOOL, AT(send_resolved)},
-    {"timeout", ROW_TIMEOUT, AT(timeout_ms)},
-    {"template", ROW_TEXT, AT(template)},
-    {NULL, ROW_OTHER, 0}};
-
-static const struct row slack_rows[] = {
-    {"webhook_url", ROW_URL, AT(url)},
-    {"channel", ROW_TEXT, AT(slack_channel)},
-    {"bot_token", ROW_LATER, 0},
-    {"signing_secret", ROW_LATER, 0},
-    {"ca_file", ROW_PATH, AT(ca_file)},
-    {"insecure_skip_verify", ROW_BOOL, AT(insecure_skip_verify)},
-    {"send_resolved", ROW_BOOL, AT(send_resolved)},
-    {"timeout", ROW_TIMEOUT, AT(timeout_ms)},
-    {"template", ROW_TEXT, AT(template)},
-    {NULL, ROW_OTHER, 0}};
-
-static const struct row email_rows[] = {
-    {"to", ROW_TEXTS, AT(to)},
-    {"from", ROW_TEXT, AT(from)},
-    {"smtp", ROW_TEXT, AT(smtp)},
-    {"tls", ROW_OTHER, 0},
-    {"user", ROW_TEXT, AT(user)},
-    {"password", ROW_SECRET, AT(password)},
-    {"ca_file", ROW_PATH, AT(ca_file)},
-    {"insecure_skip_verify", ROW_BOOL, AT(insecure_skip_verify)},
-    {"send_resolved", ROW_BOOL, AT(send_resolved)},
-    {"timeout", ROW_TIMEOUT, AT(timeout_ms)},
-    {"template", ROW_TEXT, AT(template)},
-    {NULL, ROW_OTHER, 0}};
-_Static_assert(AT(n_to) == AT(to) + sizeof(char **), "ROW_TEXTS: the count comes behind");
-
-/* Header names are tokens (RFC 9110); values hold no line ends, or they would be further headers. */
-static void check_header(lua_State *L, const char *name, const struct secret *value)
+/* Upvalue 1: the channel's place in channel_table[]. */
+static int channel(lua_State *L)
 {
-    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-                            "!#$%&'*+-.^_`|~");
-
-    if (n == 0 || name[n])
-        sandbox_fail(L, "webhook: headers: \"%s\" is no header name", name);
-    config_check_plain(L, secret_text(value), "webhook: the value of a header");
-}
-
-static void read_headers(lua_State *L, struct config_channel *c)
-{
-    struct config_header *headers;
-
-    if (lua_getfield(L, 1, "headers") == LUA_TNIL) {
-        lua_pop(L, 1);
-        return;
-    }
-    if (!lua_istable(L, -1))
-        sandbox_fail(L, "webhook: headers = { [\"X-Name\"] = \"value\" } is the form");
-    headers = script_alloc(L, HEADERS_MAX * sizeof *headers);
-    lua_pushnil(L);
-    while (lua_next(L, -2)) {
-        struct config_header *h = &headers[c->n_headers];
-
-        if (lua_type(L, -2) != LUA_TSTRING || c->n_headers == HEADERS_MAX)
-            sandbox_fail(L, "webhook: headers: at most %d, written [\"X-Name\"] = \"value\"",
-                         HEADERS_MAX);
-        h->name = script_string(L, -2);
-        h->value = config_secret(L, -1, "webhook: the value of a header");
-        check_header(L, h->name, h->value);
-        c->n_headers++;
-        lua_pop(L, 1);
-    }
-    c->headers = headers;
-    lua_pop(L, 1);
-}
-
-/* "ana@example.com" or "Ana <ana@example.com>": one address, since an envelope takes one. */
-static void check_mail(lua_State *L, const char *text)
-{
-    const char *open = strrchr(text, '<'), *address = open ? open + 1 : text;
-    size_t n = strcspn(address, open ? ">" : ""), local = strcspn(address, "@");
-
-    config_check_plain(L, text, "email: an address");
-    if (local == 0 || local + 1 >= n || strcspn(address, " ,;<>\"") < n ||
-        (open && strcmp(address + n, ">") != 0))
-        sandbox_fail(L,
-                     "email: \"%s\" is no mail address (one a string: \"a@example.com\" or "
-                     "\"Name <a@example.com>\"; several: { \"a@example.com\", \"b@example.com\" })",
-                     text);
-}
-
-static bool is_far(const char *smtp)
-{
-    static const char *const near[] = {"127.", "localhost", "[::1]"};
-    const char *host = strstr(smtp, "://") + 3;
-
-    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
-        if (strncmp(host, near[i], strlen(near[i])) == 0)
-            return false;
-    return true;
-}
-
-static void read_mail_tls(lua_State *L, struct config_channel *c)
-{
-    static const char *const words[] = {"none", "if offered", "required"};
-    const char *text;
-    int i = 0;
-
-    if (lua_getfield(L, 1, "tls") == LUA_TNIL) {
-        /* a password must not travel in the clear */
-        c->tls = c->password ? CONFIG_TLS_REQUIRED : CONFIG_TLS_IF_OFFERED;
-        lua_pop(L, 1);
-        if (!c->password && strncmp(c->smtp, "smtp://", 7) == 0 && is_far(c->smtp))
-            script_warn(L, "email: `tls` is \"if offered\", so anyone between may read the mail; "
-                           "tls = \"required\" checks the server's certificate");
-        return;
-    }
-    text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-    if (strcmp(text, "if_offered") == 0)
-        text = words[CONFIG_TLS_IF_OFFERED];
-    while (i < 3 && strcmp(words[i], text) != 0)
-        i++;
-    if (i == 3)
-        sandbox_fail(L, "email: `tls` must be \"none\", \"if offered\" or \"required\"");
-    c->tls = (enum config_mail_tls)i;
-    lua_pop(L, 1);
-}
-
-static struct config_channel *channel_begin(lua_State *L, enum channel_type type,
-                                            const struct row *rows)
-{
+    enum channel_type type = (enum channel_type)lua_tointeger(L, lua_upvalueindex(1));
+    const struct channel *ch = channel_table[type];
     struct config_channel *c = script_alloc(L, sizeof *c);
-    const char *name = channel_type_names[type];
+    const char *warning = NULL;
     char file[LUA_IDSIZE];
+    struct err e;
 
     if (!lua_istable(L, 1))
-        sandbox_fail(L, "%s { … } takes a table, got %s", name, value_name(L, 1));
+        sandbox_fail(L, "%s { … } takes a table, got %s", ch->name, value_name(L, 1));
     if (luaL_len(L, 1) > 0)
-        sandbox_fail(L, "%s { … }: keys are written `name = value`", name);
+        sandbox_fail(L, "%s { … }: keys are written `name = value`", ch->name);
     c->type = type;
     c->line = sandbox_where(L, file, sizeof file);
     c->file = script_dup(L, file, strlen(file));
     c->send_resolved = true;
-    c->timeout_ms = type == CHANNEL_EMAIL ? MAIL_TIMEOUT : TIMEOUT_MS;
-    c->template = name;
-    config_rows_read(L, 1, name, rows, c);
+    c->timeout_ms = ch->timeout_ms;
+    c->template = ch->name;
+    config_rows_read(L, 1, ch->name, ch->rows, c);
     if (strchr(c->template, '/') || *c->template == '.')
         sandbox_fail(L, "%s: `template` is the name of a file in rules/channels, without folder",
-                     name);
-    return c;
-}
-
-static int channel_end(lua_State *L, struct config_channel *c)
-{
+                     ch->name);
+    if (ch->finish && ch->finish(c, &warning, &e) < 0)
+        sandbox_fail(L, "%s", e.text);
+    if (warning)
+        script_warn(L, "%s", warning);
     value_push(L, VALUE_CHANNEL, c);
     return 1;
-}
-
-static int inbox(lua_State *L)
-{
-    return channel_end(L, channel_begin(L, CHANNEL_INBOX, inbox_rows));
-}
-
-static int webhook(lua_State *L)
-{
-    struct config_channel *c = channel_begin(L, CHANNEL_WEBHOOK, webhook_rows);
-
-    if (!c->url)
-        sandbox_fail(L, "webhook needs a `url`");
-    if (c->bearer && c->user)
-        sandbox_fail(L, "webhook: give either `bearer` or `user` and `password`");
-    if (!c->user != !c->password)
-        sandbox_fail(L, "webhook: `user` and `password` go together");
-    read_headers(L, c);
-    return channel_end(L, c);
-}
-
-static int slack(lua_State *L)
-{
-    struct config_channel *c = channel_begin(L, CHANNEL_SLACK, slack_rows);
-
-    if (!c->url)
-        sandbox_fail(L, "slack needs a `webhook_url`");
-    return channel_end(L, c);
-}
-
-static int email(lua_State *L)
-{
-    static const char *const schemes[] = {"smtp://", "smtps://", NULL};
-    struct config_channel *c = channel_begin(L, CHANNEL_EMAIL, email_rows);
-
-    if (c->n_to == 0 || !c->from || !c->smtp)
-        sandbox_fail(L, "email needs `to`, `from` and `smtp`");
-    for (size_t i = 0; i < c->n_to; i++)
-        check_mail(L, c->to[i]);
-    check_mail(L, c->from);
-    config_check_url(L, c->smtp, "email: `smtp`", schemes);
-    if (strchr(c->smtp + strlen("smtps://"), '@'))
-        sandbox_fail(L, "email: user and password go into keys of their own, not into `smtp`");
-    if (!c->user != !c->password)
-        sandbox_fail(L, "email: `user` and `password` go together");
-    read_mail_tls(L, c);
-    return channel_end(L, c);
 }
 
 /* --- receivers --- */
@@ -286,9 +92,9 @@ static void read_channels(lua_State *L, struct config_receiver *r)
 static int receiver_body(lua_State *L)
 {
     static const struct row rows[] = {
-        {"fallback", ROW_OTHER, 0},
-        {"if_undelivered", ROW_DURATION, offsetof(struct config_receiver, if_undelivered_ms)},
-        {NULL, ROW_OTHER, 0}};
+        {"fallback", ROW_OTHER, 0, NULL},
+        {"if_undelivered", ROW_DURATION, offsetof(struct config_receiver, if_undelivered_ms), NULL},
+        {0}};
     struct config_file *f = config_file_of(L);
     struct config_receiver *r;
     struct receiver_names *names;
@@ -341,9 +147,11 @@ static int receiver(lua_State *L)
 
 void config_receiver_names(lua_State *L)
 {
-    static const luaL_Reg functions[] = {{"receiver", receiver}, {"inbox", inbox},
-                                         {"webhook", webhook},   {"slack", slack},
-                                         {"email", email},       {NULL, NULL}};
-
-    luaL_setfuncs(L, functions, 0);
+    lua_pushcfunction(L, receiver);
+    lua_setfield(L, -2, "receiver");
+    for (int type = 0; type < CHANNEL_TYPES; type++) {
+        lua_pushinteger(L, type);
+        lua_pushcclosure(L, channel, 1);
+        lua_setfield(L, -2, channel_table[type]->name);
+    }
 }

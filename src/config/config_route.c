@@ -21,17 +21,17 @@ struct written { /* what the rows of a route fill */
 };
 
 #define AT(field) offsetof(struct written, field)
-static const struct row route_rows[] = {{"match", ROW_OTHER, 0},
-                                        {"receiver", ROW_TEXTS, AT(receivers)},
-                                        {"group_by", ROW_OTHER, 0},
-                                        {"group_wait", ROW_DURATION0, AT(wait_ms)},
-                                        {"group_interval", ROW_DURATION, AT(interval_ms)},
-                                        {"repeat_interval", ROW_DURATION, AT(repeat_ms)},
-                                        {"continue", ROW_BOOL, AT(continue_matching)},
-                                        {"active", ROW_LATER, 0},
-                                        {"mute", ROW_LATER, 0},
-                                        {"escalation", ROW_LATER, 0},
-                                        {NULL, ROW_OTHER, 0}};
+static const struct row route_rows[] = {{"match", ROW_OTHER, 0, NULL},
+                                        {"receiver", ROW_TEXTS, AT(receivers), NULL},
+                                        {"group_by", ROW_OTHER, 0, NULL},
+                                        {"group_wait", ROW_DURATION0, AT(wait_ms), NULL},
+                                        {"group_interval", ROW_DURATION, AT(interval_ms), NULL},
+                                        {"repeat_interval", ROW_DURATION, AT(repeat_ms), NULL},
+                                        {"continue", ROW_BOOL, AT(continue_matching), NULL},
+                                        {"active", ROW_LATER, 0, NULL},
+                                        {"mute", ROW_LATER, 0, NULL},
+                                        {"escalation", ROW_LATER, 0, NULL},
+                                        {0}};
 _Static_assert(AT(n_receivers) == AT(receivers) + sizeof(char **), "the count comes behind");
 
 static void read_match(lua_State *L, struct config_route *r)

@@ -12,6 +12,7 @@
 #define TEXTS_MAX   1000
 #define TIMEOUT_MAX (10 * 60 * 1000)
 #define ROWS_MAX    64
+#define HEADERS_MAX 32
 
 static const char *const http_schemes[] = {"http://", "https://", NULL};
 
@@ -188,6 +189,72 @@ static uint64_t bytes_arg(lua_State *L, int idx, const char *what)
     return (uint64_t)v;
 }
 
+/* "if_offered" is "if offered". */
+static bool is_word(const char *word, const char *text)
+{
+    while (*word && (*word == *text || (*word == ' ' && *text == '_')))
+        word++, text++;
+    return !*word && !*text;
+}
+
+static int word_arg(lua_State *L, int idx, const char *what, const char *const *words)
+{
+    const char *text = lua_type(L, idx) == LUA_TSTRING ? lua_tostring(L, idx) : "";
+    char list[256] = "";
+    size_t used = 0;
+
+    for (int i = 0; words[i]; i++) {
+        if (is_word(words[i], text))
+            return i + 1;
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s\"%s\"",
+                                 i == 0         ? ""
+                                 : words[i + 1] ? ", "
+                                                : " or ",
+                                 words[i]);
+    }
+    sandbox_fail(L, "%s must be %s", what, list);
+}
+
+/* Header names are tokens (RFC 9110); values hold no line ends, or they would be further headers. */
+static void check_header(lua_State *L, const struct config_header *h, const char *what,
+                         const char *value)
+{
+    size_t n = strspn(h->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+                               "!#$%&'*+-.^_`|~");
+
+    if (n == 0 || h->name[n])
+        sandbox_fail(L, "%s: \"%s\" is no header name", what, h->name);
+    config_check_plain(L, secret_text(h->value), value);
+}
+
+struct headers {
+    const struct config_header *list;
+    size_t n;
+};
+
+static void headers_arg(lua_State *L, int idx, const char *what, struct headers *out)
+{
+    struct config_header *list;
+    char value[160];
+
+    if (!lua_istable(L, idx))
+        sandbox_fail(L, "%s: { [\"X-Name\"] = \"value\" } is the form", what);
+    snprintf(value, sizeof value, "%.128s: the value of a header", what);
+    out->list = list = script_alloc(L, HEADERS_MAX * sizeof *list);
+    lua_pushnil(L);
+    while (lua_next(L, idx)) {
+        struct config_header *h = &list[out->n];
+
+        if (lua_type(L, -2) != LUA_TSTRING || out->n == HEADERS_MAX)
+            sandbox_fail(L, "%s: at most %d, written [\"X-Name\"] = \"value\"", what, HEADERS_MAX);
+        h->name = script_string(L, -2);
+        h->value = config_secret(L, -1, value);
+        check_header(L, h, what, value);
+        out->n++;
+        lua_pop(L, 1);
+    }
+}
+
 static void read_row(lua_State *L, int idx, const char *what, const struct row *row, char *at)
 {
     int64_t ms;
@@ -234,6 +301,16 @@ static void read_row(lua_State *L, int idx, const char *what, const struct row *
     case ROW_URL:
         *(const struct secret **)at = config_secret(L, idx, what);
         config_check_url(L, secret_text(*(const struct secret **)at), what, http_schemes);
+        break;
+    case ROW_WORD:
+        *(int *)at = word_arg(L, idx, what, row->words);
+        break;
+    case ROW_SERVER:
+        *(const char **)at = text_arg(L, idx, what);
+        config_check_url(L, *(const char **)at, what, row->words);
+        break;
+    case ROW_HEADERS:
+        headers_arg(L, idx, what, (struct headers *)at);
         break;
     case ROW_OTHER:
         break;

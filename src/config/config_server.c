@@ -195,28 +195,28 @@ static void read_tokens(lua_State *L, struct config_server *s, int idx)
 
 #define AT(field) offsetof(struct config_server, field)
 static const struct row server_rows[] = {
-    {"listen", ROW_TEXT, AT(listen)},
-    {"statsd", ROW_TEXT, AT(statsd)},
-    {"syslog", ROW_LATER, 0},
-    {"external_url", ROW_TEXT, AT(external_url)},
-    {"redis", ROW_SECRET, AT(redis)},
-    {"data_dir", ROW_PATH, AT(data_dir)},
-    {"redis_ca", ROW_PATH, AT(redis_ca)},
-    {"deny_outgoing", ROW_TEXTS, AT(deny_outgoing)},
-    {"rules", ROW_TEXTS, AT(rules)},
-    {"tls", ROW_OTHER, 0},
-    {"tokens", ROW_OTHER, 0},
-    {"log", ROW_OTHER, 0},
-    {"redact", ROW_TEXTS, AT(redact)},
-    {"zone", ROW_TEXT, AT(zone)},
-    {NULL, ROW_OTHER, 0},
+    {"listen", ROW_TEXT, AT(listen), NULL},
+    {"statsd", ROW_TEXT, AT(statsd), NULL},
+    {"syslog", ROW_LATER, 0, NULL},
+    {"external_url", ROW_TEXT, AT(external_url), NULL},
+    {"redis", ROW_SECRET, AT(redis), NULL},
+    {"data_dir", ROW_PATH, AT(data_dir), NULL},
+    {"redis_ca", ROW_PATH, AT(redis_ca), NULL},
+    {"deny_outgoing", ROW_TEXTS, AT(deny_outgoing), NULL},
+    {"rules", ROW_TEXTS, AT(rules), NULL},
+    {"tls", ROW_OTHER, 0, NULL},
+    {"tokens", ROW_OTHER, 0, NULL},
+    {"log", ROW_OTHER, 0, NULL},
+    {"redact", ROW_TEXTS, AT(redact), NULL},
+    {"zone", ROW_TEXT, AT(zone), NULL},
+    {0},
 };
 _Static_assert(AT(redact.n) == AT(redact.patterns) + sizeof(char **), "the same");
 _Static_assert(AT(n_deny_outgoing) == AT(deny_outgoing) + sizeof(char **), "the same");
 _Static_assert(AT(n_rules) == AT(rules) + sizeof(char **), "ROW_TEXTS: the count comes behind");
 
 static const struct row tls_rows[] = {
-    {"cert", ROW_PATH, AT(tls_cert)}, {"key", ROW_PATH, AT(tls_key)}, {NULL, ROW_OTHER, 0}};
+    {"cert", ROW_PATH, AT(tls_cert), NULL}, {"key", ROW_PATH, AT(tls_key), NULL}, {0}};
 
 static bool begins(const char *s, const char *head)
 {
@@ -375,9 +375,9 @@ static int priorities(lua_State *L)
 static int deadman(lua_State *L)
 {
     static const struct row rows[] = {
-        {"url", ROW_URL, offsetof(struct config_deadman, url)},
-        {"every", ROW_DURATION, offsetof(struct config_deadman, every_ms)},
-        {NULL, ROW_OTHER, 0}};
+        {"url", ROW_URL, offsetof(struct config_deadman, url), NULL},
+        {"every", ROW_DURATION, offsetof(struct config_deadman, every_ms), NULL},
+        {0}};
     struct config_file *f = config_file_of(L);
 
     config_once(L, &f->deadman_given, "deadman");

@@ -10,7 +10,7 @@
 #include "base/mem.h"
 #include "deliver/late.h"
 #include "deliver/send.h"
-#include "deliver/wording.h"
+#include "channel/wording.h"
 #include "tocsin/config.h"
 
 /* --- lanes --- */
@@ -94,10 +94,9 @@ void deliver_due(const char *lane, void *deliver)
 
 enum tells deliver_tells(const char *channel)
 {
-    for (size_t i = 0; i < CHANNEL_TYPES; i++)
-        if (strcmp(channels[i]->name, channel) == 0)
-            return channels[i]->tells;
-    return TELLS_CHANGES; /* of a lane that no configuration has any more */
+    const struct channel *ch = channel_find(channel);
+
+    return ch ? ch->tells : TELLS_CHANGES; /* of a lane that no configuration has any more */
 }
 
 /* --- tests of receivers, previews --- */
@@ -142,7 +141,7 @@ void deliver_render(struct deliver *d, const struct notice *x, struct buf *out)
     const struct named_template *nt = c ? templates_find(d->templates, c->template) : NULL;
     struct message m;
 
-    if (!nt || message_make(channels[c->type], c, nt->t, nt->error, x, &m) < 0) {
+    if (!nt || message_make(channel_table[c->type], c, nt->t, nt->error, x, &m) < 0) {
         wording_plain(x, NULL, out);
         return;
     }

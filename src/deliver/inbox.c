@@ -11,14 +11,9 @@
 
 #include "base/keys.h"
 #include "base/mem.h"
-#include "base/text.h"
-#include "deliver/channel.h"
-#include "deliver/wording.h"
 
 #define KEPT_MAX   1000
 #define STORED_MAX 10000
-/* Bounds the inbox as a whole: 32 MiB here, 320 MiB in Redis when every message is as long. */
-#define MESSAGE_MAX (32u << 10)
 
 struct entry {
     uint64_t n;
@@ -202,30 +197,3 @@ void inbox_json(const struct inbox *b, uint64_t after, uint64_t before, size_t l
     }
     json_array_end(out);
 }
-
-/* The channel: text for the page, and the whole table for whoever tests templates. */
-static int compose(const struct config_channel *c, const struct notice *x,
-                   const struct template_value *result, struct message *m)
-{
-    const char *text = result ? template_text(result, "text") : NULL;
-
-    (void)c;
-    if (result && result->kind == TEMPLATE_STRING)
-        text = result->str;
-    if (text)
-        buf_adds(&m->text, text);
-    else
-        wording_plain(x, m->template_failed ? m->error : NULL, &m->text);
-    if (result && result->kind != TEMPLATE_STRING)
-        template_json(result, &m->body);
-    return 0;
-}
-
-const struct channel channel_inbox = {
-    .name = "inbox",
-    .transport = TRANSPORT_INBOX,
-    .max_bytes = MESSAGE_MAX,
-    .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_LIST | 1u << TEMPLATE_STRING,
-    .compose = compose,
-    .judge = judge_http,
-};

@@ -14,7 +14,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
-#include "deliver/mime.h"
+#include "channel/mime.h"
 #include "tocsin/config.h"
 
 #define LATE_MAX     256 /* tries that wait, of all lanes; what is beyond is said and given up */

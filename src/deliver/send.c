@@ -334,7 +334,7 @@ struct send *send_new(struct deliver *d, struct lane *l, struct notice *x,
     if (!s)
         return NULL;
     *s = (struct send){.d = d, .lane = l, .x = x, .config = c, .next = d->sends};
-    s->channel = channels[c->type];
+    s->channel = channel_table[c->type];
     s->held = config_ref(d->config);
     d->sends = s;
     return s;

@@ -3,7 +3,7 @@
 #define TOCSIN_DELIVER_SEND_H
 
 #include "base/map.h"
-#include "deliver/channel.h"
+#include "tocsin/channel.h"
 #include "deliver/inbox.h"
 #include "deliver/templates.h"
 #include "tocsin/deliver.h"

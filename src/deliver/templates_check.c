@@ -8,7 +8,7 @@
 
 #include "base/map.h"
 #include "base/mem.h"
-#include "deliver/channel.h"
+#include "tocsin/config.h"
 #include "deliver/sample.h"
 #include "deliver/templates.h"
 #include "tocsin/deliver.h"
@@ -26,8 +26,8 @@ static void tell(struct trial *t, const struct config_receiver *r, const struct 
 {
     struct buf b = BUF_INIT;
 
-    buf_addf(&b, "%s (template of %s in receiver \"%s\", %s:%d%s)", what, channels[c->type]->name,
-             r->name, c->file, c->line, where);
+    buf_addf(&b, "%s (template of %s in receiver \"%s\", %s:%d%s)", what,
+             channel_table[c->type]->name, r->name, c->file, c->line, where);
     t->n++;
     t->found(buf_ok(&b) ? buf_str(&b) : what, t->arg);
     buf_free(&b);
@@ -56,8 +56,8 @@ static int try_samples(struct trial *t, const struct config_receiver *r,
         struct message m;
         struct sample s;
 
-        sample_make(&s, (enum sample_kind)kind, r->name, channels[c->type]->name);
-        if (message_make(channels[c->type], c, nt->t, NULL, &s.x, &m) < 0)
+        sample_make(&s, (enum sample_kind)kind, r->name, channel_table[c->type]->name);
+        if (message_make(channel_table[c->type], c, nt->t, NULL, &s.x, &m) < 0)
             return -1;
         snprintf(where, sizeof where, ", tried with %s", sample_names[kind]);
         if (m.template_failed) {
@@ -78,7 +78,7 @@ static int try_template(struct trial *t, const struct config_receiver *r,
     void *seen = NULL;
     int rc = 0;
 
-    buf_addf(&key, "%s %s", channels[c->type]->name, c->template);
+    buf_addf(&key, "%s %s", channel_table[c->type]->name, c->template);
     if (!buf_ok(&key) || map_puts(t->seen, buf_str(&key), t, &seen) < 0) {
         buf_free(&key);
         return -1;

@@ -46,7 +46,7 @@ struct lane *lane_get(struct notify *n, const char *name)
 
 static int lane_bind(struct notify *n, const struct config_receiver *r, size_t index)
 {
-    const char *type = channel_type_names[r->channels[index].type];
+    const char *type = channel_table[r->channels[index].type]->name;
     struct buf name = BUF_INIT;
     struct lane *l = NULL;
     size_t before = 1;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "deliver/mime.h"
+#include "channel/mime.h"
 
 static int hex(char c)
 {

@@ -21,8 +21,8 @@ struct order { /* one command: its arguments, in one allocation each */
     size_t *lens;
 };
 
-struct message {
-    struct message *next;
+struct envelope {
+    struct envelope *next;
     uint64_t number; /* 0: an inspection, which no fault hits */
     int64_t arrives_ms;
     size_t bytes;
@@ -36,7 +36,7 @@ struct message {
 };
 
 struct queue {
-    struct message *first, **end;
+    struct envelope *first, **end;
 };
 
 struct fault {
@@ -65,7 +65,7 @@ struct db {
 
 struct db_tx {
     struct db *db;
-    struct message *m;
+    struct envelope *m;
 };
 
 static struct fake_redis *served;
@@ -83,16 +83,16 @@ void fake_db_serve(struct fake_redis *r)
 
 /* --- queues ------------------------------------------------------------------------------------------ */
 
-static void push(struct queue *q, struct message *m)
+static void push(struct queue *q, struct envelope *m)
 {
     m->next = NULL;
     *q->end = m;
     q->end = &m->next;
 }
 
-static struct message *pop(struct queue *q)
+static struct envelope *pop(struct queue *q)
 {
-    struct message *m = q->first;
+    struct envelope *m = q->first;
 
     if (!m)
         return NULL;
@@ -102,9 +102,9 @@ static struct message *pop(struct queue *q)
     return m;
 }
 
-static struct message *message_new(db_done done, void *arg)
+static struct envelope *message_new(db_done done, void *arg)
 {
-    struct message *m = mem_zalloc(sizeof *m);
+    struct envelope *m = mem_zalloc(sizeof *m);
 
     assert(m);
     m->done = done;
@@ -112,7 +112,7 @@ static struct message *message_new(db_done done, void *arg)
     return m;
 }
 
-static void message_free(struct message *m)
+static void message_free(struct envelope *m)
 {
     for (size_t i = 0; i < m->n_orders; i++) {
         for (int k = 0; k < m->orders[i].argc; k++)
@@ -124,7 +124,7 @@ static void message_free(struct message *m)
     mem_free(m);
 }
 
-static void message_add(struct message *m, int argc, const char *const *argv, const size_t *lens)
+static void message_add(struct envelope *m, int argc, const char *const *argv, const size_t *lens)
 {
     struct order o = {.argc = argc};
     void *orders = m->orders;
@@ -159,7 +159,7 @@ static void leave(struct db *d)
     mem_free(d);
 }
 
-static void tell_later(struct db *d, struct message *m, enum db_fate fate)
+static void tell_later(struct db *d, struct envelope *m, enum db_fate fate)
 {
     m->fate = fate;
     if (fate == DB_UNSENT)
@@ -171,7 +171,7 @@ static void tell_later(struct db *d, struct message *m, enum db_fate fate)
         timer_in(d->tell, 0);
 }
 
-static void tell(struct message *m)
+static void tell(struct envelope *m)
 {
     static const struct reply nothing = {.kind = REPLY_LIST};
 
@@ -185,7 +185,7 @@ static void tell(struct message *m)
 static void tell_all(struct db *d)
 {
     struct queue now = d->told;
-    struct message *m;
+    struct envelope *m;
 
     if (!now.first)
         return;
@@ -200,7 +200,7 @@ static void tell_all(struct db *d)
     leave(d);
 }
 
-static void put(struct db *d, struct message *m)
+static void put(struct db *d, struct envelope *m)
 {
     if (!d->is_up || d->closing || m->bytes > d->options.max_outstanding - d->outstanding) {
         d->stats.over_bound += d->is_up;
@@ -237,7 +237,7 @@ static void look_at_health(struct db *d)
 
 static void lose(struct db *d, enum db_fate fate)
 {
-    struct message *m;
+    struct envelope *m;
 
     d->is_up = false;
     d->why = "the fake connection broke";
@@ -284,7 +284,7 @@ static const struct reply *first_error(const struct reply *all)
 }
 
 /* Runs it at the server. A refused transaction that ran keeps its items behind the error. */
-static enum db_fate carry_out(struct db *d, struct message *m, struct reply *out)
+static enum db_fate carry_out(struct db *d, struct envelope *m, struct reply *out)
 {
     struct fake_command *c = mem_alloc((m->n_orders + 1) * sizeof *c);
     const struct reply *all, *inner;
@@ -313,7 +313,7 @@ static enum db_fate carry_out(struct db *d, struct message *m, struct reply *out
 }
 
 /* False: the connection broke on it. */
-static bool arrive(struct db *d, struct message *m)
+static bool arrive(struct db *d, struct envelope *m)
 {
     static const struct reply oom = {
         .kind = REPLY_ERROR,
@@ -399,7 +399,7 @@ struct db *db_open(struct loop *l, const struct db_options *o, struct err *e)
 
 void db_close(struct db *d)
 {
-    struct message *m;
+    struct envelope *m;
 
     if (!d)
         return;
@@ -419,7 +419,7 @@ void db_close(struct db *d)
 void db_send(struct db *d, int argc, const char *const *argv, const size_t *lens, db_done done,
              void *arg)
 {
-    struct message *m = message_new(done, arg);
+    struct envelope *m = message_new(done, arg);
 
     message_add(m, argc, argv, lens);
     put(d, m);
@@ -506,7 +506,7 @@ void db_script(struct db *d, const char *script, int n_keys, int argc, const cha
 
 void db_inspect(struct db *d, void (*done)(bool ok, void *arg), void *arg)
 {
-    struct message *m = message_new(NULL, arg);
+    struct envelope *m = message_new(NULL, arg);
 
     m->inspected = done;
     put(d, m);
@@ -598,7 +598,7 @@ static void run_some(struct db *d, size_t executed)
 {
     struct reply ignored;
 
-    for (struct message *m = d->sent.first; m && executed > 0; m = m->next)
+    for (struct envelope *m = d->sent.first; m && executed > 0; m = m->next)
         if (!m->inspected) {
             carry_out(d, m, &ignored);
             executed--;

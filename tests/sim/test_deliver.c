@@ -156,8 +156,8 @@ void notify_lanes(struct notify *n,
             char lane[96];
 
             snprintf(lane, sizeof lane, k ? "%s/%s:%zu" : "%s/%s", r->name,
-                     channel_type_names[r->channels[k].type], k + 1);
-            each(lane, r->name, channel_type_names[r->channels[k].type], k, arg);
+                     channel_table[r->channels[k].type]->name, k + 1);
+            each(lane, r->name, channel_table[r->channels[k].type]->name, k, arg);
         }
     }
 }

@@ -282,7 +282,7 @@ static const struct {
     {"receiver \"x\" { webhook { url = \"http:///x\" } }",
      T "receiver \"x\": webhook: `url` is no URL"},
     {"receiver \"x\" { webhook { url = \"http://a\", headers = { [\"X-A\"] = \"a\\r\\nB: c\" } } }",
-     T "receiver \"x\": webhook: the value of a header contains a control character"},
+     T "receiver \"x\": webhook: `headers`: the value of a header contains a control character"},
     {"receiver \"x\" { webhook { url = \"http://a\", timeout = \"11m\" } }",
      T "receiver \"x\": webhook: `timeout` is at most 10m"},
     {"receiver \"x\" { slack { bot_token = \"x\" } }",

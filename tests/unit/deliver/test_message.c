@@ -6,10 +6,10 @@
 #include "base/builtin.h"
 #include "base/files.h"
 #include "base/text.h"
-#include "deliver/channel.h"
+#include "tocsin/channel.h"
 #include "deliver/sample.h"
-#include "deliver/wording.h"
-#include "notices.h"
+#include "channel/wording.h"
+#include "channel/notices.h"
 #include "tocsin/deliver.h"
 #include "unit.h"
 
@@ -50,7 +50,7 @@ static const struct config_channel email = {.type = CHANNEL_EMAIL,
 static void make(const struct config_channel *c, struct template *t, const struct notice *x,
                  struct message *m)
 {
-    ck_assert_int_eq(message_make(channels[c->type], c, t, "no such template", x, m), 0);
+    ck_assert_int_eq(message_make(channel_table[c->type], c, t, "no such template", x, m), 0);
 }
 
 /* --- golden files --- */
@@ -154,7 +154,7 @@ START_TEST(hostile_texts_stay_text)
         static const struct config_channel *const all[] = {&inbox, &webhook, &slack, &email};
         const char *text;
 
-        t = shipped(channels[type]->name);
+        t = shipped(channel_table[type]->name);
         make(all[type], t, &e.x, &m);
         ck_assert_msg(!m.template_failed, "%s", m.error);
         text = buf_str(&m.body);
@@ -165,7 +165,7 @@ START_TEST(hostile_texts_stay_text)
             ck_assert_ptr_null(strstr(text, "<script"));
         } else {
             json = cJSON_Parse(text);
-            ck_assert_msg(json, "%s: not JSON: %s", channels[type]->name, text);
+            ck_assert_msg(json, "%s: not JSON: %s", channel_table[type]->name, text);
             cJSON_Delete(json);
         }
         if (type == CHANNEL_SLACK) {
@@ -331,14 +331,14 @@ START_TEST(what_is_new_is_shown_however_many_are_on)
     alerts[x.n_alerts - 1].n_labels = 1;
     for (int type = 0; type < CHANNEL_TYPES; type++) {
         struct config_channel c = *all[type];
-        struct template *t = shipped(channels[type]->name);
+        struct template *t = shipped(channel_table[type]->name);
         struct message m;
 
         c.max_alerts = 50;
         make(&c, t, &x, &m);
         ck_assert_msg(strstr(buf_str(&m.body), "TheNewOne") ||
                           strstr(buf_str(&m.text), "TheNewOne"),
-                      "%s does not show it", channels[type]->name);
+                      "%s does not show it", channel_table[type]->name);
         message_clear(&m);
         template_free(t);
     }
@@ -353,12 +353,12 @@ START_TEST(a_thousand_alerts_fit_through_every_template)
     struct notice x = many(&e, alerts, NOTICE_ALERTS_MAX);
 
     for (int type = 0; type < CHANNEL_TYPES; type++) {
-        struct template *t = shipped(channels[type]->name);
+        struct template *t = shipped(channel_table[type]->name);
         struct message m;
 
         make(all[type], t, &x, &m);
-        ck_assert_msg(!m.template_failed, "%s: %s", channels[type]->name, m.error);
-        ck_assert_uint_le(m.body.len + m.text.len, channels[type]->max_bytes);
+        ck_assert_msg(!m.template_failed, "%s: %s", channel_table[type]->name, m.error);
+        ck_assert_uint_le(m.body.len + m.text.len, channel_table[type]->max_bytes);
         if (type == CHANNEL_WEBHOOK) {
             cJSON *o = cJSON_Parse(buf_str(&m.body));
 
@@ -777,7 +777,7 @@ START_TEST(answers_are_judged)
                                     .len = strlen(cases[i].body),
                                     .error = ""};
 
-        ck_assert_msg(channels[cases[i].channel]->judge(&r) == cases[i].want, "case %zu", i);
+        ck_assert_msg(channel_table[cases[i].channel]->judge(&r) == cases[i].want, "case %zu", i);
     }
 }
 END_TEST
@@ -791,13 +791,13 @@ START_TEST(every_failed_allocation_is_told)
 
     example_make(&e);
     for (int type = 0; type < CHANNEL_TYPES; type++) {
-        struct template *t = shipped(channels[type]->name);
+        struct template *t = shipped(channel_table[type]->name);
         struct message m;
         int rc = -1;
 
         for (long n = 1; n < 100000; n++) {
             mem_fail_at(n);
-            rc = message_make(channels[type], all[type], t, NULL, &e.x, &m);
+            rc = message_make(channel_table[type], all[type], t, NULL, &e.x, &m);
             if (rc == 0)
                 message_clear(&m);
             if (!mem_failed())

@@ -24,7 +24,6 @@
 #define ALERTS 64
 
 /* The room lua has this table; the tests do without that room. */
-const char *const channel_type_names[CHANNEL_TYPES] = {"inbox", "webhook", "slack", "email"};
 
 /* --- the configuration ----------------------------------------------------------------------------- */
 

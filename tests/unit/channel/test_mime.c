@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "deliver/mime.h"
+#include "channel/mime.h"
 #include "unit.h"
 
 static void header_is(const char *name, const char *value, const char *want)

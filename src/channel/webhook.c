@@ -5,11 +5,41 @@
 #include <string.h>
 
 #include "base/json.h"
-#include "deliver/channel.h"
-#include "deliver/wording.h"
+#include "tocsin/channel.h"
+#include "channel/wording.h"
 
 #define BODY_MAX     (4u << 20)
 #define PLAIN_ALERTS 1000
+
+#define AT(field) offsetof(struct config_channel, field)
+static const struct row rows[] = {
+    {"url", ROW_URL, AT(url), NULL},
+    {"sign", ROW_SECRET, AT(sign), NULL},
+    {"headers", ROW_HEADERS, AT(headers), NULL},
+    {"user", ROW_TEXT, AT(user), NULL},
+    {"password", ROW_SECRET, AT(password), NULL},
+    {"bearer", ROW_SECRET, AT(bearer), NULL},
+    {"ca_file", ROW_PATH, AT(ca_file), NULL},
+    {"insecure_skip_verify", ROW_BOOL, AT(insecure_skip_verify), NULL},
+    {"max_alerts", ROW_COUNT, AT(max_alerts), NULL},
+    {"send_resolved", ROW_BOOL, AT(send_resolved), NULL},
+    {"timeout", ROW_TIMEOUT, AT(timeout_ms), NULL},
+    {"template", ROW_TEXT, AT(template), NULL},
+    {0}};
+_Static_assert(AT(n_headers) == AT(headers) + sizeof(void *),
+               "ROW_HEADERS: the count comes behind");
+
+static int finish(struct config_channel *c, const char **warning, struct err *e)
+{
+    (void)warning;
+    if (!c->url)
+        return err_set(e, ERR_INPUT, "webhook needs a `url`");
+    if (c->bearer && c->user)
+        return err_set(e, ERR_INPUT, "webhook: give either `bearer` or `user` and `password`");
+    if (!c->user != !c->password)
+        return err_set(e, ERR_INPUT, "webhook: `user` and `password` go together");
+    return 0;
+}
 
 /* X-Tocsin-Signature: sha256=HEX of HMAC-SHA256(key, body). */
 static int add_signature(struct message *m, const struct secret *key)
@@ -131,6 +161,9 @@ static int compose(const struct config_channel *c, const struct notice *x,
 
 const struct channel channel_webhook = {
     .name = "webhook",
+    .rows = rows,
+    .timeout_ms = CHANNEL_TIMEOUT_MS,
+    .finish = finish,
     .transport = TRANSPORT_HTTP,
     .max_bytes = BODY_MAX,
     .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_LIST | 1u << TEMPLATE_STRING,

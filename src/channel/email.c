@@ -1,19 +1,100 @@
 /* Email: one thread an incident. The subject never changes (else some readers split the thread);
  * References name a first message that is made up from the incident, so that every later one
  * belongs to it whichever arrived. */
+#include <assert.h>
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/text.h"
-#include "deliver/channel.h"
-#include "deliver/mime.h"
-#include "deliver/wording.h"
+#include "tocsin/channel.h"
+#include "channel/mime.h"
+#include "channel/wording.h"
 
+#define TIMEOUT_MS  30000 /* mail servers greet late on purpose */
 #define MAIL_MAX    (2u << 20)
 #define SUBJECT_MAX 400 /* bytes; what the lane keeps is at most 2 KiB of JSON */
+
+#define AT(field) offsetof(struct config_channel, field)
+static const char *const tls_words[] = {"none", "if offered", "required", NULL};
+_Static_assert(CONFIG_TLS_NONE == 1 && CONFIG_TLS_REQUIRED == 3, "by place in tls_words, from 1");
+static const char *const schemes[] = {"smtp://", "smtps://", NULL};
+static const struct row rows[] = {
+    {"to", ROW_TEXTS, AT(to), NULL},
+    {"from", ROW_TEXT, AT(from), NULL},
+    {"smtp", ROW_SERVER, AT(smtp), schemes},
+    {"tls", ROW_WORD, AT(tls), tls_words},
+    {"user", ROW_TEXT, AT(user), NULL},
+    {"password", ROW_SECRET, AT(password), NULL},
+    {"ca_file", ROW_PATH, AT(ca_file), NULL},
+    {"insecure_skip_verify", ROW_BOOL, AT(insecure_skip_verify), NULL},
+    {"send_resolved", ROW_BOOL, AT(send_resolved), NULL},
+    {"timeout", ROW_TIMEOUT, AT(timeout_ms), NULL},
+    {"template", ROW_TEXT, AT(template), NULL},
+    {0}};
+_Static_assert(AT(n_to) == AT(to) + sizeof(char **), "ROW_TEXTS: the count comes behind");
+
+/* "ana@example.com" or "Ana <ana@example.com>": one address, since an envelope takes one. */
+static int check_address(const char *text, struct err *e)
+{
+    const char *open = strrchr(text, '<'), *address = open ? open + 1 : text;
+    size_t n = strcspn(address, open ? ">" : ""), local = strcspn(address, "@");
+
+    for (const char *p = text; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            return err_set(e, ERR_INPUT, "email: an address contains a control character");
+    if (local == 0 || local + 1 >= n || strcspn(address, " ,;<>\"") < n ||
+        (open && strcmp(address + n, ">") != 0))
+        return err_set(
+            e, ERR_INPUT,
+            "email: \"%s\" is no mail address (one a string: \"a@example.com\" or "
+            "\"Name <a@example.com>\"; several: { \"a@example.com\", \"b@example.com\" })",
+            text);
+    return 0;
+}
+
+static bool is_far(const char *smtp)
+{
+    static const char *const near[] = {"127.", "localhost", "[::1]"};
+    const char *host = strstr(smtp, "://") + 3;
+
+    for (size_t i = 0; i < sizeof near / sizeof *near; i++)
+        if (strncmp(host, near[i], strlen(near[i])) == 0)
+            return false;
+    return true;
+}
+
+/* A password must not travel in the clear. */
+static void choose_tls(struct config_channel *c, const char **warning)
+{
+    c->tls = c->password ? CONFIG_TLS_REQUIRED : CONFIG_TLS_IF_OFFERED;
+    if (!c->password && strncmp(c->smtp, "smtp://", 7) == 0 && is_far(c->smtp))
+        *warning = "email: `tls` is \"if offered\", so anyone between may read the mail; "
+                   "tls = \"required\" checks the server's certificate";
+}
+
+static int finish(struct config_channel *c, const char **warning, struct err *e)
+{
+    if (c->n_to == 0 || !c->from || !c->smtp)
+        return err_set(e, ERR_INPUT, "email needs `to`, `from` and `smtp`");
+    for (size_t i = 0; i < c->n_to; i++)
+        if (check_address(c->to[i], e) < 0)
+            return -1;
+    if (check_address(c->from, e) < 0)
+        return -1;
+    if (strchr(c->smtp + strlen("smtps://"), '@'))
+        return err_set(e, ERR_INPUT,
+                       "email: user and password go into keys of their own, not into `smtp`");
+    if (!c->user != !c->password)
+        return err_set(e, ERR_INPUT, "email: `user` and `password` go together");
+    if (c->tls == CONFIG_TLS_UNSET)
+        choose_tls(c, warning);
+    assert(c->tls != CONFIG_TLS_UNSET);
+    return 0;
+}
 
 /* "[#412] checkout · payments". The team is common to the alerts of the first message and need not
  * be to those of a later one, so the lane keeps the subject that went out first. */
@@ -112,6 +193,9 @@ static enum outcome_kind judge(const struct outbound_result *r)
 
 const struct channel channel_email = {
     .name = "email",
+    .rows = rows,
+    .timeout_ms = TIMEOUT_MS,
+    .finish = finish,
     .transport = TRANSPORT_MAIL,
     .max_bytes = MAIL_MAX,
     .results = 1u << TEMPLATE_OBJECT | 1u << TEMPLATE_STRING,

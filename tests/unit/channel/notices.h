@@ -1,6 +1,6 @@
 /* Notices made by hand, with the figures of the example that the documents use. */
-#ifndef TOCSIN_TESTS_DELIVER_NOTICES_H
-#define TOCSIN_TESTS_DELIVER_NOTICES_H
+#ifndef UNIT_CHANNEL_NOTICES_H
+#define UNIT_CHANNEL_NOTICES_H
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "deliver/tree.h"
+#include "channel/tree.h"
 
 #include <cjson/cJSON.h>
 #include <stdio.h>
@@ -6,7 +6,7 @@
 
 #include "base/mem.h"
 #include "base/text.h"
-#include "deliver/wording.h"
+#include "channel/wording.h"
 
 typedef void (*wording)(const struct notice *x, struct buf *out);
 typedef void (*alert_wording)(const struct notice *x, const struct notice_alert *a,

@@ -1,21 +1,14 @@
-#include "deliver/channel.h"
+#include "tocsin/channel.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/mem.h"
-#include "deliver/tree.h"
-#include "deliver/wording.h"
+#include "channel/tree.h"
+#include "channel/wording.h"
 
 #define FEW_ALERTS 50
-
-const struct channel *const channels[CHANNEL_TYPES] = {
-    [CHANNEL_INBOX] = &channel_inbox,
-    [CHANNEL_WEBHOOK] = &channel_webhook,
-    [CHANNEL_SLACK] = &channel_slack,
-    [CHANNEL_EMAIL] = &channel_email,
-};
 
 void message_clear(struct message *m)
 {

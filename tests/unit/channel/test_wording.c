@@ -1,4 +1,4 @@
-#include "deliver/wording.h"
+#include "channel/wording.h"
 
 #include "notices.h"
 #include "unit.h"

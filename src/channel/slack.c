@@ -5,11 +5,30 @@
 
 #include "base/json.h"
 #include "base/text.h"
-#include "deliver/channel.h"
-#include "deliver/wording.h"
+#include "tocsin/channel.h"
+#include "channel/wording.h"
 
 #define BODY_MAX  35000 /* Slack cuts a text at 40,000 characters; blocks have smaller bounds */
 #define PLAIN_MAX 6000  /* escaped it is at most five times as long */
+
+#define AT(field) offsetof(struct config_channel, field)
+static const struct row rows[] = {
+    {"webhook_url", ROW_URL, AT(url), NULL},
+    {"channel", ROW_TEXT, AT(slack_channel), NULL},
+    {"bot_token", ROW_LATER, 0, NULL},
+    {"signing_secret", ROW_LATER, 0, NULL},
+    {"ca_file", ROW_PATH, AT(ca_file), NULL},
+    {"insecure_skip_verify", ROW_BOOL, AT(insecure_skip_verify), NULL},
+    {"send_resolved", ROW_BOOL, AT(send_resolved), NULL},
+    {"timeout", ROW_TIMEOUT, AT(timeout_ms), NULL},
+    {"template", ROW_TEXT, AT(template), NULL},
+    {0}};
+
+static int finish(struct config_channel *c, const char **warning, struct err *e)
+{
+    (void)warning;
+    return c->url ? 0 : err_set(e, ERR_INPUT, "slack needs a `webhook_url`");
+}
 
 /* &, < and > are the only characters with a meaning in Slack's text (its formatting rules). */
 static void slack_escape(const char *s, struct buf *out)
@@ -99,6 +118,9 @@ static enum outcome_kind judge(const struct outbound_result *r)
 
 const struct channel channel_slack = {
     .name = "slack",
+    .rows = rows,
+    .timeout_ms = CHANNEL_TIMEOUT_MS,
+    .finish = finish,
     .transport = TRANSPORT_HTTP,
     .tells = TELLS_WORSE,
     .max_bytes = BODY_MAX,

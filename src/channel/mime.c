@@ -2,7 +2,7 @@
  * text. Headers are folded at spaces, or encoded in words that may be folded anywhere; a name with a comma
  * is quoted or it would be two addresses. What is hostile becomes a blank: a header has no escape that people
  * could read. */
-#include "deliver/mime.h"
+#include "channel/mime.h"
 
 #include <stdbool.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* A notice as the table that a channel template is called with (docs/channels.md). */
-#ifndef TOCSIN_DELIVER_TREE_H
-#define TOCSIN_DELIVER_TREE_H
+#ifndef CHANNEL_TREE_H
+#define CHANNEL_TREE_H
 
 #include <stddef.h>
 

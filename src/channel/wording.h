@@ -1,7 +1,7 @@
 /* A notice in words: the one line that a lock screen shows, and the plain text that goes out when
  * there is no template, or when it fails. */
-#ifndef TOCSIN_DELIVER_WORDING_H
-#define TOCSIN_DELIVER_WORDING_H
+#ifndef CHANNEL_WORDING_H
+#define CHANNEL_WORDING_H
 
 #include "base/buf.h"
 #include "model/notice.h"

@@ -1,8 +1,8 @@
 /* Mail as bytes: headers (RFC 5322, RFC 2047) and a body of text and HTML (RFC 2046,
  * quoted-printable as RFC 2045 has it). Every line ends with CRLF and has at most 998 bytes. Pure;
  * a failed allocation marks `out`. */
-#ifndef TOCSIN_DELIVER_MIME_H
-#define TOCSIN_DELIVER_MIME_H
+#ifndef CHANNEL_MIME_H
+#define CHANNEL_MIME_H
 
 #include <stddef.h>
 #include <stdint.h>
