@@ -103,6 +103,22 @@ $(OUT)/unit/%: tests/unit/%.c tests/unit/unit.h $$(foreach r,$$(links_$$(call un
 unit: $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN)) ## build and run the unit tests (ROOM=window: only that room's)
 	@tests/run-units unit $(filter $(OUT)/unit/$(ROOM)%,$(UNIT_BIN))
 
+# --- each room alone: all of its archive linked with what its arrows reach and nothing else, then run ---
+ROOM_BIN := $(patsubst %,$(OUT)/rooms/%,$(ROOMS))
+$(OUT)/rooms/main.c: Makefile
+	@mkdir -p $(@D)
+	@echo 'int main(void) { return 0; }' >$@
+
+$(OUT)/rooms/%: $(OUT)/rooms/main.c $$(foreach r,$$(links_$$*),$(OUT)/lib$$(r).a)
+	@echo "  ROOM $*"
+	@$(CC) -o $@ $< $(LD_ALL) -Wl,--whole-archive $(OUT)/lib$*.a -Wl,--no-whole-archive -Wl,--start-group \
+	    $(foreach r,$(links_$*),$(OUT)/lib$(r).a) -Wl,--end-group $(PKG_LIBS)
+
+.PHONY: rooms
+rooms: $(ROOM_BIN) ## link each room with what it may know and nothing else
+	@for b in $^; do $$b || exit 1; done
+	@contrib/layers --symbols $(OUT)
+
 # --- simulations: tests/sim/test_ROOM*.c in one process on a virtual clock, with the fakes beside them
 # in place of net's loop and the connection to Redis. Linked with that room's arrows; a name that is
 # no room links with everything.
@@ -173,7 +189,7 @@ run: deps ## build, start with an embedded Redis and the shipped rules, and say 
 	@contrib/run "$(DATA)" "$(LISTEN)"
 test: deps-test ## run every test
 	@$(MAKE) --no-print-directory -j$(shell nproc) all
-	@$(MAKE) --no-print-directory -k -j$(shell nproc) unit-build sim-build
+	@$(MAKE) --no-print-directory -k -j$(shell nproc) unit-build sim-build rooms
 	@$(MAKE) --no-print-directory -k unit sim oracle rule-tests e2e
 
 approve: ## write the files of tests/golden again from what comes out now
