@@ -309,7 +309,7 @@ static struct heard *heard_of(size_t lane, uint64_t incident, const char *alert)
     return h;
 }
 
-struct message {
+struct envelope {
     size_t lane;
     uint64_t incident;
     const char *key, *reason;
@@ -348,7 +348,7 @@ static void tell_line(size_t lane, const char *alert, bool firing, const cJSON *
 }
 
 /* What stands in a message must be so, when nothing lay between the claim and now. */
-static void check_present(const struct message *m, const char *name, const cJSON *a)
+static void check_present(const struct envelope *m, const char *name, const cJSON *a)
 {
     uint64_t fp = strtoull(text_of(a, "fingerprint"), NULL, 16);
     const struct alert *is = alert_by_fingerprint(wire_parts(w.p->wire)->book, fp);
@@ -361,7 +361,7 @@ static void check_present(const struct message *m, const char *name, const cJSON
     MUST(!is->suppressed, "%s is announced to %s, and is held by `unless`", name, lanes[m->lane]);
 }
 
-static void hear_firing(const struct message *m, const cJSON *a, struct heard *h)
+static void hear_firing(const struct envelope *m, const cJSON *a, struct heard *h)
 {
     bool is_new = flag(cJSON_GetObjectItemCaseSensitive(a, "tocsin"), "new");
     int group = h->alert[strlen(h->alert) - 1] - 'a';
@@ -380,7 +380,7 @@ static void hear_firing(const struct message *m, const cJSON *a, struct heard *h
     h->told = true;
 }
 
-static void hear_end(const struct message *m, const cJSON *a, struct heard *h)
+static void hear_end(const struct envelope *m, const cJSON *a, struct heard *h)
 {
     bool missed = flag(cJSON_GetObjectItemCaseSensitive(a, "tocsin"), "missed");
     bool trouble = w.crashes || now() - w.trouble_ms[m->lane] < 2 * 60 * MINUTE ||
@@ -397,7 +397,7 @@ static void hear_end(const struct message *m, const cJSON *a, struct heard *h)
     h->told = h->owed = h->lost = false;
 }
 
-static void hear(const struct message *m, const struct take *t)
+static void hear(const struct envelope *m, const struct take *t)
 {
     const cJSON *a;
     int64_t last_ms = w.last_take_ms[m->lane][m->incident % INCIDENTS];
@@ -436,7 +436,7 @@ static void hear(const struct message *m, const struct take *t)
     w.last_take_ms[m->lane][m->incident % INCIDENTS] = now();
 }
 
-static void describe(const struct message *m, const struct fake_plan *plan, uint64_t number)
+static void describe(const struct envelope *m, const struct fake_plan *plan, uint64_t number)
 {
     static const char *const answers[] = {"takes", "503", "400", "away", "takes, mute"};
     char text[120] = "";
@@ -458,7 +458,7 @@ static void describe(const struct message *m, const struct fake_plan *plan, uint
 }
 
 /* Of what it was told before, before this message is heard. */
-static void note_attempt(const struct message *m, uint64_t number, bool fails)
+static void note_attempt(const struct envelope *m, uint64_t number, bool fails)
 {
     const cJSON *a;
 
@@ -481,13 +481,13 @@ static struct fake_plan on_receive(const struct fake_message *f, void *arg)
 {
     cJSON *body = cJSON_ParseWithLength(f->body, f->len);
     const cJSON *own = cJSON_GetObjectItemCaseSensitive(body, "tocsin");
-    struct message m = {.lane = strstr(f->url, "pager") != NULL,
-                        .incident = (uint64_t)cJSON_GetNumberValue(
-                            cJSON_GetObjectItemCaseSensitive(own, "incident")),
-                        .key = f->key,
-                        .reason = text_of(body, "notification_reason"),
-                        .degraded = flag(own, "degraded"),
-                        .alerts = cJSON_GetObjectItemCaseSensitive(body, "alerts")};
+    struct envelope m = {.lane = strstr(f->url, "pager") != NULL,
+                         .incident = (uint64_t)cJSON_GetNumberValue(
+                             cJSON_GetObjectItemCaseSensitive(own, "incident")),
+                         .key = f->key,
+                         .reason = text_of(body, "notification_reason"),
+                         .degraded = flag(own, "degraded"),
+                         .alerts = cJSON_GetObjectItemCaseSensitive(body, "alerts")};
     struct fake_plan plan = {w.mode[m.lane], w.slow_ms[m.lane]};
 
     (void)arg;
