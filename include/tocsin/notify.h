@@ -28,6 +28,7 @@
 #include "model/matcher.h"
 #include "model/notice.h"
 #include "tocsin/alert.h"
+#include "tocsin/hold.h"
 #include "tocsin/loop.h"
 #include "tocsin/store.h"
 
@@ -156,24 +157,6 @@ void notify_after(struct notify *n, void (*then)(bool durable, void *arg), void 
 
 /* --- silences --- */
 
-enum silence_state { SILENCE_PENDING, SILENCE_ACTIVE, SILENCE_EXPIRED };
-extern const char *const silence_state_names[]; /* "pending" … */
-
-struct silence {
-    char id[UUID_LEN + 1];
-    char short_id[16];         /* "s31" */
-    struct matcher **matchers; /* all must match */
-    size_t n_matchers;
-    struct matcher **scope; /* of its creator: must match as well */
-    size_t n_scope;
-    int64_t starts_ms, ends_ms, updated_ms;
-    int priority; /* alerts more severe than this are not held; 0: all are held */
-    char *by, *comment, *origin;
-    uint64_t incident;   /* made from this incident, 0: not */
-    bool until_resolved; /* ends as soon as its incident does */
-    uint64_t muted;      /* alerts it has held back so far */
-};
-
 struct silence_request {
     const char *id;                  /* UUID or short id to update; NULL or "": a new one */
     struct matcher *const *matchers; /* references are taken */
@@ -217,7 +200,6 @@ const struct silence *notify_silence(struct notify *n, const struct silence_requ
 int notify_silence_expire(struct notify *n, const char *id, const struct actor *a,
                           struct err *e) MUST_USE;
 const struct silence *notify_silence_find(const struct notify *n, const char *id);
-enum silence_state silence_state(const struct silence *s, int64_t at_ms);
 /* Active by soonest end, pending by soonest start, expired by latest end. Nothing may be changed
  * during the walk. */
 void notify_silences(const struct notify *n, void (*each)(const struct silence *s, void *arg),

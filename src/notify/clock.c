@@ -70,15 +70,6 @@ void incident_move(struct incident *inc, int64_t by_ms)
     clock_move(&inc->ack_until_ms, by_ms);
 }
 
-void silence_move(struct silence_record *r, int64_t by_ms)
-{
-    clock_move(&r->s.updated_ms, by_ms);
-    if (!r->begun)
-        return;
-    clock_move(&r->s.starts_ms, by_ms);
-    clock_move(&r->s.ends_ms, by_ms);
-}
-
 /* Bound: all incidents, open and kept, all silences, and the starts of a week (STARTS_MAX). */
 void notify_clock_stepped(struct notify *n, int64_t by_ms)
 {
@@ -88,12 +79,10 @@ void notify_clock_stepped(struct notify *n, int64_t by_ms)
     }
     for (size_t i = 0; i < n->n_kept; i++)
         incident_move(n->kept[i], by_ms);
-    for (size_t i = 0; i < n->n_silences; i++)
-        silence_move(n->silences[i], by_ms);
+    holds_shift(n->holds, by_ms);
     for (size_t i = 0; i < n->n_starts; i++)
         clock_move(&n->starts[i].at_ms, by_ms);
     clock_move(&n->born_ms, by_ms);
     clock_move(&n->sweep_ms, by_ms);
-    n->silence_next_ms = 0;
     notify_run(n);
 }

@@ -142,38 +142,28 @@ static void write_route(struct json *j, const struct config_route *r, int priori
     json_object_end(j);
 }
 
-static bool is_silenced_by(const struct silence *s, const struct label *l, size_t n_labels,
-                           int priority, int64_t at_ms)
+/* Their ids, and below "silences" until when and by whom. */
+static void write_silences(struct json *j, const struct notify *n, const struct hold_subject *a,
+                           int64_t at_ms)
 {
-    if (silence_state(s, at_ms) != SILENCE_ACTIVE)
-        return false;
-    if (s->priority != 0 && priority != 0 && priority < s->priority)
-        return false;
-    return silence_matches(s, l, n_labels, priority);
-}
+    struct silence *const *list;
+    size_t count;
 
-/* Their ids, and below "silences" until when and by whom. Cost: all silences. */
-static void write_silences(struct json *j, const struct notify *n, const struct label *l,
-                           size_t n_labels, int priority, int64_t at_ms)
-{
+    if (holds_find_all(n->holds, a, at_ms, &list, &count))
+        j->out->failed = true;
     json_key(j, "silenced_by");
     json_array(j);
-    for (size_t i = 0; i < n->n_silences; i++)
-        if (is_silenced_by(&n->silences[i]->s, l, n_labels, priority, at_ms))
-            json_str(j, n->silences[i]->s.short_id);
+    for (size_t i = 0; i < count; i++)
+        json_str(j, list[i]->short_id);
     json_array_end(j);
     json_key(j, "silences");
     json_array(j);
-    for (size_t i = 0; i < n->n_silences; i++) {
-        const struct silence *s = &n->silences[i]->s;
-
-        if (!is_silenced_by(s, l, n_labels, priority, at_ms))
-            continue;
+    for (size_t i = 0; i < count; i++) {
         json_object(j);
-        json_kstr(j, "short", s->short_id);
-        json_ktime(j, "until", s->ends_ms);
-        write_text(j, "by", s->by);
-        write_text(j, "comment", s->comment);
+        json_kstr(j, "short", list[i]->short_id);
+        json_ktime(j, "until", list[i]->ends_ms);
+        write_text(j, "by", list[i]->by);
+        write_text(j, "comment", list[i]->comment);
         json_object_end(j);
     }
     json_array_end(j);
@@ -199,7 +189,9 @@ void notify_explain_route(const struct notify *n, const struct label *l, size_t 
 
     json_object(&j);
     write_routes(&j, n, l, n_labels, priority);
-    write_silences(&j, n, l, n_labels, priority, at_ms);
+    write_silences(&j, n,
+                   &(struct hold_subject){.labels = l, .n_labels = n_labels, .priority = priority},
+                   at_ms);
     json_object_end(&j);
 }
 
@@ -220,7 +212,11 @@ void notify_explain_alert(const struct notify *n, const struct alert *a, const s
     if (a->labels) {
         write_routes(&j, n, a->labels, a->n_labels, a->state.firing);
         if (a->state.firing || a->state.pending_ms) /* what was made after its end held nothing */
-            write_silences(&j, n, a->labels, a->n_labels, a->state.firing, notify_now(n));
+            write_silences(&j, n,
+                           &(struct hold_subject){.labels = a->labels,
+                                                  .n_labels = a->n_labels,
+                                                  .priority = a->state.firing},
+                           notify_now(n));
     }
     json_kbool(&j, "suppressed", a->suppressed);
     json_key(&j, "incidents");

@@ -1,64 +1,29 @@
-/* What holds messages back. Each hook is asked in turn; the first that holds is the reason.
- * Calendars, inhibition and escalation are further hooks of this table. */
+/* What holds messages of a member back, as far as its incident is concerned: since when, by what, and when
+ * it is free again. What holds an alert is the business of another room (tocsin/hold.h). */
 #include "notify/impl.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-const char *const hold_names[] = {"", "unless", "silence"};
-
-/* What a hook found. */
-struct finding {
-    enum hold hold;
-    struct silence *by;
-};
-
-/* Each returns -1 without memory. */
-static int hold_unless(struct notify *n, const struct member *m, int64_t at_ms, struct finding *f)
+static int hold_now(struct notify *n, const struct member *m, int64_t at_ms, struct hold *out)
 {
-    (void)n, (void)at_ms;
-    if (m->suppressed)
-        f->hold = HOLD_UNLESS;
-    return 0;
-}
+    struct hold_subject a = {.labels = m->labels,
+                             .n_labels = m->n_labels,
+                             .priority = m->priority,
+                             .suppressed = m->suppressed};
 
-static int hold_silence(struct notify *n, const struct member *m, int64_t at_ms, struct finding *f)
-{
-    struct silence_record *const *list;
-    size_t count;
-
-    if (silence_index_find(n->silence_index, m->labels, m->n_labels, m->priority, &list, &count))
-        return -1;
-    for (size_t i = 0; i < count; i++)
-        if (silence_holds(&list[i]->s, m, at_ms)) {
-            *f = (struct finding){HOLD_SILENCE, &list[i]->s};
-            break;
-        }
-    return 0;
-}
-
-static int (*const hooks[])(struct notify *n, const struct member *m, int64_t at_ms,
-                            struct finding *f) = {hold_unless, hold_silence};
-
-static int hold_now(struct notify *n, const struct member *m, int64_t at_ms, struct finding *f)
-{
-    *f = (struct finding){HOLD_NONE, NULL};
-    for (size_t i = 0; i < sizeof hooks / sizeof *hooks && f->hold == HOLD_NONE; i++)
-        if (hooks[i](n, m, at_ms, f))
-            return -1;
-    assert((f->hold == HOLD_SILENCE) == (f->by != NULL));
-    return 0;
+    return holds_find(n->holds, &a, at_ms, out);
 }
 
 /* True when the hold ended because the alert rose above what the silence covers: no news of the
  * silence, then. */
 static bool broke_through(const struct notify *n, const struct member *m, int64_t at_ms)
 {
-    struct silence_record *r = m->hold == HOLD_SILENCE ? silence_by_id(n, m->held_by) : NULL;
+    const struct silence *s = m->hold == HOLD_SILENCE ? holds_silence(n->holds, m->held_by) : NULL;
 
-    return r && silence_state(&r->s, at_ms) == SILENCE_ACTIVE && r->s.priority != 0 &&
-           m->priority < r->s.priority;
+    return s && silence_state(s, at_ms) == SILENCE_ACTIVE && s->priority != 0 &&
+           m->priority < s->priority;
 }
 
 static void released(const struct notify *n, struct member *m, int64_t at_ms)
@@ -74,8 +39,7 @@ static void released(const struct notify *n, struct member *m, int64_t at_ms)
 
 void hold_update(struct notify *n, struct member *m, int64_t at_ms)
 {
-    struct finding f;
-    const char *by;
+    struct hold f;
 
     if (m->hold_known || !m->firing) /* what held it at its end is part of its record */
         return;
@@ -84,21 +48,20 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
         return;
     }
     m->hold_known = true;
-    by = f.by ? f.by->short_id : "";
-    if (f.hold != m->hold || strcmp(by, m->held_by) != 0)
+    if (f.kind != m->hold || strcmp(f.by, m->held_by) != 0)
         m->incident->dirty = true;
-    if (f.hold == HOLD_NONE) {
+    if (f.kind == HOLD_NONE) {
         released(n, m, at_ms);
         m->held_ms = 0;
     } else {
         if (m->hold == HOLD_NONE)
             m->held_ms = at_ms;
-        if (f.by && strcmp(by, m->held_by) != 0)
-            f.by->muted++;
+        if (f.silence && strcmp(f.by, m->held_by) != 0)
+            holds_muted(f.silence);
         m->visible_ms = 0;
     }
-    snprintf(m->held_by, sizeof m->held_by, "%s", by);
-    m->hold = f.hold;
+    snprintf(m->held_by, sizeof m->held_by, "%s", f.by);
+    m->hold = f.kind;
     assert(m->hold != HOLD_NONE || m->held_ms == 0);
     assert(m->hold == HOLD_NONE || m->visible_ms == 0);
 }

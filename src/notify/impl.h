@@ -14,8 +14,9 @@
 
 #include "base/json.h"
 #include "base/map.h"
-#include "notify/silence_index.h"
+#include "model/matcher_alert.h"
 #include "tocsin/config.h"
+#include "tocsin/hold.h"
 #include "tocsin/notify.h"
 
 /* Alerts of one incident that are as severe as a newcomer, or more: with as many it is counted and
@@ -28,12 +29,8 @@
 #define STARTS_MAX       16384 /* alert starts kept for "14 in 7 days" */
 #define WEEK_MS          (INT64_C(7) * 24 * 3600 * 1000)
 #define DAY_MS           (INT64_C(24) * 3600 * 1000)
-#define SILENCE_KEEP_MS  (5 * DAY_MS) /* as Alertmanager's retention */
 #define RETRY_DEFAULT_MS 10000
 #define RETRY_FOR_MS     (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
-
-enum hold { HOLD_NONE, HOLD_UNLESS, HOLD_SILENCE };
-extern const char *const hold_names[];
 
 struct incident;
 struct entry;
@@ -71,7 +68,7 @@ struct member {
     char *unit_name;
     int64_t starts_ms, ends_ms, nodata_ms, gone_ms;
     char *end_reason, *why;
-    enum hold hold;
+    enum hold_kind hold;
     char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */
     int64_t held_ms;
     int64_t visible_ms; /* fires and is not held since then, 0: is not */
@@ -193,13 +190,10 @@ struct notify {
     struct incident **heap; /* by next_ms */
     size_t n_heap, cap_heap;
     uint64_t next_number, next_silence;
-    int64_t born_ms; /* starts are known since then */
-    struct silence_record **silences;
-    size_t n_silences, cap_silences;
-    struct silence_index *silence_index; /* of the same */
-    int64_t silence_next_ms;             /* the next begin or end of one */
-    int64_t sweep_ms;                    /* next look for what is too old */
-    struct start *starts;                /* ring */
+    int64_t born_ms;      /* starts are known since then */
+    struct holds *holds;  /* all silences */
+    int64_t sweep_ms;     /* next look for what is too old */
+    struct start *starts; /* ring */
     size_t n_starts, starts_at;
     struct notify_stats stats;
     struct pending_entry { /* of the ledger, until the incidents are there */
@@ -212,14 +206,6 @@ struct notify {
     size_t cap_answer_receivers;
 };
 
-struct silence_record {
-    struct silence s;  /* first: what the door shows */
-    bool begun, ended; /* as told to the audit stream, and as what it holds was looked at */
-    bool dirty;
-    uint32_t standing;              /* its number in the index, 0: labels do not find it */
-    struct silence_record *next_of; /* made for the same incident */
-};
-
 int64_t notify_now(const struct notify *n);
 void notify_run_soon(struct notify *n); /* at the end of the turn, when there is a loop */
 
@@ -229,9 +215,6 @@ void notify_run_soon(struct notify *n); /* at the end of the turn, when there is
  * the label "priority". Returns how many, at most ROUTES_MAX. */
 size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
                   const struct config_route **out);
-/* The lists that may match such an alert. -1: no memory. */
-int route_candidates(const struct matcher_index *ix, const struct label *l, size_t n, int priority,
-                     struct matcher_candidates *out) MUST_USE;
 /* The labels a route groups by, of an alert (views into `l`); and the incident's key. */
 size_t route_group(const struct config_route *r, const struct label *l, size_t n, struct label *out,
                    size_t max);
@@ -280,7 +263,7 @@ void intake_end(struct notify *n, struct member *m, const char *reason, int64_t 
 void starts_add(struct notify *n, const struct member *m);
 bool starts_oldest(const struct notify *n, int64_t *at_ms);
 
-/* --- holds.c: what holds messages back ------------------------------------------------------------ */
+/* --- holds.c: members and what holds them ------------------------------------------------------------ */
 /* Looks again at what holds a member; notes when a hold ended with it still on. Without memory the
  * hold stays as it was, and its incident is incomplete. */
 void hold_update(struct notify *n, struct member *m, int64_t at_ms);
@@ -368,27 +351,19 @@ struct claim {     /* behind notice.memory */
 };
 struct notice *notice_build(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms);
 
-/* --- silence.c ------------------------------------------------------------------------------------ */
-bool silence_holds(const struct silence *s, const struct member *m, int64_t at_ms);
-bool silence_matches(const struct silence *s, const struct label *l, size_t n, int priority);
+/* --- silence_make.c ------------------------------------------------------------------------------- */
 /* clock.c: all its times, see there. */
 void incident_not_after(struct incident *inc, int64_t now_ms);
 void incident_move(struct incident *inc, int64_t by_ms);
-void silence_move(struct silence_record *r, int64_t by_ms);
 
 void silences_tick(struct notify *n, int64_t at_ms);
 void silences_end_with(struct notify *n, uint64_t incident);
-void silence_free(struct silence_record *r);
-int silence_add(struct notify *n, struct silence_record *r) MUST_USE; /* -1: no memory */
-void silence_store(struct notify *n, struct silence_record *r);
-struct silence_record *silence_by_id(const struct notify *n, const char *id);
-bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
-                  int priority);
+void silence_store(struct notify *n, const struct silence *s);
 
 /* --- silence_draft.c, silence_rails.c ------------------------------------------------------------- */
 /* Everything of a silence but its ids; silence_free() it. NULL with `e`. */
-struct silence_record *silence_draft(struct notify *n, const struct silence_request *r,
-                                     const struct actor *a, struct err *e);
+struct silence *silence_draft(struct notify *n, const struct silence_request *r,
+                              const struct actor *a, struct err *e);
 /* What it would hold. Cost: all alerts of open incidents, and the starts of the last week. */
 void silence_preview(const struct notify *n, const struct silence *s, struct silence_preview *p);
 /* Rails that stand whatever is confirmed, and those that give way to who has seen the count. */
@@ -406,7 +381,6 @@ void notify_index(struct notify *n);
 void incident_store(struct notify *n, struct incident *inc);
 void ledger_store(struct notify *n, struct entry *e);
 void numbers_store(struct notify *n);
-void silence_write(const struct silence *s, struct json *j);
 int restore_incident(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
 int restore_entry(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
 int restore_silence(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;

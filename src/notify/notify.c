@@ -53,8 +53,8 @@ static void rewrite_silences(struct store_table *t, void *arg)
     struct notify *n = arg;
 
     (void)t;
-    for (size_t i = 0; i < n->n_silences; i++)
-        silence_store(n, n->silences[i]);
+    for (size_t i = 0; i < holds_count(n->holds); i++)
+        silence_store(n, holds_at(n->holds, i));
     numbers_store(n);
 }
 
@@ -72,8 +72,8 @@ static bool make_parts(struct notify *n)
     n->by_key = map_new();
     n->last_of = map_new();
     n->members = map_new();
-    n->silence_index = silence_index_new();
-    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->silence_index)
+    n->holds = holds_new();
+    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->holds)
         return false;
     if (n->o.loop && !(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)))
         return false;
@@ -132,9 +132,7 @@ void notify_free(struct notify *n)
         incident_free(n, n->open[--n->n_open]);
     while (n->n_kept > 0)
         incident_free(n, n->kept[--n->n_kept]);
-    silence_index_free(n->silence_index);
-    for (size_t i = 0; i < n->n_silences; i++)
-        silence_free(n->silences[i]);
+    holds_free(n->holds);
     for (size_t i = 0; n->starts && i < STARTS_MAX; i++)
         mem_free(n->starts[i].labels);
     map_free(n->lanes, drop_lane);
@@ -143,7 +141,6 @@ void notify_free(struct notify *n)
     map_free(n->last_of, NULL);
     map_free(n->members, NULL);
     mem_free(n->starts);
-    mem_free(n->silences);
     mem_free(n->open);
     mem_free(n->kept);
     mem_free(n->marked);
@@ -206,7 +203,7 @@ void notify_run(struct notify *n)
     do { /* the end of an incident may end a silence, which frees others */
         silences_tick(n, at_ms);
         review_marked(n, at_ms);
-    } while (n->silence_next_ms == 0 && n->n_silences > 0);
+    } while (holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
     if (at_ms >= n->sweep_ms) {
         incidents_sweep(n, at_ms);
         n->sweep_ms = at_ms + SWEEP_EVERY_MS;
@@ -227,10 +224,10 @@ void notify_run(struct notify *n)
 int64_t notify_next_ms(const struct notify *n)
 {
     const struct incident *inc = heap_top(n);
-    int64_t next_ms = inc ? inc->next_ms : 0;
+    int64_t next_ms = inc ? inc->next_ms : 0, hold_ms = holds_next_ms(n->holds);
 
-    if (n->silence_next_ms != 0 && (next_ms == 0 || n->silence_next_ms < next_ms))
-        next_ms = n->silence_next_ms;
+    if (hold_ms != 0 && (next_ms == 0 || hold_ms < next_ms))
+        next_ms = hold_ms;
     return n->n_marked > 0 ? notify_now(n) : next_ms;
 }
 

@@ -261,7 +261,7 @@ void ledger_store(struct notify *n, struct entry *e)
 
 /* --- silences -------------------------------------------------------------------------------------------------- */
 
-void silence_store(struct notify *n, struct silence_record *r)
+void silence_store(struct notify *n, const struct silence *s)
 {
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
@@ -270,9 +270,9 @@ void silence_store(struct notify *n, struct silence_record *r)
         return;
     json_object(&j);
     json_kint(&j, "v", 1);
-    silence_write(&r->s, &j);
+    silence_write(s, &j);
     json_object_end(&j);
     if (buf_ok(&out))
-        store_put(n->silences_table, r->s.id, out.data, out.len);
+        store_put(n->silences_table, s->id, out.data, out.len);
     buf_free(&out);
 }

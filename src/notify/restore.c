@@ -118,7 +118,7 @@ static void read_hold(struct member *m, const cJSON *o)
 {
     m->suppressed = bool_of(o, "suppressed");
     m->moved = bool_of(o, "moved");
-    m->hold = (enum hold)word_of(text_of(o, "held"), hold_names, 3);
+    m->hold = (enum hold_kind)word_of(text_of(o, "held"), hold_names, 3);
     snprintf(m->held_by, sizeof m->held_by, "%s", text_of(o, "held_by"));
     m->held_ms = time_of(o, "held_since");
     m->visible_ms = time_of(o, "visible");
@@ -425,24 +425,24 @@ static int read_silence(struct silence *s, const cJSON *o, struct err *e)
 int restore_silence(struct notify *n, const char *json, size_t len, struct err *e)
 {
     cJSON *o = parse(json, len, e);
-    struct silence_record *r = o ? mem_zalloc(sizeof *r) : NULL;
+    struct silence *s = o ? silence_new() : NULL;
     uint64_t number;
     int rc = -1;
 
-    if (o && !r)
+    if (o && !s)
         err_set(e, ERR_MEMORY, "no memory");
-    if (r && read_silence(&r->s, o, e) == 0) {
-        if (silence_by_id(n, r->s.id))
+    if (s && read_silence(s, o, e) == 0) {
+        if (holds_silence(n->holds, s->id))
             err_set(e, ERR_INPUT, "it is there twice");
         else
-            rc = silence_add(n, r) ? err_set(e, ERR_MEMORY, "no memory") : 0;
+            rc = holds_add(n->holds, s, notify_now(n)) ? err_set(e, ERR_MEMORY, "no memory") : 0;
     }
     cJSON_Delete(o);
     if (rc) {
-        silence_free(r);
+        silence_free(s);
         return -1;
     }
-    number = strtoull(r->s.short_id + (r->s.short_id[0] == 's'), NULL, 10);
+    number = strtoull(s->short_id + (s->short_id[0] == 's'), NULL, 10);
     if (number >= n->next_silence)
         n->next_silence = number + 1;
     return 0;

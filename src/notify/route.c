@@ -4,51 +4,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* The labels routes are matched against: the alert's, with `priority`. */
-struct subject {
-    struct label l[2 * LABELS_MAX + 8];
-    size_t n;
-};
-
-static void subject_of(struct subject *s, const struct label *l, size_t n, int priority)
-{
-    bool has_priority = false;
-
-    s->n = 0;
-    for (size_t i = 0; i < n && s->n < 2 * LABELS_MAX + 6; i++) {
-        s->l[s->n++] = l[i];
-        has_priority = has_priority || strcmp(l[i].name, "priority") == 0;
-    }
-    if (!has_priority && priority > 0)
-        s->l[s->n++] = label_of("priority", priority_name(priority));
-    if (labels_sort(s->l, s->n) < 0)
-        assert(0 && "labels of an alert are distinct");
-}
-
-bool route_allows(struct matcher *const *m, size_t n, const struct label *l, size_t n_labels,
-                  int priority)
-{
-    struct subject s;
-    bool plain = true;
-
-    for (size_t i = 0; i < n && plain; i++)
-        plain = strcmp(matcher_name(m[i]), "priority") != 0;
-    if (plain)
-        return matchers_test_labels(m, n, l, n_labels);
-    subject_of(&s, l, n_labels, priority);
-    return matchers_test_labels(m, n, s.l, s.n);
-}
-
-int route_candidates(const struct matcher_index *ix, const struct label *l, size_t n, int priority,
-                     struct matcher_candidates *out)
-{
-    struct subject s;
-
-    subject_of(&s, l, n, priority);
-    return matcher_index_find(ix, s.l, s.n, out);
-}
-
-static size_t walk(const struct config_route *r, const struct subject *s,
+static size_t walk(const struct config_route *r, const struct alert_subject *s,
                    const struct config_route **out, size_t n)
 {
     size_t before = n;
@@ -69,11 +25,11 @@ static size_t walk(const struct config_route *r, const struct subject *s,
 size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
                   const struct config_route **out)
 {
-    struct subject s;
+    struct alert_subject s;
 
     if (!root)
         return 0;
-    subject_of(&s, l, n, priority);
+    alert_subject(&s, l, n, priority);
     return walk(root, &s, out, 0);
 }
 

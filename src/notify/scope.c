@@ -9,7 +9,7 @@
 
 bool actor_sees(const struct actor *a, const struct label *l, size_t n, int priority)
 {
-    return !a || a->n_scope == 0 || route_allows(a->scope, a->n_scope, l, n, priority);
+    return !a || a->n_scope == 0 || matchers_allow(a->scope, a->n_scope, l, n, priority);
 }
 
 bool actor_sees_member(const struct actor *a, const struct member *m)

@@ -120,10 +120,10 @@ static int set_times(const struct notify *n, struct silence *s, const struct sil
 }
 
 /* Everything of a silence but its ids. NULL with `e`. */
-struct silence_record *silence_draft(struct notify *n, const struct silence_request *r,
-                                     const struct actor *a, struct err *e)
+struct silence *silence_draft(struct notify *n, const struct silence_request *r,
+                              const struct actor *a, struct err *e)
 {
-    struct silence_record *d = mem_zalloc(sizeof *d);
+    struct silence *d = silence_new();
     const struct incident *inc = r->incident ? incident_by_number(n, r->incident) : NULL;
     int rc;
 
@@ -134,22 +134,22 @@ struct silence_record *silence_draft(struct notify *n, const struct silence_requ
     if (r->incident && (!inc || !actor_sees_some(a, inc)))
         rc = err_set(e, ERR_INPUT, "there is no incident #%llu", (unsigned long long)r->incident);
     else if (inc && r->n_matchers == 0)
-        rc = matchers_of_incident(&d->s, inc, a, e);
+        rc = matchers_of_incident(d, inc, a, e);
     else if (r->n_matchers == 0)
         rc = err_set(e, ERR_INPUT, "a silence needs at least one matcher");
     else if (r->n_matchers > MATCHERS_MAX)
         rc = err_set(e, ERR_LIMIT, "a silence has at most %d matchers", MATCHERS_MAX);
     else
-        rc = take_matchers(&d->s.matchers, &d->s.n_matchers, r->matchers, r->n_matchers, e);
+        rc = take_matchers(&d->matchers, &d->n_matchers, r->matchers, r->n_matchers, e);
     if (rc == 0 && a)
-        rc = take_matchers(&d->s.scope, &d->s.n_scope, a->scope, a->n_scope, e);
+        rc = take_matchers(&d->scope, &d->n_scope, a->scope, a->n_scope, e);
     if (rc == 0)
-        rc = set_times(n, &d->s, r, e);
+        rc = set_times(n, d, r, e);
     if (rc == 0) {
-        d->s.incident = r->incident;
-        member_text(&d->s.comment, r->comment, 1024);
-        member_text(&d->s.by, a ? a->who : "", 128);
-        member_text(&d->s.origin, a ? a->origin : "", 64);
+        d->incident = r->incident;
+        member_text(&d->comment, r->comment, 1024);
+        member_text(&d->by, a ? a->who : "", 128);
+        member_text(&d->origin, a ? a->origin : "", 64);
         return d;
     }
     silence_free(d);

@@ -26,7 +26,7 @@ static bool same_matchers(struct matcher *const *a, size_t n_a, struct matcher *
 /* Of another that ended with it the tick takes notice. */
 static void silence_changed(struct notify *n, const struct silence *s)
 {
-    n->silence_next_ms = 0; /* looked for again */
+    holds_tick_again(n->holds); /* looked for again */
     holds_look_again(n, s);
     silences_tick(n, notify_now(n));
     notify_run_soon(n);
@@ -48,17 +48,11 @@ static void audit_silence(struct notify *n, const struct silence *s, const char 
     buf_free(&text);
 }
 
-static void end_now(struct notify *n, struct silence_record *r, const char *who)
+static void end_now(struct notify *n, struct silence *s, const char *who)
 {
-    int64_t at_ms = notify_now(n);
-
-    if (r->s.starts_ms > at_ms)
-        r->s.starts_ms = at_ms;
-    if (r->s.ends_ms > at_ms)
-        r->s.ends_ms = at_ms;
-    r->s.updated_ms = at_ms;
-    audit_silence(n, &r->s, who, "silence expired");
-    silence_store(n, r);
+    holds_end(n->holds, s, notify_now(n));
+    audit_silence(n, s, who, "silence expired");
+    silence_store(n, s);
 }
 
 /* Whether the actor may change this silence. */
@@ -70,38 +64,29 @@ static bool may_change(const struct silence *s, const struct actor *a)
 }
 
 /* An update that only moves its times or its comment. */
-static bool update(struct notify *n, struct silence_record *old, struct silence_record *d,
+static bool update(struct notify *n, struct silence *old, struct silence *d,
                    const struct silence_request *r)
 {
-    enum silence_state state = silence_state(&old->s, notify_now(n));
-
-    if (state == SILENCE_EXPIRED)
+    if (silence_state(old, notify_now(n)) == SILENCE_EXPIRED)
         return false;
-    if (!same_matchers(old->s.matchers, old->s.n_matchers, d->s.matchers, d->s.n_matchers))
+    if (!same_matchers(old->matchers, old->n_matchers, d->matchers, d->n_matchers))
         return false;
-    if (!same_matchers(old->s.scope, old->s.n_scope, d->s.scope, d->s.n_scope))
+    if (!same_matchers(old->scope, old->n_scope, d->scope, d->n_scope))
         return false;
-    if (state == SILENCE_PENDING)
-        old->s.starts_ms = d->s.starts_ms;
-    old->s.ends_ms = d->s.ends_ms;
-    old->s.updated_ms = d->s.updated_ms;
-    old->s.until_resolved = d->s.until_resolved;
-    if (r->any_priority)
-        old->s.priority = 0;
-    member_text(&old->s.comment, d->s.comment, 1024);
+    holds_change(n->holds, old, d, r->any_priority, notify_now(n));
     return true;
 }
 
-static int number_silence(struct notify *n, struct silence_record *d, struct err *e)
+static int number_silence(struct notify *n, struct silence *d, struct err *e)
 {
-    random_uuid(d->s.id);
-    snprintf(d->s.short_id, sizeof d->s.short_id, "s%llu", (unsigned long long)n->next_silence);
-    if (n->n_silences >= n->o.max_silences)
+    random_uuid(d->id);
+    snprintf(d->short_id, sizeof d->short_id, "s%llu", (unsigned long long)n->next_silence);
+    if (holds_count(n->holds) >= n->o.max_silences)
         return err_set(
             e, ERR_LIMIT,
             "there are %zu silences, with those of the last days: raise limits { silences }",
-            n->n_silences);
-    if (silence_add(n, d))
+            holds_count(n->holds));
+    if (holds_add(n->holds, d, notify_now(n)))
         return err_set(e, ERR_MEMORY, "no memory");
     n->next_silence++;
     numbers_store(n);
@@ -114,35 +99,35 @@ const struct silence *notify_silence(struct notify *n, const struct silence_requ
 {
     struct err own = {0};
     struct silence_preview seen;
-    struct silence_record *old = r->id && r->id[0] ? silence_by_id(n, r->id) : NULL, *d;
+    struct silence *old = r->id && r->id[0] ? holds_silence(n->holds, r->id) : NULL, *d;
 
     e = e ? e : &own;
     *e = (struct err){0};
-    if (r->id && r->id[0] && (!old || !may_change(&old->s, a))) {
+    if (r->id && r->id[0] && (!old || !may_change(old, a))) {
         err_set(e, ERR_INPUT, "there is no silence %s", r->id);
         return NULL;
     }
     if (!(d = silence_draft(n, r, a, e)))
         return NULL;
-    silence_preview(n, &d->s, &seen);
+    silence_preview(n, d, &seen);
     if (p)
         *p = seen;
-    if (silence_hard_rails(n, &d->s, r, a, e) || silence_soft_rails(n, &seen, r, a, e))
+    if (silence_hard_rails(n, d, r, a, e) || silence_soft_rails(n, &seen, r, a, e))
         goto refused;
     if (old && update(n, old, d, r)) {
         silence_free(d);
         d = old;
     } else {
-        d->s.priority = r->any_priority ? 0 : seen.priority;
+        d->priority = r->any_priority ? 0 : seen.priority;
         if (number_silence(n, d, e))
             goto refused;
-        if (old && silence_state(&old->s, notify_now(n)) != SILENCE_EXPIRED)
+        if (old && silence_state(old, notify_now(n)) != SILENCE_EXPIRED)
             end_now(n, old, a ? a->who : "");
     }
-    audit_silence(n, &d->s, a ? a->who : "", old == d ? "silence updated" : "silence made");
+    audit_silence(n, d, a ? a->who : "", old == d ? "silence updated" : "silence made");
     silence_store(n, d);
-    silence_changed(n, &d->s);
-    return &d->s;
+    silence_changed(n, d);
+    return d;
 refused:
     silence_free(d);
     return NULL;
@@ -150,14 +135,14 @@ refused:
 
 int notify_silence_expire(struct notify *n, const char *id, const struct actor *a, struct err *e)
 {
-    struct silence_record *r = silence_by_id(n, id);
+    struct silence *r = holds_silence(n->holds, id);
 
-    if (!r || !may_change(&r->s, a))
+    if (!r || !may_change(r, a))
         return err_set(e, ERR_INPUT, "there is no silence %s", id);
-    if (silence_state(&r->s, notify_now(n)) == SILENCE_EXPIRED)
+    if (silence_state(r, notify_now(n)) == SILENCE_EXPIRED)
         return 0;
     end_now(n, r, a ? a->who : "");
-    silence_changed(n, &r->s);
+    silence_changed(n, r);
     return 0;
 }
 
@@ -166,14 +151,12 @@ void silences_end_with(struct notify *n, uint64_t incident)
 {
     int64_t at_ms = notify_now(n);
 
-    for (struct silence_record *r = silence_index_of(n->silence_index, incident); r;
-         r = r->next_of) {
-        if (!r->s.until_resolved)
+    for (struct silence *r = holds_of_incident(n->holds, incident); r; r = holds_next_of(r)) {
+        if (!r->until_resolved)
             continue;
-        if (silence_state(&r->s, at_ms) == SILENCE_EXPIRED)
+        if (silence_state(r, at_ms) == SILENCE_EXPIRED)
             continue;
         end_now(n, r, "tocsin");
-        n->silence_next_ms = 0;
-        holds_look_again(n, &r->s);
+        holds_look_again(n, r);
     }
 }

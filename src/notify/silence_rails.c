@@ -86,7 +86,7 @@ static void count_now(const struct notify *n, const struct silence *s, struct si
             m = m->next_same;
         if (!m)
             continue;
-        p->active += route_allows(s->scope, s->n_scope, m->labels, m->n_labels, m->priority);
+        p->active += matchers_allow(s->scope, s->n_scope, m->labels, m->n_labels, m->priority);
         if (!silence_matches(s, m->labels, m->n_labels, m->priority))
             continue;
         p->now++;
@@ -232,15 +232,15 @@ int notify_silence_preview(struct notify *n, const struct silence_request *r, co
                            struct silence_preview *out, struct err *e)
 {
     struct err own;
-    struct silence_record *d = silence_draft(n, r, a, e ? e : &own);
+    struct silence *d = silence_draft(n, r, a, e ? e : &own);
     int rc;
 
     *out = (struct silence_preview){0};
     if (!d)
         return -1;
-    rc = silence_hard_rails(n, &d->s, r, a, e ? e : &own);
+    rc = silence_hard_rails(n, d, r, a, e ? e : &own);
     if (rc == 0)
-        silence_preview(n, &d->s, out);
+        silence_preview(n, d, out);
     silence_free(d);
     return rc;
 }

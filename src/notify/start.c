@@ -150,11 +150,6 @@ void notify_start(struct notify *n, struct alert_book *book)
     notify_reroute(n, at_ms);
     for (size_t i = 0; i < n->n_open; i++)
         incident_mark(n, n->open[i]);
-    n->silence_next_ms = 0;
-    for (size_t i = 0; i < n->n_silences; i++) {
-        struct silence_record *r = n->silences[i];
-        r->begun = silence_state(&r->s, at_ms) >= SILENCE_ACTIVE;
-        r->ended = silence_state(&r->s, at_ms) == SILENCE_EXPIRED;
-    }
+    holds_settle(n->holds, at_ms);
     notify_run(n);
 }

@@ -272,13 +272,15 @@ static void add_receivers(struct notify *n, const struct member *m, struct alert
 void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out)
 {
     const struct member *m = member_of(n, a);
-    struct silence_record *const *list = NULL;
-    int64_t at_ms = notify_now(n);
+    struct silence *const *list = NULL;
     size_t count = 0;
 
     *out = (struct alert_standing){.suppressed = a->suppressed};
     if (m && m->firing &&
-        silence_index_find(n->silence_index, m->labels, m->n_labels, m->priority, &list, &count))
+        holds_find_all(n->holds,
+                       &(struct hold_subject){
+                           .labels = m->labels, .n_labels = m->n_labels, .priority = m->priority},
+                       notify_now(n), &list, &count))
         return;
     mem_free(n->answer_ids);
     n->answer_ids = mem_zalloc((count + 1) * sizeof *n->answer_ids);
@@ -286,8 +288,7 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
         return;
     out->silenced_by = n->answer_ids;
     for (size_t i = 0; i < count; i++)
-        if (silence_holds(&list[i]->s, m, at_ms))
-            n->answer_ids[out->n_silenced_by++] = list[i]->s.id;
+        n->answer_ids[out->n_silenced_by++] = list[i]->id;
     out->suppressed = out->suppressed || out->n_silenced_by > 0;
     for (; m; m = m->next_same) {
         if (!m->firing)
@@ -403,8 +404,8 @@ void notify_stats(const struct notify *n, struct notify_stats *out)
     }
     for (size_t i = 0; i < n->n_kept; i++)
         count_entries(n->kept[i], out);
-    for (size_t i = 0; i < n->n_silences; i++) {
-        enum silence_state s = silence_state(&n->silences[i]->s, at_ms);
+    for (size_t i = 0; i < holds_count(n->holds); i++) {
+        enum silence_state s = silence_state(holds_at(n->holds, i), at_ms);
         out->silences_pending += s == SILENCE_PENDING;
         out->silences_active += s == SILENCE_ACTIVE;
         out->silences_expired += s == SILENCE_EXPIRED;

@@ -155,27 +155,9 @@ START_TEST(every_time_of_a_record_moves)
 }
 END_TEST
 
-/* A silence that runs lasts as long as it was made for; one that is set for later keeps its time. */
-START_TEST(a_silence_that_runs_moves)
-{
-    struct silence_record running = {.begun = true}, later = {0};
-
-    running.s.starts_ms = START;
-    later.s.starts_ms = START + 2 * HOUR;
-    running.s.ends_ms = later.s.ends_ms = START + 3 * HOUR;
-    silence_move(&running, HOUR);
-    silence_move(&later, HOUR);
-    ck_assert_int_eq(running.s.ends_ms, START + 4 * HOUR);
-    ck_assert_int_eq(running.s.starts_ms, START + HOUR);
-    ck_assert_int_eq(later.s.ends_ms, START + 3 * HOUR);
-    ck_assert_int_eq(later.s.starts_ms, START + 2 * HOUR);
-}
-END_TEST
-
 static void add(TCase *t)
 {
     tcase_add_test(t, every_time_of_a_record_moves);
-    tcase_add_test(t, a_silence_that_runs_moves);
 }
 
 UNIT_MAIN("clock", add)

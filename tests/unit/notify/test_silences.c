@@ -32,11 +32,11 @@ static const struct silence *silence_for(const char *matcher, int64_t starts_ms,
 
 static size_t tried_for(const struct label *l, size_t n, int priority)
 {
-    struct silence_record *const *list;
-    size_t count;
+    struct hold_subject a = {.labels = l, .n_labels = n, .priority = priority};
+    struct hold f;
 
-    ck_assert_int_eq(silence_index_find(s->n->silence_index, l, n, priority, &list, &count), 0);
-    return count;
+    ck_assert_int_eq(holds_find(s->n->holds, &a, notify_now(s->n), &f), 0);
+    return holds_tried(s->n->holds);
 }
 
 static struct member *member_named(const char *name)

@@ -1,11 +1,12 @@
-#include "notify/silence_index.h"
+#include "hold/silence_index.h"
 
 #include <assert.h>
 #include <ctype.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "notify/impl.h"
+#include "base/map.h"
+#include "model/matcher_alert.h"
 
 struct silence_index {
     struct map *by_id;       /* short id, and uuid in lower case */
@@ -173,7 +174,7 @@ int silence_index_find(struct silence_index *ix, const struct label *l, size_t n
     *n = 0;
     if (map_count(ix->by_standing) == 0)
         return 0;
-    if (route_candidates(ix->matchers, l, n_labels, priority, &ix->found) ||
+    if (matcher_index_candidates(ix->matchers, l, n_labels, priority, &ix->found) ||
         mem_grow((void **)&ix->answer, &ix->cap_answer, ix->found.n + 1, sizeof *ix->answer))
         return -1;
     for (size_t i = 0; i < ix->found.n; i++) {

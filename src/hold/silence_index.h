@@ -8,17 +8,17 @@
  * nothing in the days that it is kept. A silence stands under a number of its own, given anew each
  * time: places in the list of silences change when one is forgotten. Its scope is not part of the
  * index: who has found it tests the whole. */
-#ifndef TOCSIN_NOTIFY_SILENCE_INDEX_H
-#define TOCSIN_NOTIFY_SILENCE_INDEX_H
+#ifndef HOLD_SILENCE_INDEX_H
+#define HOLD_SILENCE_INDEX_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
+#include "hold/record.h"
 #include "model/matcher_index.h"
 
 struct silence_index;
-struct silence_record;
 
 struct silence_index *silence_index_new(void);     /* NULL: no memory */
 void silence_index_free(struct silence_index *ix); /* not the records; NULL is fine */

@@ -1,0 +1,21 @@
+/* A silence as this room keeps it. */
+#ifndef HOLD_RECORD_H
+#define HOLD_RECORD_H
+
+#include <assert.h>
+
+#include "tocsin/hold.h"
+
+struct silence_record {
+    struct silence s;               /* first: what the door shows */
+    bool begun, ended;              /* as it was told, and as what it holds was looked at */
+    uint32_t standing;              /* its number in the index, 0: labels do not find it */
+    struct silence_record *next_of; /* made for the same incident */
+};
+
+static inline struct silence_record *record_of(const struct silence *s)
+{
+    return (struct silence_record *)s;
+}
+
+#endif
