@@ -7,22 +7,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-/* The most severe incident first, then the one that waits longest. */
-static struct entry *pick(const struct lane *l, int64_t at_ms)
-{
-    struct entry *best = NULL;
-
-    for (size_t i = 0; i < l->n_due; i++) {
-        struct entry *e = l->due[i];
-        if (e->due_ms > at_ms)
-            continue;
-        if (!best || e->incident->priority < best->incident->priority ||
-            (e->incident->priority == best->incident->priority && e->since_ms < best->since_ms))
-            best = e;
-    }
-    return best;
-}
-
 static struct notice *claim(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms)
 {
     struct notice *x;
@@ -61,10 +45,19 @@ struct notice *notify_claim(struct notify *n, const char *lane)
 
     if (!n->started)
         return NULL;
-    notify_run(n);
-    while (l && !x && (e = pick(l, at_ms))) {
-        struct item *items = mem_alloc((e->incident->n_members + 1) * sizeof *items);
+    if (!n->behind) /* else the rest of the reviews has the next turn */
+        notify_run(n);
+    while (l && !x && l->n_due > 0) {
+        struct item *items;
         struct plan p;
+
+        e = l->due[0];
+        if (e->due_ms > at_ms || e->incident->dirty_members) { /* reviewed, it is due again */
+            ledger_set_due(n, e, false);
+            incident_mark(n, e->incident);
+            continue;
+        }
+        items = mem_alloc((e->incident->n_members + 1) * sizeof *items);
         if (!items)
             return NULL;
         plan_desired(e, at_ms, items, &p);
@@ -77,6 +70,8 @@ struct notice *notify_claim(struct notify *n, const char *lane)
         }
         mem_free(items);
     }
+    if (n->first_marked)
+        notify_run_soon(n);
     return x;
 }
 
@@ -135,9 +130,9 @@ static void may_be_told(struct entry *e, const struct claim *c)
         const struct item_told *it = &c->items[i];
         struct told *t = told_find(e, it->n);
         if (it->kind == ITEM_NEW && owed_put(e, it->n, e->claimed_ms) == 0)
-            owed_find(e, it->n)->maybe = true;
+            owed_may_be_told(e, it->n);
         if (it->kind >= ITEM_RESOLVED && t)
-            t->maybe_ended = true;
+            told_may_be_ended(e, it->n);
     }
 }
 

@@ -53,10 +53,15 @@ static void each_time(struct incident *inc, change_time *change, int64_t by_ms, 
 
     for (size_t i = 0; i < sizeof times / sizeof *times; i++)
         change(times[i], by_ms, now_ms);
-    for (size_t i = 0; i < inc->n_members; i++)
+    inc->dirty = true;
+    for (size_t i = 0; i < inc->n_members; i++) {
         each_time_of_member(inc->members[i], change, by_ms, now_ms);
-    for (size_t i = 0; i < inc->n_entries; i++)
+        member_touch(inc->members[i]);
+    }
+    for (size_t i = 0; i < inc->n_entries; i++) {
         each_time_of_entry(inc->entries[i], change, by_ms, now_ms);
+        inc->entries[i]->dirty = inc->entries[i]->rows_dirty = true;
+    }
 }
 
 void incident_not_after(struct incident *inc, int64_t now_ms)

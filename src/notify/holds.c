@@ -33,8 +33,10 @@ static void released(const struct notify *n, struct member *m, int64_t at_ms)
         snprintf(m->freed_by, sizeof m->freed_by, "%s",
                  m->hold == HOLD_SILENCE ? m->held_by : hold_names[m->hold]);
     }
-    if (m->hold != HOLD_NONE || m->visible_ms == 0)
+    if (m->hold != HOLD_NONE || m->visible_ms == 0) {
         m->visible_ms = at_ms;
+        member_touch(m);
+    }
 }
 
 void hold_update(struct notify *n, struct member *m, int64_t at_ms)
@@ -49,7 +51,7 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
     }
     m->hold_known = true;
     if (f.kind != m->hold || strcmp(f.by, m->held_by) != 0)
-        m->incident->dirty = true;
+        member_touch(m);
     if (f.kind == HOLD_NONE) {
         released(n, m, at_ms);
         m->held_ms = 0;

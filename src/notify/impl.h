@@ -21,14 +21,17 @@
 
 /* Alerts of one incident that are as severe as a newcomer, or more: with as many it is counted and
  * left out. Lesser ones never keep it out, so an incident holds at most five times as many. */
-#define MEMBERS_MAX      10000
-#define PRIORITIES       5
-#define ERROR_MAX        300
-#define DATA_MAX         2048
-#define WHY_MAX          4096
-#define STARTS_MAX       16384 /* alert starts kept for "14 in 7 days" */
-#define WEEK_MS          (INT64_C(7) * 24 * 3600 * 1000)
-#define DAY_MS           (INT64_C(24) * 3600 * 1000)
+#define MEMBERS_MAX     10000
+#define PRIORITIES      5
+#define ERROR_MAX       300
+#define DATA_MAX        2048
+#define WHY_MAX         4096
+#define ENTRY_FIELD_MAX 512   /* a lane's name and a number: names of receivers have 200 at most */
+#define STARTS_MAX      16384 /* alert starts kept for "14 in 7 days" */
+#define WEEK_MS         (INT64_C(7) * 24 * 3600 * 1000)
+#define DAY_MS          (INT64_C(24) * 3600 * 1000)
+/* A run reviews and writes so much, in rows of some 20 us; the rest waits for the next turn. */
+#define REVIEW_A_RUN     250
 #define RETRY_DEFAULT_MS 10000
 #define RETRY_FOR_MS     (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
 
@@ -42,8 +45,9 @@ struct lane {
     const struct config_receiver *config; /* NULL: gone from the configuration */
     const struct config_channel *options;
     enum tells tells;
-    bool told_due;      /* deliver is to be told at the end of this run */
-    struct entry **due; /* entries that may be claimed now, in no order */
+    bool told_due; /* deliver is to be told at the end of this run */
+    struct notify *notify;
+    struct entry **due; /* entries that may be claimed now: a heap, see claim.c */
     size_t n_due, cap_due;
 };
 
@@ -79,6 +83,8 @@ struct member {
     const struct config_route **routes; /* that lead it here; of the present configuration */
     size_t n_routes;
     bool hold_known; /* `hold` is by the silences there are; false: to be computed */
+    bool dirty;      /* differs from its row: among the incident's dirty_members */
+    struct member *next_dirty;
 };
 
 struct told {
@@ -129,7 +135,9 @@ struct entry {
     bool fell_back;     /* the fallback owes it as well */
     char *fallback_for; /* NULL: its own */
     char *error, *data;
-    bool dirty, in_due;
+    bool dirty;
+    bool rows_dirty;     /* of told and owed any may differ from its row */
+    size_t due_at;       /* place among the lane's due + 1, 0: not there */
     int64_t mirrored_ms; /* score in tocsin:{c}:due */
 };
 
@@ -146,8 +154,9 @@ struct incident {
     int64_t ack_ms, ack_until_ms; /* ack_ms 0: nobody has it */
     int64_t unacked_ms;           /* nobody has it any more since then */
     int64_t ack_ended_ms;         /* the last one ran out then */
-    struct member **members;
+    struct member **members;      /* by number */
     size_t n_members, cap_members;
+    struct member *dirty_members;
     uint32_t n_at[PRIORITIES + 1]; /* members of each priority; 0: not known yet */
     int64_t swept_ms;              /* what nobody is owed any more was looked for, last */
     uint32_t next_n;
@@ -155,8 +164,23 @@ struct incident {
     size_t n_entries, cap_entries;
     int64_t next_ms; /* when it must be reviewed for time alone, 0: never */
     size_t heap_at;  /* place in the heap + 1, 0: not in it */
+    struct incident *prev_marked, *next_marked;
     bool dirty, marked;
+    bool
+        one_record; /* its row in Redis holds its alerts as well, until all have rows of their own */
     bool incomplete; /* memory was short: it is reviewed again soon */
+};
+
+struct pending_row {
+    enum {
+        ROW_ALERT,
+        ROW_ENTRY,
+        ROW_OF_ENTRY
+    } kind; /* in the order in which they find their place */
+    uint64_t incident;
+    uint32_t member; /* 0: none, the row is of an entry as a whole */
+    char *field, *json;
+    size_t len;
 };
 
 struct start { /* of the ring of recent starts */
@@ -185,8 +209,9 @@ struct notify {
     size_t n_open, cap_open;
     struct incident **kept; /* settled, oldest first */
     size_t n_kept, cap_kept;
-    struct incident **marked; /* to be reviewed */
-    size_t n_marked, cap_marked;
+    struct incident *first_marked, *last_marked; /* to be reviewed, in this order */
+    int budget;                                  /* what is left of this run's REVIEW_A_RUN */
+    bool behind;            /* the last run has left marked ones for the next */
     struct incident **heap; /* by next_ms */
     size_t n_heap, cap_heap;
     uint64_t next_number, next_silence;
@@ -196,10 +221,7 @@ struct notify {
     struct start *starts; /* ring */
     size_t n_starts, starts_at;
     struct notify_stats stats;
-    struct pending_entry { /* of the ledger, until the incidents are there */
-        char *json;
-        size_t len;
-    } * pending;
+    struct pending_row *pending; /* read, until what they belong to is there: start.c */
     size_t n_pending, cap_pending;
     struct buf scratch;
     const char **answer_ids, **answer_receivers; /* of notify_standing() */
@@ -225,6 +247,8 @@ bool route_reaches(const struct config_route *r, const struct lane *lane);
 /* --- member.c ------------------------------------------------------------------------------------- */
 struct member *member_new(struct incident *inc, const char *key); /* joins it; NULL: memory */
 void member_set_priority(struct member *m, int priority);
+/* It differs from its row, which the next review of its incident writes. */
+void member_touch(struct member *m);
 void member_free(struct member *m);
 int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
 void member_values(struct member *m, const struct alert *a);
@@ -245,6 +269,7 @@ int incident_list(struct notify *n, struct incident *inc); /* into open or kept,
 void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms);
 void incident_free(struct notify *n, struct incident *inc);
 void incident_mark(struct notify *n, struct incident *inc);
+void incident_unmark(struct notify *n, struct incident *inc);
 void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
 struct incident *heap_top(const struct notify *n);
 void incidents_sweep(struct notify *n, int64_t at_ms);
@@ -321,7 +346,12 @@ int owed_put(struct entry *e, uint32_t n, int64_t due_ms);
 void owed_remove(struct entry *e, uint32_t n);
 bool ledger_settled(const struct entry *e);
 bool ledger_failing(const struct entry *e);
+/* Among what its lane may claim now, or not; also when what orders it has changed. Cost: the logarithm
+ * of how many are due there. */
 void ledger_set_due(struct notify *n, struct entry *e, bool due);
+/* `maybe` of what it is owed, `maybe_ended` of what it was told: kept with their rows. */
+void owed_may_be_told(struct entry *e, uint32_t n);
+void told_may_be_ended(struct entry *e, uint32_t n);
 void ledger_mirror(struct notify *n, struct entry *e);
 void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
                    int64_t at_ms);
@@ -376,13 +406,30 @@ int silence_soft_rails(struct notify *n, const struct silence_preview *p,
 /* --- start.c --------------------------------------------------------------------------------------- */
 /* Makes what was loaded whole, once: the ledger joins its incidents, groups find theirs. */
 void notify_index(struct notify *n);
+void pending_rows_free(struct notify *n);
 
 /* --- record.c, restore.c: what stands in Redis ---------------------------------------------------- */
-void incident_store(struct notify *n, struct incident *inc);
-void ledger_store(struct notify *n, struct entry *e);
+/* A row for each incident ("412"), each of its alerts ("412#17"), each entry of the ledger
+ * ("ops/webhook|412"), and each alert that this entry was told or is owed ("ops/webhook|412#17"). */
+void incident_store(struct notify *n, struct incident *inc); /* its own row */
+/* Rows of its dirty alerts, at most `most`. Returns how many were written; without memory those that
+ * were not stay dirty. */
+size_t members_store(struct notify *n, struct incident *inc, size_t most);
+void incident_store_all(struct notify *n, struct incident *inc); /* with all alerts, dirty or not */
+void incident_unstore(struct notify *n, const struct incident *inc);
+void member_unstore(struct notify *n, const struct member *m);
+void ledger_store(struct notify *n, struct entry *e); /* with rows_dirty also all of its rows */
+void ledger_store_row(struct entry *e, uint32_t n);   /* or deletes it: neither told nor owed */
+void ledger_unstore(struct notify *n, const struct entry *e);
 void numbers_store(struct notify *n);
 int restore_incident(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
 int restore_entry(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
+/* Of incidents and entries that are there already; an incident's in the order of their numbers. */
+int restore_member(struct notify *n, uint64_t incident, const char *json, size_t len,
+                   struct err *e) MUST_USE;
+int restore_row(struct entry *x, uint32_t n, const char *json, size_t len, struct err *e) MUST_USE;
+/* Once it is whole: nobody knows the fate of what was on its way. */
+void restored_entry(struct entry *e);
 int restore_silence(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
 void notify_audit(struct notify *n, int64_t at_ms, const char *who, const char *what,
                   uint64_t incident, const char *detail);

@@ -1,7 +1,7 @@
 /* Incidents: numbers, lists, and when each must be reviewed. */
 #include "notify/impl.h"
 
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -22,9 +22,8 @@ struct incident *incident_new(struct notify *n, uint64_t number)
     if (!inc)
         return NULL;
     inc->number = number;
-    /* room for all in these two: marking and scheduling cannot fail later */
-    if (mem_grow((void **)&n->marked, &n->cap_marked, total, sizeof *n->marked) == 0 &&
-        mem_grow((void **)&n->heap, &n->cap_heap, total, sizeof *n->heap) == 0 &&
+    /* room for all: scheduling cannot fail later */
+    if (mem_grow((void **)&n->heap, &n->cap_heap, total, sizeof *n->heap) == 0 &&
         map_put(n->by_number, &number, sizeof number, inc, NULL) == 0)
         return inc;
     mem_free(inc);
@@ -163,7 +162,21 @@ void incident_mark(struct notify *n, struct incident *inc)
     if (inc->marked)
         return;
     inc->marked = true;
-    n->marked[n->n_marked++] = inc;
+    inc->prev_marked = n->last_marked;
+    inc->next_marked = NULL;
+    *(n->last_marked ? &n->last_marked->next_marked : &n->first_marked) = inc;
+    n->last_marked = inc;
+    assert(n->first_marked && n->last_marked->next_marked == NULL);
+}
+
+void incident_unmark(struct notify *n, struct incident *inc)
+{
+    if (!inc->marked)
+        return;
+    *(inc->prev_marked ? &inc->prev_marked->next_marked : &n->first_marked) = inc->next_marked;
+    *(inc->next_marked ? &inc->next_marked->prev_marked : &n->last_marked) = inc->prev_marked;
+    inc->marked = false;
+    assert((n->first_marked == NULL) == (n->last_marked == NULL));
 }
 
 /* --- the end of one -------------------------------------------------------------------------------- */
@@ -203,6 +216,11 @@ static void forget_done(struct notify *n, struct incident *inc, int64_t at_ms)
     if (at_ms - inc->swept_ms < SWEEP_MS && at_ms >= inc->swept_ms)
         return;
     inc->swept_ms = at_ms;
+    for (struct member **at = &inc->dirty_members; *at;)
+        if (is_done(inc, *at))
+            *at = (*at)->next_dirty;
+        else
+            at = &(*at)->next_dirty;
     for (size_t i = 0; i < inc->n_members; i++) {
         struct member *m = inc->members[i];
         if (!is_done(inc, m)) {
@@ -211,6 +229,7 @@ static void forget_done(struct notify *n, struct incident *inc, int64_t at_ms)
         }
         member_set_priority(m, 0);
         inc->n_at[0]--;
+        member_unstore(n, m);
         forget_member(n, m);
         member_free(m);
     }
@@ -255,6 +274,7 @@ void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
         forget_member(n, inc->members[i]);
         inc->members[i]->n_routes = 0; /* a reload does not come here any more */
         member_text(&inc->members[i]->why, NULL, 0);
+        member_touch(inc->members[i]);
     }
     inc->settled_ms = at_ms;
     inc->dirty = true;
@@ -270,9 +290,7 @@ void incident_free(struct notify *n, struct incident *inc)
     map_remove(n->by_number, &inc->number, sizeof inc->number);
     if (inc->key && map_gets(n->last_of, inc->key) == inc)
         map_removes(n->last_of, inc->key);
-    for (size_t i = 0; i < n->n_marked; i++)
-        if (n->marked[i] == inc)
-            n->marked[i] = n->marked[--n->n_marked];
+    incident_unmark(n, inc);
     for (size_t i = 0; i < inc->n_entries; i++) {
         ledger_set_due(n, inc->entries[i], false);
         ledger_release(inc->entries[i]);
@@ -302,17 +320,13 @@ static bool is_claimed(const struct incident *inc)
 
 static void drop(struct notify *n, struct incident *inc, int64_t at_ms)
 {
-    char field[24];
-
     while (inc->n_entries > 0) {
         struct entry *e = inc->entries[inc->n_entries - 1];
         while (e->n_owed > 0)
             ledger_expire(n, e, e->owed[0].n, "its incident is too old", at_ms);
         ledger_drop(n, e);
     }
-    snprintf(field, sizeof field, "%llu", (unsigned long long)inc->number);
-    if (n->groups)
-        store_del(n->groups, field);
+    incident_unstore(n, inc);
     incident_free(n, inc);
 }
 

@@ -89,6 +89,8 @@ static void set_routes(struct member *m, const struct destination *d, int64_t at
 
     if (m->n_routes && same_routes(m, d))
         return;
+    if (m->routed_ms != at_ms)
+        member_touch(m);
     copy = mem_alloc(d->n_routes * sizeof *copy);
     if (!copy)
         return;
@@ -126,8 +128,10 @@ static struct member *join(struct notify *n, struct incident *inc, const char *k
     if (!m)
         return NULL;
     m->next_same = map_gets(n->members, key);
-    if (map_puts(n->members, key, m, NULL) == 0)
+    if (map_puts(n->members, key, m, NULL) == 0) {
+        inc->dirty = true; /* its next number */
         return m;
+    }
     m->next_same = NULL;
     inc->n_members--;
     inc->n_at[0]--;
@@ -143,7 +147,7 @@ static void leave(struct notify *n, struct member *m, int64_t at_ms)
     m->moved = true;
     m->ends_ms = at_ms;
     member_text(&m->end_reason, "routed elsewhere", 64);
-    m->incident->dirty = true;
+    member_touch(m);
     incident_mark(n, m->incident);
 }
 
@@ -251,7 +255,8 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         if (m->worst == 0 || priority < m->worst)
             m->worst = priority;
         set_routes(m, &to[i], at_ms);
-        inc->dirty = true;
+        if (a || fresh)
+            member_touch(m);
         incident_mark(n, inc);
         now_in[n_in++] = inc;
         if (started && fresh && n_in == 1)
@@ -308,7 +313,7 @@ void intake_end(struct notify *n, struct member *m, const char *reason, int64_t 
     m->firing = false;
     m->ends_ms = at_ms;
     member_text(&m->end_reason, reason, 128);
-    m->incident->dirty = true;
+    member_touch(m);
     incident_mark(n, m->incident);
 }
 

@@ -1,6 +1,7 @@
 /* The ledger: lanes, and what each was told and is owed of an incident. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ struct lane *lane_get(struct notify *n, const char *name)
     colon = strchr(slash, ':');
     l->name = mem_strdup(name);
     l->receiver = mem_dup(name, (size_t)(slash - name));
+    l->notify = n;
     l->channel = mem_dup(slash + 1, colon ? (size_t)(colon - slash - 1) : strlen(slash + 1));
     if (l->name && l->receiver && l->channel && map_puts(n->lanes, name, l, NULL) == 0)
         return l;
@@ -108,7 +110,10 @@ struct entry *ledger_get(struct incident *inc, struct lane *lane)
     if (!e)
         return NULL;
     buf_addf(&field, "%s|%llu", lane->name, (unsigned long long)inc->number);
-    e->field = buf_take(&field, NULL);
+    if (field.len >= ENTRY_FIELD_MAX) /* no name of the configuration is so long */
+        buf_free(&field);
+    else
+        e->field = buf_take(&field, NULL);
     if (!e->field) {
         mem_free(e);
         return NULL;
@@ -116,6 +121,7 @@ struct entry *ledger_get(struct incident *inc, struct lane *lane)
     e->incident = inc;
     e->lane = lane;
     inc->entries[inc->n_entries++] = e;
+    inc->dirty = true; /* it names its receivers */
     return e;
 }
 
@@ -142,8 +148,8 @@ void ledger_drop(struct notify *n, struct entry *e)
             inc->entries[i] = inc->entries[--inc->n_entries];
             break;
         }
-    if (n->ledger)
-        store_del(n->ledger, e->field);
+    inc->dirty = true;
+    ledger_unstore(n, e);
     ledger_release(e);
 }
 
@@ -180,17 +186,19 @@ int told_put(struct entry *e, const struct told *t)
     struct told *old = told_find(e, t->n);
     size_t i;
 
-    e->dirty = true;
     if (old) {
         *old = *t;
+        ledger_store_row(e, t->n);
         return 0;
     }
+    e->dirty = e->dirty || e->n_told + e->n_owed == 0; /* rows are nothing without the entry's */
     if (mem_grow((void **)&e->told, &e->cap_told, e->n_told + 1, sizeof *e->told))
         return -1;
     i = place(e->told, e->n_told, sizeof *e->told, t->n);
     memmove(e->told + i + 1, e->told + i, (e->n_told - i) * sizeof *e->told);
     e->told[i] = *t;
     e->n_told++;
+    ledger_store_row(e, t->n);
     return 0;
 }
 
@@ -200,9 +208,9 @@ void told_remove(struct entry *e, uint32_t n)
 
     if (!t)
         return;
-    e->dirty = true;
     e->n_told--;
     memmove(t, t + 1, (size_t)(e->told + e->n_told - t) * sizeof *t);
+    ledger_store_row(e, n);
 }
 
 int owed_put(struct entry *e, uint32_t n, int64_t due_ms)
@@ -211,13 +219,14 @@ int owed_put(struct entry *e, uint32_t n, int64_t due_ms)
 
     if (owed_find(e, n))
         return 0;
+    e->dirty = e->dirty || e->n_told + e->n_owed == 0;
     if (mem_grow((void **)&e->owed, &e->cap_owed, e->n_owed + 1, sizeof *e->owed))
         return -1;
     i = place(e->owed, e->n_owed, sizeof *e->owed, n);
     memmove(e->owed + i + 1, e->owed + i, (e->n_owed - i) * sizeof *e->owed);
     e->owed[i] = (struct owed){.n = n, .due_ms = due_ms};
     e->n_owed++;
-    e->dirty = true;
+    ledger_store_row(e, n);
     return 0;
 }
 
@@ -227,9 +236,27 @@ void owed_remove(struct entry *e, uint32_t n)
 
     if (!o)
         return;
-    e->dirty = true;
     e->n_owed--;
     memmove(o, o + 1, (size_t)(e->owed + e->n_owed - o) * sizeof *o);
+    ledger_store_row(e, n);
+}
+
+void owed_may_be_told(struct entry *e, uint32_t n)
+{
+    struct owed *o = owed_find(e, n);
+
+    assert(o);
+    o->maybe = true;
+    ledger_store_row(e, n);
+}
+
+void told_may_be_ended(struct entry *e, uint32_t n)
+{
+    struct told *t = told_find(e, n);
+
+    assert(t);
+    t->maybe_ended = true;
+    ledger_store_row(e, n);
 }
 
 bool ledger_settled(const struct entry *e)
@@ -259,27 +286,65 @@ void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const cha
 
 /* --- what is due ----------------------------------------------------------------------------------- */
 
+/* The heap of a lane: the most severe incident first, then the one that waits longest, then the oldest. */
+static bool is_sooner(const struct entry *a, const struct entry *b)
+{
+    if (a->incident->priority != b->incident->priority)
+        return a->incident->priority < b->incident->priority;
+    if (a->since_ms != b->since_ms)
+        return a->since_ms < b->since_ms;
+    return a->incident->number < b->incident->number;
+}
+
+static void due_place(struct lane *l, size_t i, struct entry *e)
+{
+    l->due[i] = e;
+    e->due_at = i + 1;
+}
+
+static void due_sift(struct lane *l, size_t i, struct entry *e)
+{
+    for (; i > 0 && is_sooner(e, l->due[(i - 1) / 2]); i = (i - 1) / 2)
+        due_place(l, i, l->due[(i - 1) / 2]);
+    for (size_t c; (c = 2 * i + 1) < l->n_due; i = c) {
+        c += c + 1 < l->n_due && is_sooner(l->due[c + 1], l->due[c]);
+        if (!is_sooner(l->due[c], e))
+            break;
+        due_place(l, i, l->due[c]);
+    }
+    due_place(l, i, e);
+}
+
+static void due_remove(struct entry *e)
+{
+    struct lane *l = e->lane;
+    size_t i = e->due_at - 1;
+    struct entry *last = l->due[--l->n_due];
+
+    assert(l->due[i] == e || last == e);
+    e->due_at = 0;
+    if (last != e)
+        due_sift(l, i, last);
+}
+
 void ledger_set_due(struct notify *n, struct entry *e, bool due)
 {
     struct lane *l = e->lane;
 
-    if (due == e->in_due)
-        return;
-    if (due) {
+    if (due && e->due_at) {
+        due_sift(l, e->due_at - 1, e);
+    } else if (due) {
         if (mem_grow((void **)&l->due, &l->cap_due, l->n_due + 1, sizeof *l->due)) {
             incident_mark(n, e->incident); /* once more when there is memory */
             return;
         }
-        l->due[l->n_due++] = e;
         l->told_due = true;
-    } else {
-        for (size_t i = 0; i < l->n_due; i++)
-            if (l->due[i] == e) {
-                l->due[i] = l->due[--l->n_due];
-                break;
-            }
+        l->n_due++;
+        due_sift(l, l->n_due - 1, e);
+    } else if (e->due_at) {
+        due_remove(e);
     }
-    e->in_due = due;
+    assert(due == (e->due_at != 0));
 }
 
 /* The sorted set in Redis is for people and other workers: it follows, it decides nothing. */

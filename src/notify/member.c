@@ -78,6 +78,17 @@ struct member *member_new(struct incident *inc, const char *key)
     return m;
 }
 
+void member_touch(struct member *m)
+{
+    struct incident *inc = m->incident;
+
+    if (m->dirty)
+        return;
+    m->dirty = true;
+    m->next_dirty = inc->dirty_members;
+    inc->dirty_members = m;
+}
+
 void member_free(struct member *m)
 {
     mem_free(m->key);

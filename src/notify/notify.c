@@ -2,6 +2,7 @@
 #include "notify/impl.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/keys.h"
@@ -29,6 +30,7 @@ static void store_entries(struct notify *n, struct incident *inc)
 {
     for (size_t i = 0; i < inc->n_entries; i++) {
         struct entry *e = inc->entries[i];
+        e->rows_dirty = true;
         ledger_store(n, e);
         e->mirrored_ms = 0; /* the sorted set was cleared as well */
         ledger_mirror(n, e);
@@ -38,7 +40,7 @@ static void store_entries(struct notify *n, struct incident *inc)
 static void rewrite_groups(struct store_table *t, void *arg)
 {
     (void)t;
-    each_incident(arg, incident_store);
+    each_incident(arg, incident_store_all);
     numbers_store(arg);
 }
 
@@ -143,13 +145,10 @@ void notify_free(struct notify *n)
     mem_free(n->starts);
     mem_free(n->open);
     mem_free(n->kept);
-    mem_free(n->marked);
     mem_free(n->heap);
     mem_free(n->answer_ids);
     mem_free(n->answer_receivers);
-    for (size_t i = 0; i < n->n_pending; i++)
-        mem_free(n->pending[i].json);
-    mem_free(n->pending);
+    pending_rows_free(n);
     buf_free(&n->scratch);
     mem_free(n);
 }
@@ -164,17 +163,19 @@ void notify_run_soon(struct notify *n)
     timer_in(n->timer, 0);
 }
 
-static void review_marked(struct notify *n, int64_t at_ms)
+static void review_marked(struct notify *n, int64_t at_ms, int budget)
 {
+    n->budget = budget;
     for (struct incident *inc; (inc = heap_top(n)) && inc->next_ms <= at_ms;) {
         incident_schedule(n, inc, 0);
         incident_mark(n, inc);
     }
-    while (n->n_marked > 0) {
-        struct incident *inc = n->marked[--n->n_marked];
-        inc->marked = false;
+    for (struct incident *inc; n->budget > 0 && (inc = n->first_marked);) {
+        incident_unmark(n, inc);
         incident_review(n, inc, at_ms);
     }
+    n->behind = n->budget <= 0 && n->first_marked;
+    assert(budget < INT_MAX || n->budget > 0);
 }
 
 static void tell_lanes(struct notify *n)
@@ -202,8 +203,8 @@ void notify_run(struct notify *n)
     n->deferred = false;
     do { /* the end of an incident may end a silence, which frees others */
         silences_tick(n, at_ms);
-        review_marked(n, at_ms);
-    } while (holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
+        review_marked(n, at_ms, n->o.loop ? REVIEW_A_RUN : INT_MAX);
+    } while (!n->behind && holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
     if (at_ms >= n->sweep_ms) {
         incidents_sweep(n, at_ms);
         n->sweep_ms = at_ms + SWEEP_EVERY_MS;
@@ -213,7 +214,7 @@ void notify_run(struct notify *n)
     next_ms = notify_next_ms(n);
     if (!n->timer)
         return;
-    if (n->n_marked > 0)
+    if (n->first_marked)
         notify_run_soon(n);
     else if (next_ms != 0)
         timer_at(n->timer, next_ms);
@@ -228,7 +229,7 @@ int64_t notify_next_ms(const struct notify *n)
 
     if (hold_ms != 0 && (next_ms == 0 || hold_ms < next_ms))
         next_ms = hold_ms;
-    return n->n_marked > 0 ? notify_now(n) : next_ms;
+    return n->first_marked ? notify_now(n) : next_ms;
 }
 
 /* --- what comes in ---------------------------------------------------------------------------------------- */
@@ -240,8 +241,9 @@ void notify_alert(struct notify *n, const struct alert *a, enum alert_change cha
         notify_index(n);
     intake_alert(n, a, at_ms);
     if (!n->started)
-        review_marked(n, at_ms); /* what is due is owed, also when the replay ends it again */
-    else if (n->n_marked > 0)
+        review_marked(n, at_ms,
+                      INT_MAX); /* what is due is owed, also when the replay ends it again */
+    else if (n->first_marked)
         notify_run_soon(n);
 }
 

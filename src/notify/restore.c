@@ -1,7 +1,9 @@
-/* Reading back what an earlier run wrote. A record that cannot be read is left out by the caller,
+/* Reading back what an earlier run wrote: rows (record.c), and records of incidents and entries that hold
+ * their alerts themselves, as earlier versions wrote them; these are dirty, so that rows take their place. A record that cannot be read is left out by the caller,
  * who logs its key; missing fields take their empty value, so that an older record still loads. */
 #include "notify/impl.h"
 
+#include <assert.h>
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,19 +130,22 @@ static void read_hold(struct member *m, const cJSON *o)
     snprintf(m->freed_by, sizeof m->freed_by, "%s", text_of(o, "freed_by"));
 }
 
+/* Of a higher number than all before it. */
 static int read_member(struct incident *inc, const cJSON *o)
 {
     struct label l[2 * LABELS_MAX + 8];
     int n_labels = labels_of(o, "labels", l, sizeof l / sizeof *l);
     int64_t n = whole_of(o, "n");
+    uint32_t next = inc->next_n, last = inc->n_members ? inc->members[inc->n_members - 1]->n : 0;
     struct member *m;
 
-    if (n <= inc->next_n || n > UINT32_MAX || n_labels < 0 || !text_of(o, "key")[0])
+    if (n <= last || n > UINT32_MAX || n_labels < 0 || !text_of(o, "key")[0])
         return -1;
     m = member_new(inc, text_of(o, "key"));
     if (!m)
         return -1;
-    m->n = inc->next_n = (uint32_t)n;
+    m->n = (uint32_t)n;
+    inc->next_n = next > m->n ? next : m->n;
     m->labels = labels_dup(l, (size_t)n_labels);
     m->n_labels = m->labels ? (size_t)n_labels : 0;
     member_text(&m->origin, text_of(o, "origin"), 256);
@@ -195,18 +200,23 @@ static int keep(struct notify *n, struct incident *inc)
     return 0;
 }
 
+static int list_member(struct notify *n, struct member *m)
+{
+    if (m->incident->settled_ms)
+        return 0;
+    m->next_same = map_gets(n->members, m->key);
+    return map_puts(n->members, m->key, m, NULL);
+}
+
 static int list_restored(struct notify *n, struct incident *inc)
 {
     if (inc->settled_ms)
         return keep(n, inc);
     if (incident_list(n, inc))
         return -1;
-    for (size_t i = 0; i < inc->n_members; i++) {
-        struct member *m = inc->members[i];
-        m->next_same = map_gets(n->members, m->key);
-        if (map_puts(n->members, m->key, m, NULL))
+    for (size_t i = 0; i < inc->n_members; i++)
+        if (list_member(n, inc->members[i]))
             return -1;
-    }
     return 0;
 }
 
@@ -235,6 +245,8 @@ static int read_incident(struct incident *inc, const cJSON *o, struct err *e)
     {
         if (read_member(inc, m))
             return err_set(e, ERR_INPUT, "one of its alerts cannot be read");
+        member_touch(inc->members[inc->n_members - 1]);
+        inc->dirty = inc->one_record = true;
     }
     if (whole_of(o, "next_n") > inc->next_n)
         inc->next_n = (uint32_t)whole_of(o, "next_n");
@@ -264,7 +276,43 @@ int restore_incident(struct notify *n, const char *json, size_t len, struct err 
     return rc;
 }
 
+int restore_member(struct notify *n, uint64_t incident, const char *json, size_t len, struct err *e)
+{
+    struct incident *inc = incident_by_number(n, incident);
+    cJSON *o = parse(json, len, e);
+    int rc = -1;
+
+    if (!o)
+        return -1;
+    if (!inc)
+        err_set(e, ERR_INPUT, "its incident is not there");
+    else if (read_member(inc, o))
+        err_set(e, ERR_INPUT, "its number, key or labels cannot be read");
+    else if (list_member(n, inc->members[inc->n_members - 1]))
+        err_set(e, ERR_MEMORY, "no memory");
+    else
+        rc = 0;
+    cJSON_Delete(o);
+    return rc;
+}
+
 /* --- the ledger ------------------------------------------------------------------------------------------------- */
+
+static int read_told(struct entry *e, uint32_t n, const cJSON *o)
+{
+    struct told t = {n, priority_parse(text_of(o, "priority")), time_of(o, "starts"),
+                     time_of(o, "told"), bool_of(o, "maybe_ended")};
+
+    return told_put(e, &t);
+}
+
+static int read_owed(struct entry *e, uint32_t n, const cJSON *o)
+{
+    if (owed_put(e, n, time_of(o, "due")))
+        return -1;
+    owed_find(e, n)->maybe = bool_of(o, "maybe_told");
+    return 0;
+}
 
 static void read_lists(struct entry *e, const cJSON *o)
 {
@@ -272,20 +320,34 @@ static void read_lists(struct entry *e, const cJSON *o)
 
     cJSON_ArrayForEach(v, item_of(o, "told"))
     {
-        struct told t = {(uint32_t)whole_of(v, "n"), priority_parse(text_of(v, "priority")),
-                         time_of(v, "starts"), time_of(v, "told"), bool_of(v, "maybe_ended")};
-        if (incident_member(e->incident, t.n) && told_put(e, &t))
+        uint32_t n = (uint32_t)whole_of(v, "n");
+        if (incident_member(e->incident, n) && read_told(e, n, v))
             return;
     }
     cJSON_ArrayForEach(v, item_of(o, "owed"))
     {
         uint32_t n = (uint32_t)whole_of(v, "n");
-        if (!incident_member(e->incident, n))
-            continue;
-        if (owed_put(e, n, time_of(v, "due")))
+        if (incident_member(e->incident, n) && read_owed(e, n, v))
             return;
-        owed_find(e, n)->maybe = bool_of(v, "maybe_told");
     }
+}
+
+int restore_row(struct entry *e, uint32_t n, const char *json, size_t len, struct err *err)
+{
+    cJSON *o = parse(json, len, err);
+    const cJSON *t, *w;
+    int rc = 0;
+
+    if (!o)
+        return -1;
+    t = item_of(o, "told");
+    w = item_of(o, "owed");
+    if (!incident_member(e->incident, n))
+        rc = err_set(err, ERR_INPUT, "its alert is not there");
+    else if ((t && read_told(e, n, t)) || (w && read_owed(e, n, w)))
+        rc = err_set(err, ERR_MEMORY, "no memory");
+    cJSON_Delete(o);
+    return rc;
 }
 
 static bool has_ended(const struct entry *e, uint32_t n)
@@ -297,6 +359,7 @@ static bool has_ended(const struct entry *e, uint32_t n)
 
 static void read_entry(struct entry *e, const cJSON *o)
 {
+    e->rows_dirty = true; /* until it is whole nothing is written: restored_entry() */
     read_lists(e, o);
     e->state = (enum entry_state)word_of(text_of(o, "state"), entry_state_names, ENTRY_DEAD + 1);
     e->reason =
@@ -318,7 +381,14 @@ static void read_entry(struct entry *e, const cJSON *o)
     member_text(&e->fallback_for, text_of(o, "fallback_for"), 256);
     member_text(&e->error, text_of(o, "error"), ERROR_MAX);
     member_text(&e->data, text_of(o, "data"), DATA_MAX);
-    if (e->state == ENTRY_CLAIMED) { /* nobody knows whether it arrived */
+    e->dirty = item_of(o, "told") || item_of(o, "owed");
+}
+
+void restored_entry(struct entry *e)
+{
+    bool was_claimed = e->state == ENTRY_CLAIMED;
+
+    if (was_claimed) { /* nobody knows whether it arrived */
         e->state = ENTRY_DUE;
         e->uncertain = true;
         for (size_t i = 0; i < e->n_owed; i++)
@@ -326,7 +396,8 @@ static void read_entry(struct entry *e, const cJSON *o)
         for (size_t i = 0; i < e->n_told; i++)
             e->told[i].maybe_ended = e->told[i].maybe_ended || has_ended(e, e->told[i].n);
     }
-    e->dirty = false;
+    e->dirty = e->rows_dirty = e->dirty || was_claimed;
+    assert(e->state != ENTRY_CLAIMED);
 }
 
 int restore_entry(struct notify *n, const char *json, size_t len, struct err *err)

@@ -249,15 +249,36 @@ static void plan_entries(struct notify *n, struct incident *inc, int64_t at_ms)
     }
 }
 
+/* Its alerts have their rows before any lane speaks of them. False: the rest has the next run. */
+static bool store_members(struct notify *n, struct incident *inc)
+{
+    bool all;
+
+    if (n->budget > 0)
+        n->budget -= (int)members_store(n, inc, (size_t)n->budget);
+    all = !inc->dirty_members || inc->incomplete; /* incomplete: no memory, it comes by itself */
+    if (inc->dirty && (all || !inc->one_record))
+        incident_store(n, inc);
+    if (all && !inc->dirty_members && !inc->dirty)
+        inc->one_record = false;
+    if (!all)
+        incident_mark(n, inc);
+    return all;
+}
+
+/* Cost: all members of the incident, for each of its lanes twice. */
 void incident_review(struct notify *n, struct incident *inc, int64_t at_ms)
 {
     int64_t next_ms = 0;
 
+    n->budget -= 1 + (int)(inc->n_members * (inc->n_entries + 1) / 128);
     inc->incomplete = false;
     for (size_t i = 0; i < inc->n_members; i++)
         hold_update(n, inc->members[i], at_ms);
     sum_up(n, inc);
     ack_check(n, inc, at_ms);
+    if (!store_members(n, inc))
+        return;
     ensure_entries(n, inc);
     plan_entries(n, inc, at_ms);
     for (size_t i = 0; i < inc->n_entries; i++) {
@@ -275,6 +296,6 @@ void incident_review(struct notify *n, struct incident *inc, int64_t at_ms)
         next_ms = 0;
     }
     incident_schedule(n, inc, inc->settled_ms && next_ms == 0 ? 0 : next_ms);
-    if (inc->dirty)
-        incident_store(n, inc);
+    if (inc->dirty || inc->dirty_members)
+        store_members(n, inc);
 }

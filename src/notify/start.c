@@ -7,22 +7,6 @@
 #include "base/mem.h"
 #include "notify/impl.h"
 
-/* Redis gives the tables in any order: ledger entries wait for the incidents they belong to. */
-static int keep_for_later(struct notify *n, const char *json, size_t len)
-{
-    struct pending_entry *p;
-
-    if (mem_grow((void **)&n->pending, &n->cap_pending, n->n_pending + 1, sizeof *n->pending))
-        return -1;
-    p = &n->pending[n->n_pending];
-    p->json = mem_dup(json, len);
-    p->len = len;
-    if (!p->json)
-        return -1;
-    n->n_pending++;
-    return 0;
-}
-
 static uint64_t read_next(const char *value, size_t len)
 {
     char text[24] = "";
@@ -32,10 +16,56 @@ static uint64_t read_next(const char *value, size_t len)
     return strtoull(text, NULL, 10);
 }
 
+/* Redis gives the rows in any order: what belongs to another waits for it. */
+static int keep_for_later(struct notify *n, const struct pending_row *row, size_t field_len)
+{
+    struct pending_row *p;
+
+    if (mem_grow((void **)&n->pending, &n->cap_pending, n->n_pending + 1, sizeof *n->pending))
+        return -1;
+    p = &n->pending[n->n_pending];
+    *p = *row;
+    p->field = mem_dup(row->field, field_len);
+    p->json = mem_dup(row->json, row->len);
+    if (p->field && p->json) {
+        n->n_pending++;
+        return 0;
+    }
+    mem_free(p->field);
+    mem_free(p->json);
+    return -1;
+}
+
+void pending_rows_free(struct notify *n)
+{
+    for (size_t i = 0; i < n->n_pending; i++) {
+        mem_free(n->pending[i].field);
+        mem_free(n->pending[i].json);
+    }
+    mem_free(n->pending);
+    n->pending = NULL;
+    n->n_pending = n->cap_pending = 0;
+}
+
+/* "412#17", "ops/webhook|412", "ops/webhook|412#17": what stands behind the last bar, and the lattice. */
+static void read_numbers(const char *field, size_t len, struct pending_row *out)
+{
+    const char *bar = memrchr(field, '|', len), *from = bar ? bar + 1 : field;
+    size_t left = len - (size_t)(from - field);
+    const char *lattice = memchr(from, '#', left);
+
+    out->incident = read_next(from, lattice ? (size_t)(lattice - from) : left);
+    out->member =
+        lattice ? (uint32_t)read_next(lattice + 1, left - (size_t)(lattice + 1 - from)) : 0;
+}
+
 bool notify_load(struct notify *n, struct store_table *t, const char *field, size_t field_len,
                  const char *value, size_t len)
 {
     bool next = field_len == 4 && memcmp(field, "next", 4) == 0;
+    /* of views, for as long as keep_for_later() copies them */
+    struct pending_row row = {
+        .field = (char *)(uintptr_t)field, .json = (char *)(uintptr_t)value, .len = len};
     struct err e = {0};
     int rc = 0;
 
@@ -47,12 +77,14 @@ bool notify_load(struct notify *n, struct store_table *t, const char *field, siz
     } else if (next && t == n->silences_table) {
         if (read_next(value, len) > n->next_silence)
             n->next_silence = read_next(value, len);
-    } else if (t == n->groups) {
+    } else if (t == n->groups && !memchr(field, '#', field_len)) {
         rc = restore_incident(n, value, len, &e);
     } else if (t == n->silences_table) {
         rc = restore_silence(n, value, len, &e);
     } else {
-        rc = keep_for_later(n, value, len) ? err_set(&e, ERR_MEMORY, "no memory") : 0;
+        read_numbers(field, field_len, &row);
+        row.kind = t == n->groups ? ROW_ALERT : row.member ? ROW_OF_ENTRY : ROW_ENTRY;
+        rc = keep_for_later(n, &row, field_len) ? err_set(&e, ERR_MEMORY, "no memory") : 0;
     }
     if (rc)
         log_error("a record in Redis cannot be read and is left out", "table",
@@ -63,18 +95,67 @@ bool notify_load(struct notify *n, struct store_table *t, const char *field, siz
     return true;
 }
 
-static void restore_ledger(struct notify *n)
+/* Alerts of incidents, then entries, then what these know of the alerts; each by its numbers. */
+static int by_kind_and_number(const void *a, const void *b)
 {
+    const struct pending_row *x = a, *y = b;
+
+    if (x->kind != y->kind)
+        return (int)x->kind - (int)y->kind;
+    if (x->incident != y->incident)
+        return x->incident < y->incident ? -1 : 1;
+    return (x->member > y->member) - (x->member < y->member);
+}
+
+static struct entry *entry_of_row(const struct notify *n, const struct pending_row *p)
+{
+    const struct incident *inc = incident_by_number(n, p->incident);
+    size_t len = (size_t)(strrchr(p->field, '#') - p->field);
+
+    for (size_t i = 0; inc && i < inc->n_entries; i++)
+        if (strlen(inc->entries[i]->field) == len &&
+            memcmp(inc->entries[i]->field, p->field, len) == 0)
+            return inc->entries[i];
+    return NULL;
+}
+
+static int restore_pending(struct notify *n, const struct pending_row *p, struct err *e)
+{
+    struct entry *x;
+
+    if (p->kind == ROW_ALERT)
+        return restore_member(n, p->incident, p->json, p->len, e);
+    if (p->kind == ROW_ENTRY)
+        return restore_entry(n, p->json, p->len, e);
+    x = entry_of_row(n, p);
+    return x ? restore_row(x, p->member, p->json, p->len, e)
+             : err_set(e, ERR_INPUT, "its entry is not there");
+}
+
+static void whole(struct incident *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < list[i]->n_entries; k++)
+            restored_entry(list[i]->entries[k]);
+}
+
+static void restore_rows(struct notify *n)
+{
+    if (n->n_pending > 0)
+        qsort(n->pending, n->n_pending, sizeof *n->pending, by_kind_and_number);
     for (size_t i = 0; i < n->n_pending; i++) {
+        const struct pending_row *p = &n->pending[i];
         struct err e = {0};
-        if (restore_entry(n, n->pending[i].json, n->pending[i].len, &e))
-            log_error("a record in " KEY_LEDGER " cannot be read and is left out", "error", e.text,
-                      "begins", n->pending[i].json, NULL);
-        mem_free(n->pending[i].json);
+
+        if (restore_pending(n, p, &e) == 0)
+            continue;
+        log_error("a record in Redis cannot be read and is left out", "table",
+                  p->kind == ROW_ALERT ? KEY_GROUPS : KEY_LEDGER, "field", p->field, "error",
+                  e.text, NULL);
     }
-    mem_free(n->pending);
-    n->pending = NULL;
-    n->n_pending = n->cap_pending = 0;
+    pending_rows_free(n);
+    whole(n->open, n->n_open);
+    whole(n->kept, n->n_kept);
 }
 
 struct comparison {
@@ -131,7 +212,7 @@ void notify_index(struct notify *n)
     if (n->indexed)
         return;
     n->indexed = true;
-    restore_ledger(n);
+    restore_rows(n);
     index_incidents(n);
     if (lanes_configure(n))
         log_error("no memory for all lanes of the configuration", NULL);

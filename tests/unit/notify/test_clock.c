@@ -96,10 +96,10 @@ START_TEST(every_time_of_a_record_moves)
                                   "\"2026-01-05T00:00:00.000Z\"}";
     struct scene *s = scene_new();
     static char times[4096], text[16384];
-    char names[64][24];
+    char names[64][24], row[64];
     size_t n = names_of_times(names);
     struct err e = {0};
-    cJSON *before[3], *after[3];
+    cJSON *before[5], *after[5];
 
     all_times(times, sizeof times, names, n);
     snprintf(
@@ -121,21 +121,25 @@ START_TEST(every_time_of_a_record_moves)
         cJSON **out = round ? after : before;
 
         ck_assert(inc && old && inc->n_entries == 1);
+        snprintf(row, sizeof row, "%s#1", inc->entries[0]->field);
         if (round) {
             incident_move(inc, HOUR);
             incident_move(old, HOUR);
         }
-        incident_store(s->n, inc);
-        incident_store(s->n, old);
+        incident_store_all(s->n, inc);
+        incident_store_all(s->n, old);
+        inc->entries[0]->rows_dirty = true;
         ledger_store(s->n, inc->entries[0]);
         out[0] = record_of(s, KEY_GROUPS, "7");
         out[1] = record_of(s, KEY_GROUPS, "8");
         out[2] = record_of(s, KEY_LEDGER, inc->entries[0]->field);
+        out[3] = record_of(s, KEY_GROUPS, "7#1");
+        out[4] = record_of(s, KEY_LEDGER, row);
     }
     for (size_t i = 0; i < n; i++) {
         size_t found = 0;
 
-        for (int k = 0; k < 3; k++) {
+        for (int k = 0; k < 5; k++) {
             int64_t was[16], is[16];
             size_t m = times_of(before[k], names[i], was, 0);
 
@@ -147,7 +151,7 @@ START_TEST(every_time_of_a_record_moves)
         }
         ck_assert_msg(found > 0, "\"%s\" is in no record of this test", names[i]);
     }
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < 5; k++) {
         cJSON_Delete(before[k]);
         cJSON_Delete(after[k]);
     }
