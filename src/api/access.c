@@ -131,39 +131,6 @@ bool access_has(const struct access *a, enum config_role role)
     return (a->roles & role) != 0;
 }
 
-/* --- scope ---------------------------------------------------------------------------------------- */
-
-/* Refused only by a label that is known to be another one: what a rule or a silence leaves open
- * may concern the caller. */
-static bool may_have(const struct matcher *wanted, const char *name, const char *value)
-{
-    return strcmp(matcher_name(wanted), name) != 0 || matcher_test(wanted, value, strlen(value));
-}
-
-bool scope_allows(const struct access *a, struct matcher *const *known, size_t n)
-{
-    for (size_t i = 0; i < a->n_scope; i++)
-        for (size_t k = 0; k < n; k++)
-            if (matcher_op(known[k]) == MATCH_EQUAL && !matcher_negated(known[k]) &&
-                !may_have(a->scope[i], matcher_name(known[k]), matcher_value(known[k])))
-                return false;
-    return true;
-}
-
-bool scope_allows_rule(const struct access *a, const struct rule_def *d)
-{
-    for (size_t i = 0; i < a->n_scope; i++) {
-        const struct matcher *m = a->scope[i];
-
-        if (!may_have(m, "alertname", d->name) || (d->team && !may_have(m, "team", d->team)))
-            return false;
-        for (size_t k = 0; k < d->n_labels; k++)
-            if (!may_have(m, d->labels[k].name, d->labels[k].value))
-                return false;
-    }
-    return true;
-}
-
 /* --- origin and host ----------------------------------------------------------------------------- */
 
 struct authority {

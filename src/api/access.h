@@ -22,11 +22,6 @@ struct access {
 bool access_of(const struct config_server *s, const char *authorization, struct access *out);
 bool access_has(const struct access *a, enum config_role role);
 
-/* May the caller see what has (at least) these labels? A label that is not known may be anything: what
- * a rule or a silence leaves open may concern him. An alert's labels are all known: actor_sees(). */
-bool scope_allows(const struct access *a, struct matcher *const *equal, size_t n);
-bool scope_allows_rule(const struct access *a, const struct rule_def *d);
-
 /* What a browser says of where a request comes from; each NULL when absent. An image or a form of an
  * old browser has a Referer only. */
 struct origin {

@@ -252,6 +252,15 @@ void api_handle(struct api *a, struct http_request *r)
     const struct route *route;
     char allow[64];
 
+    c.actor = (struct actor){.who = "", .scope = c.access.scope, .n_scope = c.access.n_scope};
+    c.view = (struct view){.labels = a->o.labels,
+                           .rules = a->o.rules,
+                           .book = a->o.book,
+                           .notify = a->o.notify,
+                           .deliver = a->o.deliver,
+                           .external_url = c.config->server.external_url,
+                           .who = &c.actor,
+                           .now_ms = call_now_ms(&c)};
     route = route_of(http_method(r), http_path(r), c.arg, allow);
     if (route && route->kind == ROUTE_PROBE)
         route->handle(&c);

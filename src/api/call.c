@@ -112,7 +112,7 @@ bool call_sees_incident(const struct call *c, uint64_t number)
 
 bool call_sees_alert(const struct call *c, const struct alert *a)
 {
-    return actor_sees(&c->actor, a->labels, a->n_labels, a->state.firing);
+    return view_sees_alert(&c->view, a);
 }
 
 int call_incident(struct call *c, uint64_t *number)
@@ -292,14 +292,3 @@ int body_duration(struct call *c, const char *key, int64_t *ms)
 }
 
 /* --- documents ------------------------------------------------------------------------------------- */
-
-void labels_json(struct json *j, const char *key, const struct label *l, size_t n)
-{
-    json_key(j, key);
-    json_object(j);
-    for (size_t i = 0; i < n; i++) {
-        json_key_n(j, l[i].name, l[i].name_len);
-        json_str_n(j, l[i].value, l[i].value_len);
-    }
-    json_object_end(j);
-}

@@ -25,6 +25,7 @@
 #include "tocsin/rule.h"
 #include "tocsin/store.h"
 #include "tocsin/page.h"
+#include "tocsin/view.h"
 #include "tocsin/window.h"
 
 #define BODY_MAX       (1 << 20)
@@ -55,6 +56,7 @@ struct call {
     const struct config *config;
     struct access access;
     struct actor actor;
+    struct view view;        /* what he may read */
     char arg[2][ARG_MAX];    /* parts of the path */
     const cJSON *body;       /* of writes: an object */
     const struct form *form; /* of a page's form */
@@ -107,35 +109,14 @@ void reply_error(struct http_request *r, int status, const char *code, const cha
     PRINTF_LIKE(4, 5);
 /* 404 for a rule that is not there or not to be seen, with the name that may have been meant. */
 void reply_no_rule(struct call *c, const char *name);
-/* The name of a rule that the caller may see and that is nearest to `name`; NULL: none is. Compares
- * with at most 5,000 rules. */
-const char *rule_nearest(const struct call *c, const char *name);
 struct origin call_origin(const struct http_request *r);
 /* Of an expected failure: status by its code. */
 void reply_err(struct http_request *r, const struct err *e);
 
-/* --- documents: parts of answers, also used by the pages --- */
-void labels_json(struct json *j, const char *key, const struct label *l, size_t n);
+/* --- parts of answers, also used by the pages; the rest is tocsin/view.h --- */
 /* Array of {"file","error"}: what is refused of a file may be another team's, so who has a scope is
  * told the file alone. */
 void rejected_json(const struct call *c, struct json *j);
-void alert_json(struct api *api, struct json *j, const struct alert *a, bool with_why);
-const char *alert_phase_name(const struct alert *a);
-const char *alert_rule_name(const struct alert *a); /* "" where its rule is not known */
-/* Array of incidents, newest first, those the caller may see. */
-struct incident_filter {
-    uint64_t before;
-    size_t limit;
-    bool open, ended; /* only those */
-};
-void incidents_json(const struct call *c, struct json *j, const struct incident_filter *f);
-/* One, with its alerts; -1: there is none that the caller may see. */
-int incident_json(const struct call *c, uint64_t number, struct buf *out) MUST_USE;
-void silences_json(const struct call *c, struct json *j, const struct matcher_list *filters,
-                   const char *state, const char *after, size_t limit);
-void rules_json(const struct call *c, struct json *j, bool only_broken);
-void rule_json(const struct call *c, struct json *j, struct rule *r, bool with_leaves);
-void lane_members_json(const struct call *c, struct json *j, const struct lane_stats *s);
 void status_json(const struct call *c, struct json *j);
 void inbox_json_of(const struct call *c, struct json *j, uint64_t after, uint64_t before,
                    size_t limit);

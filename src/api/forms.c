@@ -144,7 +144,7 @@ static void draft_of_incident(struct draft *d)
     const char *name = NULL;
     bool several = false;
 
-    if (incident_json(d->c, d->incident, &text) == 0)
+    if (incident_json(&d->c->view, d->incident, &text) == 0)
         i = cJSON_ParseWithLength(buf_str(&text), text.len);
     cJSON_ArrayForEach(v, cJSON_GetObjectItem(i, "alerts"))
     {

@@ -409,7 +409,7 @@ static int want_incident(struct call *c, struct history_search *s, uint64_t numb
     cJSON *incident = NULL;
     int failed = -1;
 
-    if (incident_json(c, number, &text) == 0)
+    if (incident_json(&c->view, number, &text) == 0)
         incident = cJSON_ParseWithLength(buf_str(&text), text.len);
     if (incident)
         failed = history_want_incident(s, incident);
@@ -422,7 +422,7 @@ static int want_incident(struct call *c, struct history_search *s, uint64_t numb
  * none either, it was mistyped. */
 static void note_unknown_rule(struct call *c, struct history_search *s, const char *rule)
 {
-    const char *near = rules_find(c->api->o.rules, rule) ? NULL : rule_nearest(c, rule);
+    const char *near = rules_find(c->api->o.rules, rule) ? NULL : rule_nearest(&c->view, rule);
 
     if (near)
         snprintf(s->meant, sizeof s->meant, "there is no rule %.200s: did you mean %.200s?", rule,

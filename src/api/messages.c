@@ -7,75 +7,6 @@
 
 /* --- receivers ---------------------------------------------------------------------------------- */
 
-struct lane_search {
-    const struct call *c;
-    const char *lane;
-    struct json *j;
-};
-
-/* What a receiver answered may tell of any alert. */
-void lane_members_json(const struct call *c, struct json *j, const struct lane_stats *s)
-{
-    json_kint(j, "delivered", (int64_t)s->delivered);
-    json_kint(j, "failed", (int64_t)s->failed);
-    json_kint(j, "retried", (int64_t)s->retried);
-    json_kint(j, "in_flight", s->in_flight);
-    if (s->last_ok_ms)
-        json_ktime(j, "lastOk", s->last_ok_ms);
-    if (s->failing_since_ms)
-        json_ktime(j, "failingSince", s->failing_since_ms);
-    json_kstr(j, "lastError", s->last_error && c->access.n_scope == 0 ? s->last_error : "");
-}
-
-static void find_lane(const struct lane_stats *s, void *arg)
-{
-    struct lane_search *f = arg;
-
-    if (strcmp(s->lane, f->lane) == 0)
-        lane_members_json(f->c, f->j, s);
-}
-
-struct channel_search {
-    const char *receiver;
-    size_t index;
-    char lane[ARG_MAX];
-};
-
-static void find_channel(const char *lane, const char *receiver, const char *channel, size_t index,
-                         void *arg)
-{
-    struct channel_search *f = arg;
-
-    (void)channel;
-    if (index == f->index && strcmp(receiver, f->receiver) == 0 && strlen(lane) < ARG_MAX)
-        strcpy(f->lane, lane);
-}
-
-static void channel_json(const struct call *c, struct json *j, const struct config_receiver *r,
-                         size_t i)
-{
-    struct channel_search lane = {.receiver = r->name, .index = i};
-    int64_t since_ms = 0;
-    size_t waiting;
-
-    notify_lanes(c->api->o.notify, find_channel, &lane);
-    json_object(j);
-    json_kstr(j, "type", channel_table[r->channels[i].type]->name);
-    json_kint(j, "index", (int64_t)i);
-    json_kbool(j, "send_resolved", r->channels[i].send_resolved);
-    if (*lane.lane) {
-        struct lane_search f = {c, lane.lane, j};
-
-        waiting = notify_waiting(c->api->o.notify, lane.lane, &since_ms);
-        json_kstr(j, "lane", lane.lane);
-        json_kint(j, "waiting", (int64_t)waiting);
-        if (since_ms)
-            json_ktime(j, "waitingSince", since_ms);
-        deliver_lanes(c->api->o.deliver, find_lane, &f);
-    }
-    json_object_end(j);
-}
-
 void get_receivers(struct call *c)
 {
     struct buf out = BUF_INIT;
@@ -94,7 +25,7 @@ void get_receivers(struct call *c)
         json_key(&j, "channels");
         json_array(&j);
         for (size_t k = 0; k < r->n_channels; k++)
-            channel_json(c, &j, r, k);
+            channel_json(&c->view, &j, r, k);
         json_array_end(&j);
         json_object_end(&j);
     }

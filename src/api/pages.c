@@ -86,7 +86,6 @@ void get_page_overview(struct call *c)
 {
     struct incident_filter open = {.limit = OPEN_SHOWN, .open = true};
     struct incident_filter ended = {.limit = ENDED_SHOWN, .ended = true};
-    struct matcher_list none = {0};
     struct page_frame f = frame_of_page(c, "/");
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
@@ -95,13 +94,13 @@ void get_page_overview(struct call *c)
     json_key(&j, "status");
     status_json(c, &j);
     json_key(&j, "incidents");
-    incidents_json(c, &j, &open);
+    incidents_json(&c->view, &j, &open);
     json_key(&j, "ended");
-    incidents_json(c, &j, &ended);
+    incidents_json(&c->view, &j, &ended);
     json_key(&j, "silences");
-    silences_json(c, &j, &none, "active", NULL, LIMIT);
+    silences_json(&c->view, &j, &(struct silence_filter){.state = "active", .limit = LIMIT});
     json_key(&j, "broken");
-    rules_json(c, &j, true);
+    rules_json(&c->view, &j, true);
     json_object_end(&j);
     draw(c->r, &out, &f, page_overview);
 }
@@ -140,12 +139,11 @@ void get_page_inbox(struct call *c)
 
 void get_page_silences(struct call *c)
 {
-    struct matcher_list none = {0};
     struct page_frame f = frame_of_page(c, "/silences");
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
 
-    silences_json(c, &j, &none, NULL, NULL, LIMIT_MAX);
+    silences_json(&c->view, &j, &(struct silence_filter){.limit = LIMIT_MAX});
     draw(c->r, &out, &f, page_silences);
 }
 
@@ -157,7 +155,7 @@ void get_page_rules(struct call *c)
 
     json_object(&j);
     json_key(&j, "rules");
-    rules_json(c, &j, false);
+    rules_json(&c->view, &j, false);
     json_key(&j, "rejected");
     rejected_json(c, &j);
     json_object_end(&j);

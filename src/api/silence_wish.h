@@ -11,8 +11,4 @@ struct silence_wish {
 };
 void silence_wish_free(struct silence_wish *w);
 
-/* The answer to `dryRun`. */
-void silence_preview_json(const struct silence_request *r, const struct silence_preview *p,
-                          int64_t now_ms, struct buf *out);
-
 #endif

@@ -8,88 +8,6 @@
 
 /* --- the list --------------------------------------------------------------------------------------- */
 
-struct silence_walk {
-    const struct call *c;
-    struct json *j;
-    const struct matcher_list *filters;
-    const char *state, *after;
-    size_t left;
-    bool skipping; /* until `after` was passed */
-};
-
-/* Its exact matchers, read as labels. */
-static bool passes(const struct silence *s, const struct matcher_list *filters)
-{
-    struct label l[LABELS_MAX];
-    size_t n = 0;
-
-    for (size_t i = 0; i < s->n_matchers && n < LABELS_MAX; i++)
-        if (!matcher_negated(s->matchers[i]))
-            l[n++] = label_of(matcher_name(s->matchers[i]), matcher_value(s->matchers[i]));
-    return matchers_test_labels(filters->m, filters->n, l, n);
-}
-
-static bool may_see(const struct call *c, const struct silence *s)
-{
-    return scope_allows(&c->access, s->matchers, s->n_matchers) &&
-           scope_allows(&c->access, s->scope, s->n_scope);
-}
-
-static void raw_silence(struct json *j, const struct silence *s, int64_t now_ms)
-{
-    struct buf one = BUF_INIT;
-
-    silence_json(s, NULL, now_ms, &one);
-    if (buf_ok(&one))
-        json_raw(j, one.data, one.len);
-    else
-        j->out->failed = true;
-    buf_free(&one);
-}
-
-#define SILENCES_CURRENT "current" /* active or pending: what mutes, or will */
-
-static bool is_in_state(const struct silence *s, const char *state, int64_t now_ms)
-{
-    enum silence_state is = silence_state(s, now_ms);
-
-    if (strcmp(state, SILENCES_CURRENT) == 0)
-        return is != SILENCE_EXPIRED;
-    return strcmp(state, silence_state_names[is]) == 0;
-}
-
-static void walk_one(const struct silence *s, void *arg)
-{
-    struct silence_walk *w = arg;
-    int64_t now_ms = call_now_ms(w->c);
-
-    if (w->skipping) {
-        w->skipping = strcmp(s->id, w->after) != 0 && strcmp(s->short_id, w->after) != 0;
-        return;
-    }
-    if (w->left == 0 || !may_see(w->c, s) || !passes(s, w->filters) ||
-        (w->state && !is_in_state(s, w->state, now_ms)))
-        return;
-    w->left--;
-    raw_silence(w->j, s, now_ms);
-}
-
-void silences_json(const struct call *c, struct json *j, const struct matcher_list *filters,
-                   const char *state, const char *after, size_t limit)
-{
-    struct silence_walk w = {.c = c,
-                             .j = j,
-                             .filters = filters,
-                             .state = state && *state ? state : NULL,
-                             .after = after,
-                             .left = limit,
-                             .skipping = after && *after};
-
-    json_array(j);
-    notify_silences(c->api->o.notify, walk_one, &w);
-    json_array_end(j);
-}
-
 static bool is_state(const char *name)
 {
     for (int i = SILENCE_PENDING; i <= SILENCE_EXPIRED; i++)
@@ -102,9 +20,9 @@ void get_silences(struct call *c)
 {
     const char *state = http_query(c->r, "state", 0);
     struct matcher_list filters;
+    struct silence_filter f = {.after = http_query(c->r, "after", 0)};
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
-    size_t limit;
 
     if (state && strcmp(state, "all") == 0)
         state = NULL;
@@ -113,9 +31,12 @@ void get_silences(struct call *c)
                     "state is active, pending, expired, current (active or pending) or all");
         return;
     }
-    if (call_limit(c, LIMIT, LIMIT_MAX, &limit) || call_filters(c, &filters))
+    if (call_limit(c, LIMIT, LIMIT_MAX, &f.limit) || call_filters(c, &filters))
         return;
-    silences_json(c, &j, &filters, state, http_query(c->r, "after", 0), limit);
+    f.matchers = filters.m;
+    f.n_matchers = filters.n;
+    f.state = state;
+    silences_json(&c->view, &j, &f);
     matcher_list_free(&filters);
     reply_json(c->r, 200, &out);
 }
@@ -124,7 +45,7 @@ static const struct silence *find_silence(struct call *c)
 {
     const struct silence *s = notify_silence_find(c->api->o.notify, c->arg[0]);
 
-    if (s && may_see(c, s))
+    if (s && view_sees_silence(&c->view, s))
         return s;
     reply_error(c->r, 404, "not_found", "there is no silence %s", c->arg[0]);
     return NULL;
@@ -245,63 +166,6 @@ static int read_wish(struct call *c, struct silence_wish *w)
     r->matchers = w->matchers.m;
     r->n_matchers = w->matchers.n;
     return 0;
-}
-
-static void preview_text(const struct silence_preview *p, struct buf *b)
-{
-    buf_addf(b, "Mutes %zu firing now", p->now);
-    for (size_t i = 0; i < p->incidents && i < 8; i++)
-        buf_addf(b, "%s#%llu", i ? ", " : " (", (unsigned long long)p->first_incidents[i]);
-    if (p->incidents > 8)
-        buf_addf(b, " and %zu more", p->incidents - 8);
-    buf_addf(b, "%s, %zu in %s", p->incidents ? ")" : "", p->week,
-             p->week_complete ? "7 days" : "the time that was kept");
-    if (p->now)
-        buf_addf(b, ", %zu rule%s", p->rules, p->rules == 1 ? "" : "s");
-    buf_adds(b, ".");
-    if (p->priority > 1)
-        buf_addf(b, " Will not mute: a rise to %s.", priority_name(p->priority - 1));
-    if (p->wide)
-        buf_addf(b, "%s confirm with the number %zu.",
-                 p->open_ended ? " A matcher takes every value:" : " This is wide:", p->confirm);
-    if (p->own)
-        buf_adds(b, " It would mute Tocsin's own alerts, which needs the role admin.");
-}
-
-void silence_preview_json(const struct silence_request *r, const struct silence_preview *p,
-                          int64_t now_ms, struct buf *out)
-{
-    struct json j = json_into(out);
-    struct buf text = BUF_INIT;
-
-    json_object(&j);
-    json_kbool(&j, "dryRun", true);
-    json_ktime(&j, "startsAt", r->starts_ms > now_ms ? r->starts_ms : now_ms);
-    if (r->ends_ms)
-        json_ktime(&j, "endsAt", r->ends_ms);
-    json_key(&j, "mutes");
-    json_object(&j);
-    json_kint(&j, "now", (int64_t)p->now);
-    json_kint(&j, "week", (int64_t)p->week);
-    json_kbool(&j, "weekComplete", p->week_complete);
-    json_object_end(&j);
-    json_kint(&j, "firing", (int64_t)p->active);
-    json_key(&j, "incidents");
-    json_array(&j);
-    for (size_t i = 0; i < p->incidents && i < 8; i++)
-        json_int(&j, (int64_t)p->first_incidents[i]);
-    json_array_end(&j);
-    json_kint(&j, "nIncidents", (int64_t)p->incidents);
-    json_kint(&j, "rules", (int64_t)p->rules);
-    if (p->priority)
-        json_kstr(&j, "priority", priority_name(p->priority));
-    json_kbool(&j, "wide", p->wide);
-    json_kint(&j, "confirm", (int64_t)p->confirm);
-    json_kbool(&j, "own", p->own);
-    preview_text(p, &text);
-    json_kstr(&j, "text", buf_str(&text));
-    buf_free(&text);
-    json_object_end(&j);
 }
 
 static void make_silence(struct call *c, const struct silence_wish *w)

@@ -142,7 +142,7 @@ static void lane_json(const struct lane_stats *s, void *arg)
 
     json_object(j);
     json_kstr(j, "lane", s->lane);
-    lane_members_json(l->c, j, s);
+    lane_members_json(&l->c->view, j, s);
     json_object_end(j);
 }
 

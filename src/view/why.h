@@ -1,9 +1,9 @@
 /* The words of an explanation: what is compared with what, how long it has held, and why nothing
  * fires. */
-#ifndef API_WHY_H
-#define API_WHY_H
+#ifndef VIEW_WHY_H
+#define VIEW_WHY_H
 
-#include "api/call.h"
+#include "tocsin/view.h"
 
 /* Lines of what rule_explain() wrote, one for each comparison: "P1: ratio 23.1% > 2%: true". */
 void why_lines(struct json *j, const char *levels, size_t len);
@@ -15,7 +15,7 @@ void why_timer_lines(struct json *j, struct rule *r, labelset group, const struc
 /* "warming until 15:04:05: …" where the windows of a group were not seen whole yet. */
 void why_warming_line(struct json *j, const struct rule *r, labelset group);
 /* Member "whyNot"; `n_groups` match `want`. */
-void why_not(struct api *a, struct json *j, struct rule *r, const struct label_list *want,
+void why_not(const struct view *v, struct json *j, struct rule *r, const struct view_labels *want,
              size_t n_groups);
 
 #endif

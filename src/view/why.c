@@ -4,8 +4,9 @@
  * the same and the engine has none. The price is that a tree is written and parsed again: an explanation
  * is asked for by a person, and a second form of the tree would be one that could differ. Timers come from
  * the alert itself. Depth is bounded, since a stored tree may be anybody's. */
-#include "api/why.h"
+#include "view/why.h"
 
+#include <cjson/cJSON.h>
 #include <string.h>
 
 #include "base/field.h"
@@ -335,7 +336,7 @@ static void leaf_why(struct json *j, const struct rule_def *d, size_t i, const c
     buf_free(&b);
 }
 
-static void no_group(struct json *j, const struct label_list *want)
+static void no_group(struct json *j, const struct view_labels *want)
 {
     struct buf b = BUF_INIT;
 
@@ -348,7 +349,7 @@ static void no_group(struct json *j, const struct label_list *want)
     buf_free(&b);
 }
 
-void why_not(struct api *a, struct json *j, struct rule *r, const struct label_list *want,
+void why_not(const struct view *v, struct json *j, struct rule *r, const struct view_labels *want,
              size_t n_groups)
 {
     const struct rule_def *d = rule_definition(r);
@@ -396,7 +397,7 @@ void why_not(struct api *a, struct json *j, struct rule *r, const struct label_l
         no_group(j, want);
     cJSON_ArrayForEach(leaf, list)
     {
-        leaf_why(j, d, i++, leaf, rules_now_ms(a->o.rules));
+        leaf_why(j, d, i++, leaf, rules_now_ms(v->rules));
     }
     json_array_end(j);
     cJSON_Delete(list);
