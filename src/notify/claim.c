@@ -77,6 +77,16 @@ struct notice *notify_claim(struct notify *n, const char *lane)
 
 /* --- outcomes ---------------------------------------------------------------------------------------- */
 
+/* A message shows again what is as it was: nothing is to be noted of that. */
+static bool is_known(const struct entry *e, const struct item_told *it)
+{
+    const struct told *t = told_find(e, it->n);
+    const struct member *m = incident_member(e->incident, it->n);
+
+    return it->kind == ITEM_STILL && t && m && !t->maybe_ended && t->priority == it->priority &&
+           t->starts_ms == it->starts_ms && m->freed_ms <= t->told_ms;
+}
+
 static void delivered(struct notify *n, struct entry *e, const struct claim *c,
                       const struct outcome *o, int64_t at_ms)
 {
@@ -84,6 +94,8 @@ static void delivered(struct notify *n, struct entry *e, const struct claim *c,
         const struct item_told *it = &c->items[i];
         struct told t = {it->n, it->priority, it->starts_ms, e->claimed_ms, false};
         owed_remove(e, it->n);
+        if (is_known(e, it))
+            continue;
         if (it->kind >= ITEM_RESOLVED) {
             told_remove(e, it->n);
             n->stats.missed += it->kind == ITEM_MISSED;

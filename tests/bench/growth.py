@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What grows with what: for each quantity at 10^3, 10^4, 10^5 the time per operation and the longest
 turn of the loop, so that a walk over everything shows as a line that is not straight. Prints, never
-fails on a slow machine. Arguments choose quantities: rules logs incident silences. The exponents are
+fails on a slow machine. Arguments choose quantities: rules logs incident claims silences. The exponents are
 TOCSIN_GROWTH=3,4,5 by default."""
 import contextlib
 import os
@@ -128,7 +128,54 @@ def grow_silences(folder, n):
     t.close()
 
 
-GROWTH = {"rules": grow_rules, "logs": grow_logs, "silences": grow_silences}
+def cpu(t):
+    return sum(sum(int(x) for x in open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[11:13]) for pid in (t.process.pid, t.redis_pid())
+               ) / os.sysconf("SC_CLK_TCK")
+
+
+def settled(t):
+    """Processor seconds, once they stand still."""
+    before = cpu(t)
+    while True:
+        time.sleep(3)
+        now = cpu(t)
+        if now - before < 0.15:
+            return now
+        before = now
+
+
+def grow_incident(folder, n):
+    """One incident of n alerts, told to an inbox; then one of them ends, or begins anew."""
+    t = Program(folder, config=CONFIG.replace("group_by", 'group_wait = "0s", group_interval = "1s", group_by'),
+                rules={"down.lua": 'alert "Down" { value = m.up:last(), fire = below(1), limit = 100000 }\n'})
+    t.start(seconds=600)
+    began = cpu(t)
+    t.batch([{"name": "up", "labels": {"host": f"h{i}"}, "value": 0} for i in range(min(n, 10000))])
+    took = settled(t) - began
+    row("incident: all alerts begin", n, f"{took / n * 1e6:.0f} us", t.longest_turn(), "processor, per alert; 10,000 are kept")
+    began, changes = cpu(t), 30
+    for i in range(changes):
+        t.batch([{"name": "up", "labels": {"host": f"h{i // 2}"}, "value": 1 - i % 2}])
+        time.sleep(1)
+    took = cpu(t) - began
+    row("  one alert changes, and is told", n, f"{took / changes * 1e3:.1f} ms", t.longest_turn(), "processor, per change and second")
+    t.close()
+
+
+def grow_claims(folder, n):
+    """n incidents of one alert, all due on one lane at once."""
+    t = Program(folder, config=CONFIG.replace('group_by = { "rule" }', 'group_wait = "5s", group_by = { "host" }'),
+                rules={"down.lua": 'alert "Down" { value = m.up:last(), fire = below(1), limit = 100000 }\n'})
+    t.start(seconds=600)
+    began = cpu(t)
+    t.batch([{"name": "up", "labels": {"host": f"h{i}"}, "value": 0} for i in range(n)])
+    h.wait(lambda: (t.metric("tocsin_notifications_delivered_total") or 0) >= n, "all are told", 600, every=2)
+    row("claims: incidents that become due at once", n, f"{(cpu(t) - began) / n * 1e6:.0f} us", t.longest_turn(),
+        "processor, per incident, sample to told")
+    t.close()
+
+
+GROWTH = {"rules": grow_rules, "logs": grow_logs, "incident": grow_incident, "claims": grow_claims, "silences": grow_silences}
 
 
 def main():
