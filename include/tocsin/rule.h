@@ -23,7 +23,7 @@
 #include "tocsin/rulefile.h"
 #include "tocsin/window.h"
 
-struct rules; /* the engine */
+struct rules; /* all that run */
 struct rule;  /* one running rule */
 
 struct rules_options {

@@ -163,7 +163,7 @@ static void load_one(const struct rule *r, labelset group, struct condition_memo
 
 static int64_t last_instant(const struct rule *r)
 {
-    int64_t at_ms = rules_now_ms(r->engine);
+    int64_t at_ms = rules_now_ms(r->all);
 
     return at_ms > r->last_look_ms ? at_ms : r->last_look_ms;
 }

@@ -19,7 +19,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "rule/derived.h"
-#include "rule/engine.h"
+#include "rule/rules.h"
 
 #define RANK_NONE UINT32_MAX
 
@@ -478,6 +478,6 @@ void rules_link(struct rules *e, int64_t at_ms)
     index_attaching(e);
     agenda_reset(&e->agenda, e->n);
     for (size_t i = 0; i < e->n; i++)
-        engine_note(e, e->order[i], at_ms);
+        rules_note(e, e->order[i], at_ms);
     e->unlinked = false;
 }

@@ -440,7 +440,7 @@ static void end(struct rule *r)
 
 bool look_on(struct rule *r, uint64_t until_ns)
 {
-    struct clock *c = rules_context(r->engine)->clock;
+    struct clock *c = rules_context(r->all)->clock;
     size_t most = r->d->when >= 0 ? WHEN_BATCH : BATCH;
     struct open_look *l = &r->look;
     uint64_t began_ns = clock_mono_ns(c), now_ns = began_ns;

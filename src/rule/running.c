@@ -190,7 +190,7 @@ struct rule *running_new(struct rules *e, struct rulefile *file, const struct ru
         err_set(e_out, ERR_MEMORY, "no memory for the rule");
         return NULL;
     }
-    r->engine = e;
+    r->all = e;
     r->d = d;
     r->file = rulefile_ref(file);
     r->stats.since_ms = at_ms;
@@ -224,7 +224,7 @@ fail:
 
 void running_register(struct rule *r, int64_t at_ms)
 {
-    r->alerts = alert_rule_put(rules_context(r->engine)->book, r->d, at_ms);
+    r->alerts = alert_rule_put(rules_context(r->all)->book, r->d, at_ms);
     assert(r->alerts);
     running_pin_alerts(r);
 }
@@ -260,13 +260,13 @@ void running_free(struct rule *r)
 
 static int link_firing(struct rule *r, const struct expr *x, struct err *e)
 {
-    const struct rules_context *c = rules_context(r->engine);
+    const struct rules_context *c = rules_context(r->all);
 
     if (!x)
         return 0;
     if (x->kind == COND_FIRING) {
         const struct expr_firing *f = x->firing;
-        struct rule *other = rules_find(r->engine, f->rule);
+        struct rule *other = rules_find(r->all, f->rule);
         const struct expr_keys *keys = other ? &other->d->keys : NULL;
 
         r->firing[x->slot] = other ? other->alerts : NULL;

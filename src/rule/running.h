@@ -26,7 +26,7 @@ struct open_look {
 };
 
 struct rule {
-    struct rules *engine;
+    struct rules *all;
     uint32_t rank;             /* place in the order of evaluation */
     struct rule *next_in_file; /* the rule behind it in its file */
     const struct rule_def *d;

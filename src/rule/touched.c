@@ -245,7 +245,7 @@ void touched_take(struct rule *r, int64_t at_ms)
 {
     struct rowset *rs = &r->rs;
     struct taking by = {.block = windows_block(rs->windows),
-                        .now = instant32(at_ms - rules_context(r->engine)->stepped_ms)};
+                        .now = instant32(at_ms - rules_context(r->all)->stepped_ms)};
 
     by.delay_ms = r->d->delay_ms < INT32_MAX ? (uint32_t)r->d->delay_ms : INT32_MAX;
     rowset_sync(rs, false);

@@ -1,7 +1,7 @@
 /* The running rules as a whole, private to this room: link.c keeps them and who has to look at
- * what, engine.c runs the instants. */
-#ifndef TOCSIN_RULE_ENGINE_H
-#define TOCSIN_RULE_ENGINE_H
+ * what, instants.c runs the instants. */
+#ifndef RULE_RULES_H
+#define RULE_RULES_H
 
 #include "base/map.h"
 #include "model/matcher_index.h"
@@ -53,8 +53,8 @@ struct rules {
 /* --- link.c --- */
 void link_free(struct rules *e); /* all that it keeps */
 
-/* --- engine.c --- */
+/* --- instants.c --- */
 /* Puts a rule on the agenda as it stands: what is ready is marked, what waits is waited for. */
-void engine_note(struct rules *e, struct rule *r, int64_t at_ms);
+void rules_note(struct rules *e, struct rule *r, int64_t at_ms);
 
 #endif

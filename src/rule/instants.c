@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "rule/cold.h"
-#include "rule/engine.h"
+#include "rule/rules.h"
 #include "rule/touched.h"
 
 #define CATCH_UP_MAX_MS (15 * 60 * 1000) /* ticks further back than this are passed over */
@@ -135,7 +135,7 @@ static void after_look(struct rules *e, struct rule *r)
     wake_dependents(e, r);
 }
 
-void engine_note(struct rules *e, struct rule *r, int64_t at_ms)
+void rules_note(struct rules *e, struct rule *r, int64_t at_ms)
 {
     int64_t due_ms = touched_next_ms(r);
 
@@ -212,7 +212,7 @@ static bool run_instant(struct rules *e, uint64_t until_ns)
             agenda_mark(&e->agenda, rank);
             return false;
         }
-        engine_note(e, r, e->now_ms);
+        rules_note(e, r, e->now_ms);
         if (clock_mono_ns(e->c.clock) >= until_ns)
             return false;
     }
@@ -297,7 +297,7 @@ void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *
                 continue;
             u->list[k]->taken_block = block;
             touched_take(u->list[k], at_ms);
-            engine_note(e, u->list[k], at_ms);
+            rules_note(e, u->list[k], at_ms);
             any = true;
         }
     }
@@ -340,7 +340,7 @@ int64_t rule_warm_ms(const struct rule *r)
 {
     int64_t until_ms = cold_leaves_until_ms(&r->rs);
 
-    return until_ms > r->engine->now_ms ? until_ms : 0;
+    return until_ms > r->all->now_ms ? until_ms : 0;
 }
 
 size_t rules_dearest(const struct rules *e, const struct rule **out, size_t max)
