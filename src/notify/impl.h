@@ -427,7 +427,8 @@ int restore_entry(struct notify *n, const char *json, size_t len, struct err *e)
 /* Of incidents and entries that are there already; an incident's in the order of their numbers. */
 int restore_member(struct notify *n, uint64_t incident, const char *json, size_t len,
                    struct err *e) MUST_USE;
-int restore_row(struct entry *x, uint32_t n, const char *json, size_t len, struct err *e) MUST_USE;
+int restore_row(struct entry *e, uint32_t n, const char *json, size_t len,
+                struct err *err) MUST_USE;
 /* Once it is whole: nobody knows the fate of what was on its way. */
 void restored_entry(struct entry *e);
 int restore_silence(struct notify *n, const char *json, size_t len, struct err *e) MUST_USE;
