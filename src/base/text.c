@@ -378,6 +378,26 @@ void text_bytes(struct buf *b, double v)
     buf_addf(b, fabs(v) >= 100 || i == 0 ? "%.0f %s" : "%.3g %s", v, names[i]);
 }
 
+/* The number of at most three decimals that reads back as `v`, if there is one: nearly all are such. A
+ * whole number over a thousand, divided, is the double next to it, which is what reading gives. */
+static bool add_decimals(struct buf *b, double v)
+{
+    int64_t thousandths = llround(v * 1000), whole = thousandths / 1000;
+    int part = (int)(thousandths % 1000);
+    char text[32];
+    int n;
+
+    if ((double)thousandths / 1000 != v)
+        return false;
+    n = snprintf(text, sizeof text, "%s%lld.%03d", v < 0 ? "-" : "",
+                 (long long)(whole < 0 ? -whole : whole), part < 0 ? -part : part);
+    while (text[n - 1] == '0')
+        n--;
+    n -= text[n - 1] == '.';
+    buf_add(b, text, (size_t)n);
+    return true;
+}
+
 void text_plain(struct buf *b, double v)
 {
     char text[40];
@@ -386,6 +406,8 @@ void text_plain(struct buf *b, double v)
         buf_adds(b, isnan(v) ? "NaN" : v > 0 ? "+Inf" : "-Inf");
         return;
     }
+    if (fabs(v) >= 1e-4 && fabs(v) < 1e12 && add_decimals(b, v))
+        return;
     if (v == floor(v) && fabs(v) < 1e15) {
         buf_addf(b, "%.0f", v);
         return;

@@ -1,5 +1,8 @@
 #include "unit.h"
 
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -119,6 +122,43 @@ START_TEST(numbers_read_well)
 }
 END_TEST
 
+/* The fewest digits, from six on, that read back. */
+static void plain_reference(char out[40], double v)
+{
+    for (int digits = 6; digits <= 17; digits++) {
+        if (v == floor(v) && fabs(v) < 1e15)
+            snprintf(out, 40, "%.0f", v);
+        else
+            snprintf(out, 40, "%.*g", digits, v);
+        if (strtod(out, NULL) == v)
+            return;
+    }
+}
+
+START_TEST(plain_numbers_read_back_and_have_no_digit_too_many)
+{
+    static const double some[] = {
+        0,      1,      -1,        0.5,     -0.25,          1767571200.123, 1e-4, 0.001,
+        0.0014, 999999, 1e6,       1e12,    999999999999.9, 123456.789,     1e15, 1e300,
+        5e-324, -1e-5,  0.1 + 0.2, 2.0 / 3, 100.25,         1e11 + 0.001};
+    unsigned long long state = 88172645463325252ull;
+    char want[40];
+
+    for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
+        plain_reference(want, some[i]);
+        check_form(text_plain, some[i], want);
+    }
+    for (int i = 0; i < 20000; i++) {
+        double v;
+
+        state ^= state << 13, state ^= state >> 7, state ^= state << 17;
+        v = (double)(long long)(state >> (i % 50)) / (i % 3 == 0 ? 1000 : i % 3 == 1 ? 10 : 7);
+        plain_reference(want, i % 2 ? v : -v);
+        check_form(text_plain, i % 2 ? v : -v, want);
+    }
+}
+END_TEST
+
 START_TEST(the_nearest_word_is_suggested)
 {
     static const char *const names[] = {"lasting", "clear_after", "summary"};
@@ -145,6 +185,7 @@ static void add(TCase *t)
     tcase_add_test(t, times_round_trip_and_zones_count);
     tcase_add_test(t, a_time_has_a_day_that_there_is);
     tcase_add_test(t, numbers_read_well);
+    tcase_add_test(t, plain_numbers_read_back_and_have_no_digit_too_many);
     tcase_add_test(t, the_nearest_word_is_suggested);
     tcase_add_test(t, globs_match_whole_strings);
 }
