@@ -1,5 +1,6 @@
 #include "tocsin/channel.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -100,6 +101,16 @@ static int make_once(const struct channel *ch, const struct config_channel *c, s
     return rc < 0 || !buf_ok(&m->body) || !buf_ok(&m->text) ? -1 : 0;
 }
 
+/* How many alerts may fit, of a message that is too long with `shown` of them: at least an eighth less,
+ * so that a message has few tries. */
+static size_t fewer(size_t shown, size_t len, size_t max)
+{
+    size_t fit = (size_t)((double)shown * (double)max / (double)len), most = shown - shown / 8 - 1;
+
+    assert(shown > 1 && len > max);
+    return fit < 1 ? 1 : fit < most ? fit : most;
+}
+
 int message_make(const struct channel *ch, const struct config_channel *c, struct template *t,
                  const char *template_error, const struct notice *x, struct message *m)
 {
@@ -121,7 +132,7 @@ int message_make(const struct channel *ch, const struct config_channel *c, struc
         if (m->template_failed) {
             shown /= 4;
         } else if (shown > 1) {
-            shown /= 2;
+            shown = fewer(shown, m->body.len + m->text.len, ch->max_bytes);
         } else {
             snprintf(too_long, sizeof too_long, "its message of %zu bytes is longer than %s takes",
                      m->body.len + m->text.len, ch->name);
