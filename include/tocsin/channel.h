@@ -20,13 +20,6 @@
 /* --- receiver "name" { channel { … }, … } --- */
 enum channel_type { CHANNEL_INBOX, CHANNEL_WEBHOOK, CHANNEL_SLACK, CHANNEL_EMAIL, CHANNEL_TYPES };
 
-enum config_mail_tls {
-    CONFIG_TLS_UNSET,
-    CONFIG_TLS_NONE,
-    CONFIG_TLS_IF_OFFERED,
-    CONFIG_TLS_REQUIRED
-};
-
 struct config_header {
     const char *name;
     const struct secret *value;
@@ -53,10 +46,9 @@ struct config_channel {
     const char *slack_channel; /* slack: overrides the hook's own; NULL: the hook's */
     const char **to;           /* email: addresses */
     size_t n_to;
-    const char *from; /* email */
-    const char *smtp; /* email: smtp://host:port or smtps://host:port */
-    enum config_mail_tls
-        tls; /* email; never unset; default: required with a password, else if offered */
+    const char *from;  /* email */
+    const char *smtp;  /* email: smtp://host:port or smtps://host:port */
+    enum mail_tls tls; /* email; never unset; default: required with a password, else if offered */
 };
 
 /* --- messages --- */

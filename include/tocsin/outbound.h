@@ -71,7 +71,12 @@ struct outbound_http {
 /* IF_OFFERED encrypts where the server can, with whatever certificate it has (RFC 7435): it guards
  * against listeners only, so a certificate that nobody signed is no reason to lose a page. With a
  * `ca_file`, and of REQUIRED and smtps:// in any case, the certificate is checked. */
-enum mail_tls { MAIL_TLS_NONE, MAIL_TLS_IF_OFFERED, MAIL_TLS_REQUIRED };
+enum mail_tls {
+    MAIL_TLS_UNSET /* as none */,
+    MAIL_TLS_NONE,
+    MAIL_TLS_IF_OFFERED,
+    MAIL_TLS_REQUIRED
+};
 
 struct outbound_mail {
     const char *url;             /* smtp://host:25, smtps://host:465 */

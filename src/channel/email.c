@@ -20,7 +20,7 @@
 
 #define AT(field) offsetof(struct config_channel, field)
 static const char *const tls_words[] = {"none", "if offered", "required", NULL};
-_Static_assert(CONFIG_TLS_NONE == 1 && CONFIG_TLS_REQUIRED == 3, "by place in tls_words, from 1");
+_Static_assert(MAIL_TLS_NONE == 1 && MAIL_TLS_REQUIRED == 3, "by place in tls_words, from 1");
 static const char *const schemes[] = {"smtp://", "smtps://", NULL};
 static const struct row rows[] = {
     {"to", ROW_TEXTS, AT(to), NULL},
@@ -70,7 +70,7 @@ static bool is_far(const char *smtp)
 /* A password must not travel in the clear. */
 static void choose_tls(struct config_channel *c, const char **warning)
 {
-    c->tls = c->password ? CONFIG_TLS_REQUIRED : CONFIG_TLS_IF_OFFERED;
+    c->tls = c->password ? MAIL_TLS_REQUIRED : MAIL_TLS_IF_OFFERED;
     if (!c->password && strncmp(c->smtp, "smtp://", 7) == 0 && is_far(c->smtp))
         *warning = "email: `tls` is \"if offered\", so anyone between may read the mail; "
                    "tls = \"required\" checks the server's certificate";
@@ -90,9 +90,9 @@ static int finish(struct config_channel *c, const char **warning, struct err *e)
                        "email: user and password go into keys of their own, not into `smtp`");
     if (!c->user != !c->password)
         return err_set(e, ERR_INPUT, "email: `user` and `password` go together");
-    if (c->tls == CONFIG_TLS_UNSET)
+    if (c->tls == MAIL_TLS_UNSET)
         choose_tls(c, warning);
-    assert(c->tls != CONFIG_TLS_UNSET);
+    assert(c->tls != MAIL_TLS_UNSET);
     return 0;
 }
 

@@ -48,7 +48,7 @@ struct outbound_call *late_mail(struct deliver *d, const struct late_mail *m, ou
     const char **to = mem_zalloc((m->n_to + 1) * sizeof *to);
     address from, *bare = mem_alloc((m->n_to + 1) * sizeof *bare);
     struct outbound_mail mail = {.url = c->smtp,
-                                 .tls = (enum mail_tls)c->tls,
+                                 .tls = c->tls,
                                  .user = c->user,
                                  .password = secret_text(c->password),
                                  .from = from,

@@ -304,6 +304,7 @@ int outbound_call_mail(struct outbound_call *c, const struct outbound_mail *m, s
 {
     static const char *const schemes[] = {"smtp", "smtps", NULL};
     static const long use_ssl[] = {
+        [MAIL_TLS_UNSET] = CURLUSESSL_NONE,
         [MAIL_TLS_NONE] = CURLUSESSL_NONE,
         [MAIL_TLS_IF_OFFERED] = CURLUSESSL_TRY,
         [MAIL_TLS_REQUIRED] = CURLUSESSL_ALL,

@@ -178,6 +178,7 @@ struct outbound_call {
     char *url, *body;
     char headers[512], to[256];
     bool open, cancelled;
+    enum mail_tls tls; /* of a mail */
 };
 static struct outbound_call calls[CALLS];
 static size_t n_calls;
@@ -212,7 +213,8 @@ struct outbound_call *outbound_mail(struct outbound *o, const struct outbound_ma
     struct outbound_http h = {.url = m->url, .body = m->data, .len = m->len};
     struct outbound_call *c = outbound_http(o, &h, done, arg, e);
 
-    for (size_t i = 0; c && m->to[i]; i++)
+    c->tls = m->tls;
+    for (size_t i = 0; m->to[i]; i++)
         snprintf(c->to + strlen(c->to), sizeof c->to - strlen(c->to), "%s ", m->to[i]);
     return c;
 }
@@ -464,6 +466,36 @@ START_TEST(a_greylisted_recipient_is_tried_again_alone)
     ck_assert_uint_eq(n_calls, 3);
     ck_assert_uint_eq(w.notify.n_commits, 1);
     close_world(&w);
+}
+END_TEST
+
+/* A word of the configuration is one thing from the file to the mail server. */
+START_TEST(a_mail_is_encrypted_as_its_channel_says)
+{
+    static const struct {
+        const char *said;
+        enum mail_tls sent;
+    } cases[] = {{"", MAIL_TLS_IF_OFFERED},
+                 {", tls = 'none'", MAIL_TLS_NONE},
+                 {", tls = 'if offered'", MAIL_TLS_IF_OFFERED},
+                 {", tls = 'if_offered'", MAIL_TLS_IF_OFFERED},
+                 {", tls = 'required'", MAIL_TLS_REQUIRED},
+                 {", user = 'u', password = 'p'", MAIL_TLS_REQUIRED}};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct world w;
+        char config[512];
+
+        snprintf(config, sizeof config,
+                 "receiver 'ops' { email { to = 'ana@a.example', from = 't@a.example', "
+                 "smtp = 'smtp://127.0.0.1:1'%s } }\nroute { receiver = 'ops' }\n",
+                 cases[i].said);
+        open_world(&w, config);
+        mail_due(&w);
+        ck_assert_uint_eq(n_calls, 1);
+        ck_assert_int_eq(calls[(n_calls - 1) % CALLS].tls, cases[i].sent);
+        close_world(&w);
+    }
 }
 END_TEST
 
@@ -954,6 +986,7 @@ static void add(TCase *t)
     tcase_add_test(t, lanes_that_hang_leave_room_for_the_others);
     tcase_add_test(t, a_refused_recipient_costs_only_himself);
     tcase_add_test(t, a_greylisted_recipient_is_tried_again_alone);
+    tcase_add_test(t, a_mail_is_encrypted_as_its_channel_says);
     tcase_add_test(t, a_greylisted_recipient_gets_the_newer_mail_instead);
     tcase_add_test(t, a_greylisted_recipient_is_given_up_after_an_hour);
     tcase_add_test(t, eight_incidents_of_a_lane_are_in_flight_at_most);

@@ -108,7 +108,7 @@ START_TEST(a_whole_file_becomes_a_tree)
     ck_assert_str_eq(secret_text(ch[0].url), "https://hooks.slack.com/services/T/B/x");
     ck_assert_int_eq(ch[1].type, CHANNEL_EMAIL);
     ck_assert_str_eq(ch[1].to[0], "oncall@example.com");
-    ck_assert_int_eq(ch[1].tls, CONFIG_TLS_IF_OFFERED);
+    ck_assert_int_eq(ch[1].tls, MAIL_TLS_IF_OFFERED);
     ck_assert_int_eq(ch[1].timeout_ms, 30000);
     ck_assert_str_eq(ch[1].template, "email");
     ck_assert_str_eq(secret_text(ch[2].sign), "hush");
