@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/keys.h"
 #include "base/mem.h"
+#include "model/record_in.h"
 
 #define RECORD_VERSION 1
 
@@ -149,7 +150,7 @@ static void write_alert(struct json *j, const struct alert_entry *e)
         json_knum(j, "peak", a->peak);
     if (a->has_threshold)
         json_knum(j, "threshold", a->threshold);
-    json_kint(j, "unit", a->unit);
+    json_kstr(j, "unit", text_unit_names[a->unit]);
     json_kbool(j, "suppressed", a->suppressed);
     json_kbool(j, "expected", a->expected);
     ktime(j, "started", a->started_ms);
@@ -158,7 +159,7 @@ static void write_alert(struct json *j, const struct alert_entry *e)
         json_kstr(j, "end_reason", a->end_reason);
     if (a->labels) {
         write_labels(j, "labels", e, true);
-        json_kint(j, "labels_priority", e->labels_priority);
+        json_kstr(j, "labels_priority", priority_name(e->labels_priority));
     }
     json_key(j, "annotations");
     json_object(j);
@@ -251,67 +252,6 @@ void entry_history(const struct alert_entry *e, enum alert_change change, int fr
 
 /* --- reading -------------------------------------------------------------------------------------- */
 
-static const char *text_of(const cJSON *o, const char *key)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
-
-    return cJSON_IsString(v) ? v->valuestring : NULL;
-}
-
-static int64_t time_of(const cJSON *o, const char *key)
-{
-    const char *s = text_of(o, key);
-    int64_t at_ms;
-
-    return s && text_parse_time(s, strlen(s), &at_ms) == 0 ? at_ms : 0;
-}
-
-static bool number_of(const cJSON *o, const char *key, double *out)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, key);
-
-    if (cJSON_IsNumber(v))
-        *out = v->valuedouble;
-    return cJSON_IsNumber(v);
-}
-
-static int64_t whole_of(const cJSON *o, const char *key)
-{
-    double v = 0;
-
-    number_of(o, key, &v);
-    return v > -9e15 && v < 9e15 ? (int64_t)v : 0;
-}
-
-static uint64_t hex_of(const cJSON *o, const char *key)
-{
-    const char *s = text_of(o, key);
-
-    return s ? strtoull(s, NULL, 16) : 0;
-}
-
-static bool bool_of(const cJSON *o, const char *key)
-{
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, key));
-}
-
-/* The labels of an object, sorted; the views borrow from it. Returns how many, -1: not labels. */
-static int labels_of(const cJSON *o, struct label *out, size_t max)
-{
-    const cJSON *v;
-    size_t n = 0;
-
-    if (!cJSON_IsObject(o))
-        return -1;
-    cJSON_ArrayForEach(v, o)
-    {
-        if (!cJSON_IsString(v) || n == max)
-            return -1;
-        out[n++] = label_of(v->string, v->valuestring);
-    }
-    return labels_sort(out, n);
-}
-
 /* Until a rule claims them, restored alerts have one level for each priority. */
 static void read_levels(const cJSON *o, struct alert_state *s)
 {
@@ -319,13 +259,13 @@ static void read_levels(const cJSON *o, struct alert_state *s)
 
     cJSON_ArrayForEach(l, cJSON_GetObjectItemCaseSensitive(o, "levels"))
     {
-        int priority = priority_parse(text_of(l, "priority") ? text_of(l, "priority") : "");
+        int priority = record_in_priority(l, "priority");
         if (priority == 0)
             continue;
-        s->level[priority - 1] = (struct alert_level){.on = bool_of(l, "on"),
-                                                      .held_ms = whole_of(l, "held_ms"),
-                                                      .true_ms = time_of(l, "true_since"),
-                                                      .false_ms = time_of(l, "false_since")};
+        s->level[priority - 1] = (struct alert_level){.on = json_in_bool(l, "on"),
+                                                      .held_ms = json_in_whole(l, "held_ms"),
+                                                      .true_ms = json_in_time(l, "true_since"),
+                                                      .false_ms = json_in_time(l, "false_since")};
         if (s->level[priority - 1].true_ms != 0)
             s->level[priority - 1].false_ms = 0;
     }
@@ -334,15 +274,14 @@ static void read_levels(const cJSON *o, struct alert_state *s)
 static void read_state(const cJSON *o, struct alert_entry *e)
 {
     struct alert_state *s = &e->a.state;
-    const char *priority = text_of(o, "priority");
 
-    s->firing = priority ? priority_parse(priority) : 0;
-    s->active_ms = time_of(o, "active_since");
-    s->pending_ms = time_of(o, "pending_since");
-    s->nodata_ms = time_of(o, "nodata_since");
-    s->gone_ms = time_of(o, "gone_since");
-    s->last_data_ms = time_of(o, "last_data");
-    s->last_look_ms = time_of(o, "last_look");
+    s->firing = record_in_priority(o, "priority");
+    s->active_ms = json_in_time(o, "active_since");
+    s->pending_ms = json_in_time(o, "pending_since");
+    s->nodata_ms = json_in_time(o, "nodata_since");
+    s->gone_ms = json_in_time(o, "gone_since");
+    s->last_data_ms = json_in_time(o, "last_data");
+    s->last_look_ms = json_in_time(o, "last_look");
     read_levels(o, s);
     /* whoever wrote it: what fires is on and has begun */
     if (s->firing && !s->level[s->firing - 1].on)
@@ -351,11 +290,11 @@ static void read_state(const cJSON *o, struct alert_entry *e)
         s->active_ms = s->last_look_ms ? s->last_look_ms : 1;
     if (!s->firing)
         s->active_ms = 0;
-    e->a.sticky = hex_of(o, "sticky");
+    e->a.sticky = json_in_hex(o, "sticky");
     for (int i = 0; i < ALERT_SINCE_MAX; i++) {
         char name[24];
         snprintf(name, sizeof name, "since_%d", i);
-        e->a.since_ms[i] = time_of(o, name);
+        e->a.since_ms[i] = json_in_time(o, name);
     }
 }
 
@@ -408,25 +347,23 @@ static void read_content(const cJSON *o, struct alert_entry *e)
     const cJSON *why = cJSON_GetObjectItemCaseSensitive(o, "why");
     char *text;
 
-    a->has_value = number_of(o, "value", &a->value);
-    e->has_peak = number_of(o, "peak", &a->peak);
-    a->has_threshold = number_of(o, "threshold", &a->threshold);
+    a->has_value = json_in_number(o, "value", &a->value);
+    e->has_peak = json_in_number(o, "peak", &a->peak);
+    a->has_threshold = json_in_number(o, "threshold", &a->threshold);
     e->peak_low = e->has_peak && a->has_threshold && a->peak < a->threshold;
-    a->unit = (enum unit)whole_of(o, "unit");
-    if (a->unit >= UNITS)
-        a->unit = UNIT_NONE;
-    a->suppressed = bool_of(o, "suppressed");
-    a->expected = bool_of(o, "expected");
-    a->started_ms = time_of(o, "started");
-    a->ended_ms = time_of(o, "ended");
-    if (text_of(o, "end_reason"))
-        a->end_reason = mem_strdup(text_of(o, "end_reason"));
+    a->unit = (enum unit)json_in_word(o, "unit", text_unit_names, UNITS);
+    a->suppressed = json_in_bool(o, "suppressed");
+    a->expected = json_in_bool(o, "expected");
+    a->started_ms = json_in_time(o, "started");
+    a->ended_ms = json_in_time(o, "ended");
+    if (json_in_text(o, "end_reason")[0])
+        a->end_reason = mem_strdup(json_in_text(o, "end_reason"));
     read_annotations(o, e);
     text = why ? cJSON_PrintUnformatted(why) : NULL;
     if (text)
         a->why = mem_strdup(text);
     cJSON_free(text);
-    e->labels_priority = (int)whole_of(o, "labels_priority");
+    e->labels_priority = record_in_priority(o, "labels_priority");
 }
 
 static struct alert_rule *restored_rule(struct alert_book *b, const cJSON *o, const char *name)
@@ -437,12 +374,12 @@ static struct alert_rule *restored_rule(struct alert_book *b, const cJSON *o, co
     if (r)
         return r;
     r = rule_new(b, name);
-    keys = r && text_of(o, "keys") ? mem_strdup(text_of(o, "keys")) : NULL;
+    keys = r && json_in_item(o, "keys") ? mem_strdup(json_in_text(o, "keys")) : NULL;
     if (!keys)
         return r;
     mem_free(r->keys);
     r->keys = keys;
-    r->fire_hash = hex_of(o, "conditions");
+    r->fire_hash = json_in_hex(o, "conditions");
     return r;
 }
 
@@ -454,14 +391,14 @@ static int restore(struct alert_book *b, const cJSON *o, struct err *err)
     labelset group;
     int n;
 
-    if (whole_of(o, "v") != RECORD_VERSION)
+    if (json_in_whole(o, "v") != RECORD_VERSION)
         return err_set(err, ERR_INPUT, "its format is not version %d", RECORD_VERSION);
-    if (!text_of(o, "rule"))
+    if (!json_in_text(o, "rule")[0])
         return err_set(err, ERR_INPUT, "it names no rule");
-    n = labels_of(cJSON_GetObjectItemCaseSensitive(o, "group"), l, LABELS_MAX);
+    n = record_in_labels(o, "group", l, LABELS_MAX);
     if (n < 0)
         return err_set(err, ERR_INPUT, "\"group\" is not a set of labels");
-    r = restored_rule(b, o, text_of(o, "rule"));
+    r = restored_rule(b, o, json_in_text(o, "rule"));
     group = labelsets_intern(b->o.labels, l, (size_t)n);
     if (!r || group == LABELSET_NONE)
         return err_set(err, ERR_MEMORY, "no memory");
@@ -473,7 +410,7 @@ static int restore(struct alert_book *b, const cJSON *o, struct err *err)
     entry_count(e);
     read_when_state(o, e);
     read_content(o, e);
-    n = labels_of(cJSON_GetObjectItemCaseSensitive(o, "labels"), l, sizeof l / sizeof *l);
+    n = record_in_labels(o, "labels", l, sizeof l / sizeof *l);
     if (n > 0)
         entry_label_as(e, l, (size_t)n);
     e->in_store = true;

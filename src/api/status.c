@@ -250,6 +250,7 @@ static void window_counts(const struct api *a, struct json *j)
     json_kint(j, "duplicate", (int64_t)w.duplicate);
     json_kint(j, "future", (int64_t)w.future);
     json_kint(j, "refused_groups", (int64_t)w.refused_groups);
+    json_kint(j, "gone", (int64_t)w.gone);
     json_object_end(j);
     store_stats(a->o.store, &s);
     json_key(j, "store");

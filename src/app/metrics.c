@@ -126,6 +126,8 @@ static void window_metrics(struct selfwatch *s, struct buf *b)
            (double)w.samples_unused);
     single(b, "tocsin_window_late_samples_total", "counter", "Samples too late to count.",
            (double)w.late);
+    single(b, "tocsin_window_series_gone_total", "counter",
+           "Times that a series ended while its source went on.", (double)w.gone);
     single(b, "tocsin_window_refused_groups_total", "counter",
            "Groups refused by the memory budget.", (double)w.refused_groups);
 }

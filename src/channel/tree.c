@@ -83,7 +83,7 @@ static void add_events(struct template_tree *t, struct template_value *to,
                        const struct notice_alert *a)
 {
     struct template_value *list = template_list(t, to, "events");
-    cJSON *why = *a->why ? cJSON_Parse(a->why) : NULL;
+    cJSON *why = strstr(a->why, "\"events\"") ? cJSON_Parse(a->why) : NULL;
     const cJSON *event, *field;
 
     cJSON_ArrayForEach(event, cJSON_GetObjectItem(why, "events"))

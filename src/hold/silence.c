@@ -50,6 +50,21 @@ static bool is_regex(enum matcher_op op)
     return op == MATCH_REGEX;
 }
 
+/* Of a list: a value may hold the bar that joins them in "value". */
+static void write_values(struct json *j, const struct matcher *m)
+{
+    const char *const *values;
+    size_t n = matcher_list(m, &values);
+
+    if (n == 0)
+        return;
+    json_key(j, "values");
+    json_array(j);
+    for (size_t i = 0; i < n; i++)
+        json_str(j, values[i]);
+    json_array_end(j);
+}
+
 /* Alertmanager's four kinds keep their form; what it has no word for is named by `op`. */
 static void write_matcher(struct json *j, const struct matcher *m)
 {
@@ -61,7 +76,8 @@ static void write_matcher(struct json *j, const struct matcher *m)
     json_kbool(j, "isRegex", is_regex(matcher_op(m)));
     json_kbool(j, "isEqual", !matcher_negated(m));
     matcher_am_text(m, &text);
-    json_kint(j, "op", matcher_op(m));
+    json_kstr(j, "op", matcher_op_names[matcher_op(m)]);
+    write_values(j, m);
     json_kstr(j, "text", buf_str(&text));
     buf_free(&text);
     json_object_end(j);

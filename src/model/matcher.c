@@ -15,6 +15,9 @@
 #include "base/text.h"
 #include "model/matcher_regex.h"
 
+const char *const matcher_op_names[] = {"equal",  "regex",   "glob",     "contains",
+                                        "one_of", "present", "at_least", "below"};
+
 struct matcher {
     unsigned refs;
     enum matcher_op op;
@@ -201,6 +204,12 @@ size_t matcher_values(const struct matcher *m, const char *const **values)
         return 0;
     *values = (const char *const *)(is_list ? m->list : &m->value);
     return is_list ? m->n_list : 1;
+}
+
+size_t matcher_list(const struct matcher *m, const char *const **values)
+{
+    *values = (const char *const *)m->list;
+    return m->n_list;
 }
 
 bool matcher_matches_empty(const struct matcher *m)

@@ -24,6 +24,8 @@ enum matcher_op {
     MATCH_BELOW,
 };
 
+extern const char *const matcher_op_names[]; /* as stored: "equal", "one_of", … */
+
 struct matcher; /* immutable after creation; shared by reference counting */
 
 /* `name` is the label. `negate`: is_not(…). Strings are copied. NULL with `e` filled: a bad
@@ -47,6 +49,8 @@ const char *matcher_value(const struct matcher *m); /* as written; of a list: jo
 /* The values that it takes, when these can be listed and the missing label is none of them: of `=`
  * one, of `one_of` its list. Borrowed. 0: they cannot. */
 size_t matcher_values(const struct matcher *m, const char *const **values);
+/* The values of a MATCH_ONE_OF as it was made, sorted; borrowed. 0: another kind. */
+size_t matcher_list(const struct matcher *m, const char *const **values);
 bool matcher_test(const struct matcher *m, const char *value, size_t len);
 bool matcher_matches_empty(const struct matcher *m);
 /* Canonical text, the same for equal matchers: code~"5..", level in{ERROR|FATAL} … */

@@ -112,7 +112,7 @@ static void write_member(struct json *j, const struct member *m, bool history)
         json_knum(j, "peak", m->peak);
     if (m->has_threshold)
         json_knum(j, "threshold", m->threshold);
-    json_kint(j, "unit", m->unit);
+    json_kstr(j, "unit", text_unit_names[m->unit]);
     write_text(j, "unit_name", m->unit_name);
     record_labels(j, "labels", m->labels, m->n_labels);
     json_key(j, "annotations");
@@ -150,7 +150,7 @@ static void write_incident(struct json *j, const struct incident *inc)
     record_time(j, "opened", inc->opened_ms);
     record_time(j, "ended", inc->ended_ms);
     record_time(j, "settled", inc->settled_ms);
-    json_kint(j, "priority", inc->priority);
+    json_kstr(j, "priority", priority_name(inc->priority));
     if (inc->previous)
         json_kint(j, "previous", (int64_t)inc->previous);
     record_time(j, "previous_at", inc->previous_ms);

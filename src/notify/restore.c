@@ -10,85 +10,13 @@
 #include <string.h>
 
 #include "base/mem.h"
-
-/* --- JSON ---------------------------------------------------------------------------------------------------- */
-
-static const cJSON *item_of(const cJSON *o, const char *key)
-{
-    return cJSON_GetObjectItemCaseSensitive(o, key);
-}
-
-static const char *text_of(const cJSON *o, const char *key)
-{
-    const cJSON *v = item_of(o, key);
-
-    return cJSON_IsString(v) ? v->valuestring : "";
-}
-
-static int64_t time_of(const cJSON *o, const char *key)
-{
-    const char *s = text_of(o, key);
-    int64_t at_ms;
-
-    return s[0] && text_parse_time(s, strlen(s), &at_ms) == 0 ? at_ms : 0;
-}
-
-static bool number_of(const cJSON *o, const char *key, double *out)
-{
-    const cJSON *v = item_of(o, key);
-
-    if (cJSON_IsNumber(v))
-        *out = v->valuedouble;
-    return cJSON_IsNumber(v);
-}
-
-static int64_t whole_of(const cJSON *o, const char *key)
-{
-    double v = 0;
-
-    number_of(o, key, &v);
-    return v > -9e15 && v < 9e15 ? (int64_t)v : 0;
-}
-
-static bool bool_of(const cJSON *o, const char *key)
-{
-    return cJSON_IsTrue(item_of(o, key));
-}
-
-static uint64_t hex_of(const cJSON *o, const char *key)
-{
-    return strtoull(text_of(o, key), NULL, 16);
-}
-
-static int labels_of(const cJSON *o, const char *key, struct label *out, size_t max)
-{
-    const cJSON *list = item_of(o, key), *v;
-    size_t n = 0;
-
-    if (!cJSON_IsObject(list))
-        return -1;
-    cJSON_ArrayForEach(v, list)
-    {
-        if (!cJSON_IsString(v) || n == max)
-            return -1;
-        out[n++] = label_of(v->string, v->valuestring);
-    }
-    return labels_sort(out, n);
-}
-
-static int word_of(const char *word, const char *const *names, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (names[i] && strcmp(names[i], word) == 0)
-            return i;
-    return 0;
-}
+#include "model/record_in.h"
 
 static cJSON *parse(const char *json, size_t len, struct err *e)
 {
     cJSON *o = cJSON_ParseWithLength(json, len);
 
-    if (cJSON_IsObject(o) && whole_of(o, "v") == 1)
+    if (cJSON_IsObject(o) && json_in_whole(o, "v") == 1)
         return o;
     err_set(e, ERR_INPUT, cJSON_IsObject(o) ? "its format is not version 1" : "not a JSON object");
     cJSON_Delete(o);
@@ -99,7 +27,7 @@ static cJSON *parse(const char *json, size_t len, struct err *e)
 
 static void read_annotations(struct member *m, const cJSON *o)
 {
-    const cJSON *list = item_of(o, "annotations"), *v;
+    const cJSON *list = json_in_item(o, "annotations"), *v;
     int count = cJSON_GetArraySize(list);
     struct rule_pair *pairs = mem_alloc(((size_t)(count > 0 ? count : 0) + 1) * sizeof *pairs);
     size_t n = 0;
@@ -118,72 +46,72 @@ static void read_annotations(struct member *m, const cJSON *o)
 
 static void read_hold(struct member *m, const cJSON *o)
 {
-    m->suppressed = bool_of(o, "suppressed");
-    m->moved = bool_of(o, "moved");
-    m->hold = (enum hold_kind)word_of(text_of(o, "held"), hold_names, 3);
-    snprintf(m->held_by, sizeof m->held_by, "%s", text_of(o, "held_by"));
-    m->held_ms = time_of(o, "held_since");
-    m->visible_ms = time_of(o, "visible");
-    m->raised_ms = time_of(o, "changed");
-    m->routed_ms = time_of(o, "routed");
-    m->freed_ms = time_of(o, "freed");
-    snprintf(m->freed_by, sizeof m->freed_by, "%s", text_of(o, "freed_by"));
+    m->suppressed = json_in_bool(o, "suppressed");
+    m->moved = json_in_bool(o, "moved");
+    m->hold = (enum hold_kind)json_in_word(o, "held", hold_names, 3);
+    snprintf(m->held_by, sizeof m->held_by, "%s", json_in_text(o, "held_by"));
+    m->held_ms = json_in_time(o, "held_since");
+    m->visible_ms = json_in_time(o, "visible");
+    m->raised_ms = json_in_time(o, "changed");
+    m->routed_ms = json_in_time(o, "routed");
+    m->freed_ms = json_in_time(o, "freed");
+    snprintf(m->freed_by, sizeof m->freed_by, "%s", json_in_text(o, "freed_by"));
 }
 
 /* Of a higher number than all before it. */
 static int read_member(struct incident *inc, const cJSON *o)
 {
     struct label l[2 * LABELS_MAX + 8];
-    int n_labels = labels_of(o, "labels", l, sizeof l / sizeof *l);
-    int64_t n = whole_of(o, "n");
+    int n_labels = record_in_labels(o, "labels", l, sizeof l / sizeof *l);
+    int64_t n = json_in_whole(o, "n");
     uint32_t next = inc->next_n, last = inc->n_members ? inc->members[inc->n_members - 1]->n : 0;
     struct member *m;
 
-    if (n <= last || n > UINT32_MAX || n_labels < 0 || !text_of(o, "key")[0])
+    if (n <= last || n > UINT32_MAX || n_labels < 0 || !json_in_text(o, "key")[0])
         return -1;
-    m = member_new(inc, text_of(o, "key"));
+    m = member_new(inc, json_in_text(o, "key"));
     if (!m)
         return -1;
     m->n = (uint32_t)n;
     inc->next_n = next > m->n ? next : m->n;
     m->labels = labels_dup(l, (size_t)n_labels);
     m->n_labels = m->labels ? (size_t)n_labels : 0;
-    member_text(&m->origin, text_of(o, "origin"), 256);
-    m->firing = strcmp(text_of(o, "status"), "firing") == 0;
-    member_set_priority(m, priority_parse(text_of(o, "priority")));
-    m->worst = priority_parse(text_of(o, "worst"));
+    member_text(&m->origin, json_in_text(o, "origin"), 256);
+    m->firing = strcmp(json_in_text(o, "status"), "firing") == 0;
+    member_set_priority(m, record_in_priority(o, "priority"));
+    m->worst = record_in_priority(o, "worst");
     if (m->worst == 0 || m->priority < m->worst)
         m->worst = m->priority;
-    m->starts_ms = time_of(o, "starts");
-    m->ends_ms = time_of(o, "ends");
-    m->nodata_ms = time_of(o, "nodata");
-    m->gone_ms = time_of(o, "gone");
-    m->has_value = number_of(o, "value", &m->value);
-    number_of(o, "peak", &m->peak);
-    m->has_threshold = number_of(o, "threshold", &m->threshold);
-    m->unit = (enum unit)whole_of(o, "unit");
-    member_text(&m->unit_name, text_of(o, "unit_name"), 32);
-    member_text(&m->end_reason, text_of(o, "end_reason"), 128);
-    member_text(&m->why, text_of(o, "why"), WHY_MAX);
+    m->starts_ms = json_in_time(o, "starts");
+    m->ends_ms = json_in_time(o, "ends");
+    m->nodata_ms = json_in_time(o, "nodata");
+    m->gone_ms = json_in_time(o, "gone");
+    m->has_value = json_in_number(o, "value", &m->value);
+    json_in_number(o, "peak", &m->peak);
+    m->has_threshold = json_in_number(o, "threshold", &m->threshold);
+    m->unit = (enum unit)json_in_word(o, "unit", text_unit_names, UNITS);
+    member_text(&m->unit_name, json_in_text(o, "unit_name"), 32);
+    member_text(&m->end_reason, json_in_text(o, "end_reason"), 128);
+    member_text(&m->why, json_in_text(o, "why"), WHY_MAX);
     read_annotations(m, o);
     read_hold(m, o);
-    m->fingerprint = hex_of(o, "fingerprint");
+    m->fingerprint = json_in_hex(o, "fingerprint");
     return 0;
 }
 
 static void read_ack(struct incident *inc, const cJSON *o)
 {
-    const cJSON *ack = item_of(o, "ack");
+    const cJSON *ack = json_in_item(o, "ack");
 
-    inc->ack_ended_ms = time_of(o, "ack_ended");
-    inc->unacked_ms = time_of(o, "unacked");
+    inc->ack_ended_ms = json_in_time(o, "ack_ended");
+    inc->unacked_ms = json_in_time(o, "unacked");
     if (!cJSON_IsObject(ack))
         return;
-    member_text(&inc->ack_who, text_of(ack, "who"), 128);
-    member_text(&inc->ack_note, text_of(ack, "note"), 1024);
-    member_text(&inc->ack_origin, text_of(ack, "origin"), 64);
-    inc->ack_ms = time_of(ack, "at");
-    inc->ack_until_ms = time_of(ack, "until");
+    member_text(&inc->ack_who, json_in_text(ack, "who"), 128);
+    member_text(&inc->ack_note, json_in_text(ack, "note"), 1024);
+    member_text(&inc->ack_origin, json_in_text(ack, "origin"), 64);
+    inc->ack_ms = json_in_time(ack, "at");
+    inc->ack_until_ms = json_in_time(ack, "until");
 }
 
 /* Kept ones stay in the order of their end, whatever order Redis gave them in. */
@@ -223,40 +151,40 @@ static int list_restored(struct notify *n, struct incident *inc)
 static int read_incident(struct incident *inc, const cJSON *o, struct err *e)
 {
     struct label l[LABELS_MAX];
-    int n_labels = labels_of(o, "group", l, LABELS_MAX);
+    int n_labels = record_in_labels(o, "group", l, LABELS_MAX);
     const cJSON *m;
 
-    if (n_labels < 0 || !text_of(o, "key")[0])
+    if (n_labels < 0 || !json_in_text(o, "key")[0])
         return err_set(e, ERR_INPUT, "\"key\" or \"group\" is missing");
-    inc->key = mem_strdup(text_of(o, "key"));
+    inc->key = mem_strdup(json_in_text(o, "key"));
     inc->labels = labels_dup(l, (size_t)n_labels);
     inc->n_labels = (size_t)n_labels;
     if (!inc->key || !inc->labels)
         return err_set(e, ERR_MEMORY, "no memory");
-    inc->opened_ms = time_of(o, "opened");
-    inc->ended_ms = time_of(o, "ended");
-    inc->settled_ms = time_of(o, "settled");
-    inc->priority = (int)whole_of(o, "priority");
-    inc->previous = (uint64_t)whole_of(o, "previous");
-    inc->previous_ms = time_of(o, "previous_at");
-    inc->previous_for_ms = whole_of(o, "previous_for_ms");
+    inc->opened_ms = json_in_time(o, "opened");
+    inc->ended_ms = json_in_time(o, "ended");
+    inc->settled_ms = json_in_time(o, "settled");
+    inc->priority = record_in_priority(o, "priority");
+    inc->previous = (uint64_t)json_in_whole(o, "previous");
+    inc->previous_ms = json_in_time(o, "previous_at");
+    inc->previous_for_ms = json_in_whole(o, "previous_for_ms");
     read_ack(inc, o);
-    cJSON_ArrayForEach(m, item_of(o, "alerts"))
+    cJSON_ArrayForEach(m, json_in_item(o, "alerts"))
     {
         if (read_member(inc, m))
             return err_set(e, ERR_INPUT, "one of its alerts cannot be read");
         member_touch(inc->members[inc->n_members - 1]);
         inc->dirty = inc->one_record = true;
     }
-    if (whole_of(o, "next_n") > inc->next_n)
-        inc->next_n = (uint32_t)whole_of(o, "next_n");
+    if (json_in_whole(o, "next_n") > inc->next_n)
+        inc->next_n = (uint32_t)json_in_whole(o, "next_n");
     return 0;
 }
 
 int restore_incident(struct notify *n, const char *json, size_t len, struct err *e)
 {
     cJSON *o = parse(json, len, e);
-    uint64_t number = o ? (uint64_t)whole_of(o, "number") : 0;
+    uint64_t number = o ? (uint64_t)json_in_whole(o, "number") : 0;
     struct incident *inc = NULL;
     int rc = -1;
 
@@ -300,17 +228,17 @@ int restore_member(struct notify *n, uint64_t incident, const char *json, size_t
 
 static int read_told(struct entry *e, uint32_t n, const cJSON *o)
 {
-    struct told t = {n, priority_parse(text_of(o, "priority")), time_of(o, "starts"),
-                     time_of(o, "told"), bool_of(o, "maybe_ended")};
+    struct told t = {n, record_in_priority(o, "priority"), json_in_time(o, "starts"),
+                     json_in_time(o, "told"), json_in_bool(o, "maybe_ended")};
 
     return told_put(e, &t);
 }
 
 static int read_owed(struct entry *e, uint32_t n, const cJSON *o)
 {
-    if (owed_put(e, n, time_of(o, "due")))
+    if (owed_put(e, n, json_in_time(o, "due")))
         return -1;
-    owed_find(e, n)->maybe = bool_of(o, "maybe_told");
+    owed_find(e, n)->maybe = json_in_bool(o, "maybe_told");
     return 0;
 }
 
@@ -318,15 +246,15 @@ static void read_lists(struct entry *e, const cJSON *o)
 {
     const cJSON *v;
 
-    cJSON_ArrayForEach(v, item_of(o, "told"))
+    cJSON_ArrayForEach(v, json_in_item(o, "told"))
     {
-        uint32_t n = (uint32_t)whole_of(v, "n");
+        uint32_t n = (uint32_t)json_in_whole(v, "n");
         if (incident_member(e->incident, n) && read_told(e, n, v))
             return;
     }
-    cJSON_ArrayForEach(v, item_of(o, "owed"))
+    cJSON_ArrayForEach(v, json_in_item(o, "owed"))
     {
-        uint32_t n = (uint32_t)whole_of(v, "n");
+        uint32_t n = (uint32_t)json_in_whole(v, "n");
         if (incident_member(e->incident, n) && read_owed(e, n, v))
             return;
     }
@@ -340,8 +268,8 @@ int restore_row(struct entry *e, uint32_t n, const char *json, size_t len, struc
 
     if (!o)
         return -1;
-    t = item_of(o, "told");
-    w = item_of(o, "owed");
+    t = json_in_item(o, "told");
+    w = json_in_item(o, "owed");
     if (!incident_member(e->incident, n))
         rc = err_set(err, ERR_INPUT, "its alert is not there");
     else if ((t && read_told(e, n, t)) || (w && read_owed(e, n, w)))
@@ -361,27 +289,26 @@ static void read_entry(struct entry *e, const cJSON *o)
 {
     e->rows_dirty = true; /* until it is whole nothing is written: restored_entry() */
     read_lists(e, o);
-    e->state = (enum entry_state)word_of(text_of(o, "state"), entry_state_names, ENTRY_DEAD + 1);
-    e->reason =
-        (enum notice_reason)word_of(text_of(o, "reason"), notice_reason_names, NOTICE_REASONS);
-    e->seq = (uint64_t)whole_of(o, "seq");
-    e->first_ms = time_of(o, "first");
-    e->last_ms = time_of(o, "last");
-    e->sent_ms = time_of(o, "sent");
-    e->since_ms = time_of(o, "since");
-    e->not_before_ms = time_of(o, "not_before");
-    e->claimed_ms = time_of(o, "claimed");
-    e->dead_ms = time_of(o, "dead");
-    e->told_ack_ms = time_of(o, "told_ack");
-    e->digest = hex_of(o, "digest");
-    e->dead_digest = hex_of(o, "dead_digest");
-    e->attempts = (int)whole_of(o, "attempts");
-    e->uncertain = bool_of(o, "uncertain");
-    e->fell_back = bool_of(o, "fell_back");
-    member_text(&e->fallback_for, text_of(o, "fallback_for"), 256);
-    member_text(&e->error, text_of(o, "error"), ERROR_MAX);
-    member_text(&e->data, text_of(o, "data"), DATA_MAX);
-    e->dirty = item_of(o, "told") || item_of(o, "owed");
+    e->state = (enum entry_state)json_in_word(o, "state", entry_state_names, ENTRY_DEAD + 1);
+    e->reason = (enum notice_reason)json_in_word(o, "reason", notice_reason_names, NOTICE_REASONS);
+    e->seq = (uint64_t)json_in_whole(o, "seq");
+    e->first_ms = json_in_time(o, "first");
+    e->last_ms = json_in_time(o, "last");
+    e->sent_ms = json_in_time(o, "sent");
+    e->since_ms = json_in_time(o, "since");
+    e->not_before_ms = json_in_time(o, "not_before");
+    e->claimed_ms = json_in_time(o, "claimed");
+    e->dead_ms = json_in_time(o, "dead");
+    e->told_ack_ms = json_in_time(o, "told_ack");
+    e->digest = json_in_hex(o, "digest");
+    e->dead_digest = json_in_hex(o, "dead_digest");
+    e->attempts = (int)json_in_whole(o, "attempts");
+    e->uncertain = json_in_bool(o, "uncertain");
+    e->fell_back = json_in_bool(o, "fell_back");
+    member_text(&e->fallback_for, json_in_text(o, "fallback_for"), 256);
+    member_text(&e->error, json_in_text(o, "error"), ERROR_MAX);
+    member_text(&e->data, json_in_text(o, "data"), DATA_MAX);
+    e->dirty = json_in_item(o, "told") || json_in_item(o, "owed");
 }
 
 void restored_entry(struct entry *e)
@@ -410,8 +337,8 @@ int restore_entry(struct notify *n, const char *json, size_t len, struct err *er
 
     if (!o)
         return -1;
-    inc = incident_by_number(n, (uint64_t)whole_of(o, "incident"));
-    lane = lane_get(n, text_of(o, "lane"));
+    inc = incident_by_number(n, (uint64_t)json_in_whole(o, "incident"));
+    lane = lane_get(n, json_in_text(o, "lane"));
     if (!inc || !lane) {
         err_set(err, ERR_INPUT, inc ? "\"lane\" cannot be read" : "its incident is not there");
     } else if (ledger_find(inc, lane) || !(e = ledger_get(inc, lane))) {
@@ -426,33 +353,43 @@ int restore_entry(struct notify *n, const char *json, size_t len, struct err *er
 
 /* --- silences ---------------------------------------------------------------------------------------------------- */
 
-/* Alertmanager's four kinds from their text; the others, of a token's scope, by their number. */
-static struct matcher *read_matcher(const cJSON *o, struct err *e)
+static struct matcher *read_list(const cJSON *o, bool negate, struct err *e)
 {
-    int64_t op = whole_of(o, "op");
-    const char *text = text_of(o, "text"), *value = text_of(o, "value");
-    bool negate = item_of(o, "isEqual") && !bool_of(o, "isEqual");
+    const cJSON *list = json_in_item(o, "values"), *v;
+    char copy[1024], *at = copy;
+    const char *words[64];
+    size_t n = 0;
 
-    if (op <= MATCH_REGEX || op > MATCH_BELOW)
-        return matcher_parse(text, strlen(text), e);
-    if (op == MATCH_AT_LEAST || op == MATCH_BELOW)
-        return matcher_new_number(text_of(o, "name"), (enum matcher_op)op, negate,
-                                  strtod(value, NULL), e);
-    if (op == MATCH_ONE_OF) {
-        char copy[1024], *at = copy, *words[64];
-        size_t n = 0;
-        snprintf(copy, sizeof copy, "%s", value);
+    cJSON_ArrayForEach(v, list) if (n < 64 && cJSON_IsString(v)) words[n++] = v->valuestring;
+    if (!list) { /* as earlier versions wrote it */
+        snprintf(copy, sizeof copy, "%s", json_in_text(o, "value"));
         for (char *w; n < 64 && (w = strsep(&at, "|"));)
             words[n++] = w;
-        return matcher_new_list(text_of(o, "name"), negate, (const char *const *)words, n, e);
     }
-    return matcher_new(text_of(o, "name"), (enum matcher_op)op, negate, value, e);
+    return matcher_new_list(json_in_text(o, "name"), negate, words, n, e);
+}
+
+/* Alertmanager's four kinds from their text; the others, of a token's scope, by their word. */
+static struct matcher *read_matcher(const cJSON *o, struct err *e)
+{
+    int op = json_in_word(o, "op", matcher_op_names, MATCH_BELOW + 1);
+    const char *text = json_in_text(o, "text"), *value = json_in_text(o, "value");
+    bool negate = json_in_item(o, "isEqual") && !json_in_bool(o, "isEqual");
+
+    if (op <= MATCH_REGEX)
+        return matcher_parse(text, strlen(text), e);
+    if (op == MATCH_AT_LEAST || op == MATCH_BELOW)
+        return matcher_new_number(json_in_text(o, "name"), (enum matcher_op)op, negate,
+                                  strtod(value, NULL), e);
+    if (op == MATCH_ONE_OF)
+        return read_list(o, negate, e);
+    return matcher_new(json_in_text(o, "name"), (enum matcher_op)op, negate, value, e);
 }
 
 static int read_matchers(const cJSON *o, const char *key, struct matcher ***out, size_t *n,
                          struct err *e)
 {
-    const cJSON *list = item_of(o, key), *v;
+    const cJSON *list = json_in_item(o, key), *v;
     int count = cJSON_GetArraySize(list);
 
     *out = mem_zalloc(((size_t)(count > 0 ? count : 0) + 1) * sizeof **out);
@@ -470,26 +407,26 @@ static int read_matchers(const cJSON *o, const char *key, struct matcher ***out,
 
 static int read_silence(struct silence *s, const cJSON *o, struct err *e)
 {
-    if (strlen(text_of(o, "id")) != UUID_LEN)
+    if (strlen(json_in_text(o, "id")) != UUID_LEN)
         return err_set(e, ERR_INPUT, "\"id\" is missing");
-    memcpy(s->id, text_of(o, "id"), UUID_LEN + 1);
-    snprintf(s->short_id, sizeof s->short_id, "%s", text_of(o, "short"));
+    memcpy(s->id, json_in_text(o, "id"), UUID_LEN + 1);
+    snprintf(s->short_id, sizeof s->short_id, "%s", json_in_text(o, "short"));
     if (read_matchers(o, "matchers", &s->matchers, &s->n_matchers, e))
         return -1;
     if (read_matchers(o, "scope", &s->scope, &s->n_scope, e))
         return -1;
     if (s->n_matchers == 0)
         return err_set(e, ERR_INPUT, "it has no matchers");
-    s->starts_ms = time_of(o, "startsAt");
-    s->ends_ms = time_of(o, "endsAt");
-    s->updated_ms = time_of(o, "updatedAt");
-    s->priority = priority_parse(text_of(o, "priority"));
-    s->incident = (uint64_t)whole_of(o, "incident");
-    s->until_resolved = bool_of(o, "untilResolved");
-    s->muted = (uint64_t)whole_of(o, "muted");
-    member_text(&s->by, text_of(o, "createdBy"), 128);
-    member_text(&s->comment, text_of(o, "comment"), 1024);
-    member_text(&s->origin, text_of(o, "origin"), 64);
+    s->starts_ms = json_in_time(o, "startsAt");
+    s->ends_ms = json_in_time(o, "endsAt");
+    s->updated_ms = json_in_time(o, "updatedAt");
+    s->priority = record_in_priority(o, "priority");
+    s->incident = (uint64_t)json_in_whole(o, "incident");
+    s->until_resolved = json_in_bool(o, "untilResolved");
+    s->muted = (uint64_t)json_in_whole(o, "muted");
+    member_text(&s->by, json_in_text(o, "createdBy"), 128);
+    member_text(&s->comment, json_in_text(o, "comment"), 1024);
+    member_text(&s->origin, json_in_text(o, "origin"), 64);
     return 0;
 }
 

@@ -186,6 +186,45 @@ START_TEST(records_that_hold_their_alerts_become_rows)
 }
 END_TEST
 
+static bool is_one_of(const char *value, bool of_matchers)
+{
+    const struct silence *x = holds_silence(s->n->holds, "s1");
+
+    ck_assert_ptr_nonnull(x);
+    return matcher_test(of_matchers ? x->matchers[0] : x->scope[0], value, strlen(value));
+}
+
+/* An earlier version wrote kinds as numbers. */
+START_TEST(what_has_kinds_is_stored_in_words)
+{
+    cJSON *o;
+
+    fire_many(1);
+    scene_go(s, 600 * SEC);
+    o = stored(KEY_GROUPS, "1");
+    ck_assert_str_eq(cJSON_GetObjectItem(o, "priority")->valuestring, "P2");
+    cJSON_Delete(o);
+    o = stored(KEY_GROUPS, "1#1");
+    ck_assert_str_eq(cJSON_GetObjectItem(o, "unit")->valuestring, "none");
+    cJSON_Delete(o);
+    put(KEY_GROUPS, "1",
+        "{\"v\":1,\"number\":1,\"key\":\"svc=web,\",\"group\":{\"svc\":\"web\"},\"priority\":2}");
+    put(KEY_GROUPS, "2",
+        "{\"v\":1,\"number\":2,\"key\":\"svc=db,\",\"group\":{\"svc\":\"db\"},\"priority\":99}");
+    put(KEY_SILENCES, "00000000-0000-4000-8000-000000000001",
+        "{\"v\":1,\"id\":\"00000000-0000-4000-8000-000000000001\",\"short\":\"s1\",\"matchers\":[{"
+        "\"name\":\"x\",\"op\":4,\"value\":"
+        "\"a|b\"}],"
+        "\"scope\":[{\"name\":\"x\",\"op\":\"one_of\",\"value\":\"a|b\",\"values\":[\"a|b\"]}]}");
+    scene_reload(s);
+    notify_index(s->n);
+    ck_assert_int_eq(incident_by_number(s->n, 1)->priority, 2);
+    ck_assert_int_eq(incident_by_number(s->n, 2)->priority, 0);
+    ck_assert(is_one_of("a", true) && is_one_of("b", true));
+    ck_assert(is_one_of("a|b", false) && !is_one_of("a", false));
+}
+END_TEST
+
 START_TEST(rows_without_what_they_belong_to_are_left_out)
 {
     put(KEY_GROUPS, "9#1", "{\"v\":1,\"n\":1,\"key\":\"a\",\"labels\":{}}");
@@ -234,6 +273,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_is_told_and_owed_is_found_again_in_its_rows);
     tcase_add_test(t, an_incident_that_is_forgotten_leaves_no_rows);
     tcase_add_test(t, records_that_hold_their_alerts_become_rows);
+    tcase_add_test(t, what_has_kinds_is_stored_in_words);
     tcase_add_test(t, rows_without_what_they_belong_to_are_left_out);
     tcase_add_test(t, what_is_due_is_claimed_in_order);
 }
