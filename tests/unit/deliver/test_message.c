@@ -392,7 +392,7 @@ START_TEST(a_long_message_leaves_alerts_out_and_counts_them)
         make(&c, t, &x, &m);
         o = cJSON_Parse(buf_str(&m.body));
         ck_assert_int_eq(m.shortened, n > 34);
-        ck_assert_int_eq(cJSON_GetObjectItem(o, "left")->valueint, n > 34 ? (int)(n - n / 2) : 0);
+        ck_assert_int_eq(cJSON_GetObjectItem(o, "left")->valueint, n > 34 ? (int)(n / 8 + 1) : 0);
         ck_assert_uint_le(m.body.len, 35000);
         cJSON_Delete(o);
         message_clear(&m);
