@@ -43,7 +43,7 @@ static struct world {
     char folder[64], pattern[80];
     const char *patterns[1];
     bool ready, ending, receiver_fails;
-    int pings;
+    int pings, firing_told, gone_told;
 } w;
 
 /* --- the world --- */
@@ -127,6 +127,8 @@ static struct fake_plan receive(const struct fake_message *m, void *arg)
         w.pings++;
     else if (w.receiver_fails)
         return (struct fake_plan){FAKE_FAILS, 10};
+    else if (strstr(m->body, "\"alertname\":\"A\""))
+        *(strstr(m->body, "\"end_reason\":\"gone\"") ? &w.gone_told : &w.firing_told) += 1;
     return (struct fake_plan){FAKE_TAKES, 10};
 }
 
@@ -431,6 +433,53 @@ END_TEST
 
 /* --- watching itself --- */
 
+static void scrape(bool with_x)
+{
+    for (int i = 0; i < 2; i++) {
+        struct label l[] = {label_of("__name__", i ? "x" : "y"), label_of("g", "one"),
+                            label_of("instance", "host:1"), label_of("job", "node")};
+        struct sample s = {
+            .t_ms = clock_wall_ms(w.clock), .v = 50, .weight = 1, .kind = SAMPLE_GAUGE};
+        struct journal_request r = {.samples = &s, .n_samples = 1};
+        bool is_new;
+
+        if (i && !with_x)
+            break;
+        s.series = series_resolve(wire_parts(w.wire)->series, l, 4, "", SAMPLE_GAUGE, &is_new);
+        journal_append(wire_parts(w.wire)->journal, &r, NULL, NULL);
+    }
+    fake_loop_run_for(w.loop, 15 * SEC);
+}
+
+/* A scrape every 15 s, of which one series is missing from the fifth minute on; a kill at any time. */
+START_TEST(an_alert_of_what_is_gone_ends_once_whenever_the_program_is_restarted)
+{
+    static const int kill_at[] = {-1, 0,  1,  2,  4,  5,  20,
+                                  57, 58, 59, 60, 61, 62, 80}; /* scrapes later */
+
+    begin();
+    put("a.lua", "alert 'A' { priority = 'P3', value = m.x:last(), fire = above(10) }\n");
+    process_start();
+    for (int i = 0; i < 20; i++)
+        scrape(true);
+    ck_assert_uint_eq(firing("A"), 1);
+    for (int i = 0; i < 100; i++) {
+        if (i == kill_at[_i]) {
+            process_kill();
+            process_start();
+        }
+        if (i == 58) /* 14:45 after its last sample */
+            ck_assert_uint_eq(firing("A"), 1);
+        scrape(false);
+        if (i >= 62) /* 15:45 after it */
+            ck_assert_uint_eq(firing("A"), 0);
+    }
+    ck_assert_int_eq(w.firing_told, 1);
+    ck_assert_int_eq(w.gone_told, 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_refused_file_raises_an_alert_that_ends_when_it_is_mended)
 {
     begin();
@@ -502,6 +551,8 @@ static void add(TCase *t)
     tcase_add_test(t, a_dry_run_says_it_all_and_changes_nothing);
     tcase_add_test(t, an_incident_that_will_resolve_is_told_once_and_only_when_all_of_it_does);
     tcase_add_test(t, a_new_rule_has_the_past_that_the_journal_holds_once);
+    tcase_add_loop_test(t, an_alert_of_what_is_gone_ends_once_whenever_the_program_is_restarted, 0,
+                        14);
     tcase_add_test(t, a_refused_file_raises_an_alert_that_ends_when_it_is_mended);
     tcase_add_test(t, the_deadman_is_pinged_only_while_everything_works);
     tcase_add_test(t, readiness_says_what_is_missing);
