@@ -136,8 +136,10 @@ struct entry {
     char *fallback_for; /* NULL: its own */
     char *error, *data;
     bool dirty;
-    bool rows_dirty;     /* of told and owed any may differ from its row */
-    size_t due_at;       /* place among the lane's due + 1, 0: not there */
+    bool rows_dirty;  /* of told and owed any may differ from its row */
+    size_t due_at;    /* place among the lane's due + 1, 0: not there */
+    int due_priority; /* what orders it there: as they were when it was put there, last */
+    int64_t due_since_ms;
     int64_t mirrored_ms; /* score in tocsin:{c}:due */
 };
 

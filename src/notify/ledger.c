@@ -289,10 +289,10 @@ void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const cha
 /* The heap of a lane: the most severe incident first, then the one that waits longest, then the oldest. */
 static bool is_sooner(const struct entry *a, const struct entry *b)
 {
-    if (a->incident->priority != b->incident->priority)
-        return a->incident->priority < b->incident->priority;
-    if (a->since_ms != b->since_ms)
-        return a->since_ms < b->since_ms;
+    if (a->due_priority != b->due_priority)
+        return a->due_priority < b->due_priority;
+    if (a->due_since_ms != b->due_since_ms)
+        return a->due_since_ms < b->due_since_ms;
     return a->incident->number < b->incident->number;
 }
 
@@ -331,6 +331,8 @@ void ledger_set_due(struct notify *n, struct entry *e, bool due)
 {
     struct lane *l = e->lane;
 
+    e->due_priority = due || !e->due_at ? e->incident->priority : e->due_priority;
+    e->due_since_ms = due || !e->due_at ? e->since_ms : e->due_since_ms;
     if (due && e->due_at) {
         due_sift(l, e->due_at - 1, e);
     } else if (due) {

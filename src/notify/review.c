@@ -177,6 +177,9 @@ static void sum_up(struct notify *n, struct incident *inc)
         inc->dirty = inc->dirty || inc->priority != priority || inc->ended_ms != 0;
         inc->priority = priority;
         inc->ended_ms = 0;
+        for (size_t i = 0; i < inc->n_entries; i++) /* a rise goes ahead of what is less severe */
+            if (inc->entries[i]->due_at)
+                ledger_set_due(n, inc->entries[i], true);
         return;
     }
     if (inc->ended_ms != 0)

@@ -266,6 +266,30 @@ START_TEST(what_is_due_is_claimed_in_order)
 }
 END_TEST
 
+START_TEST(what_rises_while_it_is_due_is_claimed_first)
+{
+    struct notice *x;
+    struct outcome o = {.kind = OUTCOME_DELIVERED};
+
+    for (int i = 0; i < 20; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "A%d P3 svc=s%d", i, i);
+        scene_fire(s, text);
+    }
+    notify_run(s->n);
+    clock_set(s->clock, START + 3600 * SEC);
+    notify_run(s->n);
+    scene_fire(s, "A13 P1 svc=s13");
+    for (int i = 0; i < 20; i++) {
+        x = notify_claim(s->n, "ops/webhook");
+        ck_assert_msg(x != NULL, "%d of 20 were claimed", i);
+        if (i == 0)
+            ck_assert_uint_eq(x->incident, 14);
+        notify_commit(s->n, x, &o);
+    }
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, set_up, tear_down);
@@ -276,6 +300,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_has_kinds_is_stored_in_words);
     tcase_add_test(t, rows_without_what_they_belong_to_are_left_out);
     tcase_add_test(t, what_is_due_is_claimed_in_order);
+    tcase_add_test(t, what_rises_while_it_is_due_is_claimed_first);
 }
 
 UNIT_MAIN("notify/rows", add)
