@@ -104,9 +104,11 @@ struct holds_tick {
     void (*forgotten)(const struct silence *s, void *arg);
     void *arg;
 };
-/* Bound: all silences, only when one of them begins, ends or is forgotten. */
-void holds_tick(struct holds *h, int64_t at_ms, const struct holds_tick *tell);
-void holds_tick_again(struct holds *h);       /* one was changed: the next tick looks at all */
+/* Tells of at most `most`, in the order of their times; false: there are more. Cost: the logarithm of how
+ * many silences there are, for each that begins, ends, is forgotten or was changed. */
+bool holds_tick(struct holds *h, int64_t at_ms, size_t most, const struct holds_tick *tell);
+void holds_look(struct holds *h,
+                const struct silence *s);     /* with the next tick, whatever its times */
 int64_t holds_next_ms(const struct holds *h); /* of the next begin or end, 0: at once or never */
 /* Those begun, or over, at `at_ms` are not told of any more (a start). */
 void holds_settle(struct holds *h, int64_t at_ms);

@@ -1,8 +1,9 @@
 /* All silences, and what holds an alert.
  *
- * They stand in one list for walks, and in the index for everything that is asked of a single alert or
- * id. What begins or ends is found at the time of the next one (next_ms), so that a tick with nothing
- * to tell costs one comparison. Calendars and inhibition are further kinds of hold_kind. */
+ * They stand in one list, and in the index for everything that is asked of a single alert or id. The list is
+ * a heap by the time at which the next thing happens to each, so that one that is made, begins or ends costs
+ * the logarithm of how many there are, and a tick with nothing to tell one comparison. Dropped: one time for
+ * all, by which each new silence had all looked at. Calendars and inhibition are further kinds of hold_kind. */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "hold/silence_index.h"
@@ -12,10 +13,9 @@
 const char *const hold_names[] = {"", "unless", "silence"};
 
 struct holds {
-    struct silence_record **list;
+    struct silence_record **list; /* a heap by next_ms */
     size_t n, cap;
     struct silence_index *index; /* of the same */
-    int64_t next_ms;             /* the next begin or end of one; 0: all are to be looked at */
     size_t tried;                /* by the last question */
     struct silence **answer;
     size_t cap_answer;
@@ -50,6 +50,40 @@ void holds_free(struct holds *h)
 
 /* --- the list --- */
 
+static void place(struct holds *h, size_t i, struct silence_record *r)
+{
+    h->list[i] = r;
+    r->at = i;
+}
+
+static void sift(struct holds *h, size_t i, struct silence_record *r)
+{
+    for (; i > 0 && r->next_ms < h->list[(i - 1) / 2]->next_ms; i = (i - 1) / 2)
+        place(h, i, h->list[(i - 1) / 2]);
+    for (size_t c; (c = 2 * i + 1) < h->n; i = c) {
+        c += c + 1 < h->n && h->list[c + 1]->next_ms < h->list[c]->next_ms;
+        if (h->list[c]->next_ms >= r->next_ms)
+            break;
+        place(h, i, h->list[c]);
+    }
+    place(h, i, r);
+}
+
+static void set_next(struct holds *h, struct silence_record *r, int64_t next_ms)
+{
+    assert(r->at < h->n && h->list[r->at] == r);
+    r->next_ms = next_ms;
+    sift(h, r->at, r);
+}
+
+static void take_out(struct holds *h, struct silence_record *r)
+{
+    struct silence_record *last = h->list[--h->n];
+
+    if (last != r)
+        sift(h, r->at, last);
+}
+
 int holds_add(struct holds *h, struct silence *s, int64_t at_ms)
 {
     struct silence_record *r = record_of(s);
@@ -62,7 +96,9 @@ int holds_add(struct holds *h, struct silence *s, int64_t at_ms)
         silence_index_remove(h->index, r);
         return -1;
     }
-    h->list[h->n++] = r;
+    r->next_ms = 0;
+    h->n++;
+    sift(h, h->n - 1, r);
     return 0;
 }
 
@@ -105,7 +141,7 @@ void holds_end(struct holds *h, struct silence *s, int64_t at_ms)
     if (s->ends_ms > at_ms)
         s->ends_ms = at_ms;
     s->updated_ms = at_ms;
-    h->next_ms = 0;
+    set_next(h, record_of(s), 0);
     assert(silence_state(s, at_ms) == SILENCE_EXPIRED);
 }
 
@@ -127,7 +163,7 @@ void holds_change(struct holds *h, struct silence *s, struct silence *from, bool
         s->comment = from->comment;
         from->comment = comment;
     }
-    h->next_ms = 0;
+    set_next(h, record_of(s), 0);
 }
 
 void holds_muted(struct silence *s)
@@ -196,65 +232,68 @@ size_t holds_tried(const struct holds *h)
 
 /* --- time --- */
 
-static bool forget_old(struct holds *h, size_t i, int64_t at_ms, const struct holds_tick *tell)
+static void forget(struct holds *h, struct silence_record *r, const struct holds_tick *tell)
 {
-    struct silence_record *r = h->list[i];
-
-    if (at_ms - r->s.ends_ms < SILENCE_KEEP_MS)
-        return false;
     tell->forgotten(&r->s, tell->arg);
-    h->list[i] = h->list[--h->n];
+    take_out(h, r);
     silence_index_remove(h->index, r);
     silence_free(&r->s);
-    return true;
 }
 
-/* It begins or ends. False: no memory to find it by. */
-static bool follow_state(struct holds *h, struct silence_record *r, enum silence_state state,
-                         const struct holds_tick *tell)
+/* It begins or ends, which counts as one. RETRY_MS later where there is no memory to find it by. */
+static int64_t follow_state(struct holds *h, struct silence_record *r, int64_t at_ms,
+                            const struct holds_tick *tell, size_t *count)
 {
+    enum silence_state state = silence_state(&r->s, at_ms);
     bool changed =
         (state >= SILENCE_ACTIVE && !r->begun) || (state == SILENCE_EXPIRED && !r->ended);
 
     if (silence_index_stand(h->index, r, state != SILENCE_EXPIRED))
-        return false;
+        return at_ms + RETRY_MS;
     r->begun = state >= SILENCE_ACTIVE;
     r->ended = state == SILENCE_EXPIRED;
     assert(r->begun || !r->ended);
+    *count += changed;
     if (changed)
         tell->changed(&r->s, tell->arg);
+    return state == SILENCE_PENDING  ? r->s.starts_ms
+           : state == SILENCE_ACTIVE ? r->s.ends_ms
+                                     : r->s.ends_ms + SILENCE_KEEP_MS;
+}
+
+bool holds_tick(struct holds *h, int64_t at_ms, size_t most, const struct holds_tick *tell)
+{
+    size_t count = 0;
+
+    while (h->n > 0 && h->list[0]->next_ms <= at_ms) {
+        struct silence_record *r = h->list[0];
+
+        if (count >= most)
+            return false;
+        if (at_ms - r->s.ends_ms >= SILENCE_KEEP_MS)
+            forget(h, r, tell);
+        else
+            set_next(h, r, follow_state(h, r, at_ms, tell, &count));
+        assert(h->n == 0 || h->list[0]->at == 0);
+    }
     return true;
 }
 
-void holds_tick(struct holds *h, int64_t at_ms, const struct holds_tick *tell)
+void holds_look(struct holds *h, const struct silence *s)
 {
-    if (h->next_ms != 0 && at_ms < h->next_ms)
-        return;
-    h->next_ms = 0;
-    for (size_t i = h->n; i-- > 0;) {
-        struct silence_record *r = h->list[i];
-        enum silence_state state = silence_state(&r->s, at_ms);
-        int64_t next_ms;
-
-        if (state == SILENCE_EXPIRED && forget_old(h, i, at_ms, tell))
-            continue;
-        next_ms = !follow_state(h, r, state, tell) ? at_ms + RETRY_MS
-                  : state == SILENCE_PENDING       ? r->s.starts_ms
-                  : state == SILENCE_ACTIVE        ? r->s.ends_ms
-                                                   : r->s.ends_ms + SILENCE_KEEP_MS;
-        if (h->next_ms == 0 || next_ms < h->next_ms)
-            h->next_ms = next_ms;
-    }
-}
-
-void holds_tick_again(struct holds *h)
-{
-    h->next_ms = 0;
+    set_next(h, record_of(s), 0);
 }
 
 int64_t holds_next_ms(const struct holds *h)
 {
-    return h->next_ms;
+    return h->n > 0 ? h->list[0]->next_ms : 0;
+}
+
+/* All are looked at again: as one time is as good as the other, they are a heap. */
+static void look_at_all(struct holds *h)
+{
+    for (size_t i = 0; i < h->n; i++)
+        h->list[i]->next_ms = 0;
 }
 
 void holds_settle(struct holds *h, int64_t at_ms)
@@ -266,7 +305,7 @@ void holds_settle(struct holds *h, int64_t at_ms)
         r->begun = state >= SILENCE_ACTIVE;
         r->ended = state == SILENCE_EXPIRED;
     }
-    h->next_ms = 0;
+    look_at_all(h);
 }
 
 void holds_shift(struct holds *h, int64_t by_ms)
@@ -280,5 +319,5 @@ void holds_shift(struct holds *h, int64_t by_ms)
         clock_move(&r->s.starts_ms, by_ms);
         clock_move(&r->s.ends_ms, by_ms);
     }
-    h->next_ms = 0;
+    look_at_all(h);
 }

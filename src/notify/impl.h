@@ -32,6 +32,7 @@
 #define DAY_MS          (INT64_C(24) * 3600 * 1000)
 /* A run reviews and writes so much, in rows of some 20 us; the rest waits for the next turn. */
 #define REVIEW_A_RUN     250
+#define LOOKS_A_RUN      20000 /* at alerts, because silences begin or end: some 100 ns each */
 #define RETRY_DEFAULT_MS 10000
 #define RETRY_FOR_MS     (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
 
@@ -388,7 +389,7 @@ struct notice *notice_build(struct notify *n, struct entry *e, const struct plan
 void incident_not_after(struct incident *inc, int64_t now_ms);
 void incident_move(struct incident *inc, int64_t by_ms);
 
-void silences_tick(struct notify *n, int64_t at_ms);
+bool silences_tick(struct notify *n, int64_t at_ms); /* false: some are left for the next run */
 void silences_end_with(struct notify *n, uint64_t incident);
 void silence_store(struct notify *n, const struct silence *s);
 

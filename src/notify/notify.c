@@ -196,15 +196,16 @@ static void tell_lanes(struct notify *n)
 void notify_run(struct notify *n)
 {
     int64_t at_ms = notify_now(n), next_ms;
+    bool all;
 
     if (n->running || !n->started)
         return; /* deliver claims from within `due`; nobody does before the start */
     n->running = true;
     n->deferred = false;
     do { /* the end of an incident may end a silence, which frees others */
-        silences_tick(n, at_ms);
+        all = silences_tick(n, at_ms);
         review_marked(n, at_ms, n->o.loop ? REVIEW_A_RUN : INT_MAX);
-    } while (!n->behind && holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
+    } while (all && !n->behind && holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
     if (at_ms >= n->sweep_ms) {
         incidents_sweep(n, at_ms);
         n->sweep_ms = at_ms + SWEEP_EVERY_MS;
@@ -214,7 +215,7 @@ void notify_run(struct notify *n)
     next_ms = notify_next_ms(n);
     if (!n->timer)
         return;
-    if (n->first_marked)
+    if (n->first_marked || !all)
         notify_run_soon(n);
     else if (next_ms != 0)
         timer_at(n->timer, next_ms);

@@ -62,11 +62,13 @@ static void is_forgotten(const struct silence *s, void *arg)
         store_del(n->silences_table, s->id);
 }
 
-void silences_tick(struct notify *n, int64_t at_ms)
+/* Each looks at all alerts again: so many that these are some LOOKS_A_RUN. */
+bool silences_tick(struct notify *n, int64_t at_ms)
 {
     struct holds_tick tell = {.changed = has_changed, .forgotten = is_forgotten, .arg = n};
+    size_t most = 1 + LOOKS_A_RUN / (map_count(n->members) + 1);
 
-    holds_tick(n->holds, at_ms, &tell);
+    return holds_tick(n->holds, at_ms, n->o.loop ? most : SIZE_MAX, &tell);
 }
 
 void silence_json(const struct silence *s, const struct silence_preview *p, int64_t at_ms,

@@ -26,7 +26,7 @@ static bool same_matchers(struct matcher *const *a, size_t n_a, struct matcher *
 /* Of another that ended with it the tick takes notice. */
 static void silence_changed(struct notify *n, const struct silence *s)
 {
-    holds_tick_again(n->holds); /* looked for again */
+    holds_look(n->holds, s);
     holds_look_again(n, s);
     silences_tick(n, notify_now(n));
     notify_run_soon(n);
