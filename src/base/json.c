@@ -100,19 +100,7 @@ void json_num(struct json *j, double v)
         buf_adds(j->out, "null");
         return;
     }
-    if (v == floor(v) && fabs(v) < 1e15) {
-        buf_addf(j->out, "%.0f", v);
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        char text[40];
-
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (digits == 17 || strtod(text, NULL) == v) {
-            buf_adds(j->out, text);
-            return;
-        }
-    }
+    text_plain(j->out, v);
 }
 
 void json_int(struct json *j, int64_t v)

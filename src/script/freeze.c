@@ -194,15 +194,46 @@ static void key_fill(lua_State *L, int idx, struct key *k, lua_Integer at)
     }
 }
 
+#define FEW_KEYS 64
+
+/* The keys of the table on the top, where they are few and all of them texts, as nearly always. */
+static bool text_keys(lua_State *L, struct key keys[FEW_KEYS], size_t *n)
+{
+    *n = 0;
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+        lua_pop(L, 1);
+        if (*n == FEW_KEYS || lua_type(L, -1) != LUA_TSTRING) {
+            lua_pop(L, 1);
+            return false;
+        }
+        key_fill(L, -1, &keys[*n], (lua_Integer)*n);
+        ++*n;
+    }
+    return true;
+}
+
 #define KEYS_MAX 16384 /* C cannot pause: sorting them takes some 15 ms */
 
 void safelib_keys(lua_State *L, int idx)
 {
     lua_Integer n = 0;
-    struct key *keys;
+    struct key *keys, few[FEW_KEYS];
+    size_t n_few;
 
     luaL_checkstack(L, 8, NULL);
     push_contents(L, idx);
+    if (text_keys(L, few, &n_few)) {
+        sandbox_charge(L, (uint64_t)n_few * 16);
+        qsort(few, n_few, sizeof *few, key_order);
+        lua_createtable(L, (int)n_few, 0);
+        for (size_t i = 0; i < n_few; i++) { /* the contents keep the texts alive */
+            lua_pushlstring(L, few[i].s, few[i].len);
+            lua_rawseti(L, -2, (lua_Integer)i + 1);
+        }
+        lua_replace(L, -2);
+        return;
+    }
     lua_newtable(L);
     lua_pushnil(L);
     while (lua_next(L, -3)) {

@@ -7,6 +7,9 @@
 #include "tocsin/template.h"
 
 struct template_tree *template_tree_sized(size_t max); /* bytes; 0: the usual bound */
+/* A new member of a list, or of an object that has none of that name: not looked for. */
+struct template_value *template_append(struct template_tree *t, struct template_value *parent,
+                                       const char *key, enum template_kind kind);
 /* Give a value its content; -1 and the tree marked when memory fails. */
 int template_set_string(struct template_tree *t, struct template_value *v, const char *s,
                         size_t len);

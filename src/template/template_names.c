@@ -100,7 +100,7 @@ static void pull_list(lua_State *L, int idx, struct template_tree *t, struct tem
 
     into->kind = TEMPLATE_LIST;
     for (lua_Integer i = 1; i <= n; i++) {
-        struct template_value *m = template_object(t, into, NULL);
+        struct template_value *m = template_append(t, into, NULL, TEMPLATE_NULL);
 
         if (!m)
             too_large(L);
@@ -113,15 +113,22 @@ static void pull_list(lua_State *L, int idx, struct template_tree *t, struct tem
 static void pull_object(lua_State *L, int idx, struct template_tree *t, struct template_value *into,
                         int depth)
 {
+    bool differ = true; /* texts without zeros do; 5 and "5" are one name */
+
     into->kind = TEMPLATE_OBJECT;
     safelib_keys(L, idx);
     for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
         struct template_value *m;
+        const char *name;
+        size_t len;
 
         if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
             sandbox_fail(L, "a message has names that are strings, got %s", luaL_typename(L, -1));
+        differ = differ && lua_type(L, -1) == LUA_TSTRING;
         lua_pushvalue(L, -1);
-        m = template_object(t, into, lua_tostring(L, -2));
+        name = lua_tolstring(L, -2, &len);
+        m = differ && strlen(name) == len ? template_append(t, into, name, TEMPLATE_NULL)
+                                          : template_object(t, into, name);
         if (!m)
             too_large(L);
         lua_gettable(L, idx);

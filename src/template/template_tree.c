@@ -65,14 +65,13 @@ static void *need(struct template_tree *t, void *p)
 static struct template_value *member(const struct template_value *parent, const char *key)
 {
     for (struct template_value *v = parent->first; v; v = v->next)
-        if (v->key && strcmp(v->key, key) == 0)
+        if (v->key && v->key[0] == key[0] && strcmp(v->key, key) == 0)
             return v;
     return NULL;
 }
 
-/* A new member, or the one of that name made empty again. */
-static struct template_value *add(struct template_tree *t, struct template_value *parent,
-                                  const char *key, enum template_kind kind)
+struct template_value *template_append(struct template_tree *t, struct template_value *parent,
+                                       const char *key, enum template_kind kind)
 {
     struct template_value *v;
     const char *name = NULL;
@@ -80,13 +79,6 @@ static struct template_value *add(struct template_tree *t, struct template_value
     if (!need(t, parent))
         return NULL;
     if (parent->kind == TEMPLATE_OBJECT && key) {
-        v = member(parent, key);
-        if (v) {
-            v->kind = kind;
-            v->first = v->last = NULL;
-            v->n = 0;
-            return v;
-        }
         name = need(t, region_strdup(&t->region, key));
         if (!name)
             return NULL;
@@ -102,6 +94,23 @@ static struct template_value *add(struct template_tree *t, struct template_value
         parent->first = v;
     parent->last = v;
     parent->n++;
+    return v;
+}
+
+/* A new member, or the one of that name made empty again. */
+static struct template_value *add(struct template_tree *t, struct template_value *parent,
+                                  const char *key, enum template_kind kind)
+{
+    struct template_value *v;
+
+    if (!need(t, parent))
+        return NULL;
+    v = parent->kind == TEMPLATE_OBJECT && key ? member(parent, key) : NULL;
+    if (!v)
+        return template_append(t, parent, key, kind);
+    v->kind = kind;
+    v->first = v->last = NULL;
+    v->n = 0;
     return v;
 }
 
@@ -200,7 +209,10 @@ static void write_value(struct json *j, const struct template_value *v)
         json_bool(j, v->flag);
         break;
     case TEMPLATE_NUMBER:
-        json_num(j, v->num);
+        if (isfinite(v->num))
+            json_raw(j, v->str, v->len);
+        else
+            json_null(j);
         break;
     case TEMPLATE_STRING:
         json_str_n(j, v->str, v->len);
