@@ -72,6 +72,17 @@ char *buf_reserve(struct buf *b, size_t n)
     return b->data + b->len;
 }
 
+void buf_fit(struct buf *b)
+{
+    char *data = b->data && b->len + 1 < b->cap ? mem_realloc(b->data, b->len + 1) : NULL;
+
+    if (!data)
+        return;
+    b->data = data;
+    b->cap = b->len + 1;
+    assert(b->data[b->len] == 0);
+}
+
 void buf_commit(struct buf *b, size_t n)
 {
     assert(!b->failed && b->len + n < b->cap); /* within what was reserved */

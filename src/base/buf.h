@@ -33,6 +33,9 @@ char *buf_take(struct buf *b, size_t *len);
 /* Makes room for `n` more bytes and returns where they go, NULL on failure; buf_commit() counts
  * those that were written. */
 char *buf_reserve(struct buf *b, size_t n);
+/* Gives back what it holds beyond its bytes: of what is kept and not added to any more. Where memory
+ * refuses, it stays as it is. */
+void buf_fit(struct buf *b);
 void buf_commit(struct buf *b, size_t n);
 
 void buf_add(struct buf *b, const void *p, size_t n);

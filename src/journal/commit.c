@@ -256,6 +256,8 @@ static void add_all_series(struct journal *j, struct db_tx *tx)
     add_dictionary(tx, writes, n);
     dict_writes_free(writes, n);
     forget_writes(&j->queue);
+    for (const struct pending *p = j->recent.first; p; p = p->next)
+        j->recent_bytes -= pending_kept(p) - p->bytes.len;
     forget_writes(&j->recent);
     j->rewrite_series = false;
     j->rewriting_series = true;

@@ -64,6 +64,7 @@ static int take_chunk(struct dictionary *d, const struct series_table *t, uint32
     *w = (struct dict_write){.first = from};
     if (dict_encode(t, from, to, &w->chunk, &live) != 0)
         return -1;
+    buf_fit(&w->chunk);
     return live ? dictionary_found(d, from, to, (uint32_t)live) : 0;
 }
 

@@ -164,8 +164,18 @@ int pending_seal(struct pending *p, struct block_codec *c, bool waited, struct e
     p->starts_run = c->index == 0;
     if (block_encode(c, &h, p->samples, p->n_samples, p->events, p->n_events, &p->bytes, e) != 0)
         return -1;
+    buf_fit(&p->bytes); /* kept among the recent ones */
     p->size += p->bytes.len;
     return 0;
+}
+
+size_t pending_kept(const struct pending *p)
+{
+    size_t bytes = p->bytes.len;
+
+    for (size_t i = 0; i < p->n_dict; i++)
+        bytes += p->dict[i].chunk.len;
+    return bytes;
 }
 
 void pending_shrink(struct pending *p)

@@ -51,6 +51,8 @@ int pending_add(struct pending *p, const struct journal_request *r, struct sende
 int pending_join(struct pending *p, struct sender sender) MUST_USE;
 /* Encodes it. -1: no memory; the codec must start a new run. */
 int pending_seal(struct pending *p, struct block_codec *c, bool waited, struct err *e) MUST_USE;
+/* What it holds once it is stored: its bytes, and those of the labels that it brought. */
+size_t pending_kept(const struct pending *p);
 /* Frees samples and events, which have been applied. */
 void pending_shrink(struct pending *p);
 

@@ -26,11 +26,11 @@
 void journal_keep_recent(struct journal *j, struct pending *p)
 {
     pending_list_add(&j->recent, p);
-    j->recent_bytes += p->bytes.len;
+    j->recent_bytes += pending_kept(p);
     while (j->recent_bytes > RECENT_BYTES && j->recent.n > 1) {
         struct pending *old = pending_list_take(&j->recent);
 
-        j->recent_bytes -= old->bytes.len;
+        j->recent_bytes -= pending_kept(old);
         j->forgotten_id = old->id;
         pending_free(old);
     }
@@ -95,7 +95,7 @@ static size_t requeue_after(struct journal *j, struct journal_id last)
 
         pending_list_add(is_lost ? &again : &kept, p);
         if (is_lost) {
-            j->recent_bytes -= p->bytes.len;
+            j->recent_bytes -= pending_kept(p);
             j->pending_bytes += p->size;
         }
     }

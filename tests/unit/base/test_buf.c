@@ -41,6 +41,28 @@ START_TEST(what_is_taken_is_a_text_also_when_nothing_was_added)
 }
 END_TEST
 
+START_TEST(what_is_fitted_keeps_its_bytes_and_can_grow_again)
+{
+    struct buf b = BUF_INIT;
+
+    buf_fit(&b);
+    ck_assert_str_eq(buf_str(&b), "");
+    for (int i = 0; i < 100; i++)
+        buf_adds(&b, "0123456789");
+    ck_assert_uint_gt(b.cap, 1001);
+    mem_fail_at(1);
+    buf_fit(&b); /* refused: no loss */
+    ck_assert(buf_ok(&b) && b.len == 1000);
+    mem_fail_at(0);
+    buf_fit(&b);
+    ck_assert_uint_eq(b.cap, 1001);
+    ck_assert_uint_eq(strlen(buf_str(&b)), 1000);
+    buf_adds(&b, "x");
+    ck_assert(buf_ok(&b) && b.len == 1001 && b.data[1000] == 'x');
+    buf_free(&b);
+}
+END_TEST
+
 START_TEST(a_failed_allocation_is_found_at_the_end)
 {
     struct buf b = BUF_INIT;
@@ -171,6 +193,7 @@ static void add(TCase *t)
 {
     tcase_add_test(t, a_passed_limit_marks_the_buffer_and_keeps_what_was_whole);
     tcase_add_test(t, what_is_taken_is_a_text_also_when_nothing_was_added);
+    tcase_add_test(t, what_is_fitted_keeps_its_bytes_and_can_grow_again);
     tcase_add_test(t, a_failed_allocation_is_found_at_the_end);
     tcase_add_test(t, binary_forms_read_back);
     tcase_add_test(t, a_short_read_fails_for_good);
