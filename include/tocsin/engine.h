@@ -59,6 +59,10 @@ bool engine_advance(struct engine *e, int64_t at_ms);
 /* All that came before `now_ms` has been read back: ticks of the time in between are passed over, timers
  * of alerts are bridged over an outage, and from here on instants are decided. */
 void engine_go_live(struct engine *e, int64_t now_ms);
+/* Live, and all that was received until `from_ms` is decided: the program stood still until `to_ms` (it was
+ * stopped, or its machine slept). As after an outage: windows have not seen it, the instants of that time
+ * are passed over, timers of alerts are bridged. */
+void engine_stood_still(struct engine *e, int64_t from_ms, int64_t to_ms);
 /* Forgets what was idle long enough at `now_ms`, see windows_expire(); nothing while rules are looking. */
 void engine_expire(struct engine *e, int64_t now_ms, size_t budget,
                    void (*forgotten)(uint32_t series, void *arg), void *arg);

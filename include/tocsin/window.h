@@ -73,6 +73,9 @@ void windows_leaf_settle(struct windows *w, leaf_id leaf);
  * of reading; there a gap of more than 15 s means that nobody listened, and what is longer than a
  * quarter of a window uncovers it until it is full again. */
 void windows_heard(struct windows *w, int64_t at_ms, bool replayed);
+/* Nobody listened from `from_ms` to `to_ms`: the program stood still. As such a gap in a journal. Cost: one
+ * look at each leaf. */
+void windows_missed(struct windows *w, int64_t from_ms, int64_t to_ms);
 /* Does any leaf look at log events at all, and which fields do they read? (ingest keeps others
  * for messages only.) */
 bool windows_wants_events(const struct windows *w);

@@ -42,6 +42,8 @@
 #define EXPIRE_BUDGET        20000   /* groups and series looked at in one go: about 1 ms */
 #define LOOK_SLICE_NS        5000000 /* of the loop, in one turn */
 #define CUT_POLL_MS          1000
+#define PULSE_MS             10000
+#define STOOD_STILL_MS       (3 * PULSE_MS)
 
 enum phase {
     PHASE_CONNECTING,
@@ -70,6 +72,9 @@ struct wire {
     struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
     bool cutting;
+    int64_t awake_ms; /* monotonic: the last look, or pulse */
+    int64_t still_from_ms,
+        still_to_ms; /* the program stood still; 0: what came before is decided */
     const char *severity[PRIORITIES + 1];
     struct redact_also redact; /* of the configuration; rules read it */
 };
@@ -104,8 +109,55 @@ static void set_look_timer(struct wire *w)
 {
     int64_t next_ms = rules_next_ms(w->p.rules), now_ms = clock_wall_ms(w->p.clock);
 
-    if (w->phase == PHASE_LIVE && next_ms != INT64_MAX)
-        timer_at(w->look_timer, (next_ms > now_ms ? next_ms : now_ms) + 1);
+    if (w->phase != PHASE_LIVE)
+        return;
+    if (next_ms > now_ms + PULSE_MS)
+        next_ms = now_ms + PULSE_MS;
+    timer_at(w->look_timer, (next_ms > now_ms ? next_ms : now_ms) + 1);
+}
+
+/* Looks come at least every PULSE_MS: where none came for much longer, the program was stopped, or slept
+ * with its machine. Nobody listened meanwhile, and what was not seen is no zero. */
+static void feel_the_pulse(struct wire *w)
+{
+    int64_t mono_ms = clock_mono_ms(w->p.clock), still_ms = mono_ms - w->awake_ms;
+    char seconds[32];
+
+    w->awake_ms = mono_ms;
+    if (still_ms < STOOD_STILL_MS)
+        return;
+    w->still_to_ms = clock_wall_ms(w->p.clock);
+    if (w->still_from_ms == 0)
+        w->still_from_ms = w->still_to_ms - still_ms;
+    snprintf(seconds, sizeof seconds, "%.0f", (double)still_ms / 1000);
+    log_warn("this program stood still: it was stopped, or the machine slept; what came meanwhile "
+             "was not "
+             "seen, and windows that it lies in decide nothing until they are full again",
+             "seconds", seconds, NULL);
+    assert(w->still_from_ms < w->still_to_ms);
+}
+
+/* What came before a standstill is decided as of then, and the time of it is passed over with the first that
+ * came after it. A block on its way came at most a pulse after the last look, so either side of the middle
+ * tells which it is. */
+static bool advance(struct wire *w, int64_t to_ms)
+{
+    int64_t from_ms, until_ms;
+
+    feel_the_pulse(w);
+    from_ms = w->still_from_ms;
+    until_ms = to_ms < w->still_to_ms ? to_ms : w->still_to_ms;
+    if (from_ms == 0)
+        return engine_advance(w->engine, to_ms);
+    if (to_ms < from_ms + (w->still_to_ms - from_ms) / 2) {
+        w->still_from_ms = to_ms > from_ms ? to_ms : from_ms;
+        return engine_advance(w->engine, to_ms);
+    }
+    if (!engine_advance(w->engine, from_ms))
+        return false;
+    engine_stood_still(w->engine, from_ms, until_ms);
+    w->still_from_ms = 0;
+    return engine_advance(w->engine, to_ms);
 }
 
 /* An instant may be decided once everything that was received until then is applied. */
@@ -117,7 +169,7 @@ static void look(void *arg)
 
     if (due_ms <= to_ms && now_ms - due_ms > (int64_t)w->stats.looks_late_ms)
         w->stats.looks_late_ms = (uint64_t)(now_ms - due_ms);
-    if (engine_advance(w->engine, to_ms)) {
+    if (advance(w, to_ms)) {
         w->stats.looked_to_ms = to_ms;
         journal_go_on(w->p.journal);
     }
@@ -135,7 +187,7 @@ void wire_rules_changed(struct wire *w)
 static bool may_apply(int64_t recv_ms, void *arg)
 {
     struct wire *w = arg;
-    bool may = w->phase != PHASE_LIVE || engine_advance(w->engine, recv_ms - 1);
+    bool may = w->phase != PHASE_LIVE || advance(w, recv_ms - 1);
 
     if (!may)
         set_look_timer(w);
@@ -227,6 +279,8 @@ void wire_clock_stepped(struct wire *w, int64_t by_ms)
     w->stats.step_ms = by_ms;
     w->stats.step_at_ms = clock_mono_ms(w->p.clock);
     w->stats.looked_to_ms += by_ms;
+    clock_move(&w->still_from_ms, by_ms);
+    w->still_to_ms += by_ms;
     notify_clock_stepped(w->p.notify, by_ms);
     store_rewrite(w->p.store); /* a restart must not find times of before the step */
     set_look_timer(w);
@@ -284,6 +338,7 @@ static void go_live(const struct err *e, void *arg)
     engine_go_live(w->engine, now_ms);
     notify_start(w->p.notify, w->p.book);
     w->phase = PHASE_LIVE;
+    w->awake_ms = clock_mono_ms(w->p.clock);
     set_look_timer(w);
     timer_in(w->upkeep_timer, journal_wants_cut(w->p.journal) ? 0 : CUT_POLL_MS);
     assert(wire_is_live(w));

@@ -98,6 +98,14 @@ void engine_go_live(struct engine *e, int64_t now_ms)
         alert_book_bridge(e->book, now_ms - decided_ms);
 }
 
+void engine_stood_still(struct engine *e, int64_t from_ms, int64_t to_ms)
+{
+    assert(from_ms < to_ms && !rules_are_looking(e->rules));
+    windows_missed(e->windows, from_ms, to_ms);
+    rules_skip_to(e->rules, to_ms - 1);
+    alert_book_bridge(e->book, to_ms - from_ms);
+}
+
 void engine_expire(struct engine *e, int64_t now_ms, size_t budget,
                    void (*forgotten)(uint32_t series, void *arg), void *arg)
 {

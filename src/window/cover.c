@@ -63,6 +63,14 @@ static void unheard(struct windows *w, int64_t from_ms, int64_t to_ms)
     }
 }
 
+void windows_missed(struct windows *w, int64_t from_ms, int64_t to_ms)
+{
+    assert(from_ms <= to_ms && !w->replaying);
+    unheard(w, from_ms, to_ms);
+    if (to_ms > w->heard_ms)
+        w->heard_ms = to_ms;
+}
+
 void windows_heard(struct windows *w, int64_t at_ms, bool replayed)
 {
     if (replayed && !w->replaying)

@@ -71,9 +71,16 @@ struct db_tx {
 static struct fake_redis *served;
 static bool clock_is_right; /* whatever the machine's is set to; else both have one machine */
 
+static int64_t clock_off_ms;
+
 void fake_db_clock_is_right(bool yes)
 {
     clock_is_right = yes;
+}
+
+void fake_db_clock_off(int64_t ms)
+{
+    clock_off_ms = ms;
 }
 
 void fake_db_serve(struct fake_redis *r)
@@ -228,6 +235,7 @@ static void look_at_health(struct db *d)
     sscanf(memory, "used_memory:%llu\r\nmaxmemory:%llu", &used, &max);
     d->health = (struct db_health){.known = true, .aof = true, .version = "7.0.0"};
     d->health.clock_offset_ms = clock_is_right ? 0 : clock_step_ms(loop_clock(d->loop));
+    d->health.clock_offset_ms += clock_off_ms;
     d->health.max_memory = max;
     d->health.used_memory = used;
     d->health.is_replica = strstr(info->text, "role:slave") != NULL;

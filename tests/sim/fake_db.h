@@ -20,6 +20,8 @@
 void fake_db_serve(struct fake_redis *r);
 /* Redis' clock stays right when the machine's is set; at first it is the machine's. */
 void fake_db_clock_is_right(bool yes);
+/* Redis' clock alone is off by so much, on top of that. */
+void fake_db_clock_off(int64_t ms);
 
 void fake_db_latency(struct db *d, int64_t ms); /* 0 at first: the next turn */
 /* How long a lost connection stays away before it comes back by itself; 0 (at first): 50 ms. */

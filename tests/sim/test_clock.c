@@ -50,6 +50,7 @@ static struct world {
     bool ready, dying;
     int64_t right_ms;  /* the true time less monotonic time */
     int64_t sender_ms; /* the clock of the sender that should be right, less the true time */
+    int64_t redis_ms;  /* Redis' clock, less what it should be */
     double right, same;
     int told;
 } w;
@@ -156,6 +157,7 @@ static void begin(int64_t ahead_ms)
     w.clock = clock_virtual(START_MS + ahead_ms);
     w.right_ms = START_MS;
     w.redis = fake_redis_new(w.clock);
+    fake_db_clock_off(0);
     w.right = w.same = 50;
     fake_outbound_serve(&receiver);
     process_start();
@@ -309,13 +311,15 @@ END_TEST
 
 /* --- the table: whose clock, by how much, at once or bit by bit -------------------------------------- */
 
-enum whose { BOTH, MACHINE, SENDER, WHOSE };
-static const char *const whose_names[] = {"machine and Redis", "machine", "sender"};
+enum whose { BOTH, MACHINE, SENDER, REDIS, WHOSE };
+static const char *const whose_names[] = {"machine and Redis", "machine", "sender", "Redis"};
 
 static void set_clock(enum whose whose, int64_t by_ms)
 {
     if (whose == SENDER)
         w.sender_ms += by_ms;
+    else if (whose == REDIS)
+        fake_db_clock_off(w.redis_ms += by_ms);
     else
         clock_set_system(w.clock, by_ms);
 }
@@ -403,12 +407,39 @@ START_TEST(data_counts_whosever_clock_is_set)
 }
 END_TEST
 
+/* Stopped by a signal, or with the machine: nobody listens meanwhile, and all clocks go on. What was not
+ * seen is no zero, and nothing that was set for a later time is forgotten. */
+START_TEST(a_suspended_program_goes_on_with_what_it_has_seen)
+{
+    static const int64_t away[] = {20 * SEC, 2 * MINUTE, 4 * MINUTE, 10 * MINUTE, HOUR, 24 * HOUR};
+    int told;
+
+    begin(0);
+    run(6 * MINUTE);
+    clock_set(w.clock, clock_wall_ms(w.clock) + away[_i]);
+    for (int i = 0; i < 80; i++) {
+        run(FEED_MS);
+        ck_assert_msg(!fires("Few"), "after %d s: what was not seen counts as nothing", 5 * i);
+        ck_assert_msg(!fires("Many"), "after %d s: something counts twice", 5 * i);
+    }
+    nothing_false();
+    told = w.told;
+    bad_and_good(30);
+    ck_assert_int_eq(w.told, told + 2);
+    clock_set(w.clock, clock_wall_ms(w.clock) + away[_i]);
+    printf("%-18s %+7lld s %-6s %-5s %3d s\n", "suspended", (long long)(away[_i] / SEC), "", "",
+           bad_and_good(30));
+    end();
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_loop_test(t, a_clock_that_is_set_back_makes_nothing_late, 0, 3);
     tcase_add_loop_test(t, a_clock_that_is_set_ahead_and_back_changes_nothing, 0, 3);
     tcase_add_test(t, a_kill_right_after_a_step_is_as_a_start_after_it);
     tcase_add_loop_test(t, data_counts_whosever_clock_is_set, 0, WHOSE);
+    tcase_add_loop_test(t, a_suspended_program_goes_on_with_what_it_has_seen, 0, 6);
 }
 
 UNIT_MAIN("clock", add)

@@ -132,7 +132,7 @@ START_TEST(an_incident_that_is_forgotten_leaves_no_rows)
     fire_many(3);
     scene_go(s, 600 * SEC);
     for (int i = 0; i < 3; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "A%d", i);
         scene_end(s, name);
     }
