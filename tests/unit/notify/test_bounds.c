@@ -20,7 +20,7 @@ static void teardown(void)
 /* Alert `name` of host `i`, all of service web: on with that priority, or over (0). */
 static void tell(const char *name, int i, int priority)
 {
-    char host[16], key[96];
+    char host[16] = "", key[96];
     struct label l[3] = {label_of("alertname", name), label_of("host", host),
                          label_of("svc", "web")};
     struct alert a = {.key = key, .origin = "rule:test", .labels = l, .n_labels = 3};
