@@ -339,7 +339,7 @@ END_TEST
 /* x{host, core}, a series a core, each in a block of its own. */
 static void core(struct bench *b, double at, const char *host, int core, double v)
 {
-    char number[8];
+    char number[8] = "";
     struct label l[] = {label_of("__name__", "x"), label_of("core", number),
                         label_of("host", host)};
     int64_t at_ms = T0 + (int64_t)(at * 1000);
