@@ -1,11 +1,21 @@
 /* Deliver's side of the ledger: claims and their outcomes. */
-#include "notify/impl.h"
+#include "tocsin/notify.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "notify/desired.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notice.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/review.h"
+
+#define RETRY_FOR_MS (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
 
 static struct notice *claim(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms)
 {

@@ -4,8 +4,14 @@
  * acknowledgements take as long as they take; so is a silence that has begun. What keeps its time is
  * what receivers know an alert by, when it began, and a silence that people have set for later.
  * They are listed in one place, which a test compares with the records of Redis. */
+#include "notify/clock.h"
+
 #include "base/clock.h"
-#include "notify/impl.h"
+#include "notify/incident.h"
+#include "notify/intake.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
 
 typedef void change_time(int64_t *at_ms, int64_t by_ms, int64_t now_ms);
 

@@ -13,11 +13,15 @@
  *
  * Every difference has an instant at which it may go out; the earliest makes the plan due, and
  * the message then carries all of them. */
-#include "notify/impl.h"
+#include "notify/desired.h"
 
 #include <string.h>
 
 #include "base/hash.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/route.h"
 
 #define INTERVAL_DEFAULT_MS 60000
 
@@ -30,7 +34,7 @@ static const struct config_route *route_to(const struct member *m, const struct 
 }
 
 /* A fallback gets what others fail to deliver, and the rest of what it was told in their place. */
-const struct config_route *ledger_route(const struct entry *e, const struct member *m)
+static const struct config_route *ledger_route(const struct entry *e, const struct member *m)
 {
     const struct config_route *r = route_to(m, e->lane);
     bool known;

@@ -1,10 +1,19 @@
 /* Why somebody was told, was not told, or will be told when. */
-#include "notify/impl.h"
+#include "notify/explain.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/desired.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/route.h"
+#include "notify/scope.h"
+#include "notify/view.h"
 
 static void write_text(struct json *j, const char *key, const char *s)
 {

@@ -1,10 +1,14 @@
 /* What holds messages of a member back, as far as its incident is concerned: since when, by what, and when
  * it is free again. What holds an alert is the business of another room (tocsin/hold.h). */
-#include "notify/impl.h"
+#include "notify/holds.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "notify/incident.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
 
 static int hold_now(struct notify *n, const struct member *m, int64_t at_ms, struct hold *out)
 {

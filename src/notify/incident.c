@@ -1,10 +1,14 @@
 /* Incidents: numbers, lists, and when each must be reviewed. */
-#include "notify/impl.h"
+#include "notify/incident.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
 
 #define SWEEP_MS 1000 /* between two walks of a full incident */
 

@@ -1,15 +1,19 @@
 /* Alerts come in: routed, grouped, and kept as members of incidents. */
-#include "notify/impl.h"
+#include "notify/intake.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "notify/incident.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/route.h"
 
 /* --- recent starts, for "14 in 7 days" -------------------------------------------------------------- */
 
-void starts_add(struct notify *n, const struct member *m)
+static void starts_add(struct notify *n, const struct member *m)
 {
     struct start *s;
 

@@ -1,5 +1,5 @@
 /* The ledger: lanes, and what each was told and is owed of an incident. */
-#include "notify/impl.h"
+#include "notify/ledger.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -7,6 +7,10 @@
 
 #include "base/keys.h"
 #include "base/mem.h"
+#include "notify/incident.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
 
 const char *const entry_state_names[] = {"idle", "waiting", "due", "claimed", "retrying", "dead"};
 
@@ -262,12 +266,6 @@ void told_may_be_ended(struct entry *e, uint32_t n)
 bool ledger_settled(const struct entry *e)
 {
     return e->n_told == 0 && e->n_owed == 0 && e->state != ENTRY_CLAIMED;
-}
-
-/* Its fallback stands in for it. */
-bool ledger_failing(const struct entry *e)
-{
-    return e->fell_back;
 }
 
 void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,

@@ -1,10 +1,11 @@
 /* Alerts as incidents know them: copies, since an alert may be freed once it has ended. */
-#include "notify/impl.h"
+#include "notify/member.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/incident.h"
 
 void member_text(char **to, const char *text, size_t max)
 {

@@ -1,5 +1,5 @@
 /* Notices: a plan made into everything that a message needs, in memory of its own. */
-#include "notify/impl.h"
+#include "notify/notice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,6 +7,11 @@
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "notify/desired.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
 
 #define BLOCK_BYTES 16384
 

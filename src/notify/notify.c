@@ -1,5 +1,5 @@
 /* Notify as a whole: made, started, configured, run. */
-#include "notify/impl.h"
+#include "notify/notify_impl.h"
 
 #include <assert.h>
 #include <limits.h>
@@ -8,8 +8,18 @@
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "notify/incident.h"
+#include "notify/intake.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/record.h"
+#include "notify/review.h"
+#include "notify/silence.h"
+#include "notify/start.h"
 
 #define SWEEP_EVERY_MS (10 * 60 * 1000)
+/* A run reviews and writes so much, in rows of some 20 us; the rest waits for the next turn. */
+#define REVIEW_A_RUN 250
 
 int64_t notify_now(const struct notify *n)
 {

@@ -1,7 +1,15 @@
 /* Acknowledgements, and deliveries tried again or dropped by hand. */
-#include "notify/impl.h"
+#include "tocsin/notify.h"
 
 #include <string.h>
+
+#include "notify/desired.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/scope.h"
 
 #define ACK_MAX_MS (30 * DAY_MS)
 

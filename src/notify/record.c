@@ -5,7 +5,7 @@
  * and a message about it one more. Rows of one turn are one transaction. Dropped: an incident with its
  * alerts in one record (5,000 of them took 0.1 s and 3.5 MB for each change); such records of earlier
  * versions are read and written anew as rows (restore.c). */
-#include "notify/impl.h"
+#include "notify/record.h"
 
 #include <assert.h>
 #include <inttypes.h>
@@ -13,6 +13,10 @@
 #include <string.h>
 
 #include "base/keys.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
 
 #define AUDIT_MAX 100000
 /* of larger incidents the reasons stay in memory and in the history: the record would be large */

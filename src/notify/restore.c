@@ -1,7 +1,7 @@
 /* Reading back what an earlier run wrote: rows (record.c), and records of incidents and entries that hold
  * their alerts themselves, as earlier versions wrote them; these are dirty, so that rows take their place. A record that cannot be read is left out by the caller,
  * who logs its key; missing fields take their empty value, so that an older record still loads. */
-#include "notify/impl.h"
+#include "notify/restore.h"
 
 #include <assert.h>
 #include <cjson/cJSON.h>
@@ -11,6 +11,10 @@
 
 #include "base/mem.h"
 #include "model/record_in.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
 
 static cJSON *parse(const char *json, size_t len, struct err *e)
 {

@@ -1,9 +1,17 @@
 /* A review: one incident is looked at as a whole, and every lane's plan computed again. */
-#include "notify/impl.h"
+#include "notify/review.h"
 
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/desired.h"
+#include "notify/holds.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/silence_make.h"
 
 /* --- which lanes ------------------------------------------------------------------------------------ */
 

@@ -1,8 +1,11 @@
 /* Routing: which routes an alert reaches, and which incident it belongs to. Pure. */
-#include "notify/impl.h"
+#include "notify/route.h"
 
 #include <assert.h>
 #include <string.h>
+
+#include "model/matcher_alert.h"
+#include "notify/ledger.h"
 
 static size_t walk(const struct config_route *r, const struct alert_subject *s,
                    const struct config_route **out, size_t n)

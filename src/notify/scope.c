@@ -3,9 +3,15 @@
  * (counts, priority, summary) is computed from these alone. What acts on the incident as a whole
  * acts on every alert in it, so it takes a scope that covers them all. Dropped: splitting incidents by
  * team, since what belongs together would no longer be told together. */
+#include "notify/scope.h"
+
 #include <assert.h>
 
-#include "notify/impl.h"
+#include "model/matcher_alert.h"
+#include "notify/desired.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
 
 bool actor_sees(const struct actor *a, const struct label *l, size_t n, int priority)
 {

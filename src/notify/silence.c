@@ -1,10 +1,15 @@
 /* What is asked of silences, and what follows when one begins or ends. Making them, with guard rails, is
  * in silence_make.c. */
-#include "notify/impl.h"
+#include "notify/silence.h"
 
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "notify/holds.h"
+#include "notify/notify_impl.h"
+#include "notify/silence_rails.h"
+
+#define LOOKS_A_RUN 20000 /* at alerts, because silences begin or end: some 100 ns each */
 
 const struct silence *notify_silence_find(const struct notify *n, const char *id)
 {

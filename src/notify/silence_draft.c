@@ -1,10 +1,14 @@
 /* A silence as it was asked for, before anything is decided of it: its matchers, its scope, its times. */
-#include "notify/impl.h"
+#include "notify/silence_draft.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/incident.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/scope.h"
 
 #define MATCHERS_MAX 32
 

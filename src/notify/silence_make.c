@@ -1,9 +1,16 @@
 /* Silences come, change and end: numbers, what an update means, and who may. */
-#include "notify/impl.h"
+#include "notify/silence_make.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "notify/holds.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/silence.h"
+#include "notify/silence_draft.h"
+#include "notify/silence_rails.h"
 
 static bool same_matchers(struct matcher *const *a, size_t n_a, struct matcher *const *b,
                           size_t n_b)

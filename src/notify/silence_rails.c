@@ -3,16 +3,24 @@
  * The preview counts with the very code that will hold messages back, so that nobody confirms a number
  * that is not the one. Hard rails stand whatever is confirmed; soft ones give way to who types the
  * count. Alertmanager's API has nobody to ask: there they warn, and are written down. */
-#include "notify/impl.h"
+#include "notify/silence_rails.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "model/matcher_alert.h"
+#include "notify/incident.h"
+#include "notify/intake.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/silence_draft.h"
 
 #define WIDE_ALERTS   50
 #define WIDE_PERCENT  20
 #define WIDE_FROM     10 /* a share says nothing of a handful of alerts */
+#define WEEK_MS       (7 * DAY_MS)
 #define LENGTH_MAX_MS WEEK_MS
 
 /* --- Tocsin's own alerts --- */

@@ -1,11 +1,31 @@
 /* The start: fields as the store reads them, and a comparison with the alerts that are on. */
+#include "notify/start.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "notify/impl.h"
+#include "notify/clock.h"
+#include "notify/incident.h"
+#include "notify/intake.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/restore.h"
+
+struct pending_row {
+    enum {
+        ROW_ALERT,
+        ROW_ENTRY,
+        ROW_OF_ENTRY
+    } kind; /* in the order in which they find their place */
+    uint64_t incident;
+    uint32_t member; /* 0: none, the row is of an entry as a whole */
+    char *field, *json;
+    size_t len;
+};
 
 static uint64_t read_next(const char *value, size_t len)
 {

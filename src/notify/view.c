@@ -1,11 +1,18 @@
 /* Answers for pages, commands and Alertmanager's API. */
-#include "notify/impl.h"
+#include "notify/view.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/explain.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
+#include "notify/record.h"
+#include "notify/scope.h"
 
 /* --- incidents ------------------------------------------------------------------------------------------- */
 

@@ -6,7 +6,11 @@
 #include <cjson/cJSON.h>
 
 #include "base/text.h"
-#include "notify/impl.h"
+#include "notify/clock.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/record.h"
+#include "notify/restore.h"
 
 #define HOUR (3600 * SEC)
 

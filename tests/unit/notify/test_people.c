@@ -5,7 +5,7 @@
 #include <cjson/cJSON.h>
 
 #include "base/mem.h"
-#include "notify/impl.h"
+#include "notify/silence_rails.h"
 
 static struct scene *s;
 

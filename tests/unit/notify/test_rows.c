@@ -3,7 +3,10 @@
 
 #include <cjson/cJSON.h>
 
-#include "notify/impl.h"
+#include "notify/incident.h"
+#include "notify/ledger.h"
+#include "notify/notify_impl.h"
+#include "notify/start.h"
 
 static struct scene *s;
 

@@ -1,7 +1,10 @@
 /* What a silence costs: an alert tries the silences that may match it, and a silence that begins,
  * changes or ends looks again at what it matches. What is held stays the same as if each was tried. */
 #include "base/mem.h"
-#include "notify/impl.h"
+#include "notify/holds.h"
+#include "notify/incident.h"
+#include "notify/member.h"
+#include "notify/notify_impl.h"
 #include "scene.h"
 
 static struct scene *s;

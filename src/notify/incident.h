@@ -1,0 +1,68 @@
+/* Incidents: alerts of one group that are told together, from the first of them until nobody is owed a word. */
+#ifndef TOCSIN_NOTIFY_INCIDENT_H
+#define TOCSIN_NOTIFY_INCIDENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/labels.h"
+
+/* Alerts of one incident that are as severe as a newcomer, or more: with as many it is counted and
+ * left out. Lesser ones never keep it out, so an incident holds at most five times as many. */
+#define MEMBERS_MAX 10000
+#define PRIORITIES  5
+
+struct entry;
+struct member;
+struct notify;
+
+struct incident {
+    uint64_t number;
+    char *key; /* names and values of its group labels; unique among open ones */
+    struct label *labels;
+    size_t n_labels;
+    int64_t opened_ms, ended_ms, settled_ms;
+    uint64_t previous;
+    int64_t previous_ms, previous_for_ms;
+    int priority;
+    char *ack_who, *ack_note, *ack_origin;
+    int64_t ack_ms, ack_until_ms; /* ack_ms 0: nobody has it */
+    int64_t unacked_ms;           /* nobody has it any more since then */
+    int64_t ack_ended_ms;         /* the last one ran out then */
+    struct member **members;      /* by number */
+    size_t n_members, cap_members;
+    struct member *dirty_members;
+    uint32_t n_at[PRIORITIES + 1]; /* members of each priority; 0: not known yet */
+    int64_t swept_ms;              /* what nobody is owed any more was looked for, last */
+    uint32_t next_n;
+    struct entry **entries; /* at most as many as the configuration had lanes */
+    size_t n_entries, cap_entries;
+    int64_t next_ms; /* when it must be reviewed for time alone, 0: never */
+    size_t heap_at;  /* place in the heap + 1, 0: not in it */
+    struct incident *prev_marked, *next_marked;
+    bool dirty, marked;
+    bool
+        one_record; /* its row in Redis holds its alerts as well, until all have rows of their own */
+    bool incomplete; /* memory was short: it is reviewed again soon */
+};
+
+struct incident *incident_new(struct notify *n, uint64_t number);
+struct incident *incident_open(struct notify *n, const char *key, const struct label *l,
+                               size_t n_labels, int64_t at_ms);
+struct incident *incident_by_number(const struct notify *n, uint64_t number);
+int incident_list(struct notify *n, struct incident *inc); /* into open or kept, maps */
+void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms);
+void incident_free(struct notify *n, struct incident *inc);
+void incident_mark(struct notify *n, struct incident *inc);
+void incident_unmark(struct notify *n, struct incident *inc);
+void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
+struct incident *heap_top(const struct notify *n);
+void incidents_sweep(struct notify *n, int64_t at_ms);
+/* Whether an alert of that priority may join; makes room by forgetting what is over and told,
+ * unless `at_ms` is 0. */
+bool incident_has_room(struct notify *n, struct incident *inc, int priority, int64_t at_ms);
+struct member *incident_member(const struct incident *inc, uint32_t n);
+bool incident_acked(const struct incident *inc, int64_t at_ms);
+
+#endif

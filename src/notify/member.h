@@ -1,0 +1,70 @@
+/* An alert as one incident knows it. Several incidents may hold the same alert, each with a member of its
+ * own: what it is routed by, told of and held by differs. */
+#ifndef TOCSIN_NOTIFY_MEMBER_H
+#define TOCSIN_NOTIFY_MEMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model/labels.h"
+#include "model/rule_def.h"
+#include "tocsin/alert.h"
+#include "tocsin/hold.h"
+
+#define WHY_MAX 4096
+
+struct config_route;
+struct incident;
+
+struct member {
+    uint32_t n; /* number within the incident, never used again */
+    struct incident *incident;
+    struct member *next_same; /* the same alert in other incidents */
+    char *key;                /* origin + labels without severity: its identity */
+    char *origin;
+    struct label *labels; /* one block; sorted */
+    size_t n_labels;
+    struct rule_pair *annotations; /* one block */
+    size_t n_annotations;
+    uint64_t fingerprint;
+    bool firing, suppressed, has_value, has_threshold;
+    bool moved;   /* ended here because it is routed to other incidents */
+    int priority; /* now, or the last */
+    int worst;    /* the most severe since it started: what its end is told as */
+    double value, peak, threshold;
+    enum unit unit;
+    char *unit_name;
+    int64_t starts_ms, ends_ms, nodata_ms, gone_ms;
+    char *end_reason, *why;
+    enum hold_kind hold;
+    char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */
+    int64_t held_ms;
+    int64_t visible_ms; /* fires and is not held since then, 0: is not */
+    int64_t raised_ms;  /* its priority changed, last */
+    int64_t routed_ms;  /* its routes changed, last */
+    int64_t freed_ms;   /* a hold ended with it still on, last */
+    char freed_by[UUID_LEN + 1];
+    const struct config_route **routes; /* that lead it here; of the present configuration */
+    size_t n_routes;
+    bool hold_known; /* `hold` is by the silences there are; false: to be computed */
+    bool dirty;      /* differs from its row: among the incident's dirty_members */
+    struct member *next_dirty;
+};
+
+struct member *member_new(struct incident *inc, const char *key); /* joins it; NULL: memory */
+void member_set_priority(struct member *m, int priority);
+/* It differs from its row, which the next review of its incident writes. */
+void member_touch(struct member *m);
+void member_free(struct member *m);
+int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
+void member_values(struct member *m, const struct alert *a);
+struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
+/* What it is shown as: its priority while it is on, then the most severe that it had. */
+int member_priority(const struct member *m);
+/* Firing first, most severe first, oldest first: the order everywhere. */
+int member_order(const struct member *a, const struct member *b);
+void member_text(char **to, const char *text,
+                 size_t max); /* NULL: none; keeps the old without memory */
+
+#endif

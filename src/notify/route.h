@@ -1,0 +1,27 @@
+/* Which routes an alert reaches, and which incident it belongs to. Pure. */
+#ifndef TOCSIN_NOTIFY_ROUTE_H
+#define TOCSIN_NOTIFY_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "model/labels.h"
+#include "tocsin/config.h"
+
+struct lane;
+
+#define ROUTES_MAX CONFIG_ROUTES_MAX
+/* Routes that an alert reaches, in tree order; labels include severity, `priority` is matched as
+ * the label "priority". Returns how many, at most ROUTES_MAX. */
+size_t route_find(const struct config_route *root, const struct label *l, size_t n, int priority,
+                  const struct config_route **out);
+/* The labels a route groups by, of an alert (views into `l`); and the incident's key. */
+size_t route_group(const struct config_route *r, const struct label *l, size_t n, struct label *out,
+                   size_t max);
+void route_key(const struct config_route *r, const struct label *group, size_t n, struct buf *out);
+int64_t route_wait(const struct config_route *r, int priority);
+bool route_reaches(const struct config_route *r, const struct lane *lane);
+
+#endif

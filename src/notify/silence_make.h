@@ -1,0 +1,11 @@
+/* Silences that end with their incident. */
+#ifndef TOCSIN_NOTIFY_SILENCE_MAKE_H
+#define TOCSIN_NOTIFY_SILENCE_MAKE_H
+
+#include <stdint.h>
+
+struct notify;
+
+void silences_end_with(struct notify *n, uint64_t incident);
+
+#endif
