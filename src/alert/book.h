@@ -77,7 +77,6 @@ void entry_store(struct alert_entry *e); /* writes it when a restart would lose 
 void entry_unstore(struct alert_entry *e);
 void entry_history(const struct alert_entry *e, enum alert_change change, int from,
                    enum alert_phase from_phase, int64_t at_ms, const char *reason);
-void rule_keys_text(const struct rule_def *d, struct buf *out);
 
 /* --- rule.c --- */
 struct alert_rule *rule_new(struct alert_book *b, const char *name);

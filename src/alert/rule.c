@@ -50,7 +50,7 @@ void rule_free(struct alert_rule *r)
     mem_free(r);
 }
 
-void rule_keys_text(const struct rule_def *d, struct buf *out)
+static void rule_keys_text(const struct rule_def *d, struct buf *out)
 {
     if (d->keys.scalar)
         return;
@@ -235,9 +235,10 @@ int alert_rule_reserve(struct alert_book *b, const struct rule_def *d)
         r->next_def = r->next_keys ? d : NULL;
     }
     buf_free(&text);
-    if (r && r->next_keys)
+    if (r && r->next_keys) {
         assert(r->next_def == d);
-    return 0;
+        return 0;
+    }
     alert_rule_unreserve(b, d);
     return -1;
 }

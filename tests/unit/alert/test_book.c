@@ -698,10 +698,30 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
+/* A put that finds no memory says so, leaves the rule as it was, and can be made again. */
+START_TEST(a_rule_that_finds_no_memory_is_not_put)
+{
+    struct rule_def d = rule("R");
+    struct alert_rule *r = NULL;
+    long refused = 0;
+
+    for (long i = 1; !r; i++) {
+        mem_fail_at(i);
+        r = alert_rule_put(book, &d, START);
+        mem_fail_at(0);
+        ck_assert(r || !alert_rule_find(book, "R"));
+        refused += !r;
+    }
+    ck_assert_int_gt(refused, 0);
+    ck_assert_ptr_eq(alert_rule_find(book, "R"), r);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, life);
+    tcase_add_test(t, a_rule_that_finds_no_memory_is_not_put);
     tcase_add_test(t, the_last_value_stands_while_data_is_missing);
     tcase_add_test(t, what_fires_shows_its_own_limit_while_a_worse_level_is_pending);
     tcase_add_test(t, peak_of_a_low_value);
