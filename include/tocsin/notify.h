@@ -263,13 +263,6 @@ struct alert_standing {
 };
 void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out);
 
-/* Alert groups for GET /api/v2/alerts/groups: one per open incident and receiver. `alerts` gives
- * fingerprints for alert_by_fingerprint(). */
-void notify_groups(const struct notify *n,
-                   void (*each)(const struct label *group, size_t n_group, const char *receiver,
-                                const uint64_t *fingerprints, size_t n_alerts, void *arg),
-                   void *arg);
-
 /* Ledger entries as a JSON array: those with something in flight, retried, given to a fallback or
  * dead; `all`: every one of incidents that are not settled. Newest incident first. */
 void notify_deliveries_json(const struct notify *n, bool all, size_t limit, const struct actor *a,

@@ -89,34 +89,26 @@ static void secret_metatable(lua_State *L)
     value_metatable(L, VALUE_SECRET);
 }
 
-struct source {
-    const char *text;
-    size_t len;
-};
-
-static int load_file(lua_State *L)
+static void names(lua_State *L)
 {
-    const struct source *src = lua_touserdata(L, 1);
-    struct script *s = script_of(L);
-
-    lua_settop(L, 0);
     match_metatable(L);
     secret_metatable(L);
-    safelib_names(L, false);
     match_names(L);
     config_server_names(L);
     config_receiver_names(L);
     config_route_names(L);
     lua_pushcfunction(L, include);
     lua_setfield(L, -2, "include");
-    safelib_env(L, unknown);
-    script_set_env(L);
-    script_chunk(L, s->path, src->text, src->len);
-    if (*s->box.prefix)
+}
+
+static void loaded(lua_State *L)
+{
+    if (*script_of(L)->box.prefix)
         sandbox_fail(L, "it has no { … }");
     config_resolve(L);
-    return 0;
 }
+
+static const struct script_kind configuration = {names, unknown, loaded};
 
 /* --- defaults --- */
 
@@ -167,7 +159,6 @@ static const char *folder_of(struct script *s)
 struct config *config_load(const char *path, const char *text, size_t len,
                            const struct config_options *o, struct err *e)
 {
-    struct source src = {text, len};
     struct script_reader reader = {.read = o ? o->read : NULL, .arg = o ? o->arg : NULL};
     struct config_file *f = mem_zalloc(sizeof *f);
 
@@ -187,7 +178,7 @@ struct config *config_load(const char *path, const char *text, size_t len,
         return NULL;
     }
     if (sandbox_run(&f->script.box, set_defaults, NULL, e) < 0 ||
-        sandbox_run(&f->script.box, load_file, &src, e) < 0) {
+        script_load(&f->script, &configuration, text, len, e) < 0) {
         free_file(f);
         return NULL;
     }

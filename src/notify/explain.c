@@ -253,14 +253,6 @@ static bool notable(const struct entry *e)
            e->fell_back || e->error; /* a recipient of its mail was refused */
 }
 
-static int newest_first(const void *pa, const void *pb)
-{
-    uint64_t a = (*(struct incident *const *)pa)->number,
-             b = (*(struct incident *const *)pb)->number;
-
-    return (a < b) - (a > b);
-}
-
 void notify_deliveries_json(const struct notify *n, bool all, size_t limit, const struct actor *a,
                             struct buf *out)
 {
@@ -275,7 +267,7 @@ void notify_deliveries_json(const struct notify *n, bool all, size_t limit, cons
         if (n->kept[i]->n_entries > 0)
             list[count++] = n->kept[i];
     if (list)
-        qsort(list, count, sizeof *list, newest_first);
+        qsort(list, count, sizeof *list, incident_newest_first);
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < list[i]->n_entries && limit > 0; k++) {
             const struct entry *e = list[i]->entries[k];

@@ -76,6 +76,14 @@ struct incident *incident_open(struct notify *n, const char *key, const struct l
     return inc;
 }
 
+int incident_newest_first(const void *pa, const void *pb)
+{
+    uint64_t a = (*(struct incident *const *)pa)->number,
+             b = (*(struct incident *const *)pb)->number;
+
+    return (a < b) - (a > b);
+}
+
 struct member *incident_member(const struct incident *inc, uint32_t n)
 {
     size_t low = 0, high = inc->n_members;

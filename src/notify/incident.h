@@ -59,6 +59,8 @@ void incident_unmark(struct notify *n, struct incident *inc);
 void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
 struct incident *heap_top(const struct notify *n);
 void incidents_sweep(struct notify *n, int64_t at_ms);
+/* The order of lists that people read, for qsort(): of struct incident *. */
+int incident_newest_first(const void *a, const void *b);
 /* Whether an alert of that priority may join; makes room by forgetting what is over and told,
  * unless `at_ms` is 0. */
 bool incident_has_room(struct notify *n, struct incident *inc, int priority, int64_t at_ms);

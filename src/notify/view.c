@@ -86,14 +86,6 @@ static struct incident_view view_of(const struct incident *inc, const struct act
     return v;
 }
 
-static int newest_first(const void *pa, const void *pb)
-{
-    uint64_t a = (*(struct incident *const *)pa)->number,
-             b = (*(struct incident *const *)pb)->number;
-
-    return (a < b) - (a > b);
-}
-
 static struct incident **listed(const struct notify *n, bool open_only, size_t *count)
 {
     struct incident **list = mem_alloc((n->n_open + n->n_kept + 1) * sizeof *list);
@@ -106,7 +98,7 @@ static struct incident **listed(const struct notify *n, bool open_only, size_t *
             list[(*count)++] = n->open[i];
     for (size_t i = 0; !open_only && i < n->n_kept; i++)
         list[(*count)++] = n->kept[i];
-    qsort(list, *count, sizeof *list, newest_first);
+    qsort(list, *count, sizeof *list, incident_newest_first);
     return list;
 }
 
@@ -305,42 +297,6 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
         add_receivers(n, m, out);
     }
     out->receivers = n->answer_receivers;
-}
-
-static void group_of_receiver(const struct incident *inc, const struct config_receiver *r,
-                              uint64_t *fingerprints,
-                              void (*each)(const struct label *group, size_t n_group,
-                                           const char *receiver, const uint64_t *fingerprints,
-                                           size_t n_alerts, void *arg),
-                              void *arg)
-{
-    size_t count = 0;
-
-    for (size_t i = 0; i < inc->n_members; i++) {
-        const struct member *m = inc->members[i];
-        bool reaches = false;
-        for (size_t k = 0; k < m->n_routes && m->firing && !reaches; k++)
-            for (size_t x = 0; x < m->routes[k]->n_receivers; x++)
-                reaches = reaches || m->routes[k]->receivers[x] == r;
-        if (reaches)
-            fingerprints[count++] = m->fingerprint;
-    }
-    if (count)
-        each(inc->labels, inc->n_labels, r->name, fingerprints, count, arg);
-}
-
-void notify_groups(const struct notify *n,
-                   void (*each)(const struct label *group, size_t n_group, const char *receiver,
-                                const uint64_t *fingerprints, size_t n_alerts, void *arg),
-                   void *arg)
-{
-    for (size_t i = 0; i < n->n_open; i++) {
-        const struct incident *inc = n->open[i];
-        uint64_t *fingerprints = mem_alloc((inc->n_members + 1) * sizeof *fingerprints);
-        for (size_t r = 0; fingerprints && n->config && r < n->config->n_receivers; r++)
-            group_of_receiver(inc, &n->config->receivers[r], fingerprints, each, arg);
-        mem_free(fingerprints);
-    }
 }
 
 /* --- lanes and figures ---------------------------------------------------------------------------------------- */

@@ -307,6 +307,36 @@ void script_chunk(lua_State *L, const char *name, const char *source, size_t len
     lua_call(L, 0, 1);
 }
 
+struct loading {
+    const struct script_kind *kind;
+    const char *text;
+    size_t len;
+};
+
+static int load(lua_State *L)
+{
+    const struct loading *l = lua_touserdata(L, 1);
+
+    lua_settop(L, 0);
+    safelib_names(L, false);
+    l->kind->names(L);
+    assert(lua_gettop(L) == 1);
+    safelib_env(L, l->kind->unknown);
+    script_set_env(L);
+    script_chunk(L, script_of(L)->path, l->text, l->len);
+    if (l->kind->loaded)
+        l->kind->loaded(L);
+    return 0;
+}
+
+int script_load(struct script *s, const struct script_kind *kind, const char *text, size_t len,
+                struct err *e)
+{
+    struct loading l = {kind, text, len};
+
+    return sandbox_run(&s->box, load, &l, e);
+}
+
 static int have_included(lua_State *L, int status, lua_KContext ctx)
 {
     struct script *s = script_of(L);

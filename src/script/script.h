@@ -54,6 +54,16 @@ __attribute__((format(printf, 2, 3))) void script_warn(lua_State *L, const char 
 char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max, size_t *len);
 /* The bytes of a file below the root, pushed as a string; it becomes an input. */
 void script_read(lua_State *L, const char *path, size_t max);
+/* A kind of file that is loaded in one go. Both are called in the protected call, and may raise. */
+struct script_kind {
+    void (*names)(
+        lua_State *L);     /* adds its names to the table on top, which has those of all files */
+    lua_CFunction unknown; /* what reading another name calls: see safelib_env() */
+    void (*loaded)(lua_State *L); /* the value that the file returned is on top; NULL: no matter */
+};
+/* Runs the text of an open script as that kind. -1 with `e`. */
+int script_load(struct script *s, const struct script_kind *kind, const char *text, size_t len,
+                struct err *e) MUST_USE;
 /* Pushes a chunk whose environment is that of the script. */
 void script_push_chunk(lua_State *L, const char *name, const char *source, size_t len);
 /* Runs a chunk whose environment is that of the script; leaves what it returned. */

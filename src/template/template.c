@@ -18,32 +18,20 @@ struct template
     int function;         /* registry */
 };
 
-struct source {
-    const char *text;
-    size_t len;
-};
-
-static int load_file(lua_State *L)
+static void loaded(lua_State *L)
 {
-    const struct source *src = lua_touserdata(L, 1);
     struct template *t = (struct template *)script_of(L);
 
-    lua_settop(L, 0);
-    safelib_names(L, false);
-    template_names(L);
-    safelib_env(L, safelib_unknown);
-    script_set_env(L);
-    script_chunk(L, t->script.path, src->text, src->len);
     if (!lua_isfunction(L, -1))
         sandbox_fail(L, "a template returns a function: return function(msg) … end");
     t->function = luaL_ref(L, LUA_REGISTRYINDEX);
-    return 0;
 }
+
+static const struct script_kind message = {template_names, safelib_unknown, loaded};
 
 struct template *template_load(const char *path, const char *text, size_t len, struct err *e)
 {
     struct sandbox_limits limits = {.max_heap = TEMPLATE_HEAP};
-    struct source src = {text, len};
     struct template *t = mem_zalloc(sizeof *t);
 
     if (!t)
@@ -52,7 +40,7 @@ struct template *template_load(const char *path, const char *text, size_t len, s
         mem_free(t);
         return NULL;
     }
-    if (sandbox_run(&t->script.box, load_file, &src, e) < 0) {
+    if (script_load(&t->script, &message, text, len, e) < 0) {
         template_free(t);
         return NULL;
     }

@@ -289,20 +289,11 @@ static int test(lua_State *L)
 
 /* --- the file --- */
 
-struct source {
-    const char *text;
-    size_t len;
-};
-
-static int load_file(lua_State *L)
+static void names(lua_State *L)
 {
-    const struct source *src = lua_touserdata(L, 1);
-
-    lua_settop(L, 0);
     match_metatable(L);
     method_metatable(L, VALUE_TEST, test_methods);
     method_metatable(L, VALUE_MOMENT, moment_methods);
-    safelib_names(L, false);
     match_names(L);
     testfile_check_names(L);
     lua_pushcfunction(L, test);
@@ -311,17 +302,14 @@ static int load_file(lua_State *L)
     lua_setfield(L, -2, "include");
     lua_pushcfunction(L, script_data);
     lua_setfield(L, -2, "data");
-    safelib_env(L, safelib_unknown);
-    script_set_env(L);
-    script_chunk(L, script_of(L)->path, src->text, src->len);
-    return 0;
 }
+
+static const struct script_kind tests = {names, safelib_unknown, NULL};
 
 struct testfile *testfile_load(const char *path, const char *text, size_t len,
                                const struct rulefile_options *o, struct err *e)
 {
     static const struct rulefile_options defaults;
-    struct source src = {text, len};
     struct script_reader reader;
     struct sandbox_limits limits;
     struct testfile *f = mem_zalloc(sizeof *f);
@@ -335,7 +323,7 @@ struct testfile *testfile_load(const char *path, const char *text, size_t len,
         mem_free(f);
         return NULL;
     }
-    if (sandbox_run(&f->script.box, load_file, &src, e) < 0) {
+    if (script_load(&f->script, &tests, text, len, e) < 0) {
         testfile_free(f);
         return NULL;
     }
