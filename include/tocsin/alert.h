@@ -103,9 +103,6 @@ enum truth alert_verdict(const struct alert_policy *p, const struct observation 
 enum alert_change alert_step(const struct alert_policy *p, struct alert_state *s,
                              const struct observation *o, int64_t at_ms);
 enum alert_phase alert_phase(const struct alert_policy *p, const struct alert_state *s);
-/* When the state would next change by time alone with observations as they are (a level's time
- * runs out, clear_after ends), 0: never. For explain: "fires in 40 s". */
-int64_t alert_next_ms(const struct alert_policy *p, const struct alert_state *s);
 /* True when the state holds nothing that must be remembered. */
 bool alert_is_blank(const struct alert_state *s);
 

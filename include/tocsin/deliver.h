@@ -72,8 +72,6 @@ struct deliver_answer {
 int deliver_test(struct deliver *d, const char *receiver,
                  void (*each)(const struct deliver_answer *a, void *arg), void (*done)(void *arg),
                  void *arg, struct err *e) MUST_USE;
-/* What would be sent now for a notice, without sending: for tests and previews. */
-void deliver_render(struct deliver *d, const struct notice *x, struct buf *out);
 
 /* The inbox: messages kept, newest first, before number `before` (0: newest), after `after`
  * (0: no bound, oldest first when given): [{"n","at","receiver","incident","status","text",

@@ -37,7 +37,9 @@ struct embedded *embedded_open(struct loop *l, const struct embedded_options *o,
  * our lock, so that the next start adopts it. */
 void embedded_close(struct embedded *s, bool leave_running);
 const char *embedded_url(const struct embedded *s); /* for db_open() */
+/* Seam of tests. */
 pid_t embedded_pid(const struct embedded *s);
+/* Seam of tests: how often it was started anew. */
 uint64_t embedded_restarts(const struct embedded *s);
 
 #endif

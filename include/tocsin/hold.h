@@ -94,7 +94,8 @@ int holds_find(struct holds *h, const struct hold_subject *a, int64_t at_ms,
 int holds_find_all(struct holds *h, const struct hold_subject *a, int64_t at_ms,
                    struct silence *const **out, size_t *n) MUST_USE;
 
-size_t holds_tried(const struct holds *h); /* silences that the last question tried: what it cost */
+/* Seam of tests: silences that the last question tried, what it cost. */
+size_t holds_tried(const struct holds *h);
 
 /* --- time --- */
 

@@ -1,4 +1,4 @@
-/* The loop: one thread, timers, and work put off to the end of the turn.
+/* The loop: one thread and timers; one of 0 ms is work put off to the end of the turn, or of the next.
  *
  * Everything that waits is handed a loop, so that a simulation can be the loop and drive all
  * timers from a virtual clock. Nothing here blocks. Only the rooms net and redis look behind it
@@ -15,7 +15,7 @@ struct loop;
 struct timer;
 struct event_base; /* libevent's */
 
-/* The order in which put-off work runs within a turn: what leaves the house comes first, what
+/* The order in which timers that are due run within a turn: what leaves the house comes first, what
  * enters it last, so that a flood of input cannot delay a page. */
 enum loop_stage { LOOP_DELIVERY, LOOP_CONTROL, LOOP_EVALUATION, LOOP_INGEST, LOOP_STAGES };
 extern const char *const loop_stage_names[LOOP_STAGES];
@@ -33,10 +33,6 @@ void loop_stop(struct loop *l); /* ends after the present turn */
 void loop_turn(struct loop *l, int64_t max_ms);
 /* Calls `fire` in the loop (not in the handler) each time signal `signo` comes. Returns -1. */
 int loop_signal(struct loop *l, int signo, void (*fire)(void *arg), void *arg) MUST_USE;
-
-/* Runs `fire` once, at the end of this turn (or of the next, when called from put-off work of the
- * same or a later stage). Cost: one small allocation; asserts on failure of it. */
-void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg);
 
 /* A one-shot timer. NULL: no memory. */
 struct timer *timer_new(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg);

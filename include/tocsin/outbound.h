@@ -99,6 +99,7 @@ struct outbound_call *outbound_http(struct outbound *o, const struct outbound_ht
 struct outbound_call *outbound_mail(struct outbound *o, const struct outbound_mail *m,
                                     outbound_done done, void *arg, struct err *e);
 void outbound_cancel(struct outbound_call *c); /* no callback follows */
+/* Seam of tests: calls that have no outcome yet. */
 unsigned outbound_in_flight(const struct outbound *o);
 
 #endif

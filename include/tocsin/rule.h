@@ -109,7 +109,7 @@ size_t rules_dearest(const struct rules *e, const struct rule **out, size_t max)
 
 /* The groups of a rule whose labels contain all of `want` (sorted; n = 0: all), at most `max`. */
 size_t rule_groups(struct rule *r, const struct label *want, size_t n, labelset *out, size_t max);
-/* What {value} is for a group at the last instant; false: missing, or no such group. */
+/* Seam of tests: what {value} is for a group at the last instant; false: missing, or no such group. */
 bool rule_value(struct rule *r, labelset group, double *v);
 /* Until when a group has no verdict (but what is certain) because its windows were not seen whole
  * yet, 0: it has. `whole`: until all of them are full, where the shortest is enough to decide.

@@ -59,7 +59,7 @@ int64_t windows_leaf_since_ms(const struct windows *w, leaf_id leaf);
 int64_t windows_covered_from_ms(const struct windows *w, leaf_id leaf, uint32_t slot);
 /* True when every group of the leaf has seen all since `from_ms`: the quick answer of most looks. */
 bool windows_covered(const struct windows *w, leaf_id leaf, int64_t from_ms);
-/* What was before the leaf was made has not been read into it, by a cut or windows_adopt(). */
+/* Seam of tests: what was before the leaf was made has not been read into it, by a cut or windows_adopt(). */
 bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf);
 /* The first such leaf with an id of at least `from`; LEAF_NONE: there is none. */
 leaf_id windows_next_fresh(const struct windows *w, leaf_id from);
@@ -76,9 +76,6 @@ void windows_heard(struct windows *w, int64_t at_ms, bool replayed);
 /* Nobody listened from `from_ms` to `to_ms`: the program stood still. As such a gap in a journal. Cost: one
  * look at each leaf. */
 void windows_missed(struct windows *w, int64_t from_ms, int64_t to_ms);
-/* Does any leaf look at log events at all, and which fields do they read? (ingest keeps others
- * for messages only.) */
-bool windows_wants_events(const struct windows *w);
 
 /* Applies one block, in the journal's order. `recv_ms` is its receive time, and no sample or event
  * counts as of later than that, whatever its sender's clock says. Up to a minute ahead its own time

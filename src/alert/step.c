@@ -303,31 +303,6 @@ enum alert_phase alert_phase(const struct alert_policy *p, const struct alert_st
     return s->pending_ms != 0 ? ALERT_PENDING : ALERT_OK;
 }
 
-int64_t alert_next_ms(const struct alert_policy *p, const struct alert_state *s)
-{
-    int64_t next = 0;
-
-    for (int i = 0; i < p->n_levels; i++) {
-        const struct alert_level *l = &s->level[i];
-        int64_t due = 0;
-
-        if (!l->on && l->true_ms != 0)
-            due = l->true_ms + p->lasting_ms[i] - l->held_ms;
-        if (l->on && l->false_ms != 0)
-            due = l->false_ms + p->clear_after_ms - l->held_ms;
-        if (due != 0 && (next == 0 || due < next))
-            next = due;
-    }
-    if (s->nodata_ms != 0 && p->forget_ms > 0 && s->last_data_ms > 0) {
-        int64_t due = s->last_data_ms + p->forget_ms;
-        if (next == 0 || due < next)
-            next = due;
-    }
-    if (s->firing != 0 && s->gone_ms != 0 && (next == 0 || s->gone_ms + p->gone_ms < next))
-        next = s->gone_ms + p->gone_ms;
-    return next;
-}
-
 bool alert_is_blank(const struct alert_state *s)
 {
     if (s->firing != 0 || s->pending_ms != 0 || s->nodata_ms != 0)

@@ -30,7 +30,7 @@ struct route {
  * that the path has ("GET, HEAD, POST"), "" for an unknown path. */
 const struct route *route_of(const char *method, const char *path, char arg[2][ARG_MAX],
                              char allow[64]);
-/* The table, for tests that walk it. NULL: `i` is behind the last. */
+/* Seam of tests: the table, to walk it. NULL: `i` is behind the last. */
 const struct route *route_at(size_t i);
 /* Does the pattern match? */
 bool route_match(const char *pattern, const char *path, char arg[2][ARG_MAX]);

@@ -143,7 +143,9 @@ static bool is_rule_file(const char *path)
     return len < 9 || strcmp(path + len - 9, "_test.lua") != 0;
 }
 
-long rule_paths(const char *const *patterns, size_t n, char ***out, struct err *e)
+/* Paths that match the patterns, *_test.lua left out; sorted, without doubles. Each and the array
+ * to be freed with mem_free(). Returns how many, or -1. */
+static long rule_paths(const char *const *patterns, size_t n, char ***out, struct err *e)
 {
     return file_paths(patterns, n, is_rule_file, out, e);
 }
@@ -599,9 +601,4 @@ void rulebook_rejected(const struct rulebook *b,
         if (error)
             each(f->path, error, arg);
     }
-}
-
-size_t rulebook_count(const struct rulebook *b)
-{
-    return b->n;
 }

@@ -44,10 +44,5 @@ void rulebook_inputs(const struct rulebook *b, void (*each)(const char *path, vo
 /* Files that are refused now: path and error. */
 void rulebook_rejected(const struct rulebook *b,
                        void (*each)(const char *path, const char *error, void *arg), void *arg);
-size_t rulebook_count(const struct rulebook *b);
-
-/* Paths that match the patterns, *_test.lua left out; sorted, without doubles. Each and the array
- * to be freed with mem_free(). Returns how many, or -1. */
-long rule_paths(const char *const *patterns, size_t n, char ***out, struct err *e);
 
 #endif

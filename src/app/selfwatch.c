@@ -127,7 +127,8 @@ static void settle(struct selfwatch *s)
     }
 }
 
-void selfwatch_trouble_kind(const struct selfwatch *s, char out[TROUBLE_KIND])
+/* Its text; empty: there is no trouble. */
+static void selfwatch_trouble_kind(const struct selfwatch *s, char out[TROUBLE_KIND])
 {
     const char *why = wire_redis_trouble(s->o.wire);
     size_t n = strspn(why, "ABCDEFGHIJKLMNOPQRSTUVWXYZ");

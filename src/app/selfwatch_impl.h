@@ -40,8 +40,6 @@ void selfwatch_add(struct selfwatch *s, const char *name, const char *label, con
 
 /* Bytes of the word that begins a refusal, which says its kind: "READONLY", "OOM", "REPLICA" … */
 #define TROUBLE_KIND 24
-/* Its text; empty: there is no trouble. */
-void selfwatch_trouble_kind(const struct selfwatch *s, char out[TROUBLE_KIND]);
 
 static inline const struct wire_parts *selfwatch_parts(const struct selfwatch *s)
 {

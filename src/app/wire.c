@@ -411,7 +411,8 @@ static void control_field(struct store_table *t, const char *field, size_t field
     (void)alert_book_load(w->p.book, t, field, field_len, value, len);
 }
 
-void wire_start(struct wire *w)
+/* Reads what Redis has, then goes live; `ready` is told. Once; called by wire_db_up(). */
+static void wire_start(struct wire *w)
 {
     if (w->phase != PHASE_CONNECTING)
         return;

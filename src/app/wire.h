@@ -45,8 +45,6 @@ struct wire_options {
 
 struct wire *wire_new(const struct wire_options *o, struct err *e);
 void wire_free(struct wire *w);
-/* Reads what Redis has, then goes live; `ready` is told. Once; called by wire_db_up(). */
-void wire_start(struct wire *w);
 /* Connection events, from db_options: the first one up starts. */
 void wire_db_up(struct wire *w);
 void wire_db_down(struct wire *w);

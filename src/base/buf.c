@@ -143,11 +143,6 @@ void buf_add_u8(struct buf *b, uint8_t v)
     buf_add(b, &v, 1);
 }
 
-void buf_add_u32(struct buf *b, uint32_t v)
-{
-    buf_add(b, &v, sizeof v);
-}
-
 void buf_add_u64(struct buf *b, uint64_t v)
 {
     buf_add(b, &v, sizeof v);
@@ -213,16 +208,6 @@ uint8_t cursor_u8(struct cursor *c)
     const uint8_t *p = cursor_raw(c, 1);
 
     return p ? *p : 0;
-}
-
-uint32_t cursor_u32(struct cursor *c)
-{
-    const void *p = cursor_raw(c, 4);
-    uint32_t v = 0;
-
-    if (p)
-        memcpy(&v, p, sizeof v);
-    return v;
 }
 
 uint64_t cursor_u64(struct cursor *c)

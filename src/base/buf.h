@@ -46,7 +46,6 @@ void buf_addv(struct buf *b, const char *fmt, va_list ap) PRINTF_LIKE(2, 0);
 
 /* Little-endian and LEB128 varints, for the binary formats of journal and cut. */
 void buf_add_u8(struct buf *b, uint8_t v);
-void buf_add_u32(struct buf *b, uint32_t v);
 void buf_add_u64(struct buf *b, uint64_t v);
 void buf_add_f64(struct buf *b, double v);
 void buf_add_varint(struct buf *b, uint64_t v);
@@ -64,7 +63,6 @@ struct cursor {
 struct cursor cursor_of(const void *p, size_t n);
 size_t cursor_left(const struct cursor *c);
 uint8_t cursor_u8(struct cursor *c);
-uint32_t cursor_u32(struct cursor *c);
 uint64_t cursor_u64(struct cursor *c);
 double cursor_f64(struct cursor *c);
 uint64_t cursor_varint(struct cursor *c);

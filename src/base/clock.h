@@ -23,8 +23,8 @@ uint64_t clock_mono_ns(struct clock *c);
 /* Virtual clocks only: moves to `at_ms`; going back asserts. Monotonic time moves along. */
 void clock_set(struct clock *c, int64_t at_ms);
 
-/* Virtual clocks only: the system's clock behind it is set by `by_ms`, which clock_follow() takes
- * over. */
+/* Seam of tests. Virtual clocks only: the system's clock behind it is set by `by_ms`, which
+ * clock_follow() takes over. */
 void clock_set_system(struct clock *c, int64_t by_ms);
 
 /* How far the system's wall clock has stepped away from the engine's, in milliseconds (positive:

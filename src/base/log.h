@@ -15,7 +15,7 @@ enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERRO
 
 /* Until called: text, from LOG_LEVEL_INFO up, the system's clock. `clock` is borrowed. */
 void log_setup(enum log_level from, bool as_json, struct clock *clock);
-/* Test hook: every line goes to `sink` (NULL: back to standard error). */
+/* Seam of tests: every line goes to `sink` (NULL: back to standard error). */
 void log_divert(void (*sink)(const char *line, void *arg), void *arg);
 
 void log_debug(const char *msg, ...) __attribute__((sentinel));

@@ -28,9 +28,9 @@ void mem_trim(void);
  * when it has moved, what was found may be half of the truth, and the decision waits. */
 uint64_t mem_refusals(void);
 
-/* Test hook: the n-th allocation from now on fails, once (n = 1: the next); 0 switches it off. */
+/* Seam of tests: the n-th allocation from now on fails, once (n = 1: the next); 0 switches it off. */
 void mem_fail_at(long n);
-/* Test hook: true when the failure that was ordered has happened. */
+/* Seam of tests: true when the failure that was ordered has happened. */
 int mem_failed(void);
 
 #endif

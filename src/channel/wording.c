@@ -19,7 +19,7 @@ const char *notice_label(const struct label *l, size_t n, const char *name)
     return "";
 }
 
-const char *notice_annotation(const struct notice_alert *a, const char *name)
+static const char *notice_annotation(const struct notice_alert *a, const char *name)
 {
     for (size_t i = 0; i < a->n_annotations; i++)
         if (strcmp(a->annotations[i].name, name) == 0)

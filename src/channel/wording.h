@@ -31,6 +31,5 @@ void wording_receiver(const struct notice *x, struct buf *out);
 /* The value in the unit of its threshold: "23.1%". Empty when there is none. */
 void wording_value(const struct notice_alert *a, double v, struct buf *out);
 const char *notice_label(const struct label *l, size_t n, const char *name); /* "" when missing */
-const char *notice_annotation(const struct notice_alert *a, const char *name);
 
 #endif

@@ -34,7 +34,5 @@ void demo_watch(struct demo_watch *w, void (*say)(const char *line));
 void show_demo_opened(const cJSON *incident, int64_t data_ms, struct buf *out);
 /* "#1 resolved after 1m19s, value 23%, limit changed" */
 void show_demo_resolved(const cJSON *incident, struct buf *out);
-/* True when a receiver has been told (what → names). */
-bool demo_is_told(const cJSON *incident);
 
 #endif

@@ -10,7 +10,8 @@
 
 /* --- words --- */
 
-bool demo_is_told(const cJSON *incident)
+/* True when a receiver has been told (what → names). */
+static bool demo_is_told(const cJSON *incident)
 {
     const cJSON *d;
 

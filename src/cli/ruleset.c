@@ -61,7 +61,8 @@ struct config *ruleset_config(const char *path, struct err *e)
     return c;
 }
 
-struct rulefile *ruleset_read(const char *path, struct err *e)
+/* Reads and loads one rule file; includes stay below its folder. */
+static struct rulefile *ruleset_read(const char *path, struct err *e)
 {
     char root[1024];
     struct rulefile_options o = {.root = root};

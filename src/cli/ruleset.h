@@ -37,8 +37,6 @@ typedef void (*ruleset_found)(const char *path, bool is_error, const char *text,
 /* The configuration `path`, or tocsin.lua where it exists, or the built-in one. */
 struct config *ruleset_config(const char *path, struct err *e);
 bool ruleset_is_test(const char *path); /* x_test.lua */
-/* Reads and loads one rule file; includes stay below its folder. */
-struct rulefile *ruleset_read(const char *path, struct err *e);
 /* Loads the rule files that the wish names (tests and configurations are left out), tells every
  * error and warning, then checks them together with what stands beside them. -1 with `e`: no
  * memory. Always clear it. */

@@ -32,8 +32,6 @@ void test_report_add(struct test_report *r, const struct test_outcome *o);
 int test_report_close(struct test_report *r, const char *junit) MUST_USE;
 void test_report_free(struct test_report *r);
 
-/* What a failure looks like. */
-void show_failure(const struct test_outcome *o, struct buf *out);
 uint64_t test_clock_ns(void);
 
 /* Returns once something was saved in the folders of these tests (none: of the configured rules).

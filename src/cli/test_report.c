@@ -59,7 +59,8 @@ static void show_why(const char *json, struct buf *out)
     cJSON_Delete(why);
 }
 
-void show_failure(const struct test_outcome *o, struct buf *out)
+/* What a failure looks like. */
+static void show_failure(const struct test_outcome *o, struct buf *out)
 {
     const struct testbench_result *r = &o->result;
 

@@ -158,7 +158,8 @@ static bool is_plain_name8(uint64_t x)
     return ((x | (x - ones * 0x20) | (del - ones)) & ones << 7) == 0;
 }
 
-bool batch_is_name(const char *s, size_t n)
+/* text_is_name(), fast for ASCII. */
+static bool batch_is_name(const char *s, size_t n)
 {
     uint64_t x;
 
@@ -172,7 +173,8 @@ bool batch_is_name(const char *s, size_t n)
     return true;
 }
 
-int batch_bad_name(const char *what, const char *s, size_t n, struct err *e)
+/* Refuses it, shown without what cannot be shown. Returns -1. */
+static int batch_bad_name(const char *what, const char *s, size_t n, struct err *e)
 {
     char shown[64] = "";
     size_t len = text_utf8_cut(s, n, sizeof shown - 1);

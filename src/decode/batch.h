@@ -78,10 +78,6 @@ bool batch_is_text(const char *s, size_t n);
 /* Are all bytes ASCII and none NUL? For many labels in one go; false says nothing (of fewer than 16
  * bytes it may be false also where it is so). Cost: a cycle or two for 16 bytes. */
 bool batch_is_plain(const char *s, size_t n);
-/* text_is_name(), fast for ASCII. */
-bool batch_is_name(const char *s, size_t n);
-/* Refuses it, shown without what cannot be shown. Returns -1. */
-int batch_bad_name(const char *what, const char *s, size_t n, struct err *e);
 /* Sorts labels and keeps the first of those with equal names. Returns how many are left. */
 size_t batch_tidy(struct label *l, size_t n);
 bool batch_counts_up(const char *name, size_t len); /* _total _count _sum _bucket */

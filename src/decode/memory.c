@@ -26,7 +26,8 @@ void ingest_memory_free(struct ingest_memory *m)
     mem_free(m);
 }
 
-double *memory_gauge(struct ingest_memory *m, const char *key, size_t len)
+/* The level of a gauge by its key; NULL when it is not known. */
+static double *memory_gauge(struct ingest_memory *m, const char *key, size_t len)
 {
     uintptr_t index = (uintptr_t)map_get(m->gauges, key, len);
 

@@ -17,8 +17,6 @@ struct ingest_memory {
     int64_t types_applied_ms;
 };
 
-/* The level of a gauge by its key; NULL when it is not known. */
-double *memory_gauge(struct ingest_memory *m, const char *key, size_t len);
 /* The same, made with level 0 when new; NULL: over the bound or no memory. */
 double *memory_gauge_make(struct ingest_memory *m, const char *key, size_t len, uint32_t max);
 /* The kind told by metadata, -1 when none was. */

@@ -133,22 +133,6 @@ int deliver_test(struct deliver *d, const char *receiver,
     return 0;
 }
 
-void deliver_render(struct deliver *d, const struct notice *x, struct buf *out)
-{
-    const struct config_receiver *r = config_receiver_find(d->config, x->receiver);
-    const struct config_channel *c =
-        r && x->channel_index < r->n_channels ? &r->channels[x->channel_index] : NULL;
-    const struct named_template *nt = c ? templates_find(d->templates, c->template) : NULL;
-    struct message m;
-
-    if (!nt || message_make(channel_table[c->type], c, nt->t, nt->error, x, &m) < 0) {
-        wording_plain(x, NULL, out);
-        return;
-    }
-    buf_add(out, buf_str(&m.body), m.body.len);
-    message_clear(&m);
-}
-
 /* --- life --- */
 
 static void drain_timed_out(void *arg)

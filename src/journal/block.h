@@ -52,8 +52,6 @@ void block_view_free(struct block_view *v);
  * one of another run. */
 int block_decode(struct block_codec *c, const void *p, size_t n, struct block_view *v,
                  struct err *e) MUST_USE;
-/* The same without samples and events, whatever was decoded before: the head, run and index. */
-int block_peek(const void *p, size_t n, struct block_view *v, struct err *e) MUST_USE;
 
 /* block_events.c: the part of the body with log events. */
 int block_put_events(const struct logevent *events, size_t n, int64_t recv_ms, struct buf *out);

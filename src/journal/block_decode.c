@@ -307,20 +307,11 @@ static int take_body(struct block_codec *c, const struct lengths *l, struct bloc
     return 0;
 }
 
-int block_peek(const void *p, size_t n, struct block_view *v, struct err *e)
-{
-    struct cursor in = cursor_of(p, n);
-    struct lengths l;
-
-    v->n_samples = v->n_events = 0;
-    return take_head(&in, v, &l, e);
-}
-
 int block_decode(struct block_codec *c, const void *p, size_t n, struct block_view *v,
                  struct err *e)
 {
     struct cursor in = cursor_of(p, n);
-    struct lengths l;
+    struct lengths l = {0};
 
     v->n_samples = v->n_events = 0;
     if (take_head(&in, v, &l, e) != 0)

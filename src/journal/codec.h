@@ -50,6 +50,7 @@ void block_codec_free(struct block_codec *c);
 /* Forgets all series; the next block is the first of run `run` (0: of none yet). Pages that the
  * last run did not touch are freed. Cost: little, pages are cleaned when they are taken. */
 void block_codec_start(struct block_codec *c, uint64_t run);
+/* Seam of tests: memory held. */
 size_t block_codec_bytes(const struct block_codec *c);
 
 /* The page of a series, taken into the run; NULL: over the bound, or no memory. */

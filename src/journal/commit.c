@@ -142,7 +142,8 @@ void journal_seal(struct journal *j)
 
 /* --- while Redis is away --------------------------------------------------------------------------- */
 
-const char *journal_unfit(const struct journal *j)
+/* Beside what Redis says: the kind of server it is, and the room it has. NULL: nothing. */
+static const char *journal_unfit(const struct journal *j)
 {
     const char *kind = db_health_unfit(db_health(j->o.db));
 

@@ -171,8 +171,8 @@ struct pending *pending_list_take(struct pending_list *l)
 
 /* --- telling senders ------------------------------------------------------------------------------- */
 
-void journal_tell(struct journal *j, struct sender s, enum journal_answer answer,
-                  enum err_code code, const char *why)
+static void journal_tell(struct journal *j, struct sender s, enum journal_answer answer,
+                         enum err_code code, const char *why)
 {
     struct answer_due *a;
 

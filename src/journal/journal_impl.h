@@ -134,8 +134,6 @@ int64_t journal_now_ms(const struct journal *j);
 int64_t journal_mono_ms(const struct journal *j);
 void journal_push_soon(struct journal *j);
 void journal_poll_within(struct journal *j, int64_t ms); /* at least once in that time */
-void journal_tell(struct journal *j, struct sender s, enum journal_answer answer,
-                  enum err_code code, const char *why);
 /* All senders of a block, once. */
 void journal_tell_all(struct journal *j, struct pending *p, enum journal_answer answer,
                       const char *why);
@@ -156,8 +154,6 @@ void journal_apply(struct journal *j, const struct journal_block *b);
 /* Redis has the first block of the queue. */
 void journal_confirm_first(struct journal *j);
 bool journal_is_away(const struct journal *j);
-/* Beside what Redis says: the kind of server it is, and the room it has. NULL: nothing. */
-const char *journal_unfit(const struct journal *j);
 /* Redis is treated as away for `ms`, or until it is up. */
 void journal_hold(struct journal *j, int64_t ms);
 /* Redis answered with an error, which counts as away for a while; and the end of that. */
@@ -190,8 +186,6 @@ void journal_set_right(const struct journal *j, struct journal_id id, struct blo
 /* --- scan.c --- */
 void journal_scans_free(struct journal *j);
 void journal_scans_shift(struct journal *j, int64_t by_ms);
-/* Receive time of a block, and times near it, as they are called since the clock stepped. */
-void journal_shift(const struct journal *j, struct journal_id id, struct block_view *v);
 
 /* --- trim.c --- */
 void journal_watch_memory(struct journal *j);

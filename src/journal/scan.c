@@ -45,7 +45,7 @@ void journal_scans_shift(struct journal *j, int64_t by_ms)
 }
 
 /* Times of senders whose clock is another one are theirs. */
-void journal_shift(const struct journal *j, struct journal_id id, struct block_view *v)
+static void journal_shift(const struct journal *j, struct journal_id id, struct block_view *v)
 {
     int64_t recv_ms = v->head.recv_ms, by_ms = 0;
 

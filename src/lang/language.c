@@ -34,7 +34,8 @@ static const struct {
     {"schedule", "schedule()"},
 };
 
-void method_check_later(lua_State *L, const char *name)
+/* Raises when `name` belongs to the language, but not to this version. */
+static void method_check_later(lua_State *L, const char *name)
 {
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         if (strcmp(later[i].name, name) == 0)
@@ -46,7 +47,8 @@ void method_check_later(lua_State *L, const char *name)
 static const struct method *const method_tables[] = {selector_methods, expr_methods, cond_methods};
 #define METHODS_MAX 128
 
-const struct method *method_find(const char *name, unsigned on)
+/* The method of that name for any kind, NULL: none. */
+static const struct method *method_find(const char *name, unsigned on)
 {
     for (size_t t = 0; t < sizeof method_tables / sizeof *method_tables; t++)
         for (const struct method *m = method_tables[t]; m->name; m++)
@@ -67,7 +69,8 @@ static const char *method_nearest(const char *name, unsigned on)
     return text_nearest(name, names, n);
 }
 
-int method_index(lua_State *L, enum method_on on)
+/* Pushes the method `key` of an object of kind `on`; raises with a suggestion when unknown. */
+static int method_index(lua_State *L, enum method_on on)
 {
     static const char *const kinds[] = {
         [ON_SELECTOR] = "selector", [ON_EXPR] = "expression", [ON_COND] = "condition"};

@@ -58,12 +58,6 @@ struct method {
 extern const struct method selector_methods[], expr_methods[], cond_methods[]; /* name NULL ends */
 
 const struct method *method_me(lua_State *L);
-/* Pushes the method `key` of an object of kind `on`; raises with a suggestion when unknown. */
-int method_index(lua_State *L, enum method_on on);
-/* The method of that name for any kind, NULL: none. */
-const struct method *method_find(const char *name, unsigned on);
-/* Raises when `name` belongs to the language, but not to this version. */
-void method_check_later(lua_State *L, const char *name);
 
 /* --- making nodes; children are given before node_done() --- */
 struct node *node_new(lua_State *L, enum expr_kind kind);

@@ -6,7 +6,8 @@
 const char *const expr_arith_names[] = {"+", "-", "*", "/", "%", "^"};
 const char *const expr_fn_names[] = {"ratio", "max_of", "min_of", "coalesce", "abs",
                                      "round", "floor",  "ceil",   "clamp",    "default"};
-const char *const expr_agg_names[] = {"sum", "avg", "min", "max", "count", "stddev", "quantile"};
+static const char *const expr_agg_names[] = {"sum",   "avg",    "min",     "max",
+                                             "count", "stddev", "quantile"};
 const char *const expr_cmp_names[] = {"above", "below", "at_least", "at_most", "equals", "differs"};
 const char *const expr_cmp_signs[] = {">", "<", ">=", "<=", "=", "!="};
 

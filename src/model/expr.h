@@ -55,7 +55,6 @@ enum expr_cmp { CMP_ABOVE, CMP_BELOW, CMP_AT_LEAST, CMP_AT_MOST, CMP_EQUALS, CMP
 
 extern const char *const expr_arith_names[]; /* "+" "-" … */
 extern const char *const expr_fn_names[];    /* "ratio" … */
-extern const char *const expr_agg_names[];   /* "sum" … */
 extern const char *const expr_cmp_names[];   /* "above" … as in the language */
 extern const char *const expr_cmp_signs[];   /* ">" "<" ">=" "<=" "=" "!=" */
 

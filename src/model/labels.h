@@ -43,6 +43,7 @@ void labelsets_free(struct labelsets *ls);
 size_t labelsets_bytes(const struct labelsets *ls); /* memory held */
 /* Of that, what the sets, pairs and names that are there take: grows and shrinks with each. */
 size_t labelsets_held(const struct labelsets *ls);
+/* Seam of tests: sets that are there. */
 size_t labelsets_count(const struct labelsets *ls);
 
 /* The id of the set, created when new; the caller holds one reference more. `l` is sorted (see

@@ -93,13 +93,15 @@ uint32_t series_name_find(const struct series_table *t, const char *name,
 const char *series_token(const struct series_table *t, uint32_t id); /* "" for none */
 uint32_t series_count(const struct series_table *t);                 /* known now */
 uint32_t series_end(const struct series_table *t);                   /* first id never given yet */
-void series_set_end(struct series_table *t, uint32_t end);  /* recovery: ids below were given */
-uint32_t series_source_count(const struct series_table *t); /* sources are numbered from 0 */
+void series_set_end(struct series_table *t, uint32_t end); /* recovery: ids below were given */
+/* Seam of tests: sources, which are numbered from 0. */
+uint32_t series_source_count(const struct series_table *t);
 /* What a source is, for people: its token, job and instance, as far as it has them; "" for a source
  * that is gone. */
 void series_source_text(const struct series_table *t, uint32_t source, struct buf *out);
 /* Is this source, which has series, one instance of something? */
 bool series_source_is_instance(const struct series_table *t, uint32_t source);
+/* Seam of tests: memory held. */
 size_t series_bytes(const struct series_table *t);
 /* Writes all labels of a series, __name__ included, sorted, into `out` (room for LABELS_MAX + 1).
  * Returns how many, 0 for an unknown series. */

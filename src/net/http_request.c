@@ -113,8 +113,6 @@ void http_request_arrived(struct evhttp_request *req, void *server)
     const char *uri = evhttp_request_get_uri(req), *wrong;
     struct evbuffer *body = evhttp_request_get_input_buffer(req);
     struct err e = {0};
-    char *peer = NULL;
-    ev_uint16_t port;
 
     assert(r);
     s->stats.requests++;
@@ -122,8 +120,6 @@ void http_request_arrived(struct evhttp_request *req, void *server)
     r->req = req;
     r->conn = http_conn_of(s, evhttp_request_get_connection(req));
     r->received_ms = clock_wall_ms(loop_clock(s->loop));
-    evhttp_connection_get_peer(r->conn->evcon, &peer, &port);
-    snprintf(r->peer, sizeof r->peer, "%s", peer);
     http_conn_handling(r->conn, r);
     copy_content_type(r);
     wrong = what_is_wrong(req);
@@ -176,11 +172,6 @@ const char *http_query(const struct http_request *r, const char *name, int nth)
 const char *http_header(const struct http_request *r, const char *name)
 {
     return evhttp_find_header(evhttp_request_get_input_headers(r->req), name);
-}
-
-const char *http_peer(const struct http_request *r)
-{
-    return r->peer;
 }
 
 const char *http_content_type(const struct http_request *r)

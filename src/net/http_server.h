@@ -71,7 +71,6 @@ struct http_request {
     int64_t received_ms;
     struct buf plain;
     bool is_plain;
-    char peer[ADDRESS_LEN];
     char content_type[128];
 };
 

@@ -1,10 +1,12 @@
 /* A turn: wait for sockets, signals or the next timer; let libevent call what is ready; then, stage
- * by stage, call the timers that are due and the work that was put off.
+ * by stage, call the timers that are due.
  *
  *     sockets, signals  ->  DELIVERY  ->  CONTROL  ->  EVALUATION  ->  INGEST  ->  (next turn)
  *
- * A stage runs what it held when its turn came; what is added to it meanwhile waits for the next
- * turn, so no work can keep the loop for itself. Timers are ours and not libevent's, because they
+ * What is due is collected before the first stage; a timer that is ordered meanwhile, also for now, waits for
+ * the next turn, so no work can keep the loop for itself. What is to be done at the end of a turn is a timer of
+ * 0 ms, made once and ordered as often as wanted: dropped is a queue of closures, each an allocation that may
+ * fail at the worst moment. Timers are ours and not libevent's, because they
  * follow the engine's clock, which steps only when told to. libevent holds one: the wake-up. */
 #include "tocsin/loop.h"
 
@@ -19,22 +21,12 @@
 
 /* A sleeping machine stops libevent's clock but not the engine's: look again at least so often. */
 #define LONGEST_SLEEP_MS 1000
-/* So long may callbacks of sockets go on before work that was put off has its turn. */
+/* So long may callbacks of sockets go on before timers that are due have their turn. */
 #define CALLBACKS_MS 10
 /* After so many callbacks libevent looks at the clock again, or the wake-up would not be seen. */
 #define CALLBACKS_AT_ONCE 64
 
 const char *const loop_stage_names[LOOP_STAGES] = {"delivery", "control", "evaluation", "ingest"};
-
-struct work {
-    void (*fire)(void *arg);
-    void *arg;
-    struct work *next;
-};
-
-struct work_queue {
-    struct work *first, **end;
-};
 
 struct watched_signal {
     struct event *ev;
@@ -49,9 +41,6 @@ struct loop {
     struct event *wake;
     bool stopping;
     bool in_callbacks; /* libevent's, before the stages */
-    bool ends_soon;    /* the wake-up was brought forward for put-off work */
-    struct work_queue work[LOOP_STAGES];
-    struct work *spare; /* records to use again */
     struct timer *due[LOOP_STAGES], *due_last[LOOP_STAGES];
     struct timer_heap mono, wall;
     size_t n_timers;
@@ -91,8 +80,6 @@ struct loop *loop_new(struct clock *clock, struct err *e)
     /* a peer that hangs up is an error of its write, not the end of the process */
     signal(SIGPIPE, SIG_IGN);
     l->clock = clock;
-    for (int s = 0; s < LOOP_STAGES; s++)
-        l->work[s].end = &l->work[s].first;
     l->base = new_base();
     if (!l->base)
         goto failed;
@@ -113,16 +100,6 @@ static void arm_wake(struct loop *l, int64_t ms)
     event_add(l->wake, &tv);
 }
 
-static void free_works(struct work *w)
-{
-    while (w) {
-        struct work *next = w->next;
-
-        mem_free(w);
-        w = next;
-    }
-}
-
 void loop_free(struct loop *l)
 {
     if (!l)
@@ -135,9 +112,6 @@ void loop_free(struct loop *l)
         event_free(s->ev);
         mem_free(s);
     }
-    for (int s = 0; s < LOOP_STAGES; s++)
-        free_works(l->work[s].first);
-    free_works(l->spare);
     mem_free(l->mono.at);
     mem_free(l->wall.at);
     if (l->wake)
@@ -192,24 +166,6 @@ int loop_signal(struct loop *l, int signo, void (*fire)(void *arg), void *arg)
     s->next = l->signals;
     l->signals = s;
     return 0;
-}
-
-void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg)
-{
-    struct work *w = l->spare;
-
-    if (w)
-        l->spare = w->next;
-    else
-        w = mem_alloc(sizeof *w);
-    assert(w && stage < LOOP_STAGES);
-    if (l->in_callbacks && !l->ends_soon) {
-        l->ends_soon = true;
-        arm_wake(l, CALLBACKS_MS);
-    }
-    *w = (struct work){.fire = fire, .arg = arg};
-    *l->work[stage].end = w;
-    l->work[stage].end = &w->next;
 }
 
 /* --- timers --- */
@@ -329,30 +285,6 @@ static void run_due(struct loop *l, enum loop_stage stage)
     }
 }
 
-static void run_work(struct loop *l, enum loop_stage stage)
-{
-    struct work *w = l->work[stage].first;
-
-    l->work[stage].first = NULL;
-    l->work[stage].end = &l->work[stage].first;
-    while (w) {
-        struct work now = *w;
-
-        w->next = l->spare;
-        l->spare = w;
-        w = now.next;
-        now.fire(now.arg);
-    }
-}
-
-static bool has_work(const struct loop *l)
-{
-    for (int s = 0; s < LOOP_STAGES; s++)
-        if (l->work[s].first)
-            return true;
-    return false;
-}
-
 static int64_t sleep_ms(const struct loop *l, int64_t max_ms)
 {
     struct timer *mono = timer_heap_first(&l->mono), *wall = timer_heap_first(&l->wall);
@@ -362,7 +294,7 @@ static int64_t sleep_ms(const struct loop *l, int64_t max_ms)
         ms = mono->due_ms - clock_mono_ms(l->clock);
     if (wall && wall->due_ms - clock_wall_ms(l->clock) < ms)
         ms = wall->due_ms - clock_wall_ms(l->clock);
-    return ms < 0 || has_work(l) ? 0 : ms;
+    return ms < 0 ? 0 : ms;
 }
 
 /* Processor time of this thread: what a turn takes, without the sleep before it and without what
@@ -391,7 +323,6 @@ void loop_turn(struct loop *l, int64_t max_ms)
     assert(!l->in_callbacks); /* a turn within a turn */
     arm_wake(l, ms > 0 ? ms : CALLBACKS_MS);
     l->in_callbacks = true;
-    l->ends_soon = false;
     event_base_loop(l->base,
                     EVLOOP_ONCE | EVLOOP_NO_EXIT_ON_EMPTY | (ms > 0 ? 0 : EVLOOP_NONBLOCK));
     event_del(l->wake);
@@ -401,7 +332,6 @@ void loop_turn(struct loop *l, int64_t max_ms)
     began_ns = clock_mono_ns(l->clock);
     for (int s = 0; s < LOOP_STAGES; s++) {
         run_due(l, (enum loop_stage)s);
-        run_work(l, (enum loop_stage)s);
         ended_ns = clock_mono_ns(l->clock);
         l->lag.busy_ns[s] += ended_ns - began_ns;
         began_ns = ended_ns;

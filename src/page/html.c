@@ -84,7 +84,8 @@ static bool read_time(const char *s, int64_t *at_ms)
     return s && text_parse_time(s, strlen(s), at_ms) == 0;
 }
 
-void html_age(struct buf *b, const struct page_frame *f, const char *rfc3339)
+/* "4m30s" between a time and now, "" for NULL. */
+static void html_age(struct buf *b, const struct page_frame *f, const char *rfc3339)
 {
     int64_t at_ms;
 

@@ -19,8 +19,6 @@ void html_url(struct buf *b, const char *s);
 void html_link(struct buf *b, const char *url);
 /* <time>08:00:00 · 4m ago</time> of an RFC 3339 text; nothing for NULL. */
 void html_time(struct buf *b, const struct page_frame *f, const char *rfc3339);
-/* "4m30s" between a time and now, "" for NULL. */
-void html_age(struct buf *b, const struct page_frame *f, const char *rfc3339);
 
 /* <p class="pair"><b>name</b> value</p>-like lines */
 void html_labels(struct buf *b, const cJSON *object);

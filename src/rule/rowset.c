@@ -127,7 +127,7 @@ uint32_t source_slots(const struct rowset *rs, const struct source *s)
     return s->derived ? s->derived->n : windows_slots(rs->windows, s->leaf);
 }
 
-labelset source_labels(const struct rowset *rs, const struct source *s, uint32_t slot)
+static labelset source_labels(const struct rowset *rs, const struct source *s, uint32_t slot)
 {
     return s->derived ? s->derived->group[slot] : windows_group_labels(rs->windows, s->leaf, slot);
 }

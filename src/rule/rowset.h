@@ -96,6 +96,5 @@ int64_t rowset_newest_ms(struct rowset *rs, uint32_t row);
 
 /* The sources' groups, of whichever kind. */
 uint32_t source_slots(const struct rowset *rs, const struct source *s);
-labelset source_labels(const struct rowset *rs, const struct source *s, uint32_t slot);
 
 #endif

@@ -247,6 +247,8 @@ void sandbox_close(struct sandbox *s)
     }
 }
 
+static void sandbox_error(struct sandbox *s, int status, struct err *e);
+
 int sandbox_run(struct sandbox *s, lua_CFunction f, void *arg, struct err *e)
 {
     int status;
@@ -351,7 +353,8 @@ static void memory_refused(const struct sandbox *s, struct err *e)
            s->prefix, s->max_heap >> 20, s->max_block >> 10, s->doing);
 }
 
-void sandbox_error(struct sandbox *s, int status, struct err *e)
+/* Turns the error object on top of the stack (popped) into `e`. `status` is lua_pcall()'s. */
+static void sandbox_error(struct sandbox *s, int status, struct err *e)
 {
     lua_State *L = s->L;
     const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;

@@ -80,8 +80,6 @@ int sandbox_run(struct sandbox *s, lua_CFunction f, void *arg, struct err *e) MU
  * `slice_us` of processor time (0: to its end). 1: it has ended, 0: call again, -1 with `e`. The
  * budgets count what it runs itself, not what runs in between. */
 int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct err *e) MUST_USE;
-/* Turns the error object on top of the stack (popped) into `e`. `status` is lua_pcall()'s. */
-void sandbox_error(struct sandbox *s, int status, struct err *e);
 
 /* Inside protected calls: raise an error with the position in the file and the prefix. */
 __attribute__((noreturn, format(printf, 2, 3))) void sandbox_fail(lua_State *L, const char *fmt,

@@ -9,7 +9,7 @@ void batch_init(struct batch *b)
     *b = (struct batch){.end = &b->first};
 }
 
-void change_free(struct change *c)
+static void change_free(struct change *c)
 {
     if (!c)
         return;

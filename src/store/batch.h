@@ -30,9 +30,8 @@ void batch_clear(struct batch *b); /* forgets all changes; frees everything */
 /* Sets what becomes of a field; `value` NULL removes it. -1: no memory, the batch as it was. */
 int batch_put(struct batch *b, const char *field, size_t field_len, const char *value, size_t len,
               int64_t score) MUST_USE;
-/* Gives back the oldest change with its field forgotten (free with change_free), or NULL. */
+/* Gives back the oldest change with its field forgotten (free with changes_free), or NULL. */
 struct change *batch_take(struct batch *b);
-void change_free(struct change *c);
 /* Puts changes that were taken (a list by `next`) back, except where a field has a newer one.
  * They are the batch's or freed afterwards. -1: no memory, and what could not be put back is gone. */
 int batch_give_back(struct batch *b, struct change *older) MUST_USE;

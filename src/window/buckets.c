@@ -32,7 +32,7 @@ static struct buckets *buckets_of(const struct slot *s)
     return (struct buckets *)dist_of(s);
 }
 
-size_t buckets_bytes(const struct leaf *l, uint32_t cap)
+static size_t buckets_bytes(const struct leaf *l, uint32_t cap)
 {
     return sizeof(struct buckets) + cap * (sizeof(double) + sizeof(uint16_t)) +
            (size_t)cap * l->ring.d * sizeof(uint32_t);

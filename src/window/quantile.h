@@ -79,6 +79,5 @@ int buckets_merge(struct windows *w, const struct leaf *l, struct slot *into,
 void buckets_encode(const struct leaf *l, const struct slot *s, struct buf *out);
 int buckets_decode(struct windows *w, const struct leaf *l, struct slot *s,
                    struct cursor *c) MUST_USE;
-size_t buckets_bytes(const struct leaf *l, uint32_t rows);
 
 #endif

@@ -103,7 +103,9 @@ static int64_t median_ms(const struct track *t, uint32_t n)
     return (interval_ms(sorted[(n - 1) / 2]) + interval_ms(sorted[n / 2])) / 2;
 }
 
-int64_t track_patience_ms(const struct track *t)
+/* How long after its newest sample the next one still continues it: five minutes, or three times
+ * the median of its last eight intervals. */
+static int64_t track_patience_ms(const struct track *t)
 {
     uint32_t n = known_intervals(t);
     int64_t usual_ms = n > 0 ? median_ms(t, n) : 0;

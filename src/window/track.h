@@ -50,9 +50,6 @@ static inline int64_t track_time(const struct track *t)
 /* No value yet; `base_only`: the series is older than this track, so its first value is none of
  * an increment. */
 void track_init(struct track *t, uint32_t series, uint32_t plan, bool base_only);
-/* How long after its newest sample the next one still continues it: five minutes, or three times
- * the median of its last eight intervals. */
-int64_t track_patience_ms(const struct track *t);
 /* The median of its last eight intervals, 1 s at least; 0: it has not shown three yet. */
 int64_t track_usual_ms(const struct track *t);
 

@@ -272,11 +272,6 @@ const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf)
     return w->leaves[leaf]->spec;
 }
 
-bool windows_wants_events(const struct windows *w)
-{
-    return matcher_index_count(w->log_leaves) > 0;
-}
-
 /* --- per series and per source --- */
 
 int use_set(struct windows *w, uint32_t series, uint32_t use)

@@ -30,7 +30,8 @@ void wmem_free(struct wmem *m, void *p, size_t size)
     mem_free(p);
 }
 
-void *wmem_resize(struct wmem *m, void *p, size_t old, size_t size)
+/* The new part is zeroed; NULL leaves the old block as it was. */
+static void *wmem_resize(struct wmem *m, void *p, size_t old, size_t size)
 {
     char *next;
 

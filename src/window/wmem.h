@@ -19,8 +19,6 @@ struct wmem {
 bool wmem_room(const struct wmem *m, size_t size);
 void *wmem_alloc(struct wmem *m, size_t size); /* zeroed; NULL: over the bound, or no memory */
 void wmem_free(struct wmem *m, void *p, size_t size);
-/* The new part is zeroed; NULL leaves the old block as it was. */
-void *wmem_resize(struct wmem *m, void *p, size_t old, size_t size);
 /* Arrays of `size` bytes each that grow by half: 0, or -1 with everything as it was. */
 int wmem_grow(struct wmem *m, void **p, size_t *cap, size_t need, size_t size);
 

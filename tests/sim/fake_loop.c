@@ -5,16 +5,10 @@
 
 #include "base/mem.h"
 
-/* Work that keeps putting itself off at one instant would turn for ever: a test must fail then. */
+/* A timer that orders itself anew at one instant would turn for ever: a test must fail then. */
 #define TURNS_PER_INSTANT_MAX 1000000
 
 const char *const loop_stage_names[LOOP_STAGES] = {"delivery", "control", "evaluation", "ingest"};
-
-struct work {
-    void (*fire)(void *arg);
-    void *arg;
-    struct work *next;
-};
 
 struct timer {
     struct loop *loop;
@@ -31,7 +25,6 @@ struct timer {
 
 struct loop {
     struct clock *clock;
-    struct work *first[LOOP_STAGES], **end[LOOP_STAGES];
     struct timer *timers; /* all that exist, in no order */
     uint64_t timer_order;
     bool stopping;
@@ -47,22 +40,7 @@ struct loop *loop_new(struct clock *clock, struct err *e)
         return NULL;
     }
     l->clock = clock;
-    for (int s = 0; s < LOOP_STAGES; s++)
-        l->end[s] = &l->first[s];
     return l;
-}
-
-void fake_loop_forget(struct loop *l)
-{
-    for (int s = 0; s < LOOP_STAGES; s++) {
-        struct work *w;
-
-        while ((w = l->first[s])) {
-            l->first[s] = w->next;
-            mem_free(w);
-        }
-        l->end[s] = &l->first[s];
-    }
 }
 
 void loop_free(struct loop *l)
@@ -70,7 +48,6 @@ void loop_free(struct loop *l)
     if (!l)
         return;
     assert(!l->timers);
-    fake_loop_forget(l);
     mem_free(l);
 }
 
@@ -105,16 +82,6 @@ struct watch *watch_new(struct loop *l, int fd, void (*readable)(void *arg), voi
 void watch_free(struct watch *w)
 {
     (void)w;
-}
-
-void loop_defer(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg)
-{
-    struct work *w = mem_alloc(sizeof *w);
-
-    assert(w && stage < LOOP_STAGES);
-    *w = (struct work){.fire = fire, .arg = arg};
-    *l->end[stage] = w;
-    l->end[stage] = &w->next;
 }
 
 struct timer *timer_new(struct loop *l, enum loop_stage stage, void (*fire)(void *arg), void *arg)
@@ -203,21 +170,10 @@ static struct timer *first_due(struct loop *l, enum loop_stage stage)
 static void run_stage(struct loop *l, enum loop_stage stage)
 {
     struct timer *t;
-    struct work *w;
 
     while ((t = first_due(l, stage))) {
         t->is_set = t->is_due = false;
         t->fire(t->arg); /* may free it */
-    }
-    w = l->first[stage];
-    l->first[stage] = NULL;
-    l->end[stage] = &l->first[stage];
-    while (w) {
-        struct work now = *w;
-
-        mem_free(w);
-        w = now.next;
-        now.fire(now.arg);
     }
 }
 
@@ -234,9 +190,6 @@ static int64_t next_ms(const struct loop *l)
 {
     int64_t next = INT64_MAX;
 
-    for (int s = 0; s < LOOP_STAGES; s++)
-        if (l->first[s])
-            return clock_wall_ms(l->clock);
     for (const struct timer *t = l->timers; t; t = t->next)
         if (t->is_set && due_ms(t) < next)
             next = due_ms(t);

@@ -189,7 +189,6 @@ static void process_kill(void)
     rulebook_free(w.book);
     outbound_free(w.outbound);
     db_close(w.db);
-    fake_loop_forget(w.loop);
     loop_free(w.loop);
     config_unref(w.config);
 }
@@ -373,7 +372,6 @@ START_TEST(a_dry_run_says_it_all_and_changes_nothing)
     says(text, "\"would_resolve\":[\"{");
     says(text, "rejected");
     ck_assert(runs("B"));
-    ck_assert_uint_eq(rulebook_count(w.book), 2);
     ck_assert_str_eq(rejected(), "");
     ck_assert_uint_eq(firing("A"), 1);
     end();

@@ -118,6 +118,7 @@ void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
 }
 
 struct later {
+    struct timer *timer;
     void (*then)(bool durable, void *arg);
     void *arg;
 };
@@ -126,6 +127,7 @@ static void run_later(void *arg)
 {
     struct later *l = arg;
 
+    timer_free(l->timer);
     l->then(true, l->arg);
     mem_free(l);
 }
@@ -140,8 +142,8 @@ void notify_after(struct notify *n, void (*then)(bool durable, void *arg), void 
         return;
     }
     l = mem_alloc(sizeof *l);
-    *l = (struct later){then, arg};
-    loop_defer(n->loop, LOOP_DELIVERY, run_later, l);
+    *l = (struct later){timer_new(n->loop, LOOP_DELIVERY, run_later, l), then, arg};
+    timer_in(l->timer, 0);
 }
 
 void notify_lanes(struct notify *n,

@@ -131,7 +131,6 @@ static void process_end(struct process *p)
 {
     journal_free(p->journal);
     db_close(p->db);
-    fake_loop_forget(p->loop);
     loop_free(p->loop);
     series_table_free(p->series);
     labelsets_free(p->labels);

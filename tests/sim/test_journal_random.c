@@ -139,7 +139,6 @@ static void process_end(struct process *p)
     journal_free(p->journal);
     timer_free(p->looks);
     db_close(p->db);
-    fake_loop_forget(p->loop);
     loop_free(p->loop);
     series_table_free(p->series);
     labelsets_free(p->labels);

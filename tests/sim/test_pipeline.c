@@ -641,7 +641,6 @@ static void process_end(void)
     wire_free(p->wire);
     outbound_free(p->outbound);
     db_close(p->db);
-    fake_loop_forget(p->loop);
     loop_free(p->loop);
     rulefile_unref(p->file);
     config_unref(p->config);

@@ -164,7 +164,6 @@ static void process_kill(void)
     wire_free(w.wire);
     outbound_free(w.outbound);
     db_close(w.db);
-    fake_loop_forget(w.loop);
     loop_free(w.loop);
     rulefile_unref(w.file);
     config_unref(w.config);

@@ -96,7 +96,6 @@ START_TEST(binary_forms_read_back)
     for (size_t i = 0; i < sizeof signed_numbers / sizeof *signed_numbers; i++)
         buf_add_zigzag(&b, signed_numbers[i]);
     buf_add_u8(&b, 200);
-    buf_add_u32(&b, UINT32_MAX - 1);
     buf_add_u64(&b, UINT64_MAX - 1);
     buf_add_f64(&b, -0.1);
     buf_add_bytes(&b, "a\0b", 3);
@@ -107,7 +106,6 @@ START_TEST(binary_forms_read_back)
     for (size_t i = 0; i < sizeof signed_numbers / sizeof *signed_numbers; i++)
         ck_assert(cursor_zigzag(&c) == signed_numbers[i]);
     ck_assert_uint_eq(cursor_u8(&c), 200);
-    ck_assert_uint_eq(cursor_u32(&c), UINT32_MAX - 1);
     ck_assert(cursor_u64(&c) == UINT64_MAX - 1);
     ck_assert(cursor_f64(&c) == -0.1);
     bytes = cursor_bytes(&c, &n);

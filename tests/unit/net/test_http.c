@@ -402,7 +402,6 @@ START_TEST(a_late_answer_after_the_client_left_is_dropped)
     for (int i = 0; i < 20; i++)
         loop_turn(t_loop, 1);
     ck_assert_str_eq(http_path(kept), "/later");
-    ck_assert_str_eq(http_peer(kept), "127.0.0.1");
     http_reply(kept, 200, "text/plain", "late", 4);
     WAIT_FOR(stats().connections == 0);
     shut();

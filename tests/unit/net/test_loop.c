@@ -39,42 +39,58 @@ static void close_all(struct fixture f)
     clock_free(f.clock);
 }
 
+static struct timer *timer_now(struct loop *l, enum loop_stage stage, char *name)
+{
+    struct timer *t = timer_new(l, stage, note, name);
+
+    timer_in(t, 0);
+    return t;
+}
+
 START_TEST(work_runs_in_the_order_of_the_stages)
 {
     struct fixture f = open_at(1000);
+    struct timer *t[] = {
+        timer_now(f.loop, LOOP_INGEST, "i"), timer_now(f.loop, LOOP_EVALUATION, "e"),
+        timer_now(f.loop, LOOP_CONTROL, "c"), timer_now(f.loop, LOOP_DELIVERY, "d"),
+        timer_now(f.loop, LOOP_DELIVERY, "D")};
 
-    loop_defer(f.loop, LOOP_INGEST, note, "i");
-    loop_defer(f.loop, LOOP_EVALUATION, note, "e");
-    loop_defer(f.loop, LOOP_CONTROL, note, "c");
-    loop_defer(f.loop, LOOP_DELIVERY, note, "d");
-    loop_defer(f.loop, LOOP_DELIVERY, note, "D");
     loop_turn(f.loop, 0);
     ck_assert_str_eq(trace, "dDcei");
     loop_turn(f.loop, 0);
     ck_assert_str_eq(trace, "dDcei");
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+        timer_free(t[i]);
     close_all(f);
 }
 END_TEST
 
-static void defer_all(void *arg)
+static void order_all(void *arg)
 {
-    struct loop *l = arg;
+    struct timer **t = arg;
 
     strcat(trace, "x");
-    loop_defer(l, LOOP_DELIVERY, note, "d");
-    loop_defer(l, LOOP_EVALUATION, note, "e");
-    loop_defer(l, LOOP_INGEST, note, "i");
+    for (int i = 0; i < 3; i++)
+        timer_in(t[i], 0);
 }
 
-START_TEST(work_put_off_by_work_waits_unless_its_stage_is_still_to_come)
+/* Also where its stage is still to come: else two stages could keep the turn for themselves. */
+START_TEST(work_ordered_by_work_waits_for_the_next_turn)
 {
     struct fixture f = open_at(1000);
+    struct timer *t[] = {timer_new(f.loop, LOOP_DELIVERY, note, "d"),
+                         timer_new(f.loop, LOOP_EVALUATION, note, "e"),
+                         timer_new(f.loop, LOOP_INGEST, note, "i")};
+    struct timer *first = timer_new(f.loop, LOOP_EVALUATION, order_all, t);
 
-    loop_defer(f.loop, LOOP_EVALUATION, defer_all, f.loop);
+    timer_in(first, 0);
     loop_turn(f.loop, 0);
-    ck_assert_str_eq(trace, "xi");
+    ck_assert_str_eq(trace, "x");
     loop_turn(f.loop, 10000); /* must not wait: there is work */
-    ck_assert_str_eq(trace, "xide");
+    ck_assert_str_eq(trace, "xdei");
+    timer_free(first);
+    for (int i = 0; i < 3; i++)
+        timer_free(t[i]);
     close_all(f);
 }
 END_TEST
@@ -261,7 +277,7 @@ START_TEST(callbacks_that_activate_themselves_do_not_stop_the_turn)
 {
     struct clock *clock = clock_system();
     struct loop *l = loop_new(clock, NULL);
-    struct timer *t = timer_new(l, LOOP_CONTROL, stop, l);
+    struct timer *t = timer_new(l, LOOP_CONTROL, stop, l), *mine;
     struct event *ev = event_new(loop_base(l), -1, 0, activate_again, &ev);
     int64_t began_ms = clock_mono_ms(clock);
 
@@ -270,9 +286,10 @@ START_TEST(callbacks_that_activate_themselves_do_not_stop_the_turn)
     timer_in(t, 30);
     loop_run(l);
     ck_assert_int_lt(clock_mono_ms(clock) - began_ms, 5000);
-    loop_defer(l, LOOP_INGEST, note, "i");
+    mine = timer_now(l, LOOP_INGEST, "i");
     loop_turn(l, 10000);
     ck_assert_str_eq(trace, "i");
+    timer_free(mine);
     event_free(ev);
     timer_free(t);
     loop_free(l);
@@ -337,7 +354,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, work_runs_in_the_order_of_the_stages);
-    tcase_add_test(t, work_put_off_by_work_waits_unless_its_stage_is_still_to_come);
+    tcase_add_test(t, work_ordered_by_work_waits_for_the_next_turn);
     tcase_add_test(t, timers_fire_in_order_of_time_and_then_of_setting);
     tcase_add_test(t, the_heap_keeps_its_order_under_many_changes);
     tcase_add_test(t, a_wall_timer_that_is_overdue_fires_at_once_and_is_no_lag);
