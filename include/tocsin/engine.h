@@ -47,8 +47,9 @@ struct engine_block {
 };
 
 /* Ticks that lie before the block, the block, then early looks at what it touched. Receive times do not
- * go back. Cost: that of windows_apply() and of the looks, in one go; who has a loop to keep calls
- * engine_advance() up to the instant before the block first. */
+ * go back. Cost: that of windows_apply() and of the looks. Looks at what a live block touched may go on in
+ * slices: then engine_advance() is called until it says true before the next block, and up to the instant
+ * before it by who has a loop to keep. Looks at what a replayed one touched are done when it returns. */
 void engine_apply(struct engine *e, const struct engine_block *b);
 /* The same for windows that no rule looks at yet: they are only filled. */
 void engine_fill(struct windows *w, const struct engine_block *b);

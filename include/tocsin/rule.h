@@ -74,6 +74,8 @@ void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *
 bool rules_advance(struct rules *e, int64_t at_ms);
 /* An instant is begun and not done: its rules look at windows that must stand still. */
 bool rules_are_looking(const struct rules *e);
+/* Goes on with it until it is done, whatever time that takes. */
+void rules_finish_instant(struct rules *e);
 /* When the next tick or delayed look is due (for a timer); T, while rules are looking. */
 int64_t rules_next_ms(const struct rules *e);
 int64_t rules_now_ms(const struct rules *e); /* T */

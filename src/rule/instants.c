@@ -256,6 +256,14 @@ bool rules_are_looking(const struct rules *e)
     return e->in_instant;
 }
 
+void rules_finish_instant(struct rules *e)
+{
+    bool done = run_instant(e, UINT64_MAX);
+
+    assert(done && !e->in_instant);
+    (void)done;
+}
+
 void rules_before_block(struct rules *e, int64_t recv_ms)
 {
     while (!rules_advance(e, recv_ms - 1))

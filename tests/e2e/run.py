@@ -36,7 +36,7 @@ def main():
                 passed += 1
             except Exception as e:  # noqa: BLE001: whatever went wrong is the result
                 verdict = "FAILED"
-                failed.append(full)
+                failed.append((full, " ".join(str(e).split())))
                 if not isinstance(e, harness.Failed):
                     traceback.print_exc()
                 else:
@@ -47,6 +47,8 @@ def main():
             if verdict == "ok":
                 folder.remove()
     shutil.rmtree(COPY, ignore_errors=True)
+    for name, why in failed:  # once more at the end, where who reads a long log looks first
+        print(f"e2e: FAILED {name}: {why[-600:]}")
     print(f"e2e: {passed} passed, {len(failed)} failed")
     return 1 if failed else 0
 

@@ -26,17 +26,18 @@ static void on_change(const struct alert *a, enum alert_change change, int64_t a
                  alert_change_names[change], (long long)(at_ms - T0) / S);
 }
 
-static void bench_open(struct bench *b, const char *rules)
+static void bench_open_sliced(struct bench *b, const char *rules, uint64_t slice_ns)
 {
     struct windows_options windows = {.covered = true};
     struct alert_book_options book = {.changed = on_change, .arg = b};
-    struct rules_options looks = {0};
+    struct rules_options looks = {.slice_ns = slice_ns};
     struct engine_options o = {.windows = &windows, .book = &book, .rules = &looks};
     struct err e = {0};
     struct rulefile *f = rulefile_load("a.lua", rules, strlen(rules), NULL, &e);
 
     ck_assert_msg(f != NULL, "%s", e.text);
-    *b = (struct bench){.clock = clock_virtual(T0), .labels = labelsets_new(0)};
+    *b = (struct bench){.clock = slice_ns ? clock_system() : clock_virtual(T0),
+                        .labels = labelsets_new(0)};
     looks.clock = b->clock;
     o.labels = b->labels;
     o.series = b->series = series_table_new(b->labels, 0);
@@ -45,6 +46,11 @@ static void bench_open(struct bench *b, const char *rules)
     ck_assert_int_eq(rules_put(engine_rules(b->engine), "a.lua", f, T0, &e), 0);
     rules_link(engine_rules(b->engine), T0);
     rulefile_unref(f);
+}
+
+static void bench_open(struct bench *b, const char *rules)
+{
+    bench_open_sliced(b, rules, 0);
 }
 
 static void bench_close(struct bench *b)
@@ -146,8 +152,28 @@ START_TEST(a_step_of_the_clock_moves_instants_and_timers)
 }
 END_TEST
 
+/* A machine that is slow or busy ends a slice anywhere; nothing but the next block goes on in a replay. */
+START_TEST(a_replay_goes_on_however_short_a_slice_is)
+{
+    struct bench b;
+
+    bench_open_sliced(&b, RULE, 1);
+    for (int64_t s = 1; s < 60; s++)
+        apply(&b, s, 9, true);
+    seen(&b, "A pending @1; A fired @21");
+    engine_go_live(b.engine, T0 + 60 * S);
+    apply(&b, 61, 1, false);
+    ck_assert(rules_are_looking(engine_rules(b.engine))); /* live, its loop goes on */
+    while (!engine_advance(b.engine, T0 + 61 * S))
+        continue;
+    seen(&b, "A resolved @61");
+    bench_close(&b);
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, a_replay_goes_on_however_short_a_slice_is);
     tcase_add_test(t, ticks_before_a_block_see_what_was_there_before_it);
     tcase_add_test(t, instants_decided_before_a_restart_are_not_decided_again);
     tcase_add_test(t, a_fill_looks_at_nothing);
