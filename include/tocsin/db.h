@@ -42,7 +42,10 @@ typedef void (*db_done)(enum db_fate fate, const struct reply *reply, void *arg)
 bool db_refusal_passes(const char *text);
 
 struct db_options {
-    const char *url;     /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n] */
+    /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n]
+     * sentinel://[user:pass@]host:port,host:port,…/master[?db=n]: the sentinels say where the master
+     * is; a fail-over is a loss of the connection, followed by one to the new master */
+    const char *url;
     const char *ca_file; /* rediss: certificates to trust; NULL: the system's */
     int command_ms;      /* deadline of one command; 0: 5000 */
     /* The connection is ready (also the first time) / was lost, after the commands it had were
@@ -68,6 +71,11 @@ void db_close(struct db *d);
 bool db_is_up(const struct db *d);
 const char *db_why_down(const struct db *d); /* what on_down told last; "" while up */
 size_t db_outstanding(const struct db *d);   /* bytes */
+/* With sentinels: writes the redis:// URL of the server that they named last, password and all, for
+ * db_blocking_open(). False: there are none (the URL of db_open() is the address), or none has
+ * answered yet. */
+#define DB_URL_MAX 2560
+bool db_resolved_url(const struct db *d, char out[DB_URL_MAX]);
 
 struct db_stats {
     uint64_t commands;   /* put on the wire */
@@ -137,7 +145,8 @@ static inline const char *db_health_unfit(const struct db_health *h)
 void db_inspect(struct db *d, void (*done)(bool ok, void *arg), void *arg);
 
 /* A blocking connection for a forked child, that shares nothing with the parent's (not for the
- * loop). Works without libevent. Not for rediss: there it returns NULL with ERR_REFUSED. */
+ * loop). Works without libevent. Not for rediss: and sentinel: there it returns NULL with
+ * ERR_REFUSED (db_resolved_url() tells what the sentinels said). */
 struct db_blocking;
 struct db_blocking *db_blocking_open(const char *url, int timeout_ms, struct err *e);
 void db_blocking_close(struct db_blocking *d);

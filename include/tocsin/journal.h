@@ -47,7 +47,8 @@ struct journal_options {
     struct db *db;
     struct series_table *series;
     const char *url;      /* of the same Redis, for the child that writes a cut: it has a
-                                    connection of its own; rediss: it hands its bytes to the parent.
+                                    connection of its own (with sentinels: to the server that `db`
+                                    is connected to); rediss: it hands its bytes to the parent.
                                     NULL: no child, cuts are encoded in the loop (simulations) */
     int64_t retention_ms; /* 0: 30 min */
     double memory_share;  /* of Redis' maxmemory that blocks may take; 0: 0.25 */

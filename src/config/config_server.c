@@ -13,8 +13,8 @@
 #define TOKENS_MAX 1000
 #define SCOPE_MAX  16
 
-static const char *const redis_schemes[] = {"redis://", "rediss://", NULL};
-static const char *const redis_later[] = {"cluster://", "sentinel://", NULL};
+static const char *const redis_schemes[] = {"redis://", "rediss://", "unix:", "sentinel://", NULL};
+static const char *const redis_later[] = {"cluster://", NULL};
 
 /* --- secrets --- */
 
@@ -242,6 +242,14 @@ static void check_network(lua_State *L, const char *text)
                      text);
 }
 
+static bool begins_with_one(const char *s, const char *const *heads)
+{
+    for (; *heads; heads++)
+        if (begins(s, *heads))
+            return true;
+    return false;
+}
+
 static void check_redis(lua_State *L, struct config_server *s)
 {
     const char *text = secret_text(s->redis);
@@ -251,11 +259,10 @@ static void check_redis(lua_State *L, struct config_server *s)
         if (begins(text, redis_later[i]))
             sandbox_fail(L, "server: redis = \"%s…\" is not part of this version of Tocsin",
                          redis_later[i]);
-    if (!s->redis_embedded && !begins(text, "unix:") && !begins(text, redis_schemes[0]) &&
-        !begins(text, redis_schemes[1]))
-        sandbox_fail(L,
-                     "server: `redis` must be \"embedded\", redis://…, rediss://… or unix:/path");
-    if (s->redis_ca && !begins(text, redis_schemes[1]))
+    if (!s->redis_embedded && !begins_with_one(text, redis_schemes))
+        sandbox_fail(L, "server: `redis` must be \"embedded\", redis://…, rediss://…, unix:/path "
+                        "or sentinel://host,host/master");
+    if (s->redis_ca && !begins(text, "rediss://"))
         sandbox_fail(L, "server: `redis_ca` is for a redis = \"rediss://…\"");
 }
 

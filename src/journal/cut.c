@@ -207,6 +207,7 @@ static int put_here(const void *chunk, size_t len, void *arg)
 void journal_cut_begin(struct journal *j)
 {
     struct cut_job *k = j->cut;
+    char resolved[DB_URL_MAX];
     struct err e = {0};
 
     k->id = j->applied_id;
@@ -216,7 +217,7 @@ void journal_cut_begin(struct journal *j)
     k->step = CUT_WRITING;
     j->need_run = true;
     if (j->url) {
-        if (cut_fork(k, j->url, &e) != 0)
+        if (cut_fork(k, db_resolved_url(j->o.db, resolved) ? resolved : j->url, &e) != 0)
             cut_fail(j, e.text);
         return;
     }

@@ -83,8 +83,10 @@ struct db_blocking *db_blocking_open(const char *url, int timeout_ms, struct err
     signal(SIGPIPE, SIG_IGN); /* a server that hangs up is an error of the write */
     if (url_parse(url, &d->url, e) != 0)
         goto failed;
-    if (d->url.is_tls) {
-        err_set(e, ERR_REFUSED, "a blocking connection does not speak TLS");
+    if (d->url.is_tls || d->url.n_sentinels) {
+        err_set(e, ERR_REFUSED,
+                d->url.is_tls ? "a blocking connection does not speak TLS"
+                              : "a blocking connection asks no sentinels");
         goto failed;
     }
     if (connect_to(d, timeout_ms, e) != 0 || greet(d, e) != 0)

@@ -20,6 +20,7 @@
 #include "tocsin/db.h"
 
 struct script;
+struct sentinel;
 
 struct request {
     struct request *next;
@@ -43,12 +44,13 @@ struct queue {
     size_t n;
 };
 
-enum db_state { DB_IS_DOWN, DB_IS_DIALING, DB_IS_GREETING, DB_IS_UP };
+enum db_state { DB_IS_DOWN, DB_IS_RESOLVING, DB_IS_DIALING, DB_IS_GREETING, DB_IS_UP };
 
 struct db {
     struct loop *loop;
     struct clock *clock;
-    struct url url;
+    struct url url;            /* with sentinels it is pointed at the master that they name */
+    struct sentinel *sentinel; /* NULL: the address is fixed */
     struct tls *tls;
     struct db_options options; /* strings not used after db_open() */
     enum db_state state;

@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "redis/conn.h"
+#include "redis/sentinel.h"
 #include "redis/tls.h"
 #include "redis/wire.h"
 
@@ -15,6 +16,14 @@
  *     DOWN ──retry──> DIALING ──on_ready──> GREETING ──inspected──> UP
  *       ^                │                     │                    │
  *       └────────────────┴─────── lose ────────┴────────────────────┘
+ *
+ * With sentinels a state comes before DIALING:
+ *
+ *     DOWN ──retry──> RESOLVING ──on_master──> DIALING ──> …
+ *
+ * and it is lost from any state behind it when a later fail-over has made another server the
+ * master, when the server turns out to be a replica (not promoted yet, or not any more: INFO in the
+ * greeting, READONLY to a command), and as any other connection.
  *
  * The greeting is AUTH, SELECT, CLIENT SETNAME and the inspection in one pipeline. HELLO is not
  * needed: the replies are those of RESP2, which is what a server speaks unasked. */
@@ -62,12 +71,12 @@ static void on_tell(void *arg)
     conn_tell(arg);
 }
 
-static void on_retry(void *arg)
+static void dial(struct db *d)
 {
-    struct db *d = arg;
     struct link_events events = {on_ready, on_reply, on_closed, d};
     struct err e = {0};
 
+    assert(d->state == DB_IS_DOWN || d->state == DB_IS_RESOLVING);
     d->state = DB_IS_DIALING;
     d->connection++;
     d->greeting_error[0] = 0;
@@ -75,6 +84,58 @@ static void on_retry(void *arg)
     d->link = link_open(d->loop, &d->url, d->tls, d->turns++, &events, &e);
     if (!d->link)
         conn_lose(d, e.text);
+}
+
+static void on_retry(void *arg)
+{
+    struct db *d = arg;
+
+    if (!d->sentinel) {
+        dial(d);
+        return;
+    }
+    d->state = DB_IS_RESOLVING;
+    sentinel_ask(d->sentinel);
+}
+
+/* --- sentinels ------------------------------------------------------------------------------------- */
+
+static void on_master(const char *host, int port, bool is_later, void *arg)
+{
+    struct db *d = arg;
+    bool is_other = strcmp(d->url.host, host) != 0 || d->url.port != port;
+    char why[700];
+    int rc;
+
+    if (d->state == DB_IS_RESOLVING) {
+        rc = url_point(&d->url, host, port);
+        assert(rc == 0); /* sentinel.c has checked it */
+        dial(d);
+    } else if (d->state == DB_IS_DOWN && is_other) {
+        timer_in(d->retry, 0); /* no use in waiting for the one that is gone */
+    } else if (is_other && is_later) {
+        snprintf(why, sizeof why, "the sentinels have made %s:%d the master in the place of %s",
+                 host, port, d->url.shown);
+        d->attempts = 0;
+        conn_lose(d, why);
+    }
+}
+
+static void on_nobody(const char *why, void *arg)
+{
+    struct db *d = arg;
+
+    if (d->state == DB_IS_RESOLVING)
+        conn_lose(d, why);
+}
+
+bool db_resolved_url(const struct db *d, char out[DB_URL_MAX])
+{
+    _Static_assert(DB_URL_MAX == URL_TEXT_MAX, "one bound");
+    if (!d->sentinel || !d->url.host[0])
+        return false;
+    url_write(&d->url, out);
+    return true;
 }
 
 /* 10 ms, 20, 40 … up to the bound, of which a random half to whole: many clients of one server
@@ -146,6 +207,15 @@ static void on_ping(enum db_fate fate, const struct reply *reply, void *arg)
         keep_error(arg, "to work", reply);
 }
 
+/* Sentinels name a new master before it knows, and an old one until they have learned better. */
+static void keep_replica(struct db *d)
+{
+    if (d->sentinel && d->health.known && d->health.is_replica && !d->greeting_error[0])
+        snprintf(d->greeting_error, sizeof d->greeting_error,
+                 "%s, which the sentinels call the master \"%s\", is a replica", d->url.shown,
+                 d->url.master);
+}
+
 static void on_inspected(bool ok, void *arg)
 {
     struct db *d = arg;
@@ -153,6 +223,7 @@ static void on_inspected(bool ok, void *arg)
     (void)ok; /* a user that may not ask INFO works all the same; db_health() says "not known" */
     if (d->closing || d->state != DB_IS_GREETING)
         return;
+    keep_replica(d);
     if (d->greeting_error[0]) {
         conn_lose(d, d->greeting_error);
         return;
@@ -211,6 +282,7 @@ static void set_options(struct db *d, const struct db_options *o)
 struct db *db_open(struct loop *l, const struct db_options *o, struct err *e)
 {
     struct db *d = mem_zalloc(sizeof *d);
+    struct sentinel_events events = {on_master, on_nobody, d};
 
     assert(l && o->url);
     if (!d) {
@@ -223,6 +295,8 @@ struct db *db_open(struct loop *l, const struct db_options *o, struct err *e)
     queue_init(&d->told);
     set_options(d, o);
     if (url_parse(o->url, &d->url, e) != 0 || (d->url.is_tls && !(d->tls = tls_new(o->ca_file, e))))
+        goto failed;
+    if (d->url.n_sentinels && !(d->sentinel = sentinel_new(l, &d->url, &events, e)))
         goto failed;
     d->retry = timer_new(l, LOOP_CONTROL, on_retry, d);
     d->connect_due = timer_new(l, LOOP_CONTROL, on_connect_due, d);
@@ -245,6 +319,7 @@ void conn_free(struct db *d)
     timer_free(d->connect_due);
     timer_free(d->command_due);
     timer_free(d->tell);
+    sentinel_free(d->sentinel);
     tls_free(d->tls);
     scripts_free(d);
     mem_free(d->spare);

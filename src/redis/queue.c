@@ -157,9 +157,18 @@ static bool says(const struct reply *reply, const char *code)
     return reply->kind == REPLY_ERROR && strncmp(reply->text, code, strlen(code)) == 0;
 }
 
+/* The server has become a replica under us. Where sentinels name the master, they name another. */
+static bool is_demoted(const struct db *d, const struct request *r, const struct reply *reply)
+{
+    return d->sentinel && d->state == DB_IS_UP &&
+           (says(reply, "READONLY") ||
+            (r->tx_error && strncmp(r->tx_error, "READONLY", strlen("READONLY")) == 0));
+}
+
 void conn_on_reply(struct db *d, const struct reply *reply)
 {
     struct request *r = d->sent.first;
+    bool demoted;
     char why[512];
 
     if (!r) {
@@ -175,6 +184,7 @@ void conn_on_reply(struct db *d, const struct reply *reply)
     }
     pop(&d->sent);
     d->outstanding -= r->bytes;
+    demoted = is_demoted(d, r, reply);
     conn_enter(d);
     if (r->is_tx)
         tx_finish(r, reply);
@@ -183,6 +193,10 @@ void conn_on_reply(struct db *d, const struct reply *reply)
     else if (r->done)
         r->done(reply->kind == REPLY_ERROR ? DB_REFUSED : DB_DONE, reply, r->arg);
     request_free(r);
+    if (demoted && d->state == DB_IS_UP) {
+        snprintf(why, sizeof why, "%s is not the master any more", d->url.shown);
+        conn_lose(d, why);
+    }
     conn_leave(d);
 }
 

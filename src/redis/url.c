@@ -1,5 +1,6 @@
 #include "redis/url.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -102,8 +103,14 @@ static bool is_host(const char *p, size_t n, bool in_brackets)
     return n > 0;
 }
 
-/* host[:port] or [address]:port */
-static int parse_host(const char *p, const char *end, struct url *u, struct err *e)
+static void show(struct url *u)
+{
+    snprintf(u->shown, sizeof u->shown, strchr(u->host, ':') ? "[%s]:%d" : "%s:%d", u->host,
+             u->port);
+}
+
+/* host[:port] or [address][:port]; `to` holds the port that counts where none is given */
+static int parse_place(const char *p, const char *end, struct url_place *to, struct err *e)
 {
     bool in_brackets = p < end && *p == '[';
     const char *stop = memchr(p, in_brackets ? ']' : ':', (size_t)(end - p));
@@ -114,17 +121,39 @@ static int parse_host(const char *p, const char *end, struct url *u, struct err 
         return err_set(e, ERR_INPUT, "the host begins with [ and has no ]");
     p += in_brackets;
     n = (size_t)((stop ? stop : end) - p);
-    if (!is_host(p, n, in_brackets) || n >= sizeof u->host)
+    if (!is_host(p, n, in_brackets) || n >= sizeof to->host)
         return err_set(e, ERR_INPUT,
                        n == 0 ? "the host is missing" : "the host is not a name or address");
-    memcpy(u->host, p, n);
-    u->host[n] = 0;
+    memcpy(to->host, p, n);
+    to->host[n] = 0;
     after = stop ? stop + in_brackets : end;
-    u->port = URL_DEFAULT_PORT;
-    if (after < end &&
-        (*after != ':' || parse_int(after + 1, (size_t)(end - after - 1), 1, 65535, &u->port) != 0))
+    if (after < end && (*after != ':' ||
+                        parse_int(after + 1, (size_t)(end - after - 1), 1, 65535, &to->port) != 0))
         return err_set(e, ERR_INPUT, "the port is not a number from 1 to 65535");
-    snprintf(u->shown, sizeof u->shown, in_brackets ? "[%s]:%d" : "%s:%d", u->host, u->port);
+    return 0;
+}
+
+static int parse_host(const char *p, const char *end, struct url *u, struct err *e)
+{
+    struct url_place place = {.port = URL_DEFAULT_PORT};
+
+    if (parse_place(p, end, &place, e) != 0)
+        return -1;
+    memcpy(u->host, place.host, sizeof u->host);
+    u->port = place.port;
+    show(u);
+    return 0;
+}
+
+int url_point(struct url *u, const char *host, int port)
+{
+    size_t n = strlen(host);
+
+    if (!is_host(host, n, true) || n >= sizeof u->host || port < 1 || port > 65535)
+        return -1;
+    memcpy(u->host, host, n + 1);
+    u->port = port;
+    show(u);
     return 0;
 }
 
@@ -142,6 +171,53 @@ static int parse_tcp(const char *p, struct url *u, struct err *e)
     if (*end && *end != '/')
         return err_set(e, ERR_INPUT, "there is something after the host: only /database may be");
     return 0;
+}
+
+/* host[:port],host[:port],… */
+static int parse_sentinels(const char *p, const char *end, struct url *u, struct err *e)
+{
+    const char *stop;
+
+    for (;; p = stop + 1) {
+        if (u->n_sentinels == URL_MAX_SENTINELS)
+            return err_set(e, ERR_INPUT, "there are more than %d sentinels", URL_MAX_SENTINELS);
+        stop = memchr(p, ',', (size_t)(end - p));
+        u->sentinels[u->n_sentinels].port = URL_SENTINEL_PORT;
+        if (parse_place(p, stop ? stop : end, &u->sentinels[u->n_sentinels++], e) != 0)
+            return err_prefix(e, "sentinel %zu of the list", u->n_sentinels);
+        if (!stop)
+            return 0;
+    }
+}
+
+static int parse_master(const char *p, struct url *u, struct err *e)
+{
+    size_t n = strcspn(p, "/?#");
+
+    if (n == 0)
+        return err_set(e, ERR_INPUT,
+                       "the name of the master is missing: write /name after the sentinels");
+    if (decode(p, n, u->master, sizeof u->master, "name of the master", e) != 0)
+        return -1;
+    snprintf(u->shown, sizeof u->shown, "%s", u->master);
+    p += n;
+    if (!*p)
+        return 0;
+    if (strncmp(p, "?db=", 4) != 0)
+        return err_set(e, ERR_INPUT, "after the name of the master only ?db=number may stand");
+    return parse_database(p + 4, strlen(p + 4), u, e);
+}
+
+static int parse_sentinel(const char *p, struct url *u, struct err *e)
+{
+    const char *end = p + strcspn(p, "/?#");
+
+    if (*end == '/' && strchr(end, '@'))
+        return err_set(e, ERR_INPUT,
+                       "there is an @ after the sentinels: write / in a password as %%2F");
+    if (take_user(&p, end, u, e) != 0 || parse_sentinels(p, end, u, e) != 0)
+        return -1;
+    return parse_master(*end == '/' ? end + 1 : "", u, e);
 }
 
 static int parse_unix(const char *p, struct url *u, struct err *e)
@@ -184,5 +260,33 @@ int url_parse(const char *text, struct url *u, struct err *e)
     }
     if (strncmp(text, "unix:", 5) == 0)
         return parse_unix(text + 5, u, e);
-    return err_set(e, ERR_INPUT, "the address of Redis begins with redis://, rediss:// or unix:");
+    if (strncmp(text, "sentinel://", 11) == 0)
+        return parse_sentinel(text + 11, u, e);
+    return err_set(e, ERR_INPUT,
+                   "the address of Redis begins with redis://, rediss://, unix: or sentinel://");
+}
+
+/* Every byte that could end a part is written as %XX. */
+static char *encode(char *out, const char *p)
+{
+    for (; *p; p++)
+        out += sprintf(out, strchr(":/?#@%", *p) || (unsigned char)*p <= ' ' ? "%%%02X" : "%c",
+                       (unsigned char)*p);
+    return out;
+}
+
+void url_write(const struct url *u, char out[URL_TEXT_MAX])
+{
+    _Static_assert(URL_TEXT_MAX > 3 * (sizeof u->user + sizeof u->password) + sizeof u->shown + 32,
+                   "the longest text fits");
+    char *p = out + sprintf(out, u->is_tls ? "rediss://" : "redis://");
+
+    assert(!u->is_unix && u->host[0]);
+    if (u->user[0] || u->password[0]) {
+        p = encode(p, u->user);
+        *p++ = ':';
+        p = encode(p, u->password);
+        *p++ = '@';
+    }
+    sprintf(p, "%s/%d", u->shown, u->database);
 }

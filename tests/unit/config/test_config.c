@@ -250,7 +250,8 @@ static const struct {
     {"server { redact = { \"a\", \"b=c\" } }", T
      "server: redact: \"b=c\" is no word: a name (\"badge_no\") or a form (\"acme-*\") is needed"},
     {"server { redis = \"mysql://x\" }",
-     T "server: `redis` must be \"embedded\", redis://…, rediss://… or unix:/path"},
+     T "server: `redis` must be \"embedded\", redis://…, rediss://…, unix:/path "
+       "or sentinel://host,host/master"},
     {"server { redis = \"cluster://a:1\" }",
      T "server: redis = \"cluster://…\" is not part of this version of Tocsin"},
     {"server { redis_ca = \"ca.pem\" }", T "server: `redis_ca` is for a redis = \"rediss://…\""},

@@ -35,9 +35,10 @@ static inline void driver_loop(struct driver *v)
 }
 
 /* Turns the loop until `cond` is true; a deadline is a failure of the test. */
-#define AWAIT(v, cond)                                                                      \
+#define AWAIT(v, cond) AWAIT_FOR(v, 20000, cond)
+#define AWAIT_FOR(v, ms, cond)                                                              \
     do {                                                                                    \
-        int64_t until_ms_ = server_now_ms() + 20000;                                        \
+        int64_t until_ms_ = server_now_ms() + (ms);                                         \
         while (!(cond)) {                                                                   \
             ck_assert_msg(server_now_ms() < until_ms_, "waited in vain for " #cond " (%s)", \
                           (v)->why);                                                        \
@@ -77,7 +78,7 @@ struct told {
     enum db_fate fate;
     enum reply_kind kind;
     int64_t number;
-    char text[256];
+    char text[1024];
     size_t len, n_items;
 };
 

@@ -3,10 +3,12 @@
 #ifndef TOCSIN_TESTS_REDIS_SERVER_H
 #define TOCSIN_TESTS_REDIS_SERVER_H
 
+#include <arpa/inet.h>
 #include <check.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ struct server {
     char dir[64];
     char socket_path[96];
     char url[128]; /* unix:… */
+    int port;      /* of loopback, with server_start_tcp(); else 0 */
     pid_t pid;
 };
 
@@ -60,16 +63,20 @@ static inline void server_await(const char *path)
 
 #define SERVER_ARGS_MAX 24
 
-/* `more`: further arguments, NULL at the end; may be NULL. */
-static inline void server_start_in(struct server *s, const char *const *more)
+/* `more`: further arguments, NULL at the end; may be NULL. `file`: configuration in the directory,
+ * or NULL. */
+static inline void server_spawn(struct server *s, const char *file, const char *const *more)
 {
-    const char *argv[SERVER_ARGS_MAX + 12] = {
-        "redis-server", "--port", "0", "--unixsocket", "r.sock", "--save", "", "--dir", ".",
-    };
-    int n = 9;
+    const char *argv[SERVER_ARGS_MAX + 12] = {"redis-server", file};
+    const char *const always[] = {"--port", "0", "--unixsocket", "r.sock",
+                                  "--save", "",  "--dir",        "."};
+    int n = file ? 2 : 1;
 
+    for (size_t i = 0; i < sizeof always / sizeof *always; i++)
+        argv[n++] = always[i];
     for (; more && *more; more++)
         argv[n++] = *more;
+    ck_assert_int_le(n, SERVER_ARGS_MAX + 11);
     snprintf(s->socket_path, sizeof s->socket_path, "%s/r.sock", s->dir);
     snprintf(s->url, sizeof s->url, "unix:%s", s->socket_path);
     s->pid = fork();
@@ -86,13 +93,63 @@ static inline void server_start_in(struct server *s, const char *const *more)
         execvp(argv[0], (char *const *)argv);
         _exit(127);
     }
+}
+
+static inline void server_start_in(struct server *s, const char *const *more)
+{
+    server_spawn(s, NULL, more);
     server_await(s->socket_path);
+}
+
+static inline void server_make_dir(struct server *s)
+{
+    *s = (struct server){.dir = "/tmp/tocsin-test-XXXXXX"};
+    ck_assert_ptr_nonnull(mkdtemp(s->dir));
+}
+
+/* Below the range from which connections get their ports, and not in use a moment ago. */
+static inline int server_free_port(void)
+{
+    for (;;) {
+        struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        int port = 12000 + (int)(random() % 20000);
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        bool is_free;
+
+        a.sin_port = htons((uint16_t)port);
+        is_free = bind(fd, (struct sockaddr *)&a, sizeof a) == 0;
+        close(fd);
+        if (is_free)
+            return port;
+    }
+}
+
+/* Also listens on s->port of loopback; another one is tried when somebody else was quicker. */
+static inline void server_start_tcp(struct server *s, const char *file, const char *const *more)
+{
+    int64_t until_ms = server_now_ms() + 20000;
+
+    srandom((unsigned)getpid() ^ (unsigned)server_now_ms());
+    for (s->pid = 0; s->pid == 0 || !server_accepts(s->socket_path); usleep(2000)) {
+        const char *argv[SERVER_ARGS_MAX] = {"--bind", "127.0.0.1", "--port"};
+        char port[8];
+        int n = 4;
+
+        ck_assert_msg(server_now_ms() < until_ms, "redis-server does not come up");
+        if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == 0)
+            continue;
+        s->port = server_free_port();
+        snprintf(port, sizeof port, "%d", s->port);
+        argv[3] = port;
+        for (const char *const *m = more; m && *m; m++)
+            argv[n++] = *m;
+        server_spawn(s, file, argv);
+    }
 }
 
 static inline void server_start(struct server *s, const char *const *more)
 {
-    *s = (struct server){.dir = "/tmp/tocsin-test-XXXXXX"};
-    ck_assert_ptr_nonnull(mkdtemp(s->dir));
+    server_make_dir(s);
     server_start_in(s, more);
 }
 

@@ -29,6 +29,16 @@ static const struct {
     {"unix:r.sock?db=3", {.is_unix = true, .path = "r.sock", .database = 3, .shown = "r.sock"}},
     {"unix:///run/r%3F", {.is_unix = true, .path = "/run/r?", .shown = "/run/r?"}},
     {"unix://u:p@/r", {.is_unix = true, .path = "/r", .user = "u", .password = "p", .shown = "/r"}},
+    {"sentinel://a/m",
+     {.shown = "m", .master = "m", .n_sentinels = 1, .sentinels = {{"a", 26379}}}},
+    {"sentinel://u:p,@a:1,b,[::1]:65535,[::2]/my%2fmaster?db=7",
+     {.shown = "my/master",
+      .master = "my/master",
+      .database = 7,
+      .user = "u",
+      .password = "p,",
+      .n_sentinels = 4,
+      .sentinels = {{"a", 1}, {"b", 26379}, {"::1", 65535}, {"::2", 26379}}}},
 };
 
 static const struct {
@@ -65,6 +75,25 @@ static const struct {
     {"unix://host/r", "no host"},
     {"unix:/r?database=1", "?db=number"},
     {"unix:/r?db=", "database"},
+    {"sentinel:a/m", "sentinel://"},
+    {"sentinel://", "sentinel 1 of the list: the host is missing"},
+    {"sentinel:///m", "sentinel 1 of the list: the host is missing"},
+    {"sentinel://a,/m", "sentinel 2 of the list: the host is missing"},
+    {"sentinel://a,,b/m", "sentinel 2 of the list: the host is missing"},
+    {"sentinel://a,b:0/m", "sentinel 2 of the list: the port"},
+    {"sentinel://a,b:x/m", "sentinel 2 of the list: the port"},
+    {"sentinel://a, b/m", "sentinel 2 of the list: the host is not a name"},
+    {"sentinel://[::1,b/m", "sentinel 1 of the list: the host begins with ["},
+    {"sentinel://a", "name of the master is missing"},
+    {"sentinel://a/", "name of the master is missing"},
+    {"sentinel://a?db=1", "name of the master is missing"},
+    {"sentinel://a/?db=1", "name of the master is missing"},
+    {"sentinel://a/m/1", "only ?db=number"},
+    {"sentinel://a/m?x=1", "only ?db=number"},
+    {"sentinel://a/m?db=65536", "database"},
+    {"sentinel://a/m%2", "hex digits"},
+    {"sentinel://u@a/m", "no password"},
+    {"sentinel://u:a/b@h/m", "%2F"},
 };
 
 START_TEST(addresses_are_read)
@@ -84,6 +113,72 @@ START_TEST(addresses_are_read)
         ck_assert_str_eq(u.user, want->user);
         ck_assert_str_eq(u.password, want->password);
         ck_assert_str_eq(u.shown, want->shown);
+        ck_assert_str_eq(u.master, want->master);
+        ck_assert_uint_eq(u.n_sentinels, want->n_sentinels);
+        for (size_t k = 0; k < want->n_sentinels; k++) {
+            ck_assert_str_eq(u.sentinels[k].host, want->sentinels[k].host);
+            ck_assert_int_eq(u.sentinels[k].port, want->sentinels[k].port);
+        }
+    }
+}
+END_TEST
+
+START_TEST(sentinels_are_bounded)
+{
+    for (int n = URL_MAX_SENTINELS - 1; n <= URL_MAX_SENTINELS + 1; n++) {
+        char text[128] = "sentinel://a";
+        struct err e = {0};
+        struct url u;
+
+        for (int i = 1; i < n; i++)
+            strcat(text, ",a");
+        strcat(text, "/m");
+        ck_assert_int_eq(url_parse(text, &u, &e) == 0, n <= URL_MAX_SENTINELS);
+        if (n > URL_MAX_SENTINELS)
+            ck_assert_ptr_nonnull(strstr(e.text, "more than 16 sentinels"));
+        else
+            ck_assert_uint_eq(u.n_sentinels, (size_t)n);
+    }
+}
+END_TEST
+
+static const struct {
+    const char *host;
+    int port;
+    const char *written; /* NULL: refused */
+} pointed[] = {
+    {"127.0.0.1", 1, "redis://us%20er:p%3A%40%2F%25%01@127.0.0.1:1/3"},
+    {"::1", 65535, "redis://us%20er:p%3A%40%2F%25%01@[::1]:65535/3"},
+    {"db.example", 6379, "redis://us%20er:p%3A%40%2F%25%01@db.example:6379/3"},
+    {"", 1, NULL},
+    {"a b", 1, NULL},
+    {"a/b", 1, NULL},
+    {"a", 0, NULL},
+    {"a", 65536, NULL},
+};
+
+START_TEST(a_master_is_pointed_at_and_written_as_it_is_read)
+{
+    for (size_t i = 0; i < sizeof pointed / sizeof *pointed; i++) {
+        char text[URL_TEXT_MAX];
+        struct url u, again;
+
+        ck_assert_int_eq(url_parse("sentinel://us er:p%3a@%2F%25%01@s/m?db=3", &u, NULL), 0);
+        ck_assert_int_eq(url_point(&u, pointed[i].host, pointed[i].port),
+                         pointed[i].written ? 0 : -1);
+        if (!pointed[i].written) {
+            ck_assert_str_eq(u.host, "");
+            ck_assert_str_eq(u.shown, "m");
+            continue;
+        }
+        url_write(&u, text);
+        ck_assert_str_eq(text, pointed[i].written);
+        ck_assert_int_eq(url_parse(text, &again, NULL), 0);
+        ck_assert_str_eq(again.host, pointed[i].host);
+        ck_assert_int_eq(again.port, pointed[i].port);
+        ck_assert_str_eq(again.user, u.user);
+        ck_assert_str_eq(again.password, u.password);
+        ck_assert_int_eq(again.database, 3);
     }
 }
 END_TEST
@@ -103,9 +198,10 @@ END_TEST
 
 START_TEST(an_error_never_repeats_the_password)
 {
-    static const char *const texts[] = {"redis://u:secret@h:x", "redis://u:secret@h/x",
-                                        "redis://u:secret%@h",  "redis://u:sec/ret@h",
-                                        "unix://u:secret@host", "redis://:secret@"};
+    static const char *const texts[] = {
+        "redis://u:secret@h:x",        "redis://u:secret@h/x",     "redis://u:secret%@h",
+        "redis://u:sec/ret@h",         "unix://u:secret@host",     "redis://:secret@",
+        "sentinel://u:secret@a,b:x/m", "sentinel://u:sec/ret@a/m", "sentinel://u:secret@a/m?x"};
 
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct err e = {0};
@@ -123,10 +219,9 @@ START_TEST(lengths_are_bounded)
     static const struct {
         const char *before, *after;
         size_t most;
-    } parts[] = {{"unix:", "", 107},
-                 {"redis://", "", 255},
-                 {"redis://u:", "@h", 511},
-                 {"redis://", ":p@h", 127}};
+    } parts[] = {{"unix:", "", 107},           {"redis://", "", 255},
+                 {"redis://u:", "@h", 511},    {"redis://", ":p@h", 127},
+                 {"sentinel://b,", "/m", 255}, {"sentinel://b/", "", 127}};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         for (size_t n = parts[i].most - 1; n <= parts[i].most + 1; n++) {
@@ -255,6 +350,8 @@ END_TEST
 static void add(TCase *c)
 {
     tcase_add_test(c, addresses_are_read);
+    tcase_add_test(c, sentinels_are_bounded);
+    tcase_add_test(c, a_master_is_pointed_at_and_written_as_it_is_read);
     tcase_add_test(c, wrong_addresses_are_refused_naming_the_part);
     tcase_add_test(c, an_error_never_repeats_the_password);
     tcase_add_test(c, lengths_are_bounded);
