@@ -1,4 +1,9 @@
-/* The book: which alerts there are, and what a look does to one of them. */
+/* The book: which alerts there are, and what a look does to one of them.
+ * An alert is in memory, in its rule's map, only while there is something to remember of it: conclude()
+ * stores, tells and frees, in this order, so that whoever is told can still read it and nothing that is over
+ * is kept. Counts are kept where states change; summing them up when somebody asks was a walk over all
+ * alerts for each /metrics. What was refused by the rule's limit is counted for whole looks: the present one
+ * is not complete, so the larger of it and the one before is told. */
 #include "alert/book.h"
 
 #include <assert.h>

@@ -1,4 +1,9 @@
-/* What an alert says: its labels, its annotations, and why. */
+/* What an alert says: its labels, its annotations, and why.
+ * Labels are made when an alert first has a priority and anew when it changes, not for each look; all of a
+ * set is made before the old one is given up, so that without memory an alert goes on under the labels it is
+ * known by. Its identity leaves out a severity that follows from the priority: an alert that rises stays the
+ * one that receivers know. Annotations are filled for each look while it is on, since they quote values; the
+ * tree only for a change, since it is large. */
 #include "alert/book.h"
 
 #include <assert.h>

@@ -1,4 +1,10 @@
-/* Rules in the book: put, changed, renamed, removed, and what that does to their alerts. */
+/* Rules in the book: put, changed, renamed, removed, and what that does to their alerts.
+ * A reload may not fail half way, so all that a put needs is reserved before (alert_rule_reserve). Alerts
+ * live on through an edit: levels are carried over by priority, a changed condition starts waits anew, and
+ * what is on stays on until the new condition has been false for its time. Dropped: ending all alerts of an
+ * edited rule, which pages twice for one typo in a text. Also here is the list of an alert's instants that
+ * move with the clock. Cost: a put, a step of the clock, a bridged outage and each firing() walk the alerts
+ * that they concern. */
 #include "alert/book.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
-/* Alerts: listed, one, ended by hand. */
+/* Alerts: listed, one, ended by hand.
+ * A page of the list goes on behind a fingerprint and not behind a number: alerts come and go between two
+ * pages, and a number would leave some out without a word. Where that alert has ended the answer is 410, and
+ * the reader begins anew. Cost: a list walks all alerts and sorts those that match; `limit` bounds what is
+ * written. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

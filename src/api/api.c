@@ -1,4 +1,9 @@
-/* One request from its arrival to its handler: the route, who asks, and the guards of writes. */
+/* One request from its arrival to its handler: the route, who asks, and the guards of writes.
+ * All that is refused is refused here, by the row of the route table, so that a handler cannot forget a
+ * check: first, where there are no tokens, the Host (a page of elsewhere must not read through a browser),
+ * then the token and its role, then whether it may act for all teams, then what only writes need (origin,
+ * CSRF token, media type). Probes come before all of it and say little. Page and API differ in how they
+ * refuse, not in what. */
 #include "api/later.h"
 #include "api/routes.h"
 

@@ -1,4 +1,8 @@
-/* Why it is (not) firing, where it went, and where it would go. */
+/* Why it is (not) firing, where it went, and where it would go.
+ * The document is of memory and made at once, the history behind it is of Redis: it waits in a `later`, its
+ * last brace taken off, and the history is put in when it comes. Without Redis it says null and the rest is
+ * still told, since that is when people ask. Dropped: reading history first, which makes the answer of
+ * another moment. */
 #include "api/explain.h"
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
-/* Receivers and what was sent to them: tests, deliveries, inbox. */
+/* Receivers and what was sent to them: tests, deliveries, inbox.
+ * A test is answered when the last channel has answered, so it is a `later` whose body collects the answers.
+ * What acts on a delivery looks it up as the caller sees it first, so that a scope gets 404 and not a hint.
+ * The inbox keeps messages as they were sent: for a scope it is read in full and filtered, at most LIMIT_MAX
+ * messages, because who may see one depends on the alerts that its incident has now. */
 #include <string.h>
 
 #include "api/handlers.h"

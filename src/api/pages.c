@@ -1,4 +1,8 @@
-/* GET of pages: the same documents as the API's, drawn by web. */
+/* GET of pages: the same documents as the API's, drawn by the room page.
+ * A document is written, parsed again and handed over as a tree: page knows JSON and no struct, so whatever
+ * it shows can be asked of the API as well, under the same scope. The price, a second pass over some 100 kB,
+ * is paid by a person who looks. What a redirect tells is one of a few texts, never that of the query: a
+ * link may not put words into a page. */
 #include <string.h>
 
 #include "api/explain.h"

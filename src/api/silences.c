@@ -1,4 +1,8 @@
-/* Silences: listed, previewed, made, ended. */
+/* Silences: listed, previewed, made, ended.
+ * All keys of a wish are read before anything is decided, and a wish with a mistake makes nothing. A preview
+ * and a silence take the same way up to the last step, so that the count which is confirmed is the one that
+ * is checked. Both notations of a matcher are taken: text as in rules, and Alertmanager's objects. What is
+ * made is answered when it is in Redis, or marked as kept in memory. */
 #include "api/silence_wish.h"
 
 #include <string.h>

@@ -1,4 +1,8 @@
-/* Status, reload, who am I. */
+/* Status, reload, who am I.
+ * Status is what each room says of itself, put side by side and not worked on: a figure has one home,
+ * /metrics shows the same. Texts of rejected files may quote rules of other teams: a scope sees which files,
+ * not why. A reload is answered at its end, which may be many turns later, once as a document and once in
+ * the plain words that Prometheus' tools expect. Cost: all rules, for their counts. */
 #include <string.h>
 
 #include "api/handlers.h"

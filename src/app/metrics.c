@@ -1,4 +1,8 @@
-/* /metrics: what each room counts, in the exposition format. */
+/* /metrics: what each room counts, in the exposition format.
+ * A room counts in a struct and knows no format; names, types and help stand here, one line each, so that
+ * the page can be read as one. Rules have lines of their own only where they cost most (RULES_SHOWN): a page
+ * that grows with the rules helps nobody and holds the loop. Dropped: a registry that rooms enter their
+ * counters into, which hides from the reader what there is. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>

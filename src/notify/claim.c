@@ -1,4 +1,9 @@
-/* Deliver's side of the ledger: claims and their outcomes. */
+/* Deliver's side of the ledger: claims and their outcomes.
+ * A message is planned again at the moment it is claimed: between due and claimed a silence may have begun.
+ * What has become untrue is not sent, whatever made it due. The claim is stored before it is sent, so that a
+ * death in between leaves "unknown" and not "never". The number of a message changes with its content alone:
+ * a retry of the same content carries the same key, by which a receiver can tell that it has it. An unknown
+ * fate is noted per alert: what may have been told is owed its end, what may be over is told again. */
 #include "tocsin/notify.h"
 
 #include <assert.h>

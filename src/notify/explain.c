@@ -1,4 +1,8 @@
-/* Why somebody was told, was not told, or will be told when. */
+/* Why somebody was told, was not told, or will be told when.
+ * The plan is computed by the code that decides (plan_desired(), route_find(), holds_find_all()), at the
+ * moment of the question, and only worded here: an explanation of its own would be a second truth. What the
+ * asker may not see is left out of lists and of errors, which may quote it. Cost: all members of the
+ * incident for each of its lanes. */
 #include "notify/explain.h"
 
 #include <stdlib.h>

@@ -1,4 +1,9 @@
-/* Incidents: numbers, lists, and when each must be reviewed. */
+/* Incidents: numbers, lists, and when each must be reviewed.
+ * An incident is open until every lane has been told its end; then it is kept for "previous" and for people.
+ * Those that something changed are marked, in a list in the order of the changes; those that only time
+ * changes stand in a heap by the time of their next review, which has room for all before they are listed,
+ * so scheduling cannot fail. Dropped: a timer for each incident or lane. A full incident makes room by
+ * forgetting members that are over and told, at most once a second; settled ones go by age and number. */
 #include "notify/incident.h"
 
 #include <assert.h>

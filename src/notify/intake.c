@@ -1,4 +1,9 @@
-/* Alerts come in: routed, grouped, and kept as members of incidents. */
+/* Alerts come in: routed, grouped, and kept as members of incidents.
+ * An alert is placed as a whole each time its routes may differ: where it must be now is compared with where
+ * it is, and what it is no longer routed to it leaves. So first coming, rise, relabelling and reload are one
+ * way, and a change that was missed is made good by the next. Where only figures changed, which is nearly
+ * every look, they are copied and nothing is routed. Without memory for one place the others are still told,
+ * and it is counted. Cost: the tree of routes per placing, at most ROUTES_MAX destinations. */
 #include "notify/intake.h"
 
 #include <assert.h>

@@ -1,4 +1,9 @@
-/* The ledger: lanes, and what each was told and is owed of an incident. */
+/* The ledger: lanes, and what each was told and is owed of an incident.
+ * What was told is kept by member number and not by message, so that "what does it not know yet" is a
+ * comparison which survives restarts, reloads and lost answers; dropped are queues of messages, which go
+ * stale. Each change of told or owed writes its own row, whoever makes it. Lanes outlive their configuration
+ * for as long as an entry names them. What a lane may claim stands in a heap of its own, the most severe and
+ * the longest waiting first: 20,000 due messages cost the claim of one no more than their logarithm. */
 #include "notify/ledger.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
-/* Alerts as incidents know them: copies, since an alert may be freed once it has ended. */
+/* Alerts as incidents know them: copies, since an alert may be freed once it has ended.
+ * A member of each incident that the alert is in, tied together by `next_same`: holds, routes and what was
+ * told differ from one to the other. Numbers are given once and never again, so they name a member in the
+ * ledger and in Redis. Whoever changes a member touches it, and the next review writes its row; counts by
+ * priority are kept beside the members, because a full incident asks them for every newcomer. */
 #include "notify/member.h"
 
 #include <assert.h>

@@ -1,4 +1,9 @@
-/* Notices: a plan made into everything that a message needs, in memory of its own. */
+/* Notices: a plan made into everything that a message needs, in memory of its own.
+ * Nothing of a notice points into notify: it is sent after members, labels or the whole incident may have
+ * gone. All of it lies in a few blocks that are freed together; whether one allocation failed is asked once,
+ * at the end. Beside the texts it keeps which members it tells of, so that the outcome is noted for what was
+ * sent, not for what is on by then. More alerts than fit are cut by importance, and the worst of all stays
+ * the first. */
 #include "notify/notice.h"
 
 #include <stdio.h>

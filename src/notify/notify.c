@@ -1,4 +1,10 @@
-/* Notify as a whole: made, started, configured, run. */
+/* Notify as a whole: made, started, configured, run.
+ * A run does all that has come up since the last one: silences that begin or end, incidents that are marked
+ * or due, old ones. It is ordered for the end of the turn by whoever changes something, so a thousand alerts
+ * of one group cost one review, and it does REVIEW_A_RUN rows at most, so that a storm costs many turns and
+ * not a long one. Silences and reviews alternate until nothing is left: the end of an incident may end a
+ * silence. Without a loop (tests, replay) a run is whole. Before the start nothing is sent: what the journal
+ * replays is only noted. */
 #include "notify/notify_impl.h"
 
 #include <assert.h>

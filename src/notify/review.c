@@ -1,4 +1,8 @@
-/* A review: one incident is looked at as a whole, and every lane's plan computed again. */
+/* A review: one incident is looked at as a whole, and every lane's plan computed again.
+ * State is derived, not followed: priority, end and plans come from the members and the ledger each time, so
+ * no event that was missed or came twice leaves anything wrong for longer than to the next review. Members
+ * have their rows in Redis before a lane may speak of them, as many a run as the budget has; until then the
+ * lanes wait. Where memory is short nothing is decided: the incident is `incomplete` and comes again. */
 #include "notify/review.h"
 
 #include <string.h>

@@ -1,4 +1,9 @@
-/* A silence as it was asked for, before anything is decided of it: its matchers, its scope, its times. */
+/* A silence as it was asked for, before anything is decided of it: its matchers, its scope, its times.
+ * Preview and making draft alike. "Silence this incident" becomes matchers at once and does not stay a
+ * reference, so that people see in the list what is held, and it holds whatever joins later. Labels that the
+ * group lacks are part of what it is, so they are matched as empty; priority and severity never are, or a
+ * rise would break through as a stranger. Where neither group nor a single alert name says what is meant, it
+ * is refused instead of holding all. */
 #include "notify/silence_draft.h"
 
 #include <stdio.h>

@@ -1,4 +1,8 @@
-/* Silences come, change and end: numbers, what an update means, and who may. */
+/* Silences come, change and end: numbers, what an update means, and who may.
+ * An update that moves times or comment changes the silence; one with other matchers is a new silence, and
+ * the old one ends, as Alertmanager's users know it: what was muted by it stays true of it. Rails stand
+ * before both. Who has a scope may change silences of just that scope. Another's silence is told as not
+ * there, because its number says nothing to him. */
 #include "notify/silence_make.h"
 
 #include <assert.h>

@@ -1,4 +1,9 @@
-/* The start: fields as the store reads them, and a comparison with the alerts that are on. */
+/* The start: fields as the store reads them, and a comparison with the alerts that are on.
+ * Redis gives hash fields in any order, so what belongs to another row waits in a list that is sorted once
+ * and goes in by kind and number; a row that cannot be read costs itself. Then the alerts of the book are
+ * compared with the members: what ended while nobody looked ends now, and what should be known is owed, by
+ * the review that always does it. Dropped: one record for each incident with all of its alerts, which a
+ * change of one wrote again in full. */
 #include "notify/start.h"
 
 #include <stdlib.h>

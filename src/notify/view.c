@@ -1,4 +1,8 @@
-/* Answers for pages, commands and Alertmanager's API. */
+/* Answers about incidents, lanes and figures, as far as the asker may see them.
+ * An incident that several teams share is shown to each as if it held the alerts of his scope alone: counts,
+ * priority and summary are computed from these, so that nothing leaks through a sum; the number of hidden
+ * ones is told. Views are made for each question: they are asked by people, a page at a time. Cost: a list
+ * sorts all incidents and looks at the members of those it shows. */
 #include "notify/view.h"
 
 #include <stdio.h>
