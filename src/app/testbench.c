@@ -1,3 +1,10 @@
+/* Tests of rules in the program's own engine, on a virtual clock.
+ * A bench is the engine of the server with data by hand: blocks, instants and upkeep come in the order in
+ * which the program would have them, or a test would prove another program. Time moves in steps of at most
+ * UPKEEP_MS, so that what is forgotten in an hour is forgotten in a test of an hour. Dropped: jumping from
+ * check to check, which is quicker and hides what happens between. Tocsin's own rules run only where a test
+ * asks for one of them; their data then come every ten seconds, as in the program. What arrives at the
+ * instant of a check comes before it. */
 #include "app/testbench.h"
 
 #include <assert.h>

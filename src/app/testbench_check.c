@@ -1,4 +1,8 @@
-/* Whether what a test expects is so, and if not, why. */
+/* Whether what a test expects is so, and if not, why.
+ * A check is asked of the alerts as they are now, or of the transitions that were remembered, never of
+ * values that the bench computed for it. A failure is written for who did not write the rule: what is
+ * instead, then the history, then the trees of a few groups that the check concerns; they are made only when
+ * a check fails. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>

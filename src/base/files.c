@@ -1,3 +1,8 @@
+/* Files: read whole, written whole, listed by patterns.
+ * A read is bounded by the caller, and by the size that the file had when it was opened: a file that grows
+ * meanwhile is read as it was. A write goes to a file beside it, to the disk, and then takes its place, so
+ * that a reader or a crash sees the old or the new one. Lists are sorted and without doubles, since the
+ * order in which rules are read must not be that of a directory. */
 #include "base/files.h"
 
 #include <assert.h>

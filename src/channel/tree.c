@@ -1,3 +1,8 @@
+/* What a template is given of a notice: one plain tree, made once for each message.
+ * Templates see data and no functions of ours, so a message can be tried with a tree alone. Numbers stand
+ * beside their text, so that a template need not know units; texts come from wording.c, so that all channels
+ * say the same of an alert. Nothing here checks memory: a tree that lacks a part is marked by the room
+ * template and not used. Cost: the alerts of a notice, NOTICE_ALERTS_MAX at most. */
 #include "channel/tree.h"
 
 #include <cjson/cJSON.h>

@@ -1,3 +1,8 @@
+/* What is said of an alert and an incident, once for all channels.
+ * Templates lay out; the words stand here, in C, where they can be tested as a table and are there also when
+ * no template loads. Every text that came from outside goes through add_line(): one line, bounded, without
+ * characters that would act on a terminal or forge a second line. What is unknown is said as unknown: an end
+ * without data says "last", not "now". Lists are bounded and count what they leave out. */
 #include "channel/wording.h"
 
 #include <string.h>

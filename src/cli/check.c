@@ -1,4 +1,8 @@
-/* `tocsin check`: everything that can be said of rules and configuration without data. */
+/* `tocsin check`: everything that can be said of rules and configuration without data.
+ * It loads by the very code that the server loads with, so it never passes what the server refuses. All
+ * errors are told, not the first one: findings come through one callback, printed as they are found, and
+ * kept for --json. Rules without a test are a warning, since the tests stand beside them. Only --live asks a
+ * server. */
 #include "cli/check.h"
 
 #include <stdio.h>

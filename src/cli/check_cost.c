@@ -1,4 +1,7 @@
-/* What the rules keep, known before any data flows. */
+/* What the rules keep, known before any data flows.
+ * A leaf's size follows from its definition, so the price of a group can be told when the rule is written;
+ * how many groups there will be only a server knows, and that is asked apart (--live). Leaves are counted by
+ * their text, as the engine shares them: two rules that ask the same cost once. */
 #include "cli/check.h"
 
 #include <stdio.h>

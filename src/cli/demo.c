@@ -1,4 +1,8 @@
-/* `tocsin demo`: a shop sends its traffic, breaks, and what Tocsin makes of it is told. */
+/* `tocsin demo`: a shop sends its traffic, breaks, and what Tocsin makes of it is told.
+ * A client like any other: it knows the server's API alone, so what it shows is what a user has. Seconds are
+ * sent by a monotonic schedule and not in a burst after a pause of the machine; between them the answers of
+ * the server are looked at. A server that goes away is told and waited for, because killing it in the middle
+ * is part of the demonstration; only the very first request ends it. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,7 @@
-/* An explanation in words: what is true, for how long, who was told, what holds it back. */
+/* An explanation in words: what is true, for how long, who was told, what holds it back.
+ * The server tells a document, and only this file makes sentences of it, so that --json has all that the
+ * words say. One screen for a tired person: the answer first, then the tree, then who was told; what there
+ * is nothing to say of is left out, and a silence that holds several is named once. */
 #include <string.h>
 
 #include "base/text.h"

@@ -1,3 +1,7 @@
+/* `tocsin incidents`: the list, and one of them.
+ * Columns are as wide as what stands in them, so the page is made whole before it is printed. The list is
+ * what the server gives, in its order; SHOWN is a screenful, and --limit asks for more. It is the same
+ * command for list and one, because people add a number to the line that they have. */
 #include "cli/commands.h"
 
 #include <string.h>

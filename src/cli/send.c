@@ -1,4 +1,8 @@
-/* `tocsin send`: metrics and events by hand, from words or from lines of standard input. */
+/* `tocsin send`: metrics and events by hand, from words or from lines of standard input.
+ * Words become the JSON that any sender writes, and go the way of all senders: this is also the example of
+ * how to send. A line that is JSON already is passed on as it is. Lines go in batches, or with --follow one
+ * by one: a log that is followed must not wait for a batch to fill. A line with a mistake ends it, with its
+ * number, since what came before has been sent. */
 #include "cli/send.h"
 
 #include <errno.h>

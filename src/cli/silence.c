@@ -1,4 +1,8 @@
-/* `tocsin silence`: making one; its list, end and `during` are in files beside this. */
+/* `tocsin silence`: making one; its list, end and `during` are in files beside this.
+ * On a terminal the server is asked first what it would hold, and the person confirms that, with the count
+ * where it is wide; without one (scripts) nothing is asked, and the server's rails stand. So the rails live
+ * in the server alone, and this file only carries the answers. What was made is told with the command that
+ * undoes it. */
 #include "cli/silence.h"
 
 #include <stdio.h>

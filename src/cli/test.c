@@ -1,4 +1,7 @@
-/* `tocsin test`: tests of rules in this process, on a virtual clock. */
+/* `tocsin test`: tests of rules in this process, on a virtual clock.
+ * No server and no Redis: a test must run on the machine of who writes the rule, and in any CI. A test file
+ * finds its rules by its name, alone if that holds together, else with all of its folder, since firing() may
+ * name a rule of another file. Each case has an engine of its own, so none can depend on the one before it. */
 #include "cli/test.h"
 
 #include <stdio.h>

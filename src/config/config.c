@@ -1,3 +1,9 @@
+/* `tocsin.lua` as a whole: loaded at once into a tree that never changes.
+ * A reload loads another tree beside it, and who still works with the old one holds a reference: so a
+ * message on its way ends under the configuration it began with, and nothing is half new. The Lua state ends
+ * with the loading: nothing of the file can run later. Secrets are kept apart from the file's memory, so
+ * that they can be wiped, and are no strings in Lua, so that they cannot be joined into a text that is
+ * logged. Names of later versions are known by name, for a better error than "unknown". */
 #include "tocsin/config.h"
 
 #include <assert.h>

@@ -1,4 +1,7 @@
-/* receiver "name" { inbox {}, webhook { … }, fallback = "other" } and the channels. */
+/* receiver "name" { inbox {}, webhook { … }, fallback = "other" } and the channels.
+ * The keys of a channel stand in its own file as rows; here one function reads any of them, given its place
+ * in channel_table[], so a new channel adds no line here. Receivers are kept with where they stand in the
+ * file, and names of others are only noted: whether they exist is known when the whole file has been read. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,9 @@
-/* route { … }: the tree as written, then as it is used: inheritance and names resolved. */
+/* route { … }: the tree as written, then as it is used: inheritance and names resolved.
+ * Written and used are two passes, because a route may stand before the receiver it names, and in another
+ * file. After the second nothing is looked up any more: each route holds its receivers and intervals, its
+ * own or inherited, and routing is a walk. How many routes an alert can reach is bounded here, at load, so
+ * that notify needs no bound for it while it pages. A file that says nothing of receivers sends everything
+ * to the inbox; receivers that no route leads to are a mistake. */
 #include <stdio.h>
 #include <string.h>
 

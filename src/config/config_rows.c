@@ -1,4 +1,8 @@
-/* Reading a block of the configuration: keys from a table of rows, values checked by kind. */
+/* Reading a block of the configuration: keys from a table of rows, values checked by kind.
+ * A row says name, kind and place; so every block refuses unknown keys with a suggestion, and says the same
+ * of the same mistake. Kinds are few and strict (sizes have units, headers no line ends). A text never shows
+ * what may be secret: URLs are not quoted behind the host. Dropped: a function for each block, and defaults
+ * in the rows; those stand where the struct is made. */
 #include <ctype.h>
 #include <limits.h>
 #include <stdio.h>

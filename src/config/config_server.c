@@ -1,4 +1,8 @@
-/* server { … }, priorities { … }, deadman { … }, secret_file, secret_env, and the tokens file. */
+/* server { … }, priorities { … }, deadman { … }, secret_file, secret_env, and the tokens file.
+ * Tokens are a file and not Lua, so that a program can write them and an error never quotes one; the line is
+ * named. An empty tokens file means that nobody may do anything: who empties it wants to revoke. Memory for
+ * a secret is taken before its bytes are read, and they are wiped afterwards, because an error raised by Lua
+ * in between would leave them in a buffer that nobody owns. */
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>

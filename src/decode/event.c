@@ -1,3 +1,9 @@
+/* The fields of the event being filled, and which of them plays which role.
+ * Logging libraries agree on what an event has, not on its names: so roles are found by a table of names in
+ * an order (event_names.c), and a field that only looks like one keeps its own name. What is ambiguous is
+ * decided by company ("name" beside "pid" and "hostname" is bunyan's). The fields are changed in place, as
+ * views: nothing is copied. A time is believed only within a year behind and a day ahead. Cost: fields ×
+ * roles; an event has few fields. */
 #include "decode/event.h"
 
 #include <limits.h>

@@ -1,4 +1,10 @@
-/* From label sets to series ids, after the whole request has proved to be sound. */
+/* From label sets to series ids, after the whole request has proved to be sound.
+ * All or nothing: a sender repeats a refused request whole, so a part that was kept would count twice, and
+ * new series are forgotten again. Only where the sender's protocol lets some be left out (`in_parts`) those
+ * with room are taken, and the answer says so. Bounds are asked here for every decoder alike: per minute,
+ * the table, all labels, those of one token. The kind of a series follows its name until metadata says
+ * better; that costs a walk over all series, so it is made for news alone and not more than once in ten
+ * seconds. */
 #include <assert.h>
 #include <string.h>
 

@@ -1,3 +1,9 @@
+/* Which silences could hold an alert, without trying each of them.
+ * Silences that stand (have begun and not ended) are in an index by one matcher of theirs; what it gives are
+ * candidates, and the caller tests them whole. Each has a number of its own for as long as it stands,
+ * because the index knows numbers; names and incidents are maps beside it. Dropped: a list for each label
+ * name, in which thousands of silences on `service` stand together. Cost: a few look-ups for each label of
+ * the alert, and one for each candidate. */
 #include "hold/silence_index.h"
 
 #include <assert.h>

@@ -1,4 +1,10 @@
-/* HTTP and UDP around the decoders. */
+/* HTTP and UDP around the decoders.
+ * A request passes decode, scope and resolve in this order, and none of them leaves anything behind when a
+ * later one refuses: only then it is handed on, and answered when that is stored. One batch serves all
+ * requests in turn, so that the hot path allocates nothing. What a request is known by when it comes again
+ * is its body, or what its sender calls it; a body without times of its own has no identity, since two equal
+ * ones may be two measurements. Datagrams have nobody to answer: they are gathered for one turn and decoded
+ * as one. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,9 @@
+/* A block read back: the head, then columns of samples, then log events.
+ * Bytes from Redis may be anything, so every length is held against what is left before it is used, a
+ * checksum stands over all, and counts are bounded by the bytes that could hold them before memory is taken.
+ * A block is differences to those before it in its run: one that does not follow is refused and leaves the
+ * codec as it was. The usual sample (the series that followed last time, nothing special) is one run length
+ * and a value; the slow way is for what differs. The other direction is block.c. */
 #include "journal/block.h"
 
 #include <string.h>

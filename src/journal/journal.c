@@ -1,3 +1,8 @@
+/* The journal as a whole: its life, the turn's push, the poll, and what senders are told.
+ * A request is in a block from the moment it is taken, and its sender hears of it when the block's fate is
+ * known, never from within the call: answers wait in a list for the next turn, so that no caller is called
+ * back while it still holds half a state. Blocks move through open, queue and recent, each owned by one
+ * list. Requests to Redis count as calls, and a journal that is freed meanwhile ends with the last of them. */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>

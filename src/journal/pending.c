@@ -1,3 +1,9 @@
+/* A block that is being filled, or waits: samples, events, and who waits for it.
+ * It copies what it is given: the decoder's batch is used again at once, and a block may wait for Redis for
+ * hours. Room for all of a request is taken before anything is changed, so that it is added whole or not.
+ * Texts of events lie in one block of memory for each request. Once it is written the contents go and the
+ * bytes stay, for a while, to be written again; its cost is counted in bytes of memory, since that is what
+ * the bound is about. */
 #include "journal/pending.h"
 
 #include <assert.h>
