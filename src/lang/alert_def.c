@@ -1,4 +1,9 @@
-/* alert "Name" { … }: the keys of a rule, read and checked one by one. */
+/* alert "Name" { … }: the keys of a rule, read and checked one by one.
+ * A key is known by name in one list: a misspelt one is refused with the nearest, one that another tool has
+ * with the word that is used here, one of a later version as such. All unknown keys of a rule are told at
+ * once. Whoever reads a key asks rulekey_get(), so that defaults{ … } hold for all keys alike. Keys that
+ * belong together are read in rulekey_decide.c and rulekey_texts.c; what needs the whole set of rules is
+ * checked in check.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

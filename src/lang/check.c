@@ -1,4 +1,8 @@
-/* Checks between files: names given twice, and what firing() refers to. */
+/* Checks between files: names given twice, and what firing() refers to.
+ * Only the set as a whole can be right or wrong in this, so a reload checks it before anything runs. The
+ * walk over what depends on what also gives the order of evaluation: a rule stands behind those it asks for.
+ * It keeps a stack of its own, since a chain may be as long as there are rules. An error is told at the rule
+ * that asks, with its file, and the walk goes on: a circle must not hide a misspelt name. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,9 @@
-/* Conditions: comparisons of expressions, and what joins them. */
+/* Conditions: comparisons of expressions, and what joins them.
+ * Each comparison exists as a method of an expression and as a function that compares the rule's value; both
+ * make the same node here. between() and outside() are two comparisons joined, so nothing behind the
+ * language knows them. What can be seen to be wrong at load is refused: a clear level on the wrong side
+ * would flap for ever, a threshold in another unit would never be reached. Rows of per() are sorted once,
+ * the exact before the general. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

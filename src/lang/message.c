@@ -1,4 +1,8 @@
-/* Messages of rules: text with placeholders, "{service}: {value:percent} of requests fail". */
+/* Messages of rules: text with placeholders, "{service}: {value:percent} of requests fail".
+ * A placeholder is a name and a formatter and nothing else: no expressions, so a text cannot fail at 3 a.m.;
+ * what it names is checked at load. Labels may have any UTF-8 name, so what does not parse as a plain name
+ * is a placeholder only where a label of that name is there; other braces are text. Filled texts are scanned
+ * again for each alert: they are short, and a compiled form of each would cost memory for all rules. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,10 @@
+/* A rule file from text to rules, in steps that may pause.
+ * The chunk runs on a coroutine in slices of the loop (rulefile_begin() … ), so a long file does not hold
+ * it; what C does in between is charged by the bytes. Two phases have two environments: building while it
+ * loads; after that tables are frozen, and `when` functions see only what decides. They are tried once, each
+ * in a call of its own, so that a mistake is found at load. A file without functions gives its Lua state
+ * back, which would be most of its memory. Dropped: a thread for loading, which needs locks around all that
+ * it makes. */
 #include "lang/rulefile_impl.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
-/* What a rule measures and what it compares it with: value, fire, inputs, when, state, unless. */
+/* What a rule measures and what it compares it with: value, fire, inputs, when, state, unless.
+ * Lua evaluates `==` and `<` while it loads: a plain true or false where a condition belongs is the usual
+ * mistake, and is named as that. Levels are kept in the order of their priority, a single condition is a
+ * level like others, so what evaluates knows levels only. :lasting() around a whole condition becomes the
+ * level's time; within one it is a condition that remembers. */
 #include <string.h>
 
 #include "lang/rulekey.h"

@@ -1,4 +1,8 @@
-/* What goes out with an alert: labels, annotations, attached events; and which groups must exist. */
+/* What goes out with an alert: labels, annotations, attached events; and which groups must exist.
+ * Tables are read in the sorted order of their keys, because Lua's own differs from run to run, and texts,
+ * hashes and messages must not. Names that Tocsin sets itself are refused instead of being overwritten.
+ * summary, description and runbook_url are annotations like others but have keys of their own, and stand
+ * first. */
 #include <string.h>
 
 #include "lang/rulekey.h"

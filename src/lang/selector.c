@@ -1,4 +1,8 @@
-/* Selectors and the window functions on them: where leaves are born. */
+/* Selectors and the window functions on them: where leaves are born.
+ * A selector is a value: refining it makes another one, so a file may build on one without changing what it
+ * gave before. Matchers are built once and sorted by their text, since rules share a leaf whose text is the
+ * same. What a window counts (seconds, bytes) follows from the metric's name and lets a threshold in another
+ * unit be refused. Bounds of windows are checked here, where the line is known. */
 #include <stdlib.h>
 #include <string.h>
 

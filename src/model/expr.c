@@ -1,3 +1,7 @@
+/* Expressions in words: what explain, tests and errors call a node.
+ * An expression is data without behaviour: rules build it, evaluation reads it, and a node is named here
+ * only, so that page, command and test call it by the same words. A threshold is written in the unit that it
+ * was given in. A tree is shown node by node: a whole rule in one line could not be read. */
 #include "model/expr.h"
 
 #include <assert.h>

@@ -1,3 +1,8 @@
+/* Buckets of ids by label name and value; what no exact value fixes lies in `rest`.
+ * How a list finds its bucket is told in the header. A removal looks where the list may stand instead of
+ * noting where it does: that costs the lists under its values, and saves a field for each. Empty buckets and
+ * names go at once, so memory follows what stands there. Candidates are a superset, each once: the caller
+ * tests them whole. */
 #include "model/matcher_index.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
-/* The sources of series: token, `job` and `instance`. */
+/* The sources of series: token, `job` and `instance`.
+ * A source is what a sender is judged by, its clock and whether it goes on; so it must be found without a
+ * look-up for each sample: every series holds the number of its own. Which token pays for labels is counted
+ * per source, as a sum, and given back as its mean: exact accounts would take a field of each series, of
+ * which there are a million. Shares of tokens are a short list: there are as many as tokens that have sent. */
 #include <assert.h>
 
 #include "base/hash.h"

@@ -1,3 +1,9 @@
+/* Chunked bodies watched as they arrive, before evhttp reads them.
+ * Which bytes are changed, and why, is drawn in the header. It reads in step with what arrives, in place and
+ * with one line of memory, so a body costs no second copy and a chunk may be cut anywhere. A size is counted
+ * again here only to know where the next one begins. Dropped: reading bodies ourselves, which needs all that
+ * evhttp does around them. What it does not know it does not judge: it switches itself off for the rest of
+ * that connection. */
 #include "net/http_chunks.h"
 
 #include <assert.h>

@@ -1,4 +1,8 @@
-/* A whole request: what evhttp let through is checked, then handed over; and its answer. */
+/* A whole request: what evhttp let through is checked, then handed over; and its answer.
+ * What two programs could read differently is refused, and the connection closed, since one of them may be a
+ * proxy. A request belongs to who handles it until it is answered, which may be long after the client has
+ * gone: then it is a request without a connection, and its answer goes nowhere. So handlers never ask
+ * whether somebody still listens. Bodies are made contiguous once, on arrival: decoders read them in place. */
 #include <assert.h>
 #include <ctype.h>
 #include <event2/buffer.h>

@@ -1,4 +1,8 @@
-/* One incident: its alerts, why, where it went, what happened; acknowledge, release, silence. */
+/* One incident: its alerts, why, where it went, what happened; acknowledge, release, silence.
+ * Drawn from the document that the API gives, with nothing but links and forms: it works without scripts, on
+ * a phone, and in a text browser. All that comes from elsewhere goes through html_text(), html_link() and
+ * the like. Trees are cut at TREE_DEPTH_MAX, since they are drawn by recursion. What acts stands right below
+ * the head: who opens this at night wants to say "I have it" first. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,7 @@
-/* The pages that are lists: inbox, silences, rules. */
+/* The pages that are lists: inbox, silences, rules.
+ * Each shows what the API gives for it, bounded there; a page of its own for each would be three times the
+ * same frame. What changes by itself is loaded again after REFRESH_S, without a script, so that a screen on
+ * the wall stays true. A form stands beside what it acts on and says whose silence it ends. */
 #include <stdio.h>
 #include <string.h>
 

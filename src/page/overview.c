@@ -1,4 +1,8 @@
-/* The first page: what is on, who has it, and what is wrong with Tocsin itself. */
+/* The first page: what is on, who has it, and what is wrong with Tocsin itself.
+ * What is on stands first, and right below it what is wrong with Tocsin itself: an empty list means little
+ * while rules are refused or a receiver fails. Who has an incident is part of its line, because that is what
+ * a second person comes to see. A few that have ended follow, since the question after a page is what it
+ * was. It loads itself again, without a script. */
 #include <stdio.h>
 
 #include "page/html.h"

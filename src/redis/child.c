@@ -1,3 +1,9 @@
+/* The embedded server as a process: started, asked who it is, stopped.
+ * It is started by fork and exec with everything closed but what it needs: it inherits the lock of the data
+ * directory, so that the lock lives as long as the server, also when we die before it. Whether exec worked
+ * comes back over a pipe that exec closes: no guessing by time. Who answers at the socket is asked of the
+ * kernel (SO_PEERCRED), since a process id in a file may be another one by now. Dropped: daemonizing, which
+ * would lose the child. */
 #include "redis/child.h"
 
 #include <errno.h>

@@ -1,3 +1,8 @@
+/* Commands as bytes: RESP arrays of bulk strings, written straight into the buffer they leave from.
+ * Sizes are computed first and the bytes written once: a block of a megabyte is copied into its place and
+ * never formatted on the way. hiredis' own formatter was dropped for that: it allocates each command by
+ * itself. The format of db_sendf() is a small one, checked by an assert: arguments are split at its spaces
+ * only, so a value can hold any byte and never becomes two. */
 #include "redis/wire.h"
 
 #include <assert.h>

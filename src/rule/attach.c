@@ -1,3 +1,8 @@
+/* Log events that go out with an alert: the last few of each group, kept as they come.
+ * They are kept from before the alert, since the line that explains it came first; and as copies, because a
+ * block's memory is gone after it. Secrets are taken out when an event is kept, not when it is shown: what
+ * is not there cannot leak. A group has a ring of fixed size and events have a bound, so the memory follows
+ * the groups and not the load. Only rules that attach or quote events pay for any of it. */
 #include "rule/attach.h"
 
 #include <assert.h>

@@ -1,3 +1,9 @@
+/* Groups that an expression makes of its own: aggregations, and results keyed anew.
+ * A derived thing has rows of its own below (a rowset) and columns for its groups above; it is computed once
+ * an instant and then read by whoever asks. Where few groups are wanted only those are computed, over a list
+ * of members by group, which is made when the rows change and not for each look. Sums keep what each
+ * addition rounds off (base/total.h), so the order of members does not show. Rows that go number it anew: it
+ * starts over, which is rare. */
 #include "rule/derived.h"
 
 #include <math.h>

@@ -1,3 +1,9 @@
+/* Expressions over a batch of groups: columns in, columns out.
+ * A node is evaluated for up to BATCH groups at a time, into columns on the stack: what decides about a node
+ * is decided once for all of them, and nothing is allocated. A column says for each group whether there is a
+ * value and how warm it is; missing goes through every operation, so no group can come out of nothing.
+ * Leaves are read, never hashed (rowset.h). Dropped: compiling expressions; most of a look is memory, not
+ * decisions. */
 #include "rule/eval.h"
 
 #include <math.h>

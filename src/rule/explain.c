@@ -1,4 +1,8 @@
-/* What a rule sees, for people: the tree of one group with the value of every node. */
+/* What a rule sees, for people: the tree of one group with the value of every node.
+ * It evaluates each node by itself with the code that decides, for a batch of one: what is shown cannot
+ * differ from what was done. That computes shared nodes again, which only a person pays for. Of a comparison
+ * it also tells what holds it (the clear level), of a ratio what its guard lacks: the two answers that
+ * people miss most. */
 #include <string.h>
 
 #include "base/mem.h"

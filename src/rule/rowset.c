@@ -1,3 +1,9 @@
+/* The rows of an expression, kept in step with the groups of its sources.
+ * How rows and sources relate is drawn in the header. Groups are met when they come: each source remembers
+ * how far it has been seen, so a look costs the newcomers and not all groups. A slot that was freed and
+ * given again is known by the leaf's epoch, on which the rows are resolved anew. Labels that are a subset of
+ * a row's are found by the few shapes of label sets that a leaf has (SHAPES_MAX), not by trying its groups.
+ * No memory for a row refuses the row, not the look. */
 #include "rule/rowset.h"
 
 #include <string.h>

@@ -1,3 +1,9 @@
+/* A rule made ready to run: its sources, its memory, its groups; and taken apart.
+ * All that can fail happens here, before the rule takes the place of its earlier version: a look may not
+ * find that it lacks memory for what the rule is. Conditions that remember get their bit or place, numbered
+ * in the order of the expression, so that a restart finds them again. What is shown as the alert's value is
+ * chosen once. Groups that exist without data (`expect`, restored alerts) are pinned as rows, so that they
+ * are looked at like others. */
 #include "rule/running.h"
 
 #include <assert.h>

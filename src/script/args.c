@@ -1,3 +1,7 @@
+/* Arguments of functions as C sees them: durations, quantities, labels, lists, tables of options.
+ * Each reader raises an error that says what was expected, with an example, and what came: these are the
+ * errors that people see most, so they are written once. A table of options refuses what it does not know.
+ * Nothing is converted in silence: a number is not a duration, and "5" is not 5. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

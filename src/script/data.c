@@ -1,4 +1,8 @@
-/* data "limits.csv" and data "limits.json": tables kept outside the rules. */
+/* data "limits.csv" and data "limits.json": tables kept outside the rules.
+ * Tables of data belong to people who do not write rules, and their mistakes are told with file and line.
+ * Everything stays text in CSV: what is a number is for the rule to say, or "007" would become 7. Both
+ * formats are bounded in depth and width, and what reading costs is charged to the file, since C runs
+ * between Lua's own counts. */
 #include <cjson/cJSON.h>
 #include <string.h>
 

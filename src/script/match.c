@@ -1,3 +1,8 @@
+/* Matchers in the language: re"…", one_of{…}, is_not(…), all_of{…}, and plain values.
+ * A matcher is made without its label, as a value that may be used for several; it is built when it meets
+ * one. Then equal ones are one object: a regular expression that a hundred rules use is compiled once.
+ * Negation is a flag and not another kind, so all kinds have it; of all_of it is refused, since "not all" is
+ * no list of matchers. */
 #include <string.h>
 
 #include "script/script.h"

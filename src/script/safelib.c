@@ -1,3 +1,8 @@
+/* Which names of Lua a file sees, and what these cost.
+ * A list of what is given, not of what is taken away: what Lua gains later is not seen. What takes time in
+ * C, where Lua does not count, is charged by the bytes it touches (searching, copying, comparing), so a
+ * budget cannot be slept through in string.rep or a pattern. Whatever differs between two runs of a file is
+ * replaced: order of pairs, addresses, clocks, chance. A file must give the same rules on every machine. */
 #include "script/safelib.h"
 
 #include <lualib.h>

@@ -1,3 +1,8 @@
+/* A file being loaded: what it reads, what it includes, and the memory of what it becomes.
+ * It may read only below its root: no "..", and the real paths decide, since a link may lead out. All it has
+ * read are its inputs: a reload looks at them to know whether it changed. Memory is in two regions, what
+ * stays and what only loading needs, freed as a whole; so an error may be raised anywhere. Chunks share one
+ * environment that can be exchanged when loading ends. */
 #include "script/script.h"
 
 #include <assert.h>

@@ -1,3 +1,7 @@
+/* Lua's text as tokens: what only the text shows, without running it.
+ * Needed for what a run cannot tell: which pieces a file has, where a global is written, all errors and not
+ * the first. It knows strings, comments, long brackets, names, and no grammar; Lua's own compiler has the
+ * last word on what is valid. Dropped: patterns over lines, which a comment or a long string deceives. */
 #include "script/token.h"
 
 #include <ctype.h>

@@ -1,4 +1,8 @@
-/* The plain tree that messages are built as, on both sides of a template. */
+/* The plain tree that messages are built as, on both sides of a template.
+ * One form for what goes in and what comes out, so that a channel reads the result of a template and what C
+ * made alike. All of it is in one region with a bound: a template that builds without end meets it, and the
+ * tree goes as a whole. A failed allocation is remembered, not returned: who builds writes forty lines
+ * without a check and asks once. Members are lists and found by walking; objects are small. */
 #include <math.h>
 #include <string.h>
 

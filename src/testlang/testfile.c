@@ -1,3 +1,8 @@
+/* A test file: cases, and the life of `t`.
+ * Loading a file only notes what each case feeds and expects, in the order of time; nothing runs. So a case
+ * is data that any engine can be given, in any order of cases, and a mistake in the last case is found
+ * before the first has run. `t` is of use inside its own case only, since what is noted belongs to it. The
+ * sandbox is that of rules: a test cannot do what a rule cannot, and gives the same on every machine. */
 #include "tocsin/testfile.h"
 
 #include <stdio.h>

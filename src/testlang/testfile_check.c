@@ -1,4 +1,8 @@
-/* What is to be seen: t:at("5m"):fires(…):with{…}:quiet(…), t:never(…), t:transitions(…). */
+/* What is to be seen: t:at("5m"):fires(…):with{…}:quiet(…), t:never(…), t:transitions(…).
+ * A check hangs on a moment, and a chain goes on from it, so that a test reads as what is seen then. with{ …
+ * } belongs to the check before it. Each keeps the line it was written at: a failure points to that and not
+ * to the case. Rules that are named become those the case is about, which `check` asks to know what is
+ * tested. */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,8 @@
-/* What goes in: series, samples, histograms, log events, silences. */
+/* What goes in: series, samples, histograms, log events, silences.
+ * Values become a list of items with times and numbers of series; the notation for rows ("0+5x10") is
+ * expanded here, under the bound of a case, so the bench sees samples and no notation. Series are kept once,
+ * found by walking what is there, and the walk is charged: a case has tens of them. A series without a type
+ * is of the kind that its name says, as in the program. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,8 @@
-/* An alert as a document. */
+/* An alert as a document.
+ * One document for list, page and command. Members that Alertmanager has (status, silencedBy, fingerprint)
+ * are called as there, so that a script needs few changes; ours stand beside them. Numbers come with their
+ * text in the rule's unit. The phase is asked of the policy and not stored: a threshold that was changed
+ * changes what is said at once. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,4 +1,8 @@
-/* Why it is (not) firing and where it went, as documents. */
+/* Why it is (not) firing and where it went, as documents.
+ * The tree is the rule's own (rule_explain()), and what follows in words is made of the same document
+ * (why.h), so that words and tree agree. Of many groups those that fire are shown first, GROUPS_SHOWN of
+ * them, and the rest is counted: an explanation that has to be searched explains nothing. Groups of others
+ * are not counted in for who has a scope. */
 #include <cjson/cJSON.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,8 @@
-/* Incidents as documents. */
+/* Incidents as documents.
+ * notify says what an actor may see, and gives it as a view; here it only becomes JSON, once for lists, one
+ * incident and its explanation. A list of ended ones asks for ten times as many as it shows, since those
+ * that are on stand between them: a list by state of its own would have to be kept for a question that is
+ * seldom asked. */
 #include <cjson/cJSON.h>
 #include <string.h>
 

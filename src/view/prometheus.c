@@ -1,4 +1,8 @@
-/* Rules and alerts in Prometheus' shape. */
+/* Rules and alerts in Prometheus' shape.
+ * For tools that read /api/v1/rules and /api/v1/alerts: names, states and the form of numbers are theirs.
+ * What Prometheus has no word for (levels, groups of a file) is put the nearest way: a rule is one entry
+ * with its conditions joined in one line. Nothing of ours is added to it, since strict readers fail. Cost:
+ * all alerts of the rules that are listed. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,9 @@
-/* Windows into a cut. Reads only, allocates little: runs in a forked child. */
+/* Windows into a cut. Reads only, allocates little: runs in a forked child.
+ * A cut is chunks that each stand by themselves, so that a damaged one costs itself. Numbers of this process
+ * (sources, slots, tracks) do not go out: sources are named by one of their series, groups by their labels.
+ * Times go out as the clock calls them, since the windows' own time ends with the process. It walks in the
+ * order of numbers and writes differences, so most fields take a byte. Dropped: writing memory as it lies,
+ * which ties a cut to one build. */
 #include <assert.h>
 #include <string.h>
 

@@ -1,3 +1,9 @@
+/* Which series have ended while their source goes on: what the header says, done in turns.
+ * Nearly always everything reports, and then a block costs its source some counting. Only where somebody is
+ * missing the tracks are walked, WALK_BUDGET of them for a block, going on where the last block stopped; so
+ * a source of 100,000 series never holds the loop. Links to other tracks lie in pages beside the tracks:
+ * sources that are no instance pay nothing for them. Memory that lacks leaves a series unwatched, never
+ * gone. */
 #include "window/gone.h"
 
 #include <assert.h>

@@ -1,4 +1,9 @@
-/* The groups of a leaf: slots by label set. */
+/* The groups of a leaf: slots by label set.
+ * A slot's number stays the group's for as long as it is there, because rules keep it; freed ones are given
+ * again, which the leaf's epoch tells. Slots lie in pages of a fixed stride that come and go with their
+ * groups, so that an hour of many does not hold memory for ever. All columns are grown before anything is
+ * changed: a group is there whole or refused, and counted. Shapes of labels are counted as groups become
+ * visible, for rules that match by subset. */
 #include <assert.h>
 #include <string.h>
 

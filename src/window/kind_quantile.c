@@ -1,3 +1,9 @@
+/* Quantiles: one of three forms a group, and how it goes from one to the next.
+ * Few values are kept as they are and answer exactly; beyond RAW_MAX they become bins of 1 %, and once all
+ * panes of these have passed the group begins anew with values. Histograms that were counted by the sender
+ * stay apart: bins of theirs and ours cannot be added. The forms are told apart by a word in the block, and
+ * each stands in a file of its own. Dropped: t-digests, whose answer depends on the order in which windows
+ * are merged. */
 #include "window/quantile.h"
 #include "window/windows.h"
 

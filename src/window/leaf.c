@@ -1,3 +1,8 @@
+/* How a leaf is cut into panes, and which of them a moment looks at.
+ * Everything that depends on the definition alone is computed once: lengths of panes, their number, the
+ * stride of a slot, and divisions as multiplications, since each sample divides by them. A window is whole
+ * panes and the inside part of the first. Windows that would need more than a group may take are refused,
+ * with what to shorten, when the rule loads. */
 #include "window/leaf.h"
 
 #include "window/kind.h"

@@ -1,3 +1,7 @@
+/* What a series' last samples say: usual interval, repetitions, continuity.
+ * Its form is drawn in the header: 32 bytes a series, of which there are a million, so intervals are ten
+ * bits and kept in two words. Medians are computed when somebody asks. The times of the last eight samples
+ * are kept aside, and only where a late repetition would count twice. */
 #include "window/track.h"
 
 #include <assert.h>

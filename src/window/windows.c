@@ -1,3 +1,9 @@
+/* The windows as a whole: their life, leaves shared by text, and pages by series number.
+ * A leaf is asked for by its definition, and equal ones are one, counted: a hundred rules on the same window
+ * cost one. What is kept by series lies in pages that exist only where a series needs them, so most of a
+ * million series cost one number. All memory is counted against one bound (wmem.h), and what meets it is
+ * refused and counted, never taken from a leaf that is there. New leaves of a reload are filled in a set of
+ * their own and adopted. */
 #include "window/windows.h"
 
 #include <assert.h>
