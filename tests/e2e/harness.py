@@ -7,6 +7,7 @@ import http.server
 import json
 import logging
 import os
+import random
 import re
 import shutil
 import signal
@@ -48,6 +49,15 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def quiet_port():
+    """Below those from which the system gives connections theirs: for servers that are started again on it."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket() as s, contextlib.suppress(OSError):
+            s.bind(("127.0.0.1", port))
+            return port
 
 
 def self_signed(folder):
@@ -355,11 +365,89 @@ class Redis:
         run = subprocess.run(["redis-cli", "-s", self.socket, *args], capture_output=True, text=True)
         return run.stdout.strip()
 
+    def commands(self, *lines):
+        """Over one connection; the lines of the answers."""
+        run = subprocess.run(["redis-cli", "-s", self.socket], capture_output=True, text=True, input="\n".join(lines) + "\n")
+        return run.stdout.split("\n")[:-1]
+
     def signal(self, number):
         os.kill(self.process.pid, number)
 
     def kill(self):
         self.process.kill()
+
+
+class TcpRedis(Redis):
+    """One that also listens on a port of loopback, which it keeps when it is started again."""
+
+    def __init__(self, folder, *args):
+        super().__init__(folder, *args)
+        self.port = None
+
+    def spawn(self):
+        self.process = Process(["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", "s", "--dir",
+                                self.folder, "--appendonly", "yes", "--save", "", "--maxmemory-policy", "noeviction", *self.args],
+                               os.path.join(self.folder, "log"), cwd=self.folder)
+
+    def start(self, *args):
+        self.args = args or self.args
+        ports = [self.port] if self.port else [quiet_port() for _ in range(20)]
+        for self.port in ports:  # somebody else may be quicker
+            self.spawn()
+            wait(lambda: self.command("PING") == "PONG" or not self.process.alive(), "redis-server", seconds=60)
+            if self.process.alive():
+                return self
+        raise Failed(f"redis-server ended:\n{self.process.output()[-1000:]}")
+
+
+class Sentinel(TcpRedis):
+    """Watches "mymaster", first at the port of `master`."""
+
+    def __init__(self, folder, master):
+        super().__init__(folder)
+        with open(os.path.join(self.folder, "sentinel.conf"), "w", encoding="utf-8") as f:
+            f.write(f"sentinel monitor mymaster 127.0.0.1 {master.port} 2\nsentinel down-after-milliseconds mymaster 2000\n"
+                    "sentinel failover-timeout mymaster 3000\n")
+
+    def spawn(self):
+        self.process = Process(["redis-server", "sentinel.conf", "--sentinel", "--port", str(self.port), "--bind", "127.0.0.1",
+                                "--unixsocket", "s", "--dir", self.folder], os.path.join(self.folder, "log"), cwd=self.folder)
+
+
+class Replicated:
+    """A master, replicas of it, and sentinels that know each other: `url` is for Tocsin."""
+
+    def __init__(self, folder, replicas=1, sentinels=3):
+        self.servers = [TcpRedis(os.path.join(folder, f"server{i}"), "--repl-diskless-sync-delay", "0").start()
+                        for i in range(1 + replicas)]
+        for s in self.servers[1:]:
+            s.command("REPLICAOF", "127.0.0.1", str(self.servers[0].port))
+        for s in self.servers[1:]:
+            wait(lambda: "master_link_status:up" in s.command("INFO", "replication"), "the replica to be in sync", 60, every=0.1)
+        self.sentinels = [Sentinel(os.path.join(folder, f"sentinel{i}"), self.servers[0]).start() for i in range(sentinels)]
+        wait(lambda: all(f"slaves={replicas},sentinels={sentinels}" in s.command("INFO", "sentinel") for s in self.sentinels),
+             "the sentinels to know each other", 60, every=0.2)
+        self.url = "sentinel://" + ",".join(f"127.0.0.1:{s.port}" for s in self.sentinels) + "/mymaster"
+
+    def master(self):
+        """Whom most sentinels name; None while they do not agree."""
+        named = [s.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster").split()[-1:] for s in self.sentinels
+                 if s.process.alive()]
+        for s in self.servers:
+            if named.count([str(s.port)]) * 2 > len(self.sentinels) and s.process.alive():
+                return s
+        return None
+
+    def settle(self):
+        """Everything that the master has is at a replica as well; returns the master."""
+        def replicated():
+            master = self.master()
+            return master if master and master.commands("SETEX settled 600 1", "WAIT 1 30000")[-1:] == ["1"] else None
+        return wait(replicated, "a replica to have everything", 100, every=0.2)
+
+    def close(self):
+        for s in self.servers + self.sentinels:
+            s.kill()
 
 
 class Folder:
