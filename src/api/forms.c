@@ -1,5 +1,8 @@
-/* POST of pages: acknowledge, release, silence with a preview first, end a silence. Origin, Host
- * and the CSRF token have been checked. */
+/* POST of pages: acknowledge, release, silence with a preview first, end a silence.
+ * Origin, Host and the CSRF token have been checked. Each form ends in a redirect, so that a page loaded
+ * again does not act again. A silence takes two steps: the first shows which matchers and what it would
+ * hold, and what is confirmed is that list and that count, not "this incident", which may have grown
+ * meanwhile. Nothing is kept here between the two: the form carries it. */
 #include "api/form.h"
 
 #include <stdio.h>

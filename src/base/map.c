@@ -1,5 +1,8 @@
-/* Linear probing over slots of {hash, key, value}; a removal leaves a tombstone (key kept NULL,
- * value = &gone), rehashing drops them. Load is kept under 3/4. */
+/* Linear probing over slots of {hash, key, value}.
+ * A removal leaves a tombstone (key kept NULL, value = &gone), and rehashing drops them. Load is kept under
+ * 3/4. The hash is kept beside the key, so a probe compares strings once and growing hashes nothing. Keys
+ * are copies: a map that borrowed them would tie the life of every owner to it. Dropped: chains, an
+ * allocation and a miss more for each entry. */
 #include "base/map.h"
 
 #include <assert.h>

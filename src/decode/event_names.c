@@ -1,5 +1,7 @@
-/* Which names logging libraries use for what. One row per name; where two names of a role stand
- * in one event, the upper row wins. */
+/* Which names logging libraries use for what.
+ * One row per name; where two names of a role stand in one event, the upper row wins. It is a table and no
+ * configuration: what libraries write is the same everywhere, and an event must be read alike on all
+ * machines and by the tests of rules. A name that is missing here stays what its sender called it. */
 #include <string.h>
 
 #include "decode/event.h"

@@ -1,5 +1,8 @@
-/* Delivery as a whole: lanes come and go with the configuration; tests, previews, drain. How a
- * message travels stands in send.c. */
+/* Delivery as a whole: lanes come and go with the configuration; tests, previews, drain.
+ * How a message travels stands in send.c. Lanes of receivers that are gone live until their messages have
+ * come back. A test sends by the channel's own way but past the ledger, because it must be possible while
+ * nothing is owed. At the end it drains: no claim is made any more, and messages on their way have until a
+ * deadline to be answered. */
 #include "tocsin/deliver.h"
 
 #include <assert.h>

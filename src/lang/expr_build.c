@@ -1,4 +1,8 @@
-/* Methods and functions that make numbers from numbers. */
+/* Methods and functions that make numbers from numbers.
+ * Each checks here what can be known at load: that grouping says how several series become one, that units
+ * fit, that labels match (keys.c). So what is evaluated is right in form, and evaluation has no errors but
+ * "no value". Methods are rows of a table with an argument, because most of them differ in one constant.
+ * Numbers are folded only where Lua has done it already: a tree stays as it was written, since it is shown. */
 #include <string.h>
 
 #include "lang/node.h"

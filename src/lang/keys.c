@@ -1,5 +1,8 @@
-/* Which labels the groups of a node carry, known at load: where two sides cannot match, the rule
- * is refused instead of staying silent for ever. */
+/* Which labels the groups of a node carry, known at load.
+ * Where two sides cannot match, the rule is refused instead of staying silent for ever, which is how such
+ * mistakes are found elsewhere: in an outage. Matching is by equal labels or by a subset of them, so nothing
+ * is lost by knowing only names. Where a side has whatever labels its series have (`all`), nothing is
+ * claimed. */
 #include <stdio.h>
 #include <string.h>
 

@@ -1,5 +1,8 @@
-/* The objects of the language as Lua sees them: metatables, methods, and what plain Lua would do
- * wrongly without a word (comparisons, `..`, misspelt names), caught. */
+/* The objects of the language as Lua sees them: metatables, methods.
+ * What plain Lua would do wrongly without a word (comparisons, `..`, misspelt names) is caught here: Lua
+ * would compare two objects while loading and give the rule a plain true. Names of later versions are listed
+ * for a clear answer. Methods are found by name among the tables of all kinds, so that one called on the
+ * wrong kind says on which it is possible. */
 #include <string.h>
 
 #include "lang/language.h"

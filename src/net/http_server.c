@@ -1,5 +1,8 @@
-/* The server: options, listening socket, evhttp's limits. Connections are in http_conn.c, requests
- * and answers in http_request.c. */
+/* The server: options, listening socket, evhttp's limits.
+ * Connections are in http_conn.c, requests and answers in http_request.c. Bounds are for all connections
+ * together as well as for one: arriving bodies share a budget, and where connections run out the one that
+ * was quiet for longest makes room, so that a fleet which never closes does not shut out who comes last.
+ * Without descriptors accepting pauses, since libevent would try again in every turn. */
 #include "net/http_server.h"
 
 #include <assert.h>

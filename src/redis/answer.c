@@ -1,3 +1,7 @@
+/* Replies from bytes: hiredis' reader, with objects of our own.
+ * All of a reply lies in one arena, so giving it back costs nothing and a reply of a million elements is no
+ * million of frees. It is handed out as a view that lives until the next call, because callers look and are
+ * done. Replies have a bound, or a wrong answer could take all memory. */
 #include "redis/answer.h"
 
 #include <hiredis/hiredis.h>

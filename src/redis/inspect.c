@@ -1,3 +1,7 @@
+/* What kind of server this is, asked before it is trusted and now and then after.
+ * INFO in sections (servers before 7 take one at a time), the one setting that INFO does not show, and TIME
+ * last and by itself, so that its round trip holds nothing else: the offset of its clock is known to half of
+ * that. An answer that is missing leaves its fact unknown; what is unknown is not held against the server. */
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,3 +1,8 @@
+/* Commands whose replies are still to come, in the order in which they were sent.
+ * Redis answers in order, so a queue is all that ties a reply to its command; deadlines need only the
+ * oldest. A deadline that passes ends the connection and not the command: what was sent may have been done,
+ * and everything behind it would wait as well. A program that was held up itself gets GRACE_MS to find the
+ * reply in the socket before it blames Redis. */
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>

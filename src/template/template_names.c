@@ -1,5 +1,8 @@
-/* What templates are offered beside the safe parts of Lua: numbers as people read them, escaping
- * for the few places where C cannot know what a text becomes. */
+/* What templates are offered beside the safe parts of Lua.
+ * Numbers as people read them, and escaping for the few places where C cannot know what a text becomes:
+ * which channel escapes what is C's business, or each template would have to get it right. Values go in as
+ * plain tables and come out as a tree; `null` and lists are marked, since Lua's empty table is neither. What
+ * has no form in a message (functions, circles) is refused by name. */
 #include <lauxlib.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,9 @@
-/* Which leaves look at a series, found out once: when it is born, and again when leaves of its
- * metric name come or go (rebind.c). */
+/* Which leaves look at a series, found out once.
+ * That is when the series is born, and again when leaves of its metric name come or go (rebind.c): a sample
+ * then costs a look into an array. Leaves of one name stand in an index by their matchers, so a birth tries
+ * those that may look and not all; 20,000 rules that each watch one host cost each series its own few. What
+ * a series goes to is a plan, shared by all that go to the same: most have one of a few. A group that was
+ * made for a plan which could not be is taken back. */
 #include <assert.h>
 #include <math.h>
 #include <stdlib.h>

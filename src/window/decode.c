@@ -1,5 +1,8 @@
-/* A cut into windows. The bytes may be anything: whatever is not plain is refused, and what was
- * taken before stays usable. Groups over the bounds are counted and left out, as live ones are. */
+/* A cut into windows.
+ * The bytes may be anything: whatever is not plain is refused, and what was taken before stays usable.
+ * Groups over the bounds are counted and left out, as live ones are: a cut of a machine with more memory
+ * must not stop a start. Leaves are known by their text; one that no rule asks for any more is passed over,
+ * one that the cut lacks begins empty and knows since when. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,8 @@
-/* Forgetting: groups without data, series without samples. A few at a time, in the order of their
- * numbers, going on where the last call stopped, so that the loop never waits for it. */
+/* Forgetting: groups without data, series without samples.
+ * A few at a time, in the order of their numbers, going on where the last call stopped, so that the loop
+ * never waits for it. A heap by age was dropped: every sample would move its series in it, and whether
+ * something is forgotten a minute sooner does not matter. A series lives for as long as the longest window
+ * that looks at it. */
 #include <string.h>
 
 #include "window/kind.h"

@@ -1,3 +1,8 @@
+/* How many different values there are: exact while they are few, registers beyond.
+ * A few members are kept as hashes with the second they were last seen, so that they leave the window one by
+ * one; beyond a bound they become HyperLogLog registers for each pane, which cannot forget a single one but
+ * are of a fixed size. The way is one way for as long as the group has data. Merging takes the greater
+ * register, so it does not matter in which order. */
 #include "window/members.h"
 
 #include <math.h>
