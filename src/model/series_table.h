@@ -48,7 +48,7 @@ struct series_table {
     size_t pages_held;
     uint32_t count, end;
     struct series_source *sources;
-    uint32_t n_sources;
+    uint32_t n_sources, last_source; /* that a series was found to be of */
     size_t cap_sources;
     struct series_share *shares;
     size_t n_shares, cap_shares;

@@ -30,16 +30,32 @@ static uint32_t find(const struct series_table *t, labelset labels, uint32_t tok
     return SERIES_NONE;
 }
 
-static labelset labels_of(struct series_table *t, const struct label *l, size_t n)
+/* Those that tell sources apart, at most two. */
+static size_t keys_of(const struct label *l, size_t n, struct label kept[2])
 {
-    struct label kept[2];
     size_t n_kept = 0;
 
     for (size_t i = 0; i < n && n_kept < 2; i++)
         if ((l[i].name_len == 3 && memcmp(l[i].name, "job", 3) == 0) ||
             (l[i].name_len == 8 && memcmp(l[i].name, "instance", 8) == 0))
             kept[n_kept++] = l[i];
-    return labelsets_intern(t->ls, kept, n_kept);
+    return n_kept;
+}
+
+/* Series of a source come one behind the other. */
+static bool is_last(const struct series_table *t, const struct label *keys, size_t n,
+                    const char *token)
+{
+    const struct series_source *s = t->n_sources ? &t->sources[t->last_source] : NULL;
+    const struct label_set *set;
+
+    if (!s || s->labels == LABELSET_NONE || !symbol_is(t->ls, s->token, token, strlen(token)))
+        return false;
+    set = set_at(t->ls, s->labels);
+    for (size_t i = 0; i < n && set->n == n; i++)
+        if (!pair_is(t->ls, set->pairs[i], &keys[i]))
+            return false;
+    return set->n == n;
 }
 
 /* --- shares of tokens in the memory of labels --- */
@@ -150,9 +166,16 @@ void series_memory(const struct series_table *t, struct series_memory *out)
 uint32_t series_source_take(struct series_table *t, const struct label *l, size_t n,
                             const char *token)
 {
-    labelset labels = labels_of(t, l, n);
+    struct label keys[2];
+    size_t n_keys = keys_of(l, n, keys);
     uint32_t id = SERIES_NONE, symbol, tag;
+    labelset labels;
 
+    if (is_last(t, keys, n_keys, token)) {
+        t->sources[t->last_source].refs++;
+        return t->last_source;
+    }
+    labels = labelsets_intern(t->ls, keys, n_keys);
     if (labels == LABELSET_NONE)
         return SERIES_NONE;
     symbol = symbol_intern(t->ls, token, strlen(token));
@@ -162,6 +185,7 @@ uint32_t series_source_take(struct series_table *t, const struct label *l, size_
     id = find(t, labels, symbol, tag);
     if (id != SERIES_NONE) {
         t->sources[id].refs++;
+        t->last_source = id;
         goto release;
     }
     if (t->n_sources >= SERIES_NONE - 1 || idtable_reserve(&t->source_ids) != 0 ||
@@ -169,7 +193,7 @@ uint32_t series_source_take(struct series_table *t, const struct label *l, size_
         goto release;
     if (!share_take(t, symbol))
         goto release;
-    id = t->n_sources++;
+    id = t->last_source = t->n_sources++;
     t->sources[id] = (struct series_source){labels, symbol, 1, 0};
     idtable_insert(&t->source_ids, tag, id);
     return id;

@@ -169,6 +169,48 @@ START_TEST(equal_sets_have_one_id_until_the_last_reference_goes)
 }
 END_TEST
 
+/* The next set is compared with the one before, of which nothing may be left by then. */
+START_TEST(a_set_that_was_freed_lends_nothing_to_the_next_one)
+{
+    labelset a, b;
+
+    ls = labelsets_new(0);
+    set("env=o,job=o,pod=o,zone=o"); /* the names are there all the time */
+    for (int i = 0; i < 3; i++) {    /* the freed room is used again at once */
+        a = set("env=prod,job=api,pod=1");
+        labelset_unref(ls, a);
+        a = set("env=prod,job=api,pod=1");
+        b = set("env=test,job=api,pod=2,zone=z");
+        check_text(a, "{env=\"prod\",job=\"api\",pod=\"1\"}");
+        check_text(b, "{env=\"test\",job=\"api\",pod=\"2\",zone=\"z\"}");
+        ck_assert_uint_eq(set("env=test,job=api,pod=2,zone=z"), b);
+        labelset_unref(ls, b);
+        labelset_unref(ls, b);
+        labelset_unref(ls, a);
+        ck_assert_uint_eq(find("job=api"), LABELSET_NONE);
+        ck_assert_uint_eq(labelsets_count(ls), 2); /* with the empty one */
+    }
+    labelsets_free(ls);
+}
+END_TEST
+
+/* Labels that only one of two sets has lie between those that they share. */
+START_TEST(sets_after_one_another_share_pairs_wherever_they_stand)
+{
+    labelset a, b, c;
+
+    ls = labelsets_new(0);
+    a = set("a=1,b=2,c=3,d=4,e=5,f=6,g=7");
+    b = set("a=1,g=7");
+    c = set("a=1,bb=2,c=3,cc=3,e=5,f=6,g=8");
+    ck_assert_uint_eq(set("a=1,b=2,c=3,d=4,e=5,f=6,g=7"), a);
+    ck_assert_uint_eq(set("a=1,g=7"), b);
+    ck_assert_uint_eq(set("a=1,bb=2,c=3,cc=3,e=5,f=6,g=8"), c);
+    check_text(c, "{a=\"1\",bb=\"2\",c=\"3\",cc=\"3\",e=\"5\",f=\"6\",g=\"8\"}");
+    labelsets_free(ls);
+}
+END_TEST
+
 START_TEST(the_empty_set_is_always_there)
 {
     labelset empty;
@@ -406,6 +448,8 @@ static void add(TCase *t)
     tcase_add_test(t, text_escapes_quotes_backslashes_and_newlines);
     tcase_add_test(t, fingerprints_are_alertmanagers);
     tcase_add_test(t, equal_sets_have_one_id_until_the_last_reference_goes);
+    tcase_add_test(t, a_set_that_was_freed_lends_nothing_to_the_next_one);
+    tcase_add_test(t, sets_after_one_another_share_pairs_wherever_they_stand);
     tcase_add_test(t, the_empty_set_is_always_there);
     tcase_add_test(t, sets_take_as_many_labels_as_allowed_and_not_one_more);
     tcase_add_test(t, long_values_are_kept_up_to_their_bound);

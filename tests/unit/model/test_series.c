@@ -177,6 +177,13 @@ START_TEST(sources_are_token_job_and_instance)
     series_forget(t, c);
     c = resolve("__name__=x,job=api,instance=2", "", &is_new);
     ck_assert_uint_eq(series_get(t, c)->source, 4);
+    a = resolve("__name__=z,job=api,instance=2,pod=r", "", &is_new);
+    ck_assert_uint_eq(series_get(t, a)->source, 4);
+    a = resolve("__name__=z,job=api,instance=2,pod=r2", "to", &is_new);
+    ck_assert_uint_ne(series_get(t, a)->source, 4);
+    a = resolve("__name__=z,instance=2,pod=r", "to", &is_new);
+    b = resolve("__name__=z,job=2,pod=r", "to", &is_new);
+    ck_assert_uint_ne(series_get(t, a)->source, series_get(t, b)->source);
     close_table();
 }
 END_TEST
