@@ -263,6 +263,9 @@ static void index_dependents(struct rules *e)
 {
     uint32_t *first = e->first_dependent, n = 0;
 
+    assert(first || e->n == 0);
+    if (!first)
+        return; /* no rule has been put yet */
     memset(first, 0, (e->n + 1) * sizeof *first);
     for (size_t i = 0; i < e->n; i++)
         for (size_t k = 0; k < e->order[i]->d->n_deps; k++) {
