@@ -23,6 +23,7 @@ struct fill {
     size_t n, cap_from, cap_to;
     struct journal_id before;
     bool begun;
+    uint64_t refusals; /* of memory, when it began: with more of them the windows have holes */
 };
 
 struct fills {
@@ -96,6 +97,7 @@ static void begin(struct fill *f, int64_t recv_ms)
     for (size_t i = 0; i < f->n; i++)
         f->from[i] =
             windows_leaf(f->windows, windows_leaf_spec(f->all->o.windows, f->to[i]), recv_ms, NULL);
+    f->refusals = mem_refusals();
 }
 
 static void take_block(const struct journal_block *b, void *arg)
@@ -139,6 +141,8 @@ static const char *take_over(struct fill *f, struct err *err)
 {
     size_t n = f->begun ? part(f) : 0;
 
+    if (f->begun && mem_refusals() != f->refusals)
+        return "no memory"; /* a young leaf says that it is; one with holes would not */
     if (n > 0 && windows_adopt(f->all->o.windows, f->windows, f->to, f->from, n, err) < 0)
         return err->text;
     return f->begun && n < f->n ? "no memory" : NULL;
@@ -215,17 +219,24 @@ static int note_reading(struct fills *all, leaf_id leaf)
     return 0;
 }
 
+static void tell_no_memory(void)
+{
+    log_warn("no memory to fill new windows; they start empty", NULL);
+}
+
 /* A reference is kept on those that are listed: a reload may drop the rule while the journal is
  * read. What there is no memory for starts empty. */
 static void list_leaves(struct fill *f)
 {
     struct fills *all = f->all;
+    bool empty = false;
 
     for (leaf_id leaf = 0; (leaf = next_unread(all, leaf)) != LEAF_NONE; leaf++) {
         if (mem_grow((void **)&f->from, &f->cap_from, f->n + 1, sizeof *f->from) < 0 ||
             mem_grow((void **)&f->to, &f->cap_to, f->n + 1, sizeof *f->to) < 0 ||
             note_reading(all, leaf) < 0) {
             windows_leaf_settle(all->o.windows, leaf);
+            empty = true;
             continue;
         }
         windows_leaf_await(all->o.windows, leaf);
@@ -233,6 +244,8 @@ static void list_leaves(struct fill *f)
         f->from[f->n] = LEAF_NONE;
         f->to[f->n++] = leaf;
     }
+    if (empty)
+        tell_no_memory();
 }
 
 static struct fill *fill_new(struct fills *all, struct journal_id before)
@@ -260,7 +273,7 @@ void fills_add(struct fills *all, struct journal_id before)
     struct fill *f = fill_new(all, before), **end = &all->first;
 
     if (!f) {
-        log_warn("no memory to fill new windows; they start empty", NULL);
+        tell_no_memory();
         each_unread(all, windows_leaf_settle);
         return;
     }
