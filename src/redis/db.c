@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "redis/conn.h"
 #include "redis/sentinel.h"
@@ -100,16 +101,25 @@ static void on_retry(void *arg)
 
 /* --- sentinels ------------------------------------------------------------------------------------- */
 
+static void point(struct db *d, const char *host, int port)
+{
+    struct url before = d->url;
+    int rc = url_point(&d->url, host, port);
+
+    assert(rc == 0); /* sentinel.c has checked it */
+    if (before.host[0] && strcmp(before.shown, d->url.shown) != 0)
+        log_warn("the sentinels name another master", "name", d->url.master, "before", before.shown,
+                 "at", d->url.shown, NULL);
+}
+
 static void on_master(const char *host, int port, bool is_later, void *arg)
 {
     struct db *d = arg;
     bool is_other = strcmp(d->url.host, host) != 0 || d->url.port != port;
     char why[700];
-    int rc;
 
     if (d->state == DB_IS_RESOLVING) {
-        rc = url_point(&d->url, host, port);
-        assert(rc == 0); /* sentinel.c has checked it */
+        point(d, host, port);
         dial(d);
     } else if (d->state == DB_IS_DOWN && is_other) {
         timer_in(d->retry, 0); /* no use in waiting for the one that is gone */
@@ -294,7 +304,11 @@ struct db *db_open(struct loop *l, const struct db_options *o, struct err *e)
     queue_init(&d->sent);
     queue_init(&d->told);
     set_options(d, o);
-    if (url_parse(o->url, &d->url, e) != 0 || (d->url.is_tls && !(d->tls = tls_new(o->ca_file, e))))
+    if (url_parse(o->url, &d->url, e) != 0) {
+        err_prefix(e, "the address of Redis");
+        goto failed;
+    }
+    if (d->url.is_tls && !(d->tls = tls_new(o->ca_file, e)))
         goto failed;
     if (d->url.n_sentinels && !(d->sentinel = sentinel_new(l, &d->url, &events, e)))
         goto failed;

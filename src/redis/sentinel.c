@@ -33,6 +33,8 @@
 
 /* When the time of a round has passed, what lies in the sockets is read before it is judged. */
 #define GRACE_MS 20
+/* Rounds in a row without an answer that are worth a line in the log. */
+#define DEAF_ROUNDS 10
 
 enum { EPOCH_DUE = 1, ADDRESS_DUE, PASSWORD_DUE }; /* in this order from the last: `due` */
 
@@ -59,7 +61,8 @@ struct sentinel {
     struct sentinel_events events;
     struct timer *begin, *end; /* of a round; one of them runs, or neither before the first */
     bool is_late;              /* the time of this round was seen to pass once */
-    bool is_deaf;              /* the last round found nobody */
+    bool has_told;             /* on_master was called once */
+    unsigned n_deaf;           /* rounds in a row that found nobody */
     size_t n_asked;            /* in this round, and not done */
     uint64_t epoch;            /* of the last answer that was told */
     size_t n_voices;
@@ -86,10 +89,9 @@ static void tell_nobody(struct sentinel *s)
 
     for (size_t i = 0; i < s->n_voices && n < sizeof why; i++)
         n += (size_t)snprintf(why + n, sizeof why - n, "; %s", s->voices[i].why);
-    if (!s->is_deaf)
+    if (++s->n_deaf == DEAF_ROUNDS && s->has_told)
         log_warn("no sentinel answers: a fail-over of Redis would not be followed", "reason", why,
                  NULL);
-    s->is_deaf = true;
     s->events.on_nobody(why, s->events.arg);
 }
 
@@ -106,9 +108,10 @@ static void finish(struct sentinel *s)
         tell_nobody(s);
         return;
     }
-    if (s->is_deaf)
+    if (s->n_deaf >= DEAF_ROUNDS && s->has_told)
         log_info("sentinels answer again", NULL);
-    s->is_deaf = false;
+    s->n_deaf = 0;
+    s->has_told = true;
     is_later = v->epoch > s->epoch || (v->epoch == 0 && s->epoch == 0);
     s->epoch = v->epoch;
     s->events.on_master(v->host, v->port, is_later, s->events.arg);

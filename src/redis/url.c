@@ -268,7 +268,7 @@ int url_parse(const char *text, struct url *u, struct err *e)
     if (strncmp(text, "sentinel://", 11) == 0)
         return parse_sentinel(text + 11, u, e);
     return err_set(e, ERR_INPUT,
-                   "the address of Redis begins with redis://, rediss://, unix: or sentinel://");
+                   "it does not begin with redis://, rediss://, unix: or sentinel://");
 }
 
 /* Every byte that could end a part is written as %XX. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "pair.h"
 
 /* Sentinels are played: what they say, and that one is silent, is up to the test. */
@@ -76,6 +77,10 @@ static void on_accept(void *arg)
     p->n_got = 0;
     p->authenticated = false;
     p->reading = watch_new(v.loop, fd, on_question, p);
+    if (!p->reading) { /* a test without memory: it is dialed again */
+        close(fd);
+        p->fd = -1;
+    }
 }
 
 /* Call it after driver_loop(). */
@@ -333,6 +338,33 @@ START_TEST(a_sentinel_that_asks_for_a_password_gets_that_of_the_master)
 }
 END_TEST
 
+START_TEST(without_memory_it_is_tried_again)
+{
+    bool failed = true;
+    struct player p;
+    char url[64];
+
+    for (long at = 1; failed; at++) {
+        struct db_options o = {.url = url, .backoff_max_ms = 10};
+        struct err e = {0};
+
+        driver_loop(&v);
+        play(&p, &a, 1);
+        snprintf(url, sizeof url, "sentinel://127.0.0.1:%d/mymaster", p.port);
+        mem_fail_at(at);
+        v.db = db_open(v.loop, &o, &e);
+        if (v.db)
+            AWAIT(&v, is_at(&a));
+        else
+            ck_assert_int_eq(e.code, ERR_MEMORY);
+        failed = mem_failed();
+        mem_fail_at(0);
+        play_ends(&p);
+        pair_close();
+    }
+}
+END_TEST
+
 START_TEST(closing_is_safe_at_any_moment)
 {
     for (int turns = 0; turns < 25; turns++) {
@@ -390,6 +422,7 @@ static void add(TCase *c)
     tcase_add_test(c, a_refusal_because_of_a_demotion_is_followed);
     tcase_add_test(c, a_refused_transaction_because_of_a_demotion_is_followed);
     tcase_add_test(c, a_sentinel_that_asks_for_a_password_gets_that_of_the_master);
+    tcase_add_test(c, without_memory_it_is_tried_again);
     tcase_add_test(c, closing_is_safe_at_any_moment);
     tcase_add_test(c, closing_is_safe_when_it_is_told_that_nobody_knows);
 }

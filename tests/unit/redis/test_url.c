@@ -44,9 +44,9 @@ static const struct {
 static const struct {
     const char *text, *says;
 } refused[] = {
-    {"", "begins with redis://"},
-    {"http://h", "begins with redis://"},
-    {"redis:/h", "begins with redis://"},
+    {"", "begin with redis://"},
+    {"http://h", "begin with redis://"},
+    {"redis:/h", "begin with redis://"},
     {"redis://", "host is missing"},
     {"redis://:6379", "host is missing"},
     {"redis://u:p@", "host is missing"},
