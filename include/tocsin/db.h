@@ -71,6 +71,9 @@ void db_close(struct db *d);
 bool db_is_up(const struct db *d);
 const char *db_why_down(const struct db *d); /* what on_down told last; "" while up */
 size_t db_outstanding(const struct db *d);   /* bytes */
+/* Which server, for people: "10.0.0.1:6379", "/run/redis.sock"; with sentinels the one that they
+ * named last, or the name of the master while none has answered. */
+const char *db_server(const struct db *d);
 /* With sentinels: writes the redis:// URL of the server that they named last, password and all, for
  * db_blocking_open(). False: there are none (the URL of db_open() is the address), or none has
  * answered yet. */

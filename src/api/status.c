@@ -180,6 +180,7 @@ static void redis_json(const struct api *a, struct json *j)
     json_key(j, "redis");
     json_object(j);
     json_kbool(j, "up", db_is_up(a->o.db));
+    json_kstr(j, "server", db_server(a->o.db));
     json_kstr(j, "why", db_why_down(a->o.db));
     json_kstr(j, "trouble", *trouble ? trouble : store_trouble(a->o.store));
     if (h && h->known) {

@@ -67,7 +67,8 @@ static void show_storage(const cJSON *s, struct buf *out)
     const cJSON *redis = field(s, "redis"), *journal = field(s, "journal");
 
     if (field_true(redis, "up"))
-        buf_addf(out, "redis       %s, ", field_text(redis, "version"));
+        buf_addf(out, "redis       %s at %s, ", field_text(redis, "version"),
+                 field_text(redis, "server"));
     else
         buf_addf(out, "redis       away: %s, ", field_text(redis, "why"));
     if (*field_text(redis, "trouble"))

@@ -352,6 +352,11 @@ const char *db_why_down(const struct db *d)
     return d->why;
 }
 
+const char *db_server(const struct db *d)
+{
+    return d->url.shown;
+}
+
 size_t db_outstanding(const struct db *d)
 {
     return d->outstanding;

@@ -19,7 +19,11 @@ def followed(redis, t, before):
     wait(lambda: redis.master() not in (None, before), "the sentinels to promote the replica", FAILOVER_S, every=0.2)
     t.feed(0, name="probe", seconds=FAILOVER_S)
     wait(lambda: t.call("GET", "/readyz")[0] == 200, "ready again", FAILOVER_S)
-    return redis.master()
+
+    def named():
+        after = redis.master()
+        return after if after and t.get("/api/tocsin/v1/status")["redis"]["server"] == f"127.0.0.1:{after.port}" else None
+    return wait(named, "status to name the new master", FAILOVER_S, every=0.2)
 
 
 def test_a_killed_master_costs_nothing_that_was_replicated(folder):

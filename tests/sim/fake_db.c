@@ -530,6 +530,12 @@ bool db_is_up(const struct db *d)
     return d->is_up;
 }
 
+const char *db_server(const struct db *d)
+{
+    (void)d;
+    return "simulated";
+}
+
 const char *db_why_down(const struct db *d)
 {
     return d->why;

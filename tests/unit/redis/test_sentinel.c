@@ -127,10 +127,13 @@ START_TEST(the_master_that_a_sentinel_names_is_connected_also_by_a_child)
     play(&p, &b, 1);
     open_to(&p);
     ck_assert(!db_resolved_url(v.db, url));
+    ck_assert_str_eq(db_server(v.db), "mymaster");
     AWAIT(&v, db_is_up(v.db));
     ck_assert(db_resolved_url(v.db, url));
     snprintf(want, sizeof want, "redis://127.0.0.1:%d/0", b.port);
     ck_assert_str_eq(url, want);
+    snprintf(want, sizeof want, "127.0.0.1:%d", b.port);
+    ck_assert_str_eq(db_server(v.db), want);
     child = db_blocking_open(url, 5000, &e);
     ck_assert_msg(child != NULL, "%s", e.text);
     ck_assert_int_eq(db_blocking_add(child, 3, set, NULL, &e), 0);
