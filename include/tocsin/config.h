@@ -34,9 +34,13 @@ struct config_token { /* one line of the tokens file: name role[,role] scope tok
 };
 
 struct config_server {
-    const char *listen;         /* "127.0.0.1:9393"; port 0: any free one */
-    const char *zone;           /* that people read times in, it exists; NULL: the machine's */
-    const char *statsd;         /* "address:port", NULL: off */
+    const char *listen; /* "127.0.0.1:9393"; port 0: any free one */
+    const char *zone;   /* that people read times in, it exists; NULL: the machine's */
+    const char *statsd; /* "address:port", NULL: off */
+    const char
+        *peer_url; /* where another Tocsin on the same Redis reaches this one; NULL: not given */
+    const char
+        *peer_ca; /* certificates to trust where the other one is https; NULL: the system's */
     const char *external_url;   /* without a final slash; NULL: not given */
     const struct secret *redis; /* "embedded", or a URL (may hold a password) */
     bool redis_embedded;

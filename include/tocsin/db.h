@@ -54,6 +54,9 @@ struct db_options {
      * by db_close(). Either may be NULL. */
     void (*on_up)(void *arg);
     void (*on_down)(const char *why, void *arg);
+    /* A transaction was refused because its token (db_fence) is not `token`, the one in Redis ("": there is
+     * none); told before its own callback, and each time. May be NULL. */
+    void (*on_fenced)(const char *token, void *arg);
     void *arg;
     /* seams of tests; 0 or NULL, as in the program: what is said */
     int connect_ms;         /* deadline of connect + TLS + AUTH + SELECT; 0: 3000 */
@@ -79,6 +82,9 @@ const char *db_server(const struct db *d);
  * answered yet. */
 #define DB_URL_MAX 2560
 bool db_resolved_url(const struct db *d, char out[DB_URL_MAX]);
+/* The address of this machine towards the server ("10.0.0.5", "fd00::5"), as others of its network may reach it.
+ * -1: not up, or a unix socket. */
+int db_local_host(const struct db *d, char *out, size_t size) MUST_USE;
 
 struct db_stats {
     uint64_t commands;   /* put on the wire */
@@ -110,6 +116,17 @@ size_t db_tx_count(const struct db_tx *t);
 void db_tx_commit(struct db_tx *t, db_done done,
                   void *arg); /* frees `t`; an empty one is DB_DONE */
 void db_tx_drop(struct db_tx *t);
+
+/* One command that writes, under the fence where there is one; `done` gets its own answer. Format: db_sendf().
+ * Whatever changes something goes through here or a transaction; db_send() and db_sendf() are for what reads. */
+void db_writef(struct db *d, db_done done, void *arg, const char *fmt, ...);
+
+/* From here on each transaction and db_writef() carries `token`: Redis carries it out only while field "token" of
+ * the hash `key` is exactly that, and refuses all of it with FENCED else. Both are copied.
+ * Not between the begin of a transaction and its commit. Without a fence a transaction is MULTI/EXEC; with one
+ * it is a script, which ends at the first command that fails. It stays until the connection is closed for good.
+ * Cost: one HGET, and one copy of the arguments inside Redis. -1: no memory, the old fence stays. */
+int db_fence(struct db *d, const char *key, const char *token) MUST_USE;
 
 /* A Lua script by its digest (EVALSHA, loaded on NOSCRIPT and tried once more). `script` must
  * live as long as `d`. */
@@ -153,6 +170,8 @@ void db_inspect(struct db *d, void (*done)(bool ok, void *arg), void *arg);
 struct db_blocking;
 struct db_blocking *db_blocking_open(const char *url, int timeout_ms, struct err *e);
 void db_blocking_close(struct db_blocking *d);
+/* What is added from here on carries the fence that `parent` had at the fork; where it had none, nothing does. */
+void db_blocking_fence(struct db_blocking *d, const struct db *parent);
 /* Queues one command (and waits only when some MiB are queued). db_blocking_flush() sends, reads
  * all answers and fails on the first error among them (ERR_REFUSED: from Redis, and the connection
  * may be used further; else it is of no more use). */

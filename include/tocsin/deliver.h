@@ -49,6 +49,8 @@ enum tells deliver_tells(const char *channel);
 void deliver_configure(struct deliver *d, const struct config *c);
 /* Stops claiming; `drained` is called once nothing is in flight or `wait_ms` have passed. */
 void deliver_drain(struct deliver *d, int64_t wait_ms, void (*drained)(void *arg), void *arg);
+/* From here on nothing is sent: what is claimed and waits stays where it is, for who takes over. For good. */
+void deliver_halt(struct deliver *d);
 
 /* Loads the template of every channel of a configuration, from `folder` (NULL: those built in) and
  * fills it with sample messages: one that fires, one that got worse, one that is over. Each one that is

@@ -41,7 +41,6 @@ struct http_server *http_server_new(struct loop *l, const struct http_server_opt
  * ever, to nobody. */
 void http_server_free(struct http_server *s);
 const char *http_server_address(const struct http_server *s); /* "127.0.0.1:43121" */
-/* Seam of tests. */
 int http_server_port(const struct http_server *s);
 bool http_server_is_tls(const struct http_server *s);
 /* Of a server with TLS: reads certificate and key anew, for connections from here on. On failure the
@@ -63,6 +62,10 @@ const char *http_method(const struct http_request *r); /* "GET", "POST" … */
 const char *http_path(const struct http_request *r);   /* decoded and normalised: no "..", no "//",
                                                           no NUL; such requests get 400 before */
 const char *http_header(const struct http_request *r, const char *name); /* NULL: absent */
+/* For who hands a request on: the target as it was sent ("/path?query"), and each header line in its order. */
+const char *http_target(const struct http_request *r);
+void http_each_header(const struct http_request *r,
+                      void (*each)(const char *name, const char *value, void *arg), void *arg);
 /* Value of a query parameter, decoded, or NULL; `nth` from 0 for repeated ones. */
 const char *http_query(const struct http_request *r, const char *name, int nth);
 const void *http_body(const struct http_request *r, size_t *len);

@@ -44,6 +44,9 @@ struct outbound_result {
     const char *body; /* the answer, cut at max_answer; of a mail: the server's last reply, with
                                its code; valid during the callback */
     size_t len;
+    bool is_cut; /* the answer was longer than max_answer */
+    const char *
+        head; /* with keep_head: the header lines of the final answer, each "Name: value\r\n"; else "" */
     int64_t retry_after_ms; /* Retry-After, seconds or date; -1: not given */
     bool maybe_done;
     const char *error; /* for people, "" when ok */
@@ -66,6 +69,7 @@ struct outbound_http {
     const char *bearer;
     const char *ca_file;
     bool insecure_skip_verify;
+    bool keep_head; /* the answer's header lines are wanted */
 };
 
 /* IF_OFFERED encrypts where the server can, with whatever certificate it has (RFC 7435): it guards

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "tocsin/address.h"
 #include "tocsin/loop.h"
 
 struct udp;
@@ -23,6 +24,7 @@ struct udp_options {
 struct udp *udp_open(struct loop *l, const struct udp_options *o, struct err *e);
 void udp_close(struct udp *u);
 int udp_port(const struct udp *u);
+void udp_address(const struct udp *u, char out[ADDRESS_LEN]); /* as bound: "127.0.0.1:43121" */
 
 struct udp_stats {
     uint64_t datagrams;
@@ -30,5 +32,12 @@ struct udp_stats {
     uint64_t cut;
 };
 void udp_stats(const struct udp *u, struct udp_stats *out);
+
+/* Datagrams out, to one address: handed to the kernel at once, or dropped as the network would. `to`:
+ * "127.0.0.1:8125", "[::1]:8125"; names are not resolved. NULL with `e`: it is no such address. */
+struct udp_sender;
+struct udp_sender *udp_sender_new(const char *to, struct err *e);
+void udp_sender_free(struct udp_sender *s);
+void udp_sender_put(struct udp_sender *s, const char *data, size_t len);
 
 #endif

@@ -291,6 +291,27 @@ static void store_metrics(struct selfwatch *s, struct buf *b)
            (double)st.waiting_fields);
 }
 
+static void lease_metrics(struct selfwatch *s, struct buf *b)
+{
+    struct forward_stats f;
+
+    forward_stats(s->o.forward, &f);
+    single(b, "tocsin_lease_held", "gauge", "Whether this program acts (1) or stands by (0).",
+           lease_state(s->o.lease) == LEASE_HELD);
+    single(b, "tocsin_lease_token", "gauge", "Number of the holder's token.",
+           (double)lease_holder(s->o.lease)->number);
+    single(b, "tocsin_lease_confirmed_seconds", "gauge",
+           "How long ago Redis last said who holds it; -1: never, or nobody else can.",
+           lease_age_ms(s->o.lease) < 0 ? -1 : (double)lease_age_ms(s->o.lease) / 1000);
+    single(b, "tocsin_forwarded_requests_total", "counter",
+           "Requests that a standby sent on to the holder.", (double)f.requests);
+    single(b, "tocsin_forwarded_datagrams_total", "counter",
+           "Datagrams that a standby sent on to the holder.", (double)f.datagrams);
+    single(b, "tocsin_forward_failures_total", "counter",
+           "Requests that a standby answered with 503, and datagrams that it dropped.",
+           (double)f.failed);
+}
+
 void selfwatch_metrics(struct selfwatch *s, struct buf *out)
 {
     metric(out, "tocsin_build_info", "gauge", "Version.");
@@ -306,4 +327,5 @@ void selfwatch_metrics(struct selfwatch *s, struct buf *out)
     store_metrics(s, out);
     loop_metrics(s, out);
     http_metrics(s, out);
+    lease_metrics(s, out);
 }

@@ -398,17 +398,43 @@ static void describe_redis(const struct selfwatch *s, char *text, size_t size)
         snprintf(text, size, "Redis %s, every write on disk before it is answered", h->version);
 }
 
+/* A standby is ready when what comes to it is answered: by whom, says its reason. */
+static bool standby_ready(const struct selfwatch *s, struct json *out)
+{
+    char text[400];
+    bool ok = selfwatch_describe_lease(s, text, sizeof text);
+
+    json_object(out);
+    json_kbool(out, "ready", ok);
+    json_key(out, "reasons");
+    json_array(out);
+    reason(out, "lease", ok, text);
+    if (!db_is_up(selfwatch_parts(s)->db)) {
+        snprintf(text, sizeof text,
+                 "Redis is away: this standby cannot see whether it is needed "
+                 "(%.150s)",
+                 db_why_down(selfwatch_parts(s)->db));
+        reason(out, "redis", false, text);
+    }
+    json_array_end(out);
+    selfwatch_lease_json(s, out);
+    json_object_end(out);
+    return ok;
+}
+
 /* Not ready before all that happened while Redis was away is stored: who waits for it may end the
  * program then. */
 bool selfwatch_ready(struct selfwatch *s, struct json *out)
 {
-    bool live = wire_is_live(s->o.wire), accepts, clocks;
+    bool live = wire_is_live(s->o.wire), accepts, clocks, leads;
     bool stored = !store_is_behind(selfwatch_parts(s)->store);
     bool up = db_is_up(selfwatch_parts(s)->db) && !*wire_redis_trouble(s->o.wire);
     struct err e = {.text = ""};
-    char text[256];
+    char text[400];
     struct buf progress = BUF_INIT;
 
+    if (lease_state(s->o.lease) == LEASE_STANDBY)
+        return standby_ready(s, out);
     accepts = live && journal_accepts(selfwatch_parts(s)->journal, &e);
     journal_progress(selfwatch_parts(s)->journal, &progress);
     json_object(out);
@@ -419,6 +445,8 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     snprintf(text, sizeof text, "%s%s%.150s", wire_phase(s->o.wire), live ? "" : ": ",
              live ? "" : buf_str(&progress));
     reason(out, "start", live, text);
+    leads = selfwatch_describe_lease(s, text, sizeof text);
+    reason(out, "lease", leads, text);
     describe_redis(s, text, sizeof text);
     reason(out, "redis", up, text);
     reason(out, "state", stored,
@@ -428,6 +456,7 @@ bool selfwatch_ready(struct selfwatch *s, struct json *out)
     clocks = selfwatch_describe_clocks(s, text, sizeof text);
     reason(out, "clock", clocks, text);
     json_array_end(out);
+    selfwatch_lease_json(s, out);
     json_object_end(out);
     buf_free(&progress);
     return live && up && stored && accepts;

@@ -4,6 +4,7 @@
 #define TOCSIN_APP_SELFWATCH_H
 
 #include "app/dataset.h"
+#include "app/forward.h"
 #include "app/rulebook.h"
 #include "app/wire.h"
 #include "base/buf.h"
@@ -19,6 +20,8 @@ struct selfwatch_options {
     struct ingest *ingest;
     struct http_server *http; /* may be NULL */
     struct outbound *outbound;
+    const struct lease *lease;
+    const struct forward *forward;
 };
 
 struct selfwatch *selfwatch_new(const struct selfwatch_options *o); /* NULL: no memory */
@@ -27,7 +30,7 @@ void selfwatch_start(struct selfwatch *s); /* once everything is live */
 void selfwatch_db(struct selfwatch *s, bool up);
 /* The exposition format, version 0.0.4. */
 void selfwatch_metrics(struct selfwatch *s, struct buf *out);
-/* Readiness: {"ready","reasons":[…]}. */
+/* Readiness: {"ready","reasons":[…],"lease":{"state","holder","url","token"}}. */
 bool selfwatch_ready(struct selfwatch *s, struct json *out);
 
 #endif

@@ -34,6 +34,9 @@ struct selfwatch {
  * are right. */
 void selfwatch_add_clocks(struct selfwatch *s);
 bool selfwatch_describe_clocks(const struct selfwatch *s, char *text, size_t size);
+/* selfwatch_lease.c: who acts. Returns whether that is as it should be. */
+bool selfwatch_describe_lease(const struct selfwatch *s, char *text, size_t size);
+void selfwatch_lease_json(const struct selfwatch *s, struct json *out);
 /* Adds a sample of our own, with one label or none (NULL). */
 void selfwatch_add(struct selfwatch *s, const char *name, const char *label, const char *value,
                    double v);

@@ -59,7 +59,9 @@ static void redis_up(void *arg)
     if (p->exit_code != 0)
         return;
     dataset_check(p->dataset);
-    wire_db_up(p->wire);
+    lease_db_up(p->lease);
+    if (lease_state(p->lease) == LEASE_HELD)
+        wire_db_up(p->wire);
 }
 
 static void redis_down(const char *why, void *arg)
@@ -69,8 +71,10 @@ static void redis_down(const char *why, void *arg)
     if (p->ending)
         return;
     if (!p->redis_away) /* told again when the reason changes: that is no news */
-        log_warn("Redis is away: pages go on from memory, senders are told to repeat", "reason",
-                 why, NULL);
+        log_warn(p->wire && wire_is_live(p->wire)
+                     ? "Redis is away: pages go on from memory, senders are told to repeat"
+                     : "Redis is away",
+                 "reason", why, NULL);
     p->redis_away = true;
     if (p->self)
         selfwatch_db(p->self, false);
@@ -118,6 +122,14 @@ static void say_statsd(const struct program *p)
         printf(" statsd=%s:%d", host, udp_port(p->statsd));
 }
 
+void serve_say_doors(const struct program *p, const char *state)
+{
+    printf("tocsin %s http=%s://%s", state, http_server_is_tls(p->http) ? "https" : "http",
+           http_server_address(p->http));
+    if (p->statsd)
+        say_statsd(p);
+}
+
 static void say_ready(const struct err *e, void *arg)
 {
     struct program *p = arg;
@@ -129,9 +141,7 @@ static void say_ready(const struct err *e, void *arg)
         deliver_inbox_restored(wire_parts(p->wire)->deliver);
     snprintf(url, sizeof url, "%s://%s", http_server_is_tls(p->http) ? "https" : "http",
              http_server_address(p->http));
-    printf("tocsin ready http=%s", url);
-    if (p->statsd)
-        say_statsd(p);
+    serve_say_doors(p, "ready");
     printf("\n");
     if (p->o->welcome)
         greet(p, url);
@@ -167,12 +177,19 @@ static void stop(void *arg)
 
 /* Everything that was said to be done is in Redis: nothing has to be saved, only sends in flight
  * get their time. */
+static void given_back(void *arg)
+{
+    struct program *p = arg;
+
+    timer_in(p->quit_timer, 0);
+}
+
 static void written(bool durable, void *arg)
 {
     struct program *p = arg;
 
     (void)durable;
-    timer_in(p->quit_timer, 0);
+    lease_give_back(p->lease, given_back, p);
 }
 
 static void drained(void *arg)
@@ -231,6 +248,7 @@ static int open_redis(struct program *p, struct err *e)
                            .command_ms = REDIS_HANGS_MS,
                            .on_up = redis_up,
                            .on_down = redis_down,
+                           .on_fenced = serve_fenced,
                            .arg = p};
 
     if (!o.url) {
@@ -274,6 +292,22 @@ static int make_wire(struct program *p, struct err *e)
     return p->wire ? 0 : -1;
 }
 
+/* One that begins anew is where it was: senders and the other one know it by its address. */
+static void keep_address(struct program *p)
+{
+    if (p->kept_listen[0])
+        p->settings.listen = p->kept_listen;
+    if (p->kept_statsd[0] && p->settings.statsd)
+        p->settings.statsd = p->kept_statsd;
+}
+
+static void remember_address(struct program *p)
+{
+    snprintf(p->kept_listen, sizeof p->kept_listen, "%s", http_server_address(p->http));
+    if (p->statsd)
+        udp_address(p->statsd, p->kept_statsd);
+}
+
 static int open_program(struct program *p, struct err *e)
 {
     struct err why;
@@ -282,6 +316,7 @@ static int open_program(struct program *p, struct err *e)
         return -1;
     if (zone_use(p->settings.config->server.zone) < 0)
         return err_set(e, ERR_MEMORY, "no memory");
+    keep_address(p);
     p->clock = clock_system();
     log_setup(p->o->verbose ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
               p->o->log_json || p->settings.config->server.log_json, p->clock);
@@ -298,6 +333,7 @@ static int open_program(struct program *p, struct err *e)
         log_warn("files are not watched; use SIGHUP", "reason", why.text, NULL);
     if (open_redis(p, e) < 0 || make_wire(p, e) < 0 || serve_make_doors(p, e) < 0)
         return -1;
+    remember_address(p);
     if (take_signals(p) < 0)
         return err_set(e, ERR_IO, "signals cannot be taken");
     if (db_is_up(p->db))
@@ -307,6 +343,7 @@ static int open_program(struct program *p, struct err *e)
 
 static void close_program(struct program *p)
 {
+    forward_free(p->forward);
     serve_reloads_free(p);
     if (p->http)
         http_server_free(p->http);
@@ -320,6 +357,7 @@ static void close_program(struct program *p)
     rulebook_free(p->rulebook);
     outbound_free(p->outbound);
     dataset_free(p->dataset);
+    lease_free(p->lease);
     if (p->db)
         db_close(p->db);
     api_free(p->api); /* answers what still waits for something of the above */
@@ -336,18 +374,32 @@ static void close_program(struct program *p)
     settings_clear(&p->settings);
 }
 
+static void run_program(struct program *p)
+{
+    struct err e = {.text = "no memory"};
+
+    if (open_program(p, &e) < 0) {
+        fprintf(stderr, "tocsin: %s\n", e.text);
+        p->exit_code = 1;
+    } else if (p->exit_code == 0) {
+        loop_run(p->loop);
+    }
+    p->ending = true;
+    close_program(p);
+}
+
 int app_serve(const struct app_options *o)
 {
     struct program p = {.o = o};
-    struct err e = {.text = "no memory"};
 
-    if (open_program(&p, &e) < 0) {
-        fprintf(stderr, "tocsin: %s\n", e.text);
-        p.exit_code = 1;
-    } else if (p.exit_code == 0) {
-        loop_run(p.loop);
+    run_program(&p);
+    while (p.again && p.exit_code == 0) {
+        struct program next = {.o = o};
+
+        memcpy(next.kept_listen, p.kept_listen, sizeof next.kept_listen);
+        memcpy(next.kept_statsd, p.kept_statsd, sizeof next.kept_statsd);
+        p = next;
+        run_program(&p);
     }
-    p.ending = true;
-    close_program(&p);
     return p.exit_code;
 }

@@ -60,6 +60,8 @@ static void handle(struct http_request *r, void *arg)
 {
     struct program *p = arg;
 
+    if (serve_hand_on(p, r))
+        return;
     if (!ingest_handle(p->ingest, r))
         api_handle(p->api, r);
 }
@@ -103,7 +105,7 @@ static bool is_started(struct json *out, void *arg)
     struct program *p = arg;
 
     (void)selfwatch_ready(p->self, out);
-    return wire_is_live(p->wire);
+    return wire_is_live(p->wire) || lease_state(p->lease) == LEASE_STANDBY;
 }
 
 static void metrics(struct buf *out, void *arg)
@@ -166,7 +168,7 @@ static const char *phase(void *arg)
 {
     const struct program *p = arg;
 
-    return wire_phase(p->wire);
+    return lease_state(p->lease) == LEASE_STANDBY ? "standing by" : wire_phase(p->wire);
 }
 
 int serve_make_doors(struct program *p, struct err *e)
@@ -209,8 +211,9 @@ int serve_make_doors(struct program *p, struct err *e)
                                        .max_connections = p->descriptors.clients,
                                        .handle = handle,
                                        .arg = p};
-    struct udp_options udp = {
-        .listen = p->settings.statsd, .datagram = ingest_datagram, .drained = ingest_drained};
+    struct udp_options udp = {.listen = p->settings.statsd,
+                              .datagram = serve_datagram,
+                              .drained = serve_datagrams_drained};
     struct selfwatch_options self = {
         .wire = p->wire, .rulebook = p->rulebook, .dataset = p->dataset, .outbound = p->outbound};
 
@@ -218,12 +221,17 @@ int serve_make_doors(struct program *p, struct err *e)
     if (!p->ingest)
         return -1;
     p->api = api_new(&api);
-    self.ingest = udp.arg = p->ingest;
+    self.ingest = p->ingest;
+    udp.arg = p;
     self.http = p->http = http_server_new(p->loop, &http, e);
     if (!p->http)
         return -1;
     if (udp.listen && !(p->statsd = udp_open(p->loop, &udp, e)))
         return -1;
+    if (serve_make_lease(p, e) < 0)
+        return -1;
+    self.lease = p->lease;
+    self.forward = p->forward;
     p->self = selfwatch_new(&self);
     p->clock_watch = clock_watch_new(p->loop, p->db, p->wire);
     if (!p->api || !p->self || !p->clock_watch)

@@ -147,6 +147,8 @@ static void tell_restarts(const struct settings *before, const struct settings *
                 {"redis", before->redis, now->redis},
                 {"data_dir", before->data_dir, now->data_dir},
                 {"redis_ca", before->config->server.redis_ca, now->config->server.redis_ca},
+                {"peer_url", before->config->server.peer_url, now->config->server.peer_url},
+                {"peer_ca", before->config->server.peer_ca, now->config->server.peer_ca},
                 {"zone", before->config->server.zone, now->config->server.zone}};
 
     for (size_t i = 0; i < sizeof once / sizeof *once; i++)

@@ -71,7 +71,7 @@
 #define KEY_RULES KEY_CONTROL("rules")
 /* Stream: messages of the inbox channel. Capped at INBOX_MAX. */
 #define KEY_INBOX KEY_CONTROL("inbox")
-/* String with an expiry: which worker notifies. */
+/* Hash: who acts (tocsin/lease.h). Seven short fields. */
 #define KEY_CONTROL_LEASE KEY_CONTROL("lease")
 
 /* --- names made at run time ---------------------------------------------------------------------- */

@@ -121,6 +121,9 @@ void show_status(const cJSON *s, int64_t now_ms, struct buf *out)
         if (!field_true(x, "ok"))
             buf_addf(out, "  ! %s: %s\n", field_text(x, "check"), field_text(x, "text"));
     }
+    if (field_number(field(s, "lease"), "token") > 0)
+        buf_addf(out, "lease       %s, token %.0f\n", field_text(field(s, "lease"), "holder"),
+                 field_number(field(s, "lease"), "token"));
     show_numbers(s, now_ms, out);
     show_deliver(s, now_ms, out);
     show_storage(s, out);

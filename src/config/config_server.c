@@ -202,6 +202,8 @@ static const struct row server_rows[] = {
     {"listen", ROW_TEXT, AT(listen), NULL},
     {"statsd", ROW_TEXT, AT(statsd), NULL},
     {"syslog", ROW_LATER, 0, NULL},
+    {"peer_url", ROW_TEXT, AT(peer_url), NULL},
+    {"peer_ca", ROW_PATH, AT(peer_ca), NULL},
     {"external_url", ROW_TEXT, AT(external_url), NULL},
     {"redis", ROW_SECRET, AT(redis), NULL},
     {"data_dir", ROW_PATH, AT(data_dir), NULL},
@@ -334,6 +336,10 @@ static int server(lua_State *L)
     if (s->external_url) {
         config_check_url(L, s->external_url, "server: `external_url`", http);
         s->external_url = without_slash(L, s->external_url);
+    }
+    if (s->peer_url) {
+        config_check_url(L, s->peer_url, "server: `peer_url`", http);
+        s->peer_url = without_slash(L, s->peer_url);
     }
     for (size_t i = 0; i < s->n_rules; i++)
         s->rules[i] = config_path(L, s->rules[i]);

@@ -227,6 +227,11 @@ void deliver_configure(struct deliver *d, const struct config *c)
     drop_gone_lanes(d);
 }
 
+void deliver_halt(struct deliver *d)
+{
+    d->halted = d->draining = true;
+}
+
 void deliver_drain(struct deliver *d, int64_t wait_ms, void (*drained)(void *arg), void *arg)
 {
     assert(drained && wait_ms >= 0);

@@ -286,6 +286,8 @@ void send_transmit(bool durable, void *arg)
         mem_free(s);
         return;
     }
+    if (s->d->halted)
+        return;
     if (!durable && !s->test && say_that_it_may_come_twice(s) < 0) {
         finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
         return;

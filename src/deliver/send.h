@@ -57,6 +57,7 @@ struct deliver {
     struct late *late; /* recipients that are tried again: late.c */
     struct deliver_stats stats;
     bool draining;
+    bool halted; /* draining, and what waits is not sent either */
     struct timer *drain_timer;
     void (*drained)(void *arg);
     void *drained_arg;

@@ -18,16 +18,12 @@
 
 void journal_copy(struct journal *j, const struct pending *p)
 {
-    char id[JOURNAL_ID_LEN], most[24];
-    const char *argv[] = {"XADD", KEY_COPY, "MAXLEN", "~", most, id, BLOCK_FIELD, p->bytes.data};
-    size_t lens[] = {4, sizeof KEY_COPY - 1, 6, 1, 0, 0, sizeof BLOCK_FIELD - 1, p->bytes.len};
+    char id[JOURNAL_ID_LEN];
 
     journal_id_text(id, p->id);
-    snprintf(most, sizeof most, "%llu",
-             (unsigned long long)(j->stats.stored_blocks / SHARE_OF_JOURNAL + FEWEST_BLOCKS));
-    lens[4] = strlen(most);
-    lens[5] = strlen(id);
-    db_send(j->o.db, 8, argv, lens, NULL, NULL);
+    db_writef(j->o.db, NULL, NULL, "XADD %s MAXLEN ~ %llu %s %s %b", KEY_COPY,
+              (unsigned long long)(j->stats.stored_blocks / SHARE_OF_JOURNAL + FEWEST_BLOCKS), id,
+              BLOCK_FIELD, p->bytes.data, p->bytes.len);
 }
 
 static void on_trimmed(enum db_fate fate, const struct reply *reply, void *arg)
@@ -54,10 +50,10 @@ void journal_copy_trim(struct journal *j)
     j->copy_trim_to = behind;
     journal_id_text(id, behind);
     journal_call(j);
-    db_sendf(j->o.db, on_trimmed, j, "XTRIM %s MINID ~ %s LIMIT %llu", KEY_COPY, id, TRIM_STEP);
+    db_writef(j->o.db, on_trimmed, j, "XTRIM %s MINID ~ %s LIMIT %llu", KEY_COPY, id, TRIM_STEP);
 }
 
 void journal_copy_forget(struct journal *j)
 {
-    db_sendf(j->o.db, NULL, NULL, "UNLINK %s", KEY_COPY);
+    db_writef(j->o.db, NULL, NULL, "UNLINK %s", KEY_COPY);
 }

@@ -154,7 +154,7 @@ void cut_fail(struct journal *j, const char *why)
 
     if (j->cut->number > 0) {
         key_cut(key, j->cut->number);
-        db_sendf(j->o.db, NULL, NULL, "UNLINK %s", key);
+        db_writef(j->o.db, NULL, NULL, "UNLINK %s", key);
     }
     end(j, false, why);
 }
@@ -187,8 +187,8 @@ void cut_put_piece(struct cut_job *k, const void *p, size_t n)
     k->open++;
     k->bytes += n;
     journal_call(k->journal);
-    db_sendf(k->journal->o.db, on_piece, k, "HSET %s %llu %b", key, (unsigned long long)k->chunks++,
-             p, n);
+    db_writef(k->journal->o.db, on_piece, k, "HSET %s %llu %b", key,
+              (unsigned long long)k->chunks++, p, n);
 }
 
 /* In simulations: no child, the pieces leave from here. */

@@ -127,6 +127,8 @@ static void child(const struct cut_job *k, const char *url, bool has_tls)
         say('E', w.e.text, strlen(w.e.text));
         return;
     }
+    if (w.db)
+        db_blocking_fence(w.db, k->journal->o.db);
     if (write_all(&w, &k->c) != 0) {
         say('E', w.e.text, strlen(w.e.text));
         return;

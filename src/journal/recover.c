@@ -56,9 +56,9 @@ void journal_write_meta(struct journal *j)
 {
     assert(j->seed != 0);
     /* the seed is the installation's: once there it stays, or what is sent again would be unknown */
-    db_sendf(j->o.db, NULL, NULL, "HSETNX %s seed %llu", KEY_META, (unsigned long long)j->seed);
-    db_sendf(j->o.db, NULL, NULL, "HSET %s format %llu generation 1", KEY_META,
-             (unsigned long long)JOURNAL_FORMAT);
+    db_writef(j->o.db, NULL, NULL, "HSETNX %s seed %llu", KEY_META, (unsigned long long)j->seed);
+    db_writef(j->o.db, NULL, NULL, "HSET %s format %llu generation 1", KEY_META,
+              (unsigned long long)JOURNAL_FORMAT);
 }
 
 static const char *field(const struct reply *reply, const char *name)
@@ -278,7 +278,7 @@ static void finish(struct journal *j)
         char key[KEY_LEN];
 
         key_cut(key, j->published_number + n);
-        db_sendf(j->o.db, NULL, NULL, "UNLINK %s", key);
+        db_writef(j->o.db, NULL, NULL, "UNLINK %s", key);
     }
     journal_recovery_free(j);
     j->state = JOURNAL_READY;

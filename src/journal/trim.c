@@ -240,12 +240,12 @@ void journal_trim(struct journal *j)
     over = too_many(j);
     if (over > 0) {
         j->trim_to = (struct journal_id){0};
-        db_sendf(j->o.db, on_trimmed, j, "XTRIM %s MAXLEN ~ %llu LIMIT %llu", KEY_JOURNAL,
-                 (unsigned long long)(j->stats.stored_blocks - over), TRIM_BLOCKS);
+        db_writef(j->o.db, on_trimmed, j, "XTRIM %s MAXLEN ~ %llu LIMIT %llu", KEY_JOURNAL,
+                  (unsigned long long)(j->stats.stored_blocks - over), TRIM_BLOCKS);
         return;
     }
     j->trim_to = keep_from(j);
     journal_id_text(id, j->trim_to);
-    db_sendf(j->o.db, on_trimmed, j, "XTRIM %s MINID ~ %s LIMIT %llu", KEY_JOURNAL, id,
-             TRIM_BLOCKS);
+    db_writef(j->o.db, on_trimmed, j, "XTRIM %s MINID ~ %s LIMIT %llu", KEY_JOURNAL, id,
+              TRIM_BLOCKS);
 }

@@ -178,6 +178,20 @@ const char *http_header(const struct http_request *r, const char *name)
     return evhttp_find_header(evhttp_request_get_input_headers(r->req), name);
 }
 
+const char *http_target(const struct http_request *r)
+{
+    return evhttp_request_get_uri(r->req);
+}
+
+void http_each_header(const struct http_request *r,
+                      void (*each)(const char *name, const char *value, void *arg), void *arg)
+{
+    const struct evkeyvalq *all = evhttp_request_get_input_headers(r->req);
+
+    for (const struct evkeyval *h = all->tqh_first; h; h = h->next.tqe_next)
+        each(h->key, h->value, arg);
+}
+
 const char *http_content_type(const struct http_request *r)
 {
     return r->content_type;

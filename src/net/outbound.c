@@ -114,6 +114,7 @@ static void call_free(struct outbound_call *c)
     curl_slist_free_all(c->list);
     mem_free(c->data);
     buf_free(&c->answer);
+    buf_free(&c->head);
     mem_free(c);
 }
 

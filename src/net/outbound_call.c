@@ -15,6 +15,7 @@
 #include "net/retry_after.h"
 
 #define DEFAULT_TIMEOUT_MS 10000
+#define HEAD_MAX           ((size_t)64 << 10) /* of an answer's header lines that are kept */
 
 static bool is_one_line(const char *s)
 {
@@ -29,6 +30,7 @@ static size_t on_data(char *data, size_t size, size_t n, void *arg)
     size_t len = size * n, room = outbound_max_answer(c->o) - c->answer.len;
 
     buf_add(&c->answer, data, len < room ? len : room);
+    c->is_cut |= len > room;
     return len <= room ? len : 0; /* more is not wanted: ends the transfer */
 }
 
@@ -41,6 +43,10 @@ static size_t on_http_line(char *line, size_t size, size_t n, void *arg)
 
     if (len > skip && strncasecmp(line, name, skip) == 0)
         c->retry_after_ms = retry_after_parse(line + skip, len - skip, outbound_wall_ms(c->o));
+    if (c->keeps_head && strncmp(line, "HTTP/", 5) == 0)
+        c->head.len = 0; /* one that came before was not the final one */
+    else if (c->keeps_head && len > 2)
+        buf_add(&c->head, line, len);
     if (len <= 2) { /* the empty line below a head */
         curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
         c->is_final = status >= 200;
@@ -159,6 +165,8 @@ int outbound_call_http(struct outbound_call *c, const struct outbound_http *h, s
         return -1;
     if (!h->method[0] || h->method[strspn(h->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
         return err_set(e, ERR_INPUT, "\"%.20s\" is not an HTTP method", h->method);
+    c->keeps_head = h->keep_head;
+    c->head.limit = HEAD_MAX;
     c->len = h->body ? h->len : 0;
     c->data = mem_dup(h->body, c->len);
     if (!c->data)
@@ -206,6 +214,8 @@ void outbound_call_result(struct outbound_call *c, CURLcode code, struct outboun
         .status = (int)status,
         .body = buf_str(&c->answer),
         .len = c->answer.len,
+        .is_cut = c->is_cut,
+        .head = buf_str(&c->head),
         .retry_after_ms = c->retry_after_ms,
         .error = "",
     };

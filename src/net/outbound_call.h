@@ -23,6 +23,8 @@ struct outbound_call {
     struct mail_talk *mail;           /* NULL: HTTP */
     struct outbound_refusal *refused; /* recipients, by the mail server */
     size_t n_refused, cap_refused;
+    struct buf head; /* kept header lines */
+    bool keeps_head, is_cut;
     struct buf answer;   /* the body of an answer, the last reply of a mail server */
     bool reply_is_whole; /* the next line of a mail server begins another reply */
     bool is_final;       /* the head of a final HTTP answer came */

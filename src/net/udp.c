@@ -158,6 +158,11 @@ void udp_close(struct udp *u)
     mem_free(u);
 }
 
+void udp_address(const struct udp *u, char out[ADDRESS_LEN])
+{
+    (void)address_of(u->fd, out);
+}
+
 int udp_port(const struct udp *u)
 {
     return u->port;

@@ -5,8 +5,11 @@
 #include <string.h>
 #include <sys/time.h>
 
+#include "base/buf.h"
 #include "base/mem.h"
+#include "redis/fence.h"
 #include "redis/url.h"
+#include "redis/wire.h"
 #include "tocsin/db.h"
 
 /* hiredis' own blocking connection: a forked child uses nothing of the parent's loop. Requests
@@ -19,6 +22,7 @@ struct db_blocking {
     struct url url;
     size_t queued; /* bytes, about */
     size_t unanswered;
+    const struct db *fenced_as; /* NULL: not behind a fence */
 };
 
 static int io_error(const struct db_blocking *d, struct err *e)
@@ -106,10 +110,38 @@ void db_blocking_close(struct db_blocking *d)
     mem_free(d);
 }
 
+void db_blocking_fence(struct db_blocking *d, const struct db *parent)
+{
+    d->fenced_as = fence_is_up(parent) ? parent : NULL;
+}
+
+static int append(struct db_blocking *d, int argc, const char *const *argv, const size_t *lens)
+{
+    struct buf b = BUF_INIT;
+    char number[16], *p;
+    const char *first[] = {number};
+    int rc = REDIS_ERR;
+
+    if (!d->fenced_as)
+        return redisAppendCommandArgv(d->redis, argc, (const char **)argv, lens);
+    snprintf(number, sizeof number, "%d", argc);
+    p = buf_reserve(&b, fence_head_size(d->fenced_as, (size_t)argc + 1));
+    if (p) {
+        buf_commit(&b, fence_head_size(d->fenced_as, (size_t)argc + 1));
+        fence_put_head(d->fenced_as, p, (size_t)argc + 1);
+    }
+    wire_add_args(&b, 1, first, NULL);
+    wire_add_args(&b, argc, argv, lens);
+    if (buf_ok(&b))
+        rc = redisAppendFormattedCommand(d->redis, b.data, b.len);
+    buf_free(&b);
+    return rc;
+}
+
 int db_blocking_add(struct db_blocking *d, int argc, const char *const *argv, const size_t *lens,
                     struct err *e)
 {
-    if (redisAppendCommandArgv(d->redis, argc, (const char **)argv, lens) != REDIS_OK)
+    if (append(d, argc, argv, lens) != REDIS_OK)
         return io_error(d, e);
     d->unanswered++;
     for (int i = 0; i < argc; i++)

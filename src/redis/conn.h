@@ -31,6 +31,7 @@ struct request {
     int64_t sent_mono_ms;
     size_t replies; /* still to come; more than one for a transaction */
     bool is_tx;
+    bool is_single;        /* a transaction of one command, whose own answer is told */
     bool is_late;          /* its deadline was seen to pass once */
     char *tx_error;        /* the first error among the answers before EXEC's */
     struct script *script; /* to be tried again as EVAL when the server does not know it */
@@ -68,7 +69,8 @@ struct db {
     struct db_stats stats;
     char why[512];
     char greeting_error[512];
-    int depth; /* inside a function that goes on after a callback */
+    char *fence_key, *fence_token; /* NULL: transactions are carried out by whoever asks */
+    int depth;                     /* inside a function that goes on after a callback */
     bool closing;
 };
 
@@ -100,7 +102,7 @@ void conn_free(struct db *d);
 
 /* --- tx.c, script.c --- */
 /* The last answer of a transaction: decides the fate and calls back. */
-void tx_finish(struct request *r, const struct reply *exec);
+void tx_finish(struct db *d, struct request *r, const struct reply *exec);
 /* NOSCRIPT: sends it again with the text. */
 void script_again(struct db *d, struct request *r);
 void scripts_free(struct db *d);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "redis/conn.h"
+#include "redis/fence.h"
 #include "redis/sentinel.h"
 #include "redis/tls.h"
 #include "redis/wire.h"
@@ -336,6 +337,7 @@ void conn_free(struct db *d)
     sentinel_free(d->sentinel);
     tls_free(d->tls);
     scripts_free(d);
+    fence_free(d);
     mem_free(d->spare);
     mem_free(d);
 }
@@ -355,6 +357,11 @@ const char *db_why_down(const struct db *d)
 const char *db_server(const struct db *d)
 {
     return d->url.shown;
+}
+
+int db_local_host(const struct db *d, char *out, size_t size)
+{
+    return d->state == DB_IS_UP ? link_local_host(d->link, out, size) : -1;
 }
 
 size_t db_outstanding(const struct db *d)

@@ -352,3 +352,16 @@ struct link *link_open(struct loop *l, const struct url *u, struct tls *t, unsig
     link_close(k);
     return NULL;
 }
+
+int link_local_host(const struct link *k, char *out, size_t size)
+{
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof ss;
+
+    if (!k->bev || getsockname(bufferevent_getfd(k->bev), (struct sockaddr *)&ss, &len) != 0 ||
+        (ss.ss_family != AF_INET && ss.ss_family != AF_INET6))
+        return -1;
+    return getnameinfo((struct sockaddr *)&ss, len, out, (socklen_t)size, NULL, 0, NI_NUMERICHOST)
+               ? -1
+               : 0;
+}

@@ -34,6 +34,8 @@ void link_close(struct link *k);
  * memory. They are written when the loop comes round. */
 char *link_room(struct link *k, size_t n);
 void link_commit(struct link *k, size_t n);
+/* Our end of a TCP connection, without its port. -1: it is none. */
+int link_local_host(const struct link *k, char *out, size_t size) MUST_USE;
 /* How many bytes were committed, and how many of them may have left: a command that ends
  * beyond link_sent() has certainly not been carried out. */
 uint64_t link_put(const struct link *k);

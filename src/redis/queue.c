@@ -192,7 +192,7 @@ void conn_on_reply(struct db *d, const struct reply *reply)
     demoted = is_demoted(d, r, reply);
     conn_enter(d);
     if (r->is_tx)
-        tx_finish(r, reply);
+        tx_finish(d, r, reply);
     else if (r->script && says(reply, "NOSCRIPT "))
         script_again(d, r);
     else if (r->done)

@@ -92,6 +92,18 @@ void wire_add(struct buf *b, int argc, const char *const *argv, const size_t *le
     buf_commit(b, size);
 }
 
+void wire_add_args(struct buf *b, int argc, const char *const *argv, const size_t *lens)
+{
+    size_t size = wire_args_size(argc, argv, lens);
+    char *p = buf_reserve(b, size);
+
+    assert(argc > 0);
+    if (!p)
+        return;
+    wire_put_args(p, argc, argv, lens);
+    buf_commit(b, size);
+}
+
 /* --- arguments from a format -------------------------------------------------------------------- */
 
 /* Ends the argument that began at `from` in the text. Pointers are set at the end, since the text

@@ -20,8 +20,10 @@ size_t wire_args_size(int argc, const char *const *argv, const size_t *lens);
 char *wire_put_head(char *p, size_t argc);
 char *wire_put_args(char *p, int argc, const char *const *argv, const size_t *lens);
 
-/* A whole command appended to a buffer; a failure stays in the buffer. */
+/* A whole command appended to a buffer, or its arguments without the head; a failure stays in the
+ * buffer. */
 void wire_add(struct buf *b, int argc, const char *const *argv, const size_t *lens);
+void wire_add_args(struct buf *b, int argc, const char *const *argv, const size_t *lens);
 
 /* Arguments made from a format (see db_sendf). A format that is wrong is a bug and asserts;
  * `failed` means no memory. */

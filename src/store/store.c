@@ -21,7 +21,7 @@
  * lower: all tables are written again); that somebody else wrote (higher: told, and adopted). The
  * number is also asked when the server's run id has changed, before anything is written. */
 
-#define TX_BYTES_MAX    ((size_t)32 << 20) /* half of what the connection takes at once */
+#define TX_BYTES_MAX    ((size_t)16 << 20) /* a quarter of what the connection takes at once */
 #define TX_FIELDS       128                /* of one HSET or HDEL: short stalls in Redis */
 #define POLL_AWAY_MS    100
 #define POLL_MS         1000

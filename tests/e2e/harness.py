@@ -109,8 +109,9 @@ class Tocsin:
     """The real program. `config` is the text of tocsin.lua (without server {}), `rules` a dict of
     file name -> text."""
 
-    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin", env=None):
+    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin", env=None, under=()):
         self.folder = folder
+        self.under = list(under)  # a command that runs it
         self.env = {**os.environ, **env} if env else None
         self.name = name
         self.redis = redis
@@ -131,7 +132,7 @@ class Tocsin:
         os.rename(full + ".tmp", full)
 
     def spawn(self):
-        argv = [TOCSIN, "serve", "--config", "tocsin.lua", "--data-dir", "data", "--rules", "rules/*.lua",
+        argv = [*self.under, TOCSIN, "serve", "--config", "tocsin.lua", "--data-dir", "data", "--rules", "rules/*.lua",
                 "--listen", f"127.0.0.1:{self.port or 0}", *self.args]
         if self.redis:
             argv += ["--redis", self.redis]
@@ -152,6 +153,25 @@ class Tocsin:
         self.port = int(self.url.rsplit(":", 1)[1])
         self.statsd = int(found.group(2)) if found.group(2) else None
         return self
+
+    def start_standby(self, seconds=60):
+        """Starts one that finds the lease held by another."""
+        self.spawn()
+
+        def standby():
+            check(self.process.alive(), f"tocsin ended at the start:\n{self.process.output()[-2000:]}")
+            return re.search(r"tocsin standby http=(http\S+).* holder=(\S+)", self.process.output())
+        found = wait(standby, "the standby line", seconds)
+        self.url = found.group(1)
+        self.port = int(self.url.rsplit(":", 1)[1])
+        return self
+
+    def acts(self):
+        """Holds the lease and is ready; False also when it does not answer."""
+        with contextlib.suppress(OSError, ValueError):
+            status, body, _ = self.call("GET", "/readyz", timeout=5)
+            return status == 200 and json.loads(body)["lease"]["state"] == "held"
+        return False
 
     def kill(self):
         self.process.kill()

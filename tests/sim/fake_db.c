@@ -445,6 +445,25 @@ void db_sendf(struct db *d, db_done done, void *arg, const char *fmt, ...)
     wire_args_free(&a);
 }
 
+void db_writef(struct db *d, db_done done, void *arg, const char *fmt, ...)
+{
+    struct wire_args a;
+    va_list ap;
+
+    va_start(ap, fmt);
+    wire_args_from(&a, fmt, ap);
+    va_end(ap);
+    db_send(d, (int)a.argc, a.argv, a.lens, done, arg);
+    wire_args_free(&a);
+}
+
+/* One program is simulated: nobody is there to be kept out. */
+int db_fence(struct db *d, const char *key, const char *token)
+{
+    (void)d, (void)key, (void)token;
+    return 0;
+}
+
 struct db_tx *db_tx_new(struct db *d)
 {
     struct db_tx *t = mem_zalloc(sizeof *t);
@@ -541,6 +560,12 @@ const char *db_why_down(const struct db *d)
     return d->why;
 }
 
+int db_local_host(const struct db *d, char *out, size_t size)
+{
+    (void)d, (void)out, (void)size;
+    return -1;
+}
+
 size_t db_outstanding(const struct db *d)
 {
     return d->outstanding;
@@ -563,6 +588,11 @@ struct db_blocking *db_blocking_open(const char *url, int timeout_ms, struct err
     (void)url, (void)timeout_ms;
     err_set(e, ERR_REFUSED, "the fake has no blocking connections");
     return NULL;
+}
+
+void db_blocking_fence(struct db_blocking *d, const struct db *parent)
+{
+    (void)d, (void)parent;
 }
 
 void db_blocking_close(struct db_blocking *d)
