@@ -39,6 +39,8 @@ static struct world {
     struct wire *wire;
     struct ingest *ingest;
     struct dataset *dataset;
+    struct lease *lease;
+    struct forward *forward;
     struct selfwatch *self;
     char folder[64], pattern[80];
     const char *patterns[1];
@@ -99,8 +101,10 @@ static void on_ready(const struct err *e, void *arg)
 static void on_up(void *arg)
 {
     (void)arg;
-    if (w.wire && !w.ending)
+    if (w.wire && !w.ending) {
+        lease_db_up(w.lease);
         wire_db_up(w.wire);
+    }
     if (w.self)
         selfwatch_db(w.self, true);
 }
@@ -140,6 +144,17 @@ static void append(const struct ingest_batch *b, uint64_t identity, ingest_done 
     (void)b, (void)identity, (void)done, (void)done_arg, (void)arg;
 }
 
+static void nobody(struct lease_holder *out, void *arg)
+{
+    (void)arg;
+    *out = (struct lease_holder){.name = "one"};
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
 static void process_start(void)
 {
     struct db_options d = {.url = "fake:", .on_up = on_up, .on_down = on_down};
@@ -165,11 +180,22 @@ static void process_start(void)
     in.series = wire_parts(w.wire)->series;
     w.ingest = ingest_new(&in, &e);
     w.dataset = dataset_new(w.loop, w.db, at("none")); /* no such directory: no mark */
+    w.lease = lease_new(&(struct lease_options){.loop = w.loop,
+                                                .db = w.db,
+                                                .alone = true,
+                                                .self = nobody,
+                                                .held = nothing,
+                                                .standby = nothing,
+                                                .lost = nothing});
+    w.forward = forward_new(w.loop, "one", NULL, &e);
+    ck_assert(w.lease && w.forward);
     self = (struct selfwatch_options){.wire = w.wire,
                                       .rulebook = w.book,
                                       .ingest = w.ingest,
                                       .dataset = w.dataset,
-                                      .outbound = w.outbound};
+                                      .outbound = w.outbound,
+                                      .lease = w.lease,
+                                      .forward = w.forward};
     w.self = selfwatch_new(&self);
     ck_assert(fake_loop_wait(w.loop, is_ready, NULL, MINUTE));
     selfwatch_start(w.self);
@@ -181,6 +207,8 @@ static void process_kill(void)
     selfwatch_free(w.self);
     w.self = NULL;
     fake_db_crash(w.db, 0);
+    forward_free(w.forward);
+    lease_free(w.lease);
     dataset_free(w.dataset);
     ingest_free(w.ingest);
     wire_free(w.wire);

@@ -16,6 +16,7 @@ static const char config_text[] = "receiver 'ops' { inbox {} }\n"
 /* All that is watched, as it is now. */
 static struct watched {
     struct wire_parts parts;
+    enum lease_state lease;
     bool live, up, behind, refuses, answers_late;
     const char *trouble, *phase;
     struct db_health health;
@@ -33,6 +34,43 @@ static const struct config *config;
 static unsigned turns, pings;
 
 /* --- in place of what is watched --- */
+
+enum lease_state lease_state(const struct lease *l)
+{
+    (void)l;
+    return w.lease;
+}
+
+const char *lease_state_name(enum lease_state state)
+{
+    return state == LEASE_STANDBY ? "standby" : "held";
+}
+
+const struct lease_holder *lease_holder(const struct lease *l)
+{
+    static const struct lease_holder other = {"other:9393", "http://10.0.0.5:9393", "", 7};
+
+    (void)l;
+    return &other;
+}
+
+const char *lease_refusal(const struct lease *l)
+{
+    (void)l;
+    return "";
+}
+
+int64_t lease_age_ms(const struct lease *l)
+{
+    (void)l;
+    return 250;
+}
+
+void forward_stats(const struct forward *f, struct forward_stats *out)
+{
+    (void)f;
+    *out = (struct forward_stats){0};
+}
 
 const struct wire_parts *wire_parts(const struct wire *wire)
 {
@@ -301,7 +339,9 @@ static void setup(void)
                                   .rulebook = (struct rulebook *)(uintptr_t)1,
                                   .dataset = (struct dataset *)(uintptr_t)1,
                                   .ingest = (struct ingest *)(uintptr_t)1,
-                                  .outbound = (struct outbound *)(uintptr_t)1};
+                                  .outbound = (struct outbound *)(uintptr_t)1,
+                                  .lease = (struct lease *)(uintptr_t)1,
+                                  .forward = (struct forward *)(uintptr_t)1};
 
     stage_open(&s);
     own = rulefile_load(f->path, f->text, f->len, NULL, &e);
@@ -317,6 +357,7 @@ static void setup(void)
                                    .rules = engine_rules(s.engine),
                                    .config = config},
                          .live = true,
+                         .lease = LEASE_HELD,
                          .up = true,
                          .trouble = "",
                          .phase = "live",
@@ -497,6 +538,18 @@ START_TEST(ready_is_only_what_keeps_and_takes_everything)
 END_TEST
 
 /* Settings that may lose something are said, and are no reason to take nothing. */
+START_TEST(a_standby_is_ready_while_it_sees_a_holder)
+{
+    w.lease = LEASE_STANDBY;
+    w.live = false;
+    ck_assert(ready("stands by: other:9393 acts (token 7); what comes here is sent on to "
+                    "http://10.0.0.5:9393"));
+    ck_assert(ready("\"lease\":{\"state\":\"standby\",\"holder\":\"other:9393\""));
+    w.up = false;
+    ck_assert(!ready("this standby cannot see whether it is needed"));
+}
+END_TEST
+
 START_TEST(a_redis_that_may_lose_something_is_said_so)
 {
     w.health.aof_always = false;
@@ -585,6 +638,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_the_start_has_lost_is_told_for_an_hour);
     tcase_add_test(t, ready_is_only_what_keeps_and_takes_everything);
     tcase_add_test(t, a_redis_that_may_lose_something_is_said_so);
+    tcase_add_test(t, a_standby_is_ready_while_it_sees_a_holder);
     tcase_add_test(t, it_is_pinged_while_everything_works);
     tcase_add_test(t, it_is_not_pinged_when_samples_do_not_come_through);
     tcase_add_test(t, it_is_not_pinged_when_a_lane_has_failed_for_long);
