@@ -47,6 +47,7 @@ void deliver_check_drained(struct deliver *d)
 
     if (!d->draining || !drained || d->sends)
         return;
+    assert(d->stats.in_flight == 0);
     d->drained = NULL;
     timer_stop(d->drain_timer);
     drained(d->drained_arg);
@@ -60,6 +61,7 @@ static void note_success(struct lane *l, const struct send *s)
     l->stats.delivered++;
     l->stats.last_ok_ms = deliver_now_ms(d);
     l->stats.failing_since_ms = 0;
+    assert(s->lane == l && l->failures == 0);
     d->stats.last_ms = deliver_now_ms(d) - s->x->at_ms;
     if (d->stats.last_ms > d->stats.worst_ms)
         d->stats.worst_ms = d->stats.last_ms;
@@ -99,6 +101,7 @@ static void note_failure(struct lane *l, const struct outcome *o, int64_t ms)
         timer_in(l->rest, ms);
     }
     l->resting = true;
+    assert(l->stats.failing_since_ms != 0 && l->failures > 0 && l->rest_ms >= ms);
 }
 
 static void count(struct deliver *d, enum outcome_kind kind)
@@ -281,6 +284,7 @@ void send_transmit(bool durable, void *arg)
     struct send *s = arg;
     struct err e;
 
+    assert(s->test || s->deferred);
     s->deferred = false;
     if (!s->d) { /* delivery ended while it waited */
         mem_free(s);

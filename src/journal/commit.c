@@ -45,6 +45,7 @@ static void apply_pending(struct journal *j, struct pending *p)
         return;
     p->applied = true;
     journal_apply(j, &b);
+    assert(j->pending_bytes >= p->size);
     j->pending_bytes -= p->size;
     pending_shrink(p);
     j->pending_bytes += p->size;
@@ -67,6 +68,7 @@ void journal_confirm_first(struct journal *j)
     retries_stored(&j->retries, p, journal_now_ms(j));
     journal_tell_all(j, p, JOURNAL_STORED, NULL);
     j->confirmed_id = p->id;
+    assert(p->applied && p->n_senders == 0 && j->pending_bytes >= p->size);
     j->pending_bytes -= p->size;
     if (!p->counted) {
         j->stats.blocks++;
@@ -98,6 +100,7 @@ static struct journal_id next_id(const struct journal *j, int64_t now_ms)
     }
     if (id.ms == 0 && id.seq == 0)
         id.seq = 1; /* 0-0 is no id for Redis */
+    assert(journal_id_compare(id, j->last_id) > 0);
     return id;
 }
 
@@ -123,6 +126,7 @@ void journal_seal(struct journal *j)
     p->id = next_id(j, p->recv_ms);           /* of the same reading: time goes on between two */
     assert((uint64_t)p->recv_ms <= p->id.ms); /* scan.c finds a block by its id */
     start_run(j, p->id, p->recv_ms);
+    assert(!p->applied && j->pending_bytes >= p->size);
     j->pending_bytes -= p->size;
     if (dictionary_take_new(&j->dictionary, j->o.series, &p->dict, &p->n_dict) != 0 ||
         pending_seal(p, j->codec, journal_is_away(j), &e) != 0) {
@@ -138,6 +142,7 @@ void journal_seal(struct journal *j)
     j->pending_bytes += p->size;
     j->last_id = p->id;
     pending_list_add(&j->queue, p);
+    assert(!j->open && j->queue.last == p);
 }
 
 /* --- while Redis is away --------------------------------------------------------------------------- */
@@ -288,6 +293,7 @@ static void fly(struct journal *j)
                    p->bytes.len);
         j->n_flying++;
     }
+    assert(j->n_flying <= j->queue.n);
     j->link = LINK_FLYING;
     j->settled = NULL; /* later senders may have joined any of them */
     journal_call(j);
@@ -333,6 +339,7 @@ static void not_committed(struct journal *j, enum db_fate fate, const struct rep
 {
     size_t n = j->n_flying;
 
+    assert(n <= j->queue.n); /* what flew is still the head of the queue */
     j->n_flying = 0;
     j->rewrite_series |= j->rewriting_series;
     j->rewriting_series = false;

@@ -135,6 +135,7 @@ void journal_call(struct journal *j)
 
 bool journal_returned(struct journal *j)
 {
+    assert(j->calls > 0);
     j->calls--;
     if (!j->closing)
         return true;
@@ -159,6 +160,7 @@ void pending_list_add(struct pending_list *l, struct pending *p)
     *(l->last ? &l->last->next : &l->first) = p;
     l->last = p;
     l->n++;
+    assert(l->first && l->last == p);
 }
 
 struct pending *pending_list_take(struct pending_list *l)
@@ -170,7 +172,9 @@ struct pending *pending_list_take(struct pending_list *l)
     l->first = p->next;
     if (!l->first)
         l->last = NULL;
+    assert(l->n > 0);
     l->n--;
+    assert((l->n == 0) == (l->first == NULL));
     return p;
 }
 
@@ -347,6 +351,7 @@ void journal_append(struct journal *j, const struct journal_request *r, journal_
     if (identity_is_named(r->hash))
         retries_enter(&j->retries, j->open, r->hash);
     j->pending_bytes += cost;
+    assert(j->open && j->open->size <= j->pending_bytes);
     journal_push_soon(j);
 }
 
@@ -366,6 +371,7 @@ static void note_step(struct journal *j, int64_t by_ms)
         j->n_steps--;
     }
     j->steps[j->n_steps++] = (struct clock_step){j->last_id, by_ms};
+    assert(j->n_steps <= STEPS_MAX);
 }
 
 void journal_clock_stepped(struct journal *j, int64_t by_ms)

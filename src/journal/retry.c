@@ -14,7 +14,9 @@ static void unlink_stored(struct retries *r, struct retry *one)
 {
     *(one->prev ? &one->prev->next : &r->first) = one->next;
     *(one->next ? &one->next->prev : &r->last) = one->prev;
+    assert(r->n_stored > 0);
     r->n_stored--;
+    assert((r->n_stored == 0) == (r->first == NULL));
 }
 
 void retry_forget(struct retries *r, struct retry *one)
@@ -53,6 +55,7 @@ static void link_stored(struct retries *r, struct retry *one, int64_t stored_ms)
     r->n_stored++;
     if (r->n_stored > RETRY_KEEP_MAX)
         retry_forget(r, r->first);
+    assert(r->n_stored <= RETRY_KEEP_MAX && !r->last->block);
 }
 
 void retries_enter(struct retries *r, struct pending *block, uint64_t hash)

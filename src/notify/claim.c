@@ -27,6 +27,7 @@ static struct notice *claim(struct notify *n, struct entry *e, const struct plan
     struct notice *x;
     uint64_t seq = e->seq;
 
+    assert(e->state != ENTRY_CLAIMED && p->due_ms != 0 && p->due_ms <= at_ms);
     if (e->digest != p->digest)
         e->uncertain = false;
     if (e->digest == 0 || e->digest != p->digest)
@@ -48,6 +49,7 @@ static struct notice *claim(struct notify *n, struct entry *e, const struct plan
     ledger_set_due(n, e, false);
     x->degraded = n->degraded;
     ledger_store(n, e);
+    assert(!e->due_at && e->claimed_ms == at_ms && e->seq > 0);
     return x;
 }
 
@@ -131,12 +133,14 @@ static void delivered(struct notify *n, struct entry *e, const struct claim *c,
     e->state = ENTRY_IDLE;
     member_text(&e->error, o->error, ERROR_MAX);
     n->stats.delivered++;
+    assert(e->first_ms != 0 && e->sent_ms == e->claimed_ms && e->attempts == 0);
 }
 
 static void dead(struct notify *n, struct entry *e, const char *why, int64_t at_ms)
 {
     struct buf text = BUF_INIT;
 
+    assert(e->state == ENTRY_RETRYING);
     ledger_fall_back(n, e, at_ms);
     e->state = ENTRY_DEAD;
     e->dead_ms = at_ms;
@@ -198,6 +202,7 @@ void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
     else
         failed(n, e, c, o, at_ms);
     e->dirty = true;
+    assert(e->state == ENTRY_IDLE || e->state == ENTRY_RETRYING || e->state == ENTRY_DEAD);
     ledger_store(n, e);
     incident_mark(n, e->incident);
     notify_notice_free(x);

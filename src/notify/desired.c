@@ -15,6 +15,7 @@
  * the message then carries all of them. */
 #include "notify/desired.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -351,4 +352,6 @@ void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, stru
     look_at_time(&v);
     if (e->state == ENTRY_DEAD)
         stay_dead(&v);
+    assert(out->due_ms == 0 || out->reason != REASON_NONE);
+    assert(out->n_firing <= out->n_items);
 }

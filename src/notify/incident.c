@@ -78,6 +78,7 @@ struct incident *incident_open(struct notify *n, const char *key, const struct l
     n->next_number++;
     numbers_store(n);
     inc->dirty = true;
+    assert(inc->number < n->next_number && inc->ended_ms == 0 && inc->settled_ms == 0);
     return inc;
 }
 
@@ -148,8 +149,10 @@ static void heap_down(struct notify *n, size_t i)
 static void heap_remove(struct notify *n, struct incident *inc)
 {
     size_t i = inc->heap_at - 1;
-    struct incident *last = n->heap[--n->n_heap];
+    struct incident *last = n->heap[n->n_heap - 1];
 
+    assert(inc->heap_at > 0 && inc->heap_at <= n->n_heap && n->heap[i] == inc);
+    n->n_heap--;
     inc->heap_at = 0;
     if (last == inc)
         return;
@@ -168,10 +171,13 @@ void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms)
     if (inc->heap_at)
         heap_remove(n, inc);
     inc->next_ms = at_ms;
+    assert(inc->heap_at == 0);
     if (at_ms == 0)
         return;
+    assert(n->n_heap < n->cap_heap); /* room was made with the incident */
     heap_place(n, n->n_heap, inc);
     heap_up(n, n->n_heap++);
+    assert(inc->heap_at > 0);
 }
 
 void incident_mark(struct notify *n, struct incident *inc)
@@ -244,12 +250,14 @@ static void forget_done(struct notify *n, struct incident *inc, int64_t at_ms)
             inc->members[kept++] = m;
             continue;
         }
+        assert(!m->firing);
         member_set_priority(m, 0);
         inc->n_at[0]--;
         member_unstore(n, m);
         forget_member(n, m);
         member_free(m);
     }
+    assert(kept <= inc->n_members);
     inc->n_members = kept;
 }
 
@@ -282,6 +290,7 @@ static void list_remove(struct incident **list, size_t *count, const struct inci
 /* Everybody was told everything: it is history now. */
 void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
 {
+    assert(inc->ended_ms != 0 && inc->settled_ms == 0);
     if (mem_grow((void **)&n->kept, &n->cap_kept, n->n_kept + 1, sizeof *n->kept))
         return;
     list_remove(n->open, &n->n_open, inc);
@@ -296,6 +305,7 @@ void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
     inc->settled_ms = at_ms;
     inc->dirty = true;
     n->kept[n->n_kept++] = inc;
+    assert(n->n_kept <= n->cap_kept && map_gets(n->by_key, inc->key) != inc);
     if (map_puts(n->last_of, inc->key, inc, NULL))
         return; /* only "previous" will be missing */
 }
@@ -308,6 +318,7 @@ void incident_free(struct notify *n, struct incident *inc)
     if (inc->key && map_gets(n->last_of, inc->key) == inc)
         map_removes(n->last_of, inc->key);
     incident_unmark(n, inc);
+    assert(!inc->marked && !inc->heap_at && incident_by_number(n, inc->number) != inc);
     for (size_t i = 0; i < inc->n_entries; i++) {
         ledger_set_due(n, inc->entries[i], false);
         ledger_release(inc->entries[i]);
@@ -337,6 +348,7 @@ static bool is_claimed(const struct incident *inc)
 
 static void drop(struct notify *n, struct incident *inc, int64_t at_ms)
 {
+    assert(inc->settled_ms != 0 && !is_claimed(inc));
     while (inc->n_entries > 0) {
         struct entry *e = inc->entries[inc->n_entries - 1];
         while (e->n_owed > 0)

@@ -35,6 +35,7 @@ static void starts_add(struct notify *n, const struct member *m)
     s->labels = labels_dup(m->labels, m->n_labels);
     s->n_labels = s->labels ? m->n_labels : 0;
     s->at_ms = m->starts_ms;
+    assert(n->n_starts <= STARTS_MAX && n->starts_at < STARTS_MAX);
 }
 
 /* --- routing ---------------------------------------------------------------------------------------- */
@@ -54,6 +55,7 @@ static struct destination *destination_of(struct destination *list, size_t *n,
 {
     struct destination *d = &list[*n];
 
+    assert(*n < ROUTES_MAX);
     d->n_routes = 0;
     d->key = BUF_INIT;
     d->n_group = route_group(r, l, n_labels, d->group, LABELS_MAX);
@@ -108,6 +110,7 @@ static void set_routes(struct member *m, const struct destination *d, int64_t at
     m->routes = copy;
     m->n_routes = d->n_routes;
     m->routed_ms = at_ms;
+    assert(m->n_routes > 0);
 }
 
 static struct member *member_in(const struct notify *n, const char *key, const struct incident *inc)
@@ -267,6 +270,7 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         if (a || fresh)
             member_touch(m);
         incident_mark(n, inc);
+        assert(n_in < ROUTES_MAX && m->firing && m->worst <= priority);
         now_in[n_in++] = inc;
         if (started && fresh && n_in == 1)
             starts_add(n, m);

@@ -25,6 +25,7 @@ void lane_free(struct lane *l)
 {
     if (!l)
         return;
+    assert(l->n_due == 0); /* who is due there holds it */
     mem_free(l->name);
     mem_free(l->receiver);
     mem_free(l->channel);
@@ -136,6 +137,7 @@ struct entry *ledger_get(struct incident *inc, struct lane *lane)
 
 void ledger_release(struct entry *e)
 {
+    assert(!e->due_at);
     mem_free(e->field);
     mem_free(e->told);
     mem_free(e->owed);
@@ -149,6 +151,7 @@ void ledger_drop(struct notify *n, struct entry *e)
 {
     struct incident *inc = e->incident;
 
+    assert(e->state != ENTRY_CLAIMED); /* its outcome is still to come */
     ledger_set_due(n, e, false);
     e->due_ms = 0;
     ledger_mirror(n, e);
@@ -207,6 +210,8 @@ int told_put(struct entry *e, const struct told *t)
     memmove(e->told + i + 1, e->told + i, (e->n_told - i) * sizeof *e->told);
     e->told[i] = *t;
     e->n_told++;
+    assert(i == 0 || e->told[i - 1].n < t->n);
+    assert(i + 1 == e->n_told || t->n < e->told[i + 1].n);
     ledger_store_row(e, t->n);
     return 0;
 }
@@ -235,6 +240,8 @@ int owed_put(struct entry *e, uint32_t n, int64_t due_ms)
     memmove(e->owed + i + 1, e->owed + i, (e->n_owed - i) * sizeof *e->owed);
     e->owed[i] = (struct owed){.n = n, .due_ms = due_ms};
     e->n_owed++;
+    assert(i == 0 || e->owed[i - 1].n < n);
+    assert(i + 1 == e->n_owed || n < e->owed[i + 1].n);
     ledger_store_row(e, n);
     return 0;
 }
@@ -285,6 +292,7 @@ void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const cha
     n->stats.expired++;
     owed_remove(e, member);
     told_remove(e, member);
+    assert(!owed_find(e, member) && !told_find(e, member));
 }
 
 /* --- what is due ----------------------------------------------------------------------------------- */

@@ -78,6 +78,7 @@ struct member *member_new(struct incident *inc, const char *key)
     }
     m->incident = inc;
     m->n = ++inc->next_n;
+    assert(inc->n_members == 0 || inc->members[inc->n_members - 1]->n < m->n); /* sorted */
     inc->n_at[0]++;
     inc->members[inc->n_members++] = m;
     return m;
@@ -89,6 +90,7 @@ void member_touch(struct member *m)
 
     if (m->dirty)
         return;
+    assert(!m->next_dirty);
     m->dirty = true;
     m->next_dirty = inc->dirty_members;
     inc->dirty_members = m;

@@ -6,6 +6,7 @@
  * the first. */
 #include "notify/notice.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,6 +46,7 @@ static void *take(struct maker *k, size_t size)
     }
     p = (char *)b->data + b->used;
     b->used += size;
+    assert(b->used <= b->size);
     return memset(p, 0, size);
 }
 
@@ -335,6 +337,7 @@ static void fill_alerts(struct maker *k, struct notice *x, const struct notify *
     x->n_alerts = shown;
     x->n_firing = p->n_firing;
     x->truncated = p->n_items - shown;
+    assert(x->n_alerts <= NOTICE_ALERTS_MAX && x->n_firing <= x->n_alerts + x->truncated);
 }
 
 static struct notice *notice_new(struct maker *k)

@@ -1,6 +1,7 @@
 /* Acknowledgements, and deliveries tried again or dropped by hand. */
 #include "tocsin/notify.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "notify/desired.h"
@@ -46,6 +47,7 @@ int notify_ack(struct notify *n, uint64_t incident, int64_t for_ms, const char *
     }
     if (note && note[0])
         buf_addf(&text, "%s%.200s", text.len ? ": " : "", note);
+    assert(incident_acked(inc, at_ms));
     notify_audit(n, at_ms, a->who, "acknowledged", incident, buf_str(&text));
     buf_free(&text);
     touched(n, inc);
@@ -63,6 +65,7 @@ int notify_release(struct notify *n, uint64_t incident, const struct actor *a, s
                        (unsigned long long)incident);
     inc->ack_ms = inc->ack_until_ms = 0;
     inc->unacked_ms = notify_now(n);
+    assert(!incident_acked(inc, inc->unacked_ms));
     notify_audit(n, notify_now(n), a ? a->who : "", "released", incident, "");
     touched(n, inc);
     return 0;

@@ -228,6 +228,7 @@ size_t members_store(struct notify *n, struct incident *inc, size_t most)
         written++;
     }
     inc->incomplete = inc->incomplete || (written < most && inc->dirty_members);
+    assert(written <= most);
     return written;
 }
 

@@ -78,6 +78,7 @@ static int read_member(struct incident *inc, const cJSON *o)
         return -1;
     m->n = (uint32_t)n;
     inc->next_n = next > m->n ? next : m->n;
+    assert(last < m->n && m->n <= inc->next_n);
     m->labels = labels_dup(l, (size_t)n_labels);
     m->n_labels = m->labels ? (size_t)n_labels : 0;
     member_text(&m->origin, json_in_text(o, "origin"), 256);
@@ -129,6 +130,7 @@ static int keep(struct notify *n, struct incident *inc)
         n->kept[i] = n->kept[i - 1];
     n->kept[i] = inc;
     n->n_kept++;
+    assert(i == 0 || n->kept[i - 1]->settled_ms <= inc->settled_ms);
     return 0;
 }
 
@@ -147,8 +149,10 @@ static int list_restored(struct notify *n, struct incident *inc)
     if (incident_list(n, inc))
         return -1;
     for (size_t i = 0; i < inc->n_members; i++)
-        if (list_member(n, inc->members[i]))
+        if (list_member(n, inc->members[i])) {
+            n->n_open--; /* it is the last one there, and freed by the caller */
             return -1;
+        }
     return 0;
 }
 

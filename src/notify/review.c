@@ -5,6 +5,7 @@
  * lanes wait. Where memory is short nothing is decided: the incident is `incomplete` and comes again. */
 #include "notify/review.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -155,6 +156,7 @@ static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
     record_owed(e, inc, at_ms);
     e->reason = p.reason;
     e->state = e->attempts ? ENTRY_RETRYING : ENTRY_DUE;
+    assert(e->since_ms != 0 && p.reason != REASON_NONE);
     ledger_set_due(n, e, e->due_ms <= at_ms);
     ledger_mirror(n, e);
 }
@@ -168,6 +170,7 @@ static void expire_lane(struct notify *n, struct entry *e, int64_t at_ms)
         ledger_expire(n, e, e->owed[0].n, "its receiver is gone from the configuration", at_ms);
     while (e->n_told > 0)
         ledger_expire(n, e, e->told[0].n, "its receiver is gone from the configuration", at_ms);
+    assert(ledger_settled(e));
     ledger_drop(n, e);
 }
 
@@ -214,6 +217,7 @@ static void ack_check(struct notify *n, struct incident *inc, int64_t at_ms)
     inc->unacked_ms = inc->ack_until_ms;
     inc->ack_ms = inc->ack_until_ms = 0;
     inc->dirty = true;
+    assert(!incident_acked(inc, at_ms));
 }
 
 static void sooner(int64_t *next_ms, int64_t at_ms)

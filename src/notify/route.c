@@ -33,7 +33,9 @@ size_t route_find(const struct config_route *root, const struct label *l, size_t
     if (!root)
         return 0;
     alert_subject(&s, l, n, priority);
-    return walk(root, &s, out, 0);
+    n = walk(root, &s, out, 0);
+    assert(n <= ROUTES_MAX);
+    return n;
 }
 
 static bool grouped(const struct config_route *r, const char *name)
@@ -55,6 +57,7 @@ size_t route_group(const struct config_route *r, const struct label *l, size_t n
         if (wanted && l[i].value_len > 0)
             out[k++] = l[i];
     }
+    assert(k <= max && k <= n);
     return k;
 }
 

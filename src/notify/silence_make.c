@@ -101,6 +101,7 @@ static int number_silence(struct notify *n, struct silence *d, struct err *e)
         return err_set(e, ERR_MEMORY, "no memory");
     n->next_silence++;
     numbers_store(n);
+    assert(holds_silence(n->holds, d->id) == d && holds_count(n->holds) <= n->o.max_silences);
     return 0;
 }
 

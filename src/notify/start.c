@@ -6,6 +6,7 @@
  * change of one wrote again in full. */
 #include "notify/start.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -238,6 +239,7 @@ void notify_index(struct notify *n)
         return;
     n->indexed = true;
     restore_rows(n);
+    assert(n->n_pending == 0 && !n->pending);
     index_incidents(n);
     if (lanes_configure(n))
         log_error("no memory for all lanes of the configuration", NULL);

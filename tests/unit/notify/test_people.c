@@ -5,6 +5,9 @@
 #include <cjson/cJSON.h>
 
 #include "base/mem.h"
+#include "notify/incident.h"
+#include "notify/notify_impl.h"
+#include "notify/restore.h"
 #include "notify/silence_rails.h"
 
 static struct scene *s;
@@ -441,6 +444,36 @@ START_TEST(broken_records_are_left_out)
 }
 END_TEST
 
+/* At any allocation: the record is there whole, or not at all, and nothing points to what was not kept. */
+START_TEST(a_record_without_memory_is_left_out_whole)
+{
+    static const char record[] =
+        "{\"v\":1,\"number\":7,\"key\":\"svc|{svc=\\\"web\\\"}\",\"group\":{\"svc\":\"web\"},"
+        "\"priority\":\"P1\",\"next_n\":2,\"alerts\":["
+        "{\"v\":1,\"n\":1,\"key\":\"rule:A{}\",\"status\":\"firing\",\"priority\":\"P1\","
+        "\"labels\":{\"alertname\":\"A\"}},"
+        "{\"v\":1,\"n\":2,\"key\":\"rule:B{}\",\"status\":\"firing\",\"priority\":\"P1\","
+        "\"labels\":{\"alertname\":\"B\"}}]}";
+    bool whole = false;
+
+    log_divert(NULL, NULL);
+    for (long i = 1; !whole; i++) {
+        struct err e = {0};
+        int rc;
+
+        teardown();
+        setup();
+        mem_fail_at(i);
+        rc = restore_incident(s->n, record, sizeof record - 1, &e);
+        whole = rc == 0 && !mem_failed();
+        mem_fail_at(0);
+        ck_assert_uint_eq(s->n->n_open, rc == 0);
+        ck_assert_msg(rc == 0 || e.code != ERR_NONE, "allocation %ld", i);
+        ck_assert((incident_by_number(s->n, 7) != NULL) == (rc == 0));
+    }
+}
+END_TEST
+
 START_TEST(redis_lost_everything)
 {
     struct err e;
@@ -573,6 +606,7 @@ static void add(TCase *t)
     tcase_add_test(t, redis_lost_everything);
     tcase_add_test(t, the_start_compares);
     tcase_add_test(t, a_replay_changes_nothing_that_was_known);
+    tcase_add_test(t, a_record_without_memory_is_left_out_whole);
     tcase_add_test(t, memory_runs_out);
 }
 
