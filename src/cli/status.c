@@ -1,3 +1,6 @@
+/* `tocsin status`: what is wrong first, then a line for each thing that is counted. Numbers that are zero and of no
+ * news are left out, so that a glance finds those that are not. It shows what the server says and judges nothing: a
+ * second opinion here could differ from /readyz. */
 #include "cli/commands.h"
 
 #include "base/text.h"

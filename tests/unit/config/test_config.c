@@ -254,6 +254,7 @@ static const struct {
        "or sentinel://host,host/master"},
     {"server { redis = \"cluster://a:1\" }",
      T "server: redis = \"cluster://…\" is not part of this version of Tocsin"},
+    {"server { peer_url = \"10.0.0.5:9393\" }", T "server: `peer_url` must begin with http://"},
     {"server { redis_ca = \"ca.pem\" }", T "server: `redis_ca` is for a redis = \"rediss://…\""},
     {"limits {} limits {}", T "limits { … } is given twice"},
     {"limits { serie = 5000 }", T "limits: unknown key \"serie\" — did you mean \"series\"?"},
