@@ -173,6 +173,34 @@ void agenda_mark_due(struct agenda *a, int64_t at_ms)
     }
 }
 
+static bool is_marked(const struct agenda *a, uint32_t rank)
+{
+    return a->marked[rank / 64] >> rank % 64 & 1;
+}
+
+bool agenda_each(const struct agenda *a, size_t *at, uint32_t *rank)
+{
+    for (; *at < a->n_waiting; ++*at)
+        if (!is_marked(a, a->heap[*at])) {
+            *rank = a->heap[(*at)++];
+            return true;
+        }
+    while (*at - a->n_waiting < a->n) {
+        uint32_t r = (uint32_t)(*at - a->n_waiting);
+
+        if (a->marked[r / 64] == 0) {
+            *at += 64 - r % 64;
+            continue;
+        }
+        ++*at;
+        if (is_marked(a, r)) {
+            *rank = r;
+            return true;
+        }
+    }
+    return false;
+}
+
 void agenda_shift(struct agenda *a, int64_t by_ms)
 {
     for (size_t i = 0; i < a->n_waiting; i++)

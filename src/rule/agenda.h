@@ -46,6 +46,8 @@ int64_t agenda_next_ms(const struct agenda *a); /* INT64_MAX: none waits */
 /* Marks those whose wait has run out at `at_ms`, which then wait no more. */
 void agenda_mark_due(struct agenda *a, int64_t at_ms);
 /* The clock has stepped: all waits move with it. Cost: those that wait. */
+/* Walks the ranks that are marked or wait, each once, in no order: start with *at = 0. */
+bool agenda_each(const struct agenda *a, size_t *at, uint32_t *rank);
 void agenda_shift(struct agenda *a, int64_t by_ms);
 
 #endif

@@ -185,12 +185,12 @@ static bool look(struct rules *e, struct rule *r, uint64_t until_ns)
  * break. */
 static void begin_instant(struct rules *e, int64_t at_ms, bool is_tick)
 {
-    assert(!e->unlinked && !e->in_instant);
+    assert(!e->in_instant);
     e->passing = at_ms <= e->decided_ms;
     if (at_ms > e->now_ms)
         e->now_ms = at_ms;
     if (!e->passing && e->adoptions_left)
-        rules_link(e, at_ms);
+        link_again(e, at_ms);
     agenda_mark_due(&e->agenda, at_ms);
     if (is_tick && !e->passing)
         mark_ticks(e, at_ms);
@@ -281,7 +281,7 @@ static void attach_event(struct rules *e, const struct logevent *event)
         return;
     }
     for (size_t i = 0; i < c->n; i++)
-        attachments_note(&e->order[c->ids[i]]->attached, event);
+        attachments_note(&e->attachers[c->ids[i]]->attached, event);
 }
 
 void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *events,

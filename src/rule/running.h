@@ -28,6 +28,7 @@ struct open_look {
 struct rule {
     struct rules *all;
     uint32_t rank;             /* place in the order of evaluation */
+    uint32_t attach_id;        /* among those that keep events, where it does */
     struct rule *next_in_file; /* the rule behind it in its file */
     const struct rule_def *d;
     struct rulefile *file; /* a reference: keeps `d` */
