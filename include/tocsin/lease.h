@@ -58,7 +58,8 @@ struct lease_options {
     void *arg;
 };
 
-/* Does nothing before lease_db_up(). NULL: no memory. */
+/* From here on `db` writes nothing (unless alone) until it is held. Asks nothing before lease_db_up(). NULL: no
+ * memory. */
 struct lease *lease_new(const struct lease_options *o);
 /* While its `db` is still there: takes back the fence. NULL is fine. */
 void lease_free(struct lease *l);

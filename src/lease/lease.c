@@ -360,6 +360,11 @@ struct lease *lease_new(const struct lease_options *o)
         return NULL;
     l->o = *o;
     process_self(l->process);
+    /* whoever does not hold it writes nothing, whatever it may try: no holder has this token */
+    if (!o->alone && db_fence(o->db, KEY_CONTROL_LEASE, "0") != 0) {
+        mem_free(l);
+        return NULL;
+    }
     l->timer = timer_new(o->loop, LOOP_CONTROL, on_timer, l);
     if (!l->timer) {
         mem_free(l);

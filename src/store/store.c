@@ -648,8 +648,9 @@ bool store_is_behind(const struct store *s)
 static void on_poll(void *arg)
 {
     struct store *s = arg;
+    bool began = s->run_id[0]; /* before that, what another one writes is no news */
     bool due = !store_is_clean(s) || mend_is_due(s) || s->must_check ||
-               (db_is_up(s->db) && is_other_server(s));
+               (began && db_is_up(s->db) && is_other_server(s));
 
     timer_in(s->poll, due ? POLL_AWAY_MS : POLL_MS);
     if (due && s->state == STORE_IDLE && db_is_up(s->db))

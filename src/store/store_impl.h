@@ -46,7 +46,7 @@ struct store {
     int64_t not_before_ms; /* monotonic: next attempt after a refusal */
     uint64_t seq;          /* the last transaction known to be in Redis */
     uint64_t seq_expected; /* what Redis says the last one is: `seq`, or less after a loss */
-    char run_id[48];       /* of the server it is known of */
+    char run_id[48];       /* of the server it is known of; "": not asked yet */
     uint64_t round;        /* of the changes that wait now */
     uint64_t round_flying; /* complete once the transaction under way is; 0: not complete by it */
     uint64_t round_done;

@@ -116,6 +116,7 @@ def take_over(folder, how, far):
     wait(p.b.acts, "the standby to act", 60)
     print(f"       acts after {time.monotonic() - began:.2f} s")
     check(p.b.get("/readyz")["lease"]["token"] == 2, "with a token of its own")
+    check("warn" not in p.b.process.output(), p.b.process.output())
     check(len(p.b.alerts(alertname="LoadHigh")) == 2, "it knows what fires")
     p.b.feed(1)
     p.await_told("resolved")

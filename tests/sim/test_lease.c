@@ -446,6 +446,18 @@ START_TEST(a_redis_that_forgot_gets_the_token_back_from_its_holder)
 }
 END_TEST
 
+START_TEST(who_does_not_hold_it_is_behind_a_fence_that_no_token_opens)
+{
+    begin(0);
+    ck_assert_str_eq(w.p[0].db.fence, "0");
+    run(10);
+    begin(1);
+    run(5000);
+    ck_assert_str_eq(w.p[0].db.fence, get("token"));
+    ck_assert_str_eq(w.p[1].db.fence, "0");
+}
+END_TEST
+
 START_TEST(one_that_is_alone_writes_nothing_about_it)
 {
     begin_one(0, true);
@@ -528,6 +540,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_holder_that_was_cut_off_knows_it_with_its_first_beat);
     tcase_add_test(t, a_refused_write_tells_it_at_once);
     tcase_add_test(t, a_redis_that_forgot_gets_the_token_back_from_its_holder);
+    tcase_add_test(t, who_does_not_hold_it_is_behind_a_fence_that_no_token_opens);
     tcase_add_test(t, one_that_is_alone_writes_nothing_about_it);
     tcase_add_loop_test(t, of_all_that_hold_it_one_at_most_can_write, 0, 200);
 }
