@@ -34,7 +34,7 @@ static void open(struct json *j, char c)
     comma(j);
     buf_addc(j->out, c);
     j->depth++;
-    assert(j->depth < 60);
+    assert(j->depth <= 60);
     j->has_member &= ~(UINT64_C(1) << j->depth);
 }
 
