@@ -5,6 +5,7 @@
  * another moment. */
 #include "api/explain.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static void add_history(struct history_search *s, const struct err *e, void *arg
 {
     struct later *l = arg;
 
+    assert(!buf_ok(&l->body) || (l->body.len > 1 && l->body.data[l->body.len - 1] == '}'));
     if (buf_ok(&l->body))
         l->body.data[--l->body.len] = '\0';
     if (e) {

@@ -1,5 +1,6 @@
 #include "api/later.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -28,6 +29,7 @@ struct later *later_new(struct call *c)
 
 static void later_free(struct later *l)
 {
+    assert(*l->at == l);
     *l->at = l->next;
     if (l->next)
         l->next->at = l->at;
@@ -84,6 +86,7 @@ static void stored(bool durable, void *arg)
 
 void later_durable(struct later *l)
 {
+    assert(!buf_ok(&l->body) || (l->body.len > 1 && l->body.data[l->body.len - 1] == '}'));
     if (buf_ok(&l->body)) /* its last brace comes with the member that is added */
         l->body.data[--l->body.len] = '\0';
     notify_after(l->api->o.notify, stored, l);

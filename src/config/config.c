@@ -194,6 +194,7 @@ struct config *config_load(const char *path, const char *text, size_t len,
     f->config.n_inputs = f->script.n_inputs;
     f->config.warnings = f->script.warnings;
     f->config.n_warnings = f->script.n_warnings;
+    assert(f->config.root && f->config.n_receivers > 0 && f->refs == 1);
     return &f->config;
 }
 

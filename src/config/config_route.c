@@ -4,6 +4,7 @@
  * own or inherited, and routing is a walk. How many routes an alert can reach is bounded here, at load, so
  * that notify needs no bound for it while it pages. A file that says nothing of receivers sends everything
  * to the inbox; receivers that no route leads to are a mistake. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -421,5 +422,6 @@ void config_resolve(lua_State *L)
     f->config.receivers = f->receivers;
     f->config.n_receivers = f->n_receivers;
     f->config.root = &root->route;
+    assert(f->config.root->n_receivers > 0 && !f->config.root->parent);
     warn_unused(L, f);
 }

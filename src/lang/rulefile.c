@@ -127,6 +127,7 @@ static int end_run(struct rulefile *f, struct err *e)
 {
     struct sandbox *s = &f->script.box;
 
+    assert(f->loading.step == LOADING_RUN);
     if (sandbox_run(s, end_chunk, NULL, e) < 0)
         return -1;
     if (!has_when(f)) {
@@ -147,6 +148,7 @@ static int try_next(struct rulefile *f, struct err *e)
 {
     struct sandbox *s = &f->script.box;
 
+    assert(f->loading.step == LOADING_TRY && s->deciding);
     while (f->loading.tried < f->n_rules && f->rules[f->loading.tried]->def.when < 0)
         f->loading.tried++;
     if (f->loading.tried < f->n_rules)
@@ -188,6 +190,7 @@ struct rulefile *rulefile_begin(const char *path, const char *text, size_t len,
         return NULL;
     }
     f->loading.step = LOADING_RUN;
+    assert(f->loading.co && f->refs == 1);
     return f;
 }
 
@@ -247,6 +250,7 @@ size_t rulefile_count(const struct rulefile *f)
 
 const struct rule_def *rulefile_rule(const struct rulefile *f, size_t i)
 {
+    assert(i < f->n_rules);
     return &f->rules[i]->def;
 }
 

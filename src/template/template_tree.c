@@ -3,6 +3,7 @@
  * made alike. All of it is in one region with a bound: a template that builds without end meets it, and the
  * tree goes as a whole. A failed allocation is remembered, not returned: who builds writes forty lines
  * without a check and asks once. Members are lists and found by walking; objects are small. */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -82,6 +83,7 @@ struct template_value *template_append(struct template_tree *t, struct template_
 
     if (!need(t, parent))
         return NULL;
+    assert(parent->kind == TEMPLATE_OBJECT || parent->kind == TEMPLATE_LIST);
     if (parent->kind == TEMPLATE_OBJECT && key) {
         name = need(t, region_strdup(&t->region, key));
         if (!name)
@@ -98,6 +100,7 @@ struct template_value *template_append(struct template_tree *t, struct template_
         parent->first = v;
     parent->last = v;
     parent->n++;
+    assert(parent->first && !v->next);
     return v;
 }
 

@@ -5,6 +5,7 @@
  * sandbox is that of rules: a test cannot do what a rule cannot, and gives the same on every machine. */
 #include "tocsin/testfile.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -287,6 +288,7 @@ static int test(lua_State *L)
     value_push(L, VALUE_TEST, b);
     lua_call(L, 1, 0);
     finish_case(L, b);
+    assert(f->building == b && b->done.n_checks > 0);
     s->prefix[0] = 0;
     f->building = NULL;
     return 0;

@@ -50,6 +50,7 @@ static void release_page(struct windows *w, struct leaf *l, uint32_t slot)
 {
     size_t at = slot >> l->pages.shift;
 
+    assert(l->pages.live[at] > 0);
     if (--l->pages.live[at] > 0)
         return;
     wmem_free(&w->mem, l->pages.page[at], (size_t)l->pages.stride << l->pages.shift);
@@ -119,6 +120,7 @@ uint32_t leaf_group_take(struct windows *w, struct leaf *l, labelset labels, uin
     memset(leaf_slot(l, slot), 0, l->pages.stride);
     leaf_slot(l, slot)->flags = SLOT_HIDDEN;
     idtable_insert(&l->index, tag_of(labels), slot);
+    assert(l->used <= w->max_groups && l->used <= l->n_slots);
     return slot;
 }
 
@@ -150,6 +152,7 @@ static void signature_remove(struct windows *w, struct leaf *l, uint32_t slot)
             continue;
         if (l->signatures[i].example == slot)
             l->signatures[i].example = SLOT_NONE;
+        assert(l->signatures[i].count > 0);
         if (--l->signatures[i].count == 0)
             l->signatures[i] = l->signatures[--l->n_signatures];
         return;
@@ -204,6 +207,7 @@ void leaf_group_began(struct leaf *l, uint32_t slot, uint32_t second)
 
 static void free_slot(struct windows *w, struct leaf *l, uint32_t slot)
 {
+    assert(l->used > 0 && l->refs[slot] == 0);
     idtable_remove(&l->index, tag_of(l->labels[slot]), slot);
     labelset_unref(w->labels, l->labels[slot]);
     l->labels[slot] = LABELSET_NONE;
@@ -219,6 +223,7 @@ static void untouch(struct leaf *l, struct slot *s)
 
     if (s->touch == 0)
         return;
+    assert(s->touch <= l->n_touched);
     last = &l->touched[--l->n_touched];
     leaf_slot(l, last->slot)->touch = s->touch;
     l->touched[s->touch - 1] = *last;
@@ -231,6 +236,7 @@ void leaf_group_forget(struct windows *w, struct leaf *l, uint32_t slot)
     bool keep = l->refs[slot] > 0;
 
     if (!(s->flags & SLOT_HIDDEN)) {
+        assert(l->visible > 0 && w->stats.groups > 0);
         signature_remove(w, l, slot);
         slot_flag(s, SLOT_HIDDEN);
         l->visible--;
