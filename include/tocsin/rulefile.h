@@ -59,6 +59,15 @@ size_t rulefile_inputs(const struct rulefile *f, const char *const **paths);
 size_t rulefiles_check(struct rulefile *const *files, size_t n, struct err *errors, size_t *which,
                        size_t max, const struct rule_def **order, const struct map *elsewhere);
 
+/* The same in pieces of at most so many rules (a chain of firing() is one piece), without an order. What is
+ * handed in is borrowed until the end. NULL: no memory. */
+struct checking;
+struct checking *rulefiles_check_begin(struct rulefile *const *files, size_t n, struct err *errors,
+                                       size_t *which, size_t max);
+bool rulefiles_check_step(struct checking *c, size_t most); /* true: done */
+size_t rulefiles_check_end(
+    struct checking *c); /* frees it; how many errors were found until then */
+
 /* --- `when` functions --- */
 struct when_row {
     const double *inputs; /* one per rule_def.inputs, all present */

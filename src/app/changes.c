@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/map.h"
 
 #define ENDING_MAX 32 /* incidents that a line may name; with more that stay none is named */
 
@@ -145,30 +146,60 @@ static bool same_rule(const struct rule_def *a, const struct rule_def *b)
     return same;
 }
 
+static void add_change(struct changes *d, const struct rule_def *old, const struct rule_def *fresh,
+                       const struct wire_parts *p)
+{
+    struct ending ending = {.is = fresh, .notify = p->notify};
+    struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
+
+    add_name(&d->changed, " · ", fresh->name);
+    add_limit_change(&d->changed, old, fresh);
+    if (alerts)
+        alert_each_of(alerts, note_ending, &ending);
+    add_endings(&d->changed, &ending);
+}
+
+/* The rules of a file by their names; without memory for it they are searched one by one. */
+static struct map *names_of(const struct rulefile *f)
+{
+    struct map *names = map_new();
+
+    for (size_t i = 0; names && f && i < rulefile_count(f); i++)
+        if (map_puts(names, rulefile_rule(f, i)->name, (void *)rulefile_rule(f, i), NULL) < 0) {
+            map_free(names, NULL);
+            names = NULL;
+        }
+    return names;
+}
+
+static const struct rule_def *find(const struct map *names, const struct rulefile *f,
+                                   const char *name)
+{
+    return names ? map_gets(names, name) : changes_find(f, name);
+}
+
 void changes_add(struct changes *d, const struct rulefile *was, const struct rulefile *is,
                  const struct wire_parts *p)
 {
+    struct map *old, *fresh;
+
     if (is == was)
         return;
+    old = names_of(was);
+    fresh = names_of(is);
     for (size_t i = 0; is && i < rulefile_count(is); i++) {
-        const struct rule_def *fresh = rulefile_rule(is, i), *old = changes_find(was, fresh->name);
+        const struct rule_def *now = rulefile_rule(is, i), *before = find(old, was, now->name);
 
-        if (!old) {
-            add_name(&d->added, ", ", fresh->name);
-        } else if (!same_rule(old, fresh)) {
-            struct ending ending = {.is = fresh, .notify = p->notify};
-            struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
-
-            add_name(&d->changed, " · ", fresh->name);
-            add_limit_change(&d->changed, old, fresh);
-            if (alerts)
-                alert_each_of(alerts, note_ending, &ending);
-            add_endings(&d->changed, &ending);
-        }
+        if (!before)
+            add_name(&d->added, ", ", now->name);
+        else if (!same_rule(before, now))
+            add_change(d, before, now, p);
     }
     for (size_t i = 0; was && i < rulefile_count(was); i++)
-        if (!changes_find(is, rulefile_rule(was, i)->name))
+        if (!find(fresh, is, rulefile_rule(was, i)->name))
             add_name(&d->removed, ", ", rulefile_rule(was, i)->name);
+    map_free(old, NULL);
+    map_free(fresh, NULL);
 }
 
 void changes_log(const struct changes *d, bool in_part)

@@ -14,7 +14,7 @@ struct changes {                        /* begin with {0} */
 };
 
 /* One file: the version that runs and the one that is to run; NULL: none. The alerts and incidents
- * of `p` say what a new limit will end. */
+ * of `p` say what a new limit will end. Cost: the rules of both, and the alerts of those that changed. */
 void changes_add(struct changes *c, const struct rulefile *was, const struct rulefile *is,
                  const struct wire_parts *p);
 /* One line in the log, none when nothing changed. `in_part`: some file was refused. */

@@ -3,6 +3,7 @@
  * walk over what depends on what also gives the order of evaluation: a rule stands behind those it asks for.
  * It keeps a stack of its own, since a chain may be as long as there are rules. An error is told at the rule
  * that asks, with its file, and the walk goes on: a circle must not hide a misspelt name. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,7 +21,19 @@ struct entry {
     enum mark mark;
 };
 
-struct check {
+/* What is done for each rule, one pass behind the other, so that it can be left after any of them. */
+enum pass { PASS_NAMES, PASS_RULES, PASS_ORDER, PASS_END };
+
+struct frame {
+    struct entry *entry;
+    size_t next_dep;
+};
+
+struct checking {
+    struct rulefile *const *files;
+    size_t n_files, file, rule; /* the next whose name is to be entered */
+    enum pass pass;
+    size_t next; /* the next of the other passes */
     struct entry *entries;
     size_t n;
     struct map *by_name; /* name -> struct entry */
@@ -29,7 +42,8 @@ struct check {
     size_t *which, max, n_errors;
     const struct rule_def **order;
     size_t n_order;
-    struct entry **path; /* of the walk, to show a circle */
+    struct frame *stack; /* of the walk */
+    struct entry **path; /* of it, to show a circle */
     size_t n_path;
 };
 
@@ -38,7 +52,7 @@ static const char *file_of(const struct rule_def *d)
     return sandbox_basename(d->file);
 }
 
-__attribute__((format(printf, 3, 4))) static void report(struct check *c, const struct entry *at,
+__attribute__((format(printf, 3, 4))) static void report(struct checking *c, const struct entry *at,
                                                          const char *fmt, ...)
 {
     struct err *e = &c->errors[c->n_errors];
@@ -55,7 +69,7 @@ __attribute__((format(printf, 3, 4))) static void report(struct check *c, const 
     c->which[c->n_errors - 1] = at->file;
 }
 
-static void report_unknown(struct check *c, const struct entry *at, const char *name)
+static void report_unknown(struct checking *c, const struct entry *at, const char *name)
 {
     const char **names = mem_alloc((c->n + 1) * sizeof *names), *near;
 
@@ -69,7 +83,7 @@ static void report_unknown(struct check *c, const struct entry *at, const char *
     mem_free(names);
 }
 
-static void report_circle(struct check *c, const struct entry *from)
+static void report_circle(struct checking *c, const struct entry *from)
 {
     char text[400];
     size_t used = 0, i = c->n_path;
@@ -84,15 +98,12 @@ static void report_circle(struct check *c, const struct entry *from)
 
 /* Depth first: what a rule asks for is evaluated before it. Depth is bounded by the stack we
  * keep ourselves: a chain may be as long as there are rules. */
-struct frame {
-    struct entry *entry;
-    size_t next_dep;
-};
-
-static void walk(struct check *c, struct frame *stack, struct entry *start)
+static void walk(struct checking *c, struct entry *start)
 {
+    struct frame *stack = c->stack;
     size_t depth = 0;
 
+    assert(start->mark == MARK_NEW);
     stack[depth++] = (struct frame){start, 0};
     start->mark = MARK_OPEN;
     c->n_path = 0;
@@ -131,7 +142,7 @@ static bool has_key(const struct expr_keys *k, const char *name)
     return k->all;
 }
 
-static void report_key(struct check *c, const struct entry *at, const struct expr_firing *f,
+static void report_key(struct checking *c, const struct entry *at, const struct expr_firing *f,
                        const char *label, const struct rule_def *who)
 {
     const char *near = text_nearest(label, who->keys.names, who->keys.n);
@@ -144,7 +155,7 @@ static void report_key(struct check *c, const struct entry *at, const struct exp
 }
 
 /* A label that one of the two sides never has is empty there, and equals nothing here. */
-static void check_by(struct check *c, const struct entry *at, const struct expr *x)
+static void check_by(struct checking *c, const struct entry *at, const struct expr *x)
 {
     const struct expr_firing *f = x->firing;
     const struct entry *other = map_gets(c->by_name, f->rule);
@@ -158,7 +169,7 @@ static void check_by(struct check *c, const struct entry *at, const struct expr 
 }
 
 /* Bounded: a rule's graph has a bounded number of paths (NODE_PATHS_MAX). */
-static void check_firings(struct check *c, const struct entry *at, const struct expr *x)
+static void check_firings(struct checking *c, const struct entry *at, const struct expr *x)
 {
     if (!x)
         return;
@@ -169,7 +180,7 @@ static void check_firings(struct check *c, const struct entry *at, const struct 
     check_firings(c, at, x->c);
 }
 
-static void check_rule(struct check *c, const struct entry *at)
+static void check_rule(struct checking *c, const struct entry *at)
 {
     const struct rule_def *d = at->def;
 
@@ -185,54 +196,111 @@ static void check_rule(struct check *c, const struct entry *at)
         check_firings(c, at, d->unless);
 }
 
-static int fill(struct check *c, struct rulefile *const *files, size_t n)
+static int enter(struct checking *c, size_t file, const struct rule_def *d)
 {
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < rulefile_count(files[i]); k++) {
-            struct entry *e = &c->entries[c->n++], *first;
+    struct entry *e = &c->entries[c->n++], *first = map_gets(c->by_name, d->name);
 
-            *e = (struct entry){rulefile_rule(files[i], k), i, MARK_NEW};
-            first = map_gets(c->by_name, e->def->name);
-            if (first)
-                report(c, e, "defined twice (first at %s:%d)", file_of(first->def),
-                       first->def->line);
-            else if (map_puts(c->by_name, e->def->name, e, NULL) < 0)
-                return -1;
-        }
+    *e = (struct entry){d, file, MARK_NEW};
+    if (!first)
+        return map_puts(c->by_name, d->name, e, NULL);
+    report(c, e, "defined twice (first at %s:%d)", file_of(first->def), first->def->line);
     return 0;
+}
+
+static void no_memory(struct err *errors, size_t *which, size_t max)
+{
+    if (max == 0)
+        return;
+    err_set(&errors[0], ERR_MEMORY, "not enough memory");
+    which[0] = 0;
+}
+
+/* The next rule in the order of the files; false: there is none. */
+static bool enter_next(struct checking *c)
+{
+    while (c->file < c->n_files && c->rule == rulefile_count(c->files[c->file])) {
+        c->file++;
+        c->rule = 0;
+    }
+    if (c->file == c->n_files)
+        return false;
+    if (enter(c, c->file, rulefile_rule(c->files[c->file], c->rule++)) == 0)
+        return true;
+    no_memory(c->errors, c->which, c->max);
+    c->n_errors = 1;
+    c->pass = PASS_END;
+    return true;
+}
+
+static bool check_next(struct checking *c)
+{
+    struct entry *e = c->next < c->n ? &c->entries[c->next++] : NULL;
+
+    if (e && c->pass == PASS_RULES)
+        check_rule(c, e);
+    else if (e && e->mark == MARK_NEW)
+        walk(c, e);
+    return e != NULL;
+}
+
+struct checking *rulefiles_check_begin(struct rulefile *const *files, size_t n, struct err *errors,
+                                       size_t *which, size_t max)
+{
+    struct checking *c = mem_zalloc(sizeof *c);
+    size_t rules = 0;
+
+    if (!c)
+        return NULL;
+    *c = (struct checking){
+        .files = files, .n_files = n, .errors = errors, .which = which, .max = max};
+    for (size_t i = 0; i < n; i++)
+        rules += rulefile_count(files[i]);
+    c->entries = mem_alloc((rules + 1) * sizeof *c->entries);
+    c->path = mem_alloc((rules + 1) * sizeof *c->path);
+    c->stack = mem_alloc((rules + 1) * sizeof *c->stack);
+    c->by_name = map_new();
+    if (c->entries && c->path && c->stack && c->by_name)
+        return c;
+    (void)rulefiles_check_end(c);
+    return NULL;
+}
+
+bool rulefiles_check_step(struct checking *c, size_t most)
+{
+    for (; c->pass != PASS_END && most > 0; most--) {
+        bool more = c->pass == PASS_NAMES ? enter_next(c) : check_next(c);
+
+        if (more)
+            continue;
+        c->pass = (enum pass)(c->pass + 1);
+        c->next = 0;
+    }
+    return c->pass == PASS_END;
+}
+
+size_t rulefiles_check_end(struct checking *c)
+{
+    size_t n_errors = c->n_errors;
+
+    map_free(c->by_name, NULL);
+    mem_free(c->stack);
+    mem_free(c->path);
+    mem_free(c->entries);
+    mem_free(c);
+    return n_errors;
 }
 
 size_t rulefiles_check(struct rulefile *const *files, size_t n, struct err *errors, size_t *which,
                        size_t max, const struct rule_def **order, const struct map *elsewhere)
 {
-    struct check c = {
-        .errors = errors, .which = which, .max = max, .order = order, .elsewhere = elsewhere};
-    struct frame *stack = NULL;
-    size_t rules = 0;
+    struct checking *c = rulefiles_check_begin(files, n, errors, which, max);
 
-    for (size_t i = 0; i < n; i++)
-        rules += rulefile_count(files[i]);
-    c.entries = mem_alloc((rules + 1) * sizeof *c.entries);
-    c.path = mem_alloc((rules + 1) * sizeof *c.path);
-    stack = mem_alloc((rules + 1) * sizeof *stack);
-    c.by_name = map_new();
-    if (!c.entries || !c.path || !stack || !c.by_name || fill(&c, files, n) < 0) {
-        if (max > 0) {
-            err_set(&errors[0], ERR_MEMORY, "not enough memory");
-            which[0] = 0;
-        }
-        c.n_errors = 1;
-        goto out;
+    if (!c) {
+        no_memory(errors, which, max);
+        return 1;
     }
-    for (size_t i = 0; i < c.n; i++)
-        check_rule(&c, &c.entries[i]);
-    for (size_t i = 0; i < c.n; i++)
-        if (c.entries[i].mark == MARK_NEW)
-            walk(&c, stack, &c.entries[i]);
-out:
-    map_free(c.by_name, NULL);
-    mem_free(stack);
-    mem_free(c.path);
-    mem_free(c.entries);
-    return c.n_errors;
+    c->order = order;
+    c->elsewhere = elsewhere;
+    (void)rulefiles_check_step(c, SIZE_MAX);
+    return rulefiles_check_end(c);
 }

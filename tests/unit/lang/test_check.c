@@ -99,6 +99,34 @@ START_TEST(names_are_checked_between_files)
 }
 END_TEST
 
+START_TEST(a_check_in_pieces_finds_what_one_in_one_go_finds)
+{
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        struct rulefile *files[FILES];
+        struct err whole[FILES], pieces[FILES];
+        size_t which[2][FILES], n = 0, n_whole, steps = 0, rules = 0;
+        struct checking *c;
+
+        for (; n < FILES && sets[i].files[n]; n++) {
+            files[n] = must("a.lua", sets[i].files[n]);
+            rules += rulefile_count(files[n]);
+        }
+        n_whole = rulefiles_check(files, n, whole, which[0], FILES, NULL, NULL);
+        c = rulefiles_check_begin(files, n, pieces, which[1], FILES);
+        while (!rulefiles_check_step(c, 1))
+            steps++;
+        ck_assert_uint_ge(steps, 2 * rules);
+        ck_assert_uint_eq(rulefiles_check_end(c), n_whole);
+        for (size_t k = 0; k < n_whole; k++) {
+            ck_assert_str_eq(pieces[k].text, whole[k].text);
+            ck_assert_uint_eq(which[1][k], which[0][k]);
+        }
+        for (size_t k = 0; k < n; k++)
+            rulefile_unref(files[k]);
+    }
+}
+END_TEST
+
 START_TEST(only_as_many_errors_as_there_is_room_for)
 {
     struct rulefile *f = must("a.lua", ASKS("A", "x") ASKS("B", "y") ASKS("C", "z"));
@@ -207,6 +235,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, names_are_checked_between_files);
+    tcase_add_test(t, a_check_in_pieces_finds_what_one_in_one_go_finds);
     tcase_add_test(t, only_as_many_errors_as_there_is_room_for);
     tcase_add_test(t, the_scan_sees_what_metamethods_cannot);
     tcase_add_test(t, the_scan_is_linear);
