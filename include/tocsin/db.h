@@ -112,7 +112,6 @@ struct db_tx *db_tx_new(struct db *d); /* NULL: no memory */
 void db_tx_add(struct db_tx *t, int argc, const char *const *argv, const size_t *lens);
 void db_tx_addf(struct db_tx *t, const char *fmt, ...);
 size_t db_tx_bytes(const struct db_tx *t);
-size_t db_tx_count(const struct db_tx *t);
 void db_tx_commit(struct db_tx *t, db_done done,
                   void *arg); /* frees `t`; an empty one is DB_DONE */
 void db_tx_drop(struct db_tx *t);

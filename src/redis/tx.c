@@ -72,11 +72,6 @@ size_t db_tx_bytes(const struct db_tx *t)
     return t->out.len;
 }
 
-size_t db_tx_count(const struct db_tx *t)
-{
-    return t->count;
-}
-
 void db_tx_drop(struct db_tx *t)
 {
     if (!t)

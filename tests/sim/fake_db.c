@@ -497,11 +497,6 @@ size_t db_tx_bytes(const struct db_tx *t)
     return t->m->bytes;
 }
 
-size_t db_tx_count(const struct db_tx *t)
-{
-    return t->m->n_orders;
-}
-
 void db_tx_commit(struct db_tx *t, db_done done, void *arg)
 {
     t->m->done = done;
