@@ -159,28 +159,47 @@ void json_ktime(struct json *j, const char *key, int64_t at_ms)
     json_kstr(j, key, text);
 }
 
-void json_quote(struct buf *out, const char *s, size_t n)
+/* How many bytes stand for themselves: what a text is made of but for a few. */
+static size_t plain_run(const char *s, size_t n)
 {
     size_t i = 0;
 
-    buf_addc(out, '"');
     while (i < n) {
         unsigned char c = (unsigned char)s[i];
-        size_t good = text_utf8(s + i, n - i);
+        size_t good = c < 0x80 ? 1 : text_utf8(s + i, n - i);
 
-        if (c == '"' || c == '\\') {
-            buf_addc(out, '\\');
-            buf_addc(out, (char)c);
-        } else if (c == '\n') {
-            buf_adds(out, "\\n");
-        } else if (c < 0x20 || c == 0x7f) {
-            buf_addf(out, "\\u%04x", c);
-        } else if (good > 0) {
-            buf_add(out, s + i, good);
-        } else {
-            buf_adds(out, "\xef\xbf\xbd");
-        }
-        i += good > 0 ? good : 1;
+        if (c < 0x20 || c == 0x7f || c == '"' || c == '\\' || good == 0)
+            break;
+        i += good;
+    }
+    assert(i <= n);
+    return i;
+}
+
+static void quote_byte(struct buf *out, unsigned char c)
+{
+    if (c == '"' || c == '\\') {
+        buf_addc(out, '\\');
+        buf_addc(out, (char)c);
+    } else if (c == '\n') {
+        buf_adds(out, "\\n");
+    } else if (c < 0x20 || c == 0x7f) {
+        buf_addf(out, "\\u%04x", c);
+    } else {
+        buf_adds(out, "\xef\xbf\xbd");
+    }
+}
+
+void json_quote(struct buf *out, const char *s, size_t n)
+{
+    buf_addc(out, '"');
+    for (size_t i = 0; i < n; i++) {
+        size_t run = plain_run(s + i, n - i);
+
+        buf_add(out, s + i, run);
+        i += run;
+        if (i < n)
+            quote_byte(out, (unsigned char)s[i]);
     }
     buf_addc(out, '"');
 }

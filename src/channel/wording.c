@@ -35,16 +35,18 @@ static const char *notice_annotation(const struct notice_alert *a, const char *n
 /* On one line and with a bound: annotations come from rules and from other programs. */
 static void add_line(struct buf *out, const char *s)
 {
-    size_t len = strlen(s), n = text_utf8_cut(s, len, SUMMARY_MAX);
+    size_t len = strlen(s), n = text_utf8_cut(s, len, SUMMARY_MAX), from = 0;
 
     for (size_t i = 0, step; i < n; i += step) {
         step = text_utf8(s + i, n - i);
         step = step ? step : 1;
-        if (visible_hostile(s + i, n - i))
-            buf_addc(out, ' ');
-        else
-            buf_add(out, s + i, step);
+        if (!visible_hostile(s + i, n - i))
+            continue;
+        buf_add(out, s + from, i - from);
+        buf_addc(out, ' ');
+        from = i + step;
     }
+    buf_add(out, s + from, n - from);
     if (n < len)
         buf_adds(out, "…");
 }

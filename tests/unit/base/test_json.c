@@ -112,6 +112,38 @@ START_TEST(what_only_looks_like_utf8_is_replaced)
 }
 END_TEST
 
+START_TEST(a_text_is_quoted_whatever_bytes_it_has)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+        const char *want;
+    } cases[] = {
+        {"", 0, "\"\""},
+        {"plain text", 10, "\"plain text\""},
+        {"\"a\\b\"", 5, "\"\\\"a\\\\b\\\"\""},
+        {"a\nb\tc", 5, "\"a\\nb\\u0009c\""},
+        {"\n\n", 2, "\"\\n\\n\""},
+        {"a\0b", 3, "\"a\\u0000b\""},
+        {"\x7f", 1, "\"\\u007f\""},
+        {"gr\xc3\xbc\xc3\x9f", 6, "\"gr\xc3\xbc\xc3\x9f\""},
+        {"\xe2\x82\xac\"", 4, "\"\xe2\x82\xac\\\"\""},
+        {"a\xff\xfe", 3, "\"a\xef\xbf\xbd\xef\xbf\xbd\""},
+        {"a\xc3", 2, "\"a\xef\xbf\xbd\""}, /* cut within a character */
+        {"\xc3\"", 2, "\"\xef\xbf\xbd\\\"\""},
+        {"\xed\xa0\x80", 3, "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""}, /* a surrogate */
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf b = BUF_INIT;
+
+        json_quote(&b, cases[i].text, cases[i].len);
+        ck_assert_str_eq(buf_str(&b), cases[i].want);
+        buf_free(&b);
+    }
+}
+END_TEST
+
 START_TEST(no_string_is_null)
 {
     json_object(&j);
@@ -236,6 +268,7 @@ static void add(TCase *t)
     tcase_add_test(t, commas_stand_between_members_and_nowhere_else);
     tcase_add_test(t, strings_are_escaped_and_always_text);
     tcase_add_test(t, what_only_looks_like_utf8_is_replaced);
+    tcase_add_test(t, a_text_is_quoted_whatever_bytes_it_has);
     tcase_add_test(t, no_string_is_null);
     tcase_add_test(t, keys_are_escaped_as_strings_are);
     tcase_add_test(t, numbers_are_the_shortest_that_read_back);
