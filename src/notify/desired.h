@@ -1,4 +1,5 @@
-/* What a lane should be told of an incident, and when: a pure comparison of its ledger entry with the members. */
+/* What a lane should be told of an incident, and when: a pure comparison of its ledger entry with
+ * the members. */
 #ifndef TOCSIN_NOTIFY_DESIRED_H
 #define TOCSIN_NOTIFY_DESIRED_H
 

@@ -9,6 +9,7 @@
 struct actor;
 struct entry;
 
+/* One entry as an object. Cost: the incident's members (it is planned anew). */
 void explain_delivery(struct json *j, const struct entry *e, const struct actor *a, int64_t at_ms);
 
 #endif

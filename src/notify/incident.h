@@ -47,23 +47,37 @@ struct incident {
     bool incomplete; /* memory was short: it is reviewed again soon */
 };
 
+/* Empty, known by its number, in no list yet. NULL: no memory. */
 struct incident *incident_new(struct notify *n, uint64_t number);
+/* A new one of that group, with the next number, open under its key. The labels are copied. NULL: no
+ * memory, and nothing has changed. */
 struct incident *incident_open(struct notify *n, const char *key, const struct label *l,
                                size_t n_labels, int64_t at_ms);
+/* NULL: there is none. Cost: one look-up, as for all that asks by number or key. */
 struct incident *incident_by_number(const struct notify *n, uint64_t number);
-int incident_list(struct notify *n, struct incident *inc); /* into open or kept, maps */
+/* Among the open ones. -1: no memory. */
+int incident_list(struct notify *n, struct incident *inc);
+/* It has ended and every lane knows: from the open ones to the kept. Without memory it stays open, and the
+ * next review comes here again. Cost: the open ones, and its alerts. */
 void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms);
+/* Out of all maps, with its entries and alerts; the lists and the store are the caller's. */
 void incident_free(struct notify *n, struct incident *inc);
+/* To be reviewed with the next run; in the order of the marks. */
 void incident_mark(struct notify *n, struct incident *inc);
 void incident_unmark(struct notify *n, struct incident *inc);
+/* When it is reviewed for time alone; 0: never. It replaces an earlier time, and cannot fail: there is room
+ * since it was made. Cost: the logarithm of how many wait. */
 void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
+/* The one whose time comes first; NULL: none waits. */
 struct incident *heap_top(const struct notify *n);
+/* Kept ones that are too old or too many go, the oldest first; not behind one whose message is on its way. */
 void incidents_sweep(struct notify *n, int64_t at_ms);
 /* The order of lists that people read, for qsort(): of struct incident *. */
 int incident_newest_first(const void *a, const void *b);
 /* Whether an alert of that priority may join; makes room by forgetting what is over and told,
  * unless `at_ms` is 0. */
 bool incident_has_room(struct notify *n, struct incident *inc, int priority, int64_t at_ms);
+/* NULL: there is none. Cost: the logarithm of its members. */
 struct member *incident_member(const struct incident *inc, uint32_t n);
 bool incident_acked(const struct incident *inc, int64_t at_ms);
 

@@ -19,8 +19,12 @@ struct start { /* of the ring of recent starts */
     size_t n_labels;
 };
 
+/* The alert as it is now, into the incidents of its routes: also when changes before it were missed. Cost: the
+ * routes, unless only figures have changed. */
 void intake_alert(struct notify *n, const struct alert *a, int64_t at_ms);
+/* A known one, by the present configuration. Nobody is forgotten for it: members may be walked over. */
 void intake_reroute(struct notify *n, struct member *m, int64_t at_ms);
+/* It is off, for that reason; one that is off already stays as it is. */
 void intake_end(struct notify *n, struct member *m, const char *reason, int64_t at_ms);
 
 #endif

@@ -87,19 +87,26 @@ struct entry {
     int64_t mirrored_ms; /* score in tocsin:{c}:due */
 };
 
+/* The lane of that name, made when it is not known. NULL: no memory, or no name of a lane. */
 struct lane *lane_get(struct notify *n, const char *name);
+/* Ties the lanes to the configuration; those that it has no more stay, untied. -1: no memory for some. */
 int lanes_configure(struct notify *n);
-void lane_free(struct lane *l);
+void lane_free(struct lane *l); /* when no entry is due there; NULL is fine */
+/* NULL: the lane has nothing of it. Cost: its entries, as many as it has lanes. */
 struct entry *ledger_find(const struct incident *inc, const struct lane *lane);
-struct entry *ledger_get(struct incident *inc, struct lane *lane);
-void ledger_drop(struct notify *n, struct entry *e); /* out of its incident and the store */
-void ledger_release(struct entry *e);
+struct entry *ledger_get(struct incident *inc, struct lane *lane); /* made; NULL: no memory */
+/* Out of its incident and the store, and freed; not while its message is on its way. */
+void ledger_drop(struct notify *n, struct entry *e);
+void ledger_release(struct entry *e); /* frees it alone */
+/* What it knows of a member, by number. NULL: nothing. Cost: the logarithm of how many. */
 struct told *told_find(const struct entry *e, uint32_t n);
 struct owed *owed_find(const struct entry *e, uint32_t n);
+/* Each writes its row as well. -1: no memory, and nothing has changed. What is owed already stays as it is. */
 int told_put(struct entry *e, const struct told *t);
 void told_remove(struct entry *e, uint32_t n);
 int owed_put(struct entry *e, uint32_t n, int64_t due_ms);
 void owed_remove(struct entry *e, uint32_t n);
+/* The lane knows all that it should, and nothing is on its way. */
 bool ledger_settled(const struct entry *e);
 /* Among what its lane may claim now, or not; also when what orders it has changed. Cost: the logarithm
  * of how many are due there. */
@@ -107,7 +114,9 @@ void ledger_set_due(struct notify *n, struct entry *e, bool due);
 /* `maybe` of what it is owed, `maybe_ended` of what it was told: kept with their rows. */
 void owed_may_be_told(struct entry *e, uint32_t n);
 void told_may_be_ended(struct entry *e, uint32_t n);
+/* Its due time into the sorted set of Redis, for people: it decides nothing. */
 void ledger_mirror(struct notify *n, struct entry *e);
+/* It will never be told of that member: recorded, with the reason, and counted. */
 void ledger_expire(struct notify *n, struct entry *e, uint32_t member, const char *why,
                    int64_t at_ms);
 

@@ -52,19 +52,25 @@ struct member {
     struct member *next_dirty;
 };
 
-struct member *member_new(struct incident *inc, const char *key); /* joins it; NULL: memory */
+/* Joins the incident with the next number, behind all others. NULL: no memory. */
+struct member *member_new(struct incident *inc, const char *key);
+/* The only way that its priority changes: the incident counts its members by it. */
 void member_set_priority(struct member *m, int priority);
 /* It differs from its row, which the next review of its incident writes. */
 void member_touch(struct member *m);
-void member_free(struct member *m);
-int member_copy(struct member *m, const struct alert *a); /* labels, annotations, value … */
+void member_free(struct member *m); /* out of no list: that is the incident's */
+/* All that the alert says: labels, texts, tree, figures. -1: no memory, it stays as it was. */
+int member_copy(struct member *m, const struct alert *a);
+/* The figures alone: nothing that a message depends on. */
 void member_values(struct member *m, const struct alert *a);
+/* A copy in one block, to be freed with mem_free(). NULL: no memory. */
 struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
 /* What it is shown as: its priority while it is on, then the most severe that it had. */
 int member_priority(const struct member *m);
 /* Firing first, most severe first, oldest first: the order everywhere. */
 int member_order(const struct member *a, const struct member *b);
-void member_text(char **to, const char *text,
-                 size_t max); /* NULL: none; keeps the old without memory */
+/* Replaces a text by a copy of `max` bytes at most, cut between characters; NULL or "": by none. Without
+ * memory the old one stays. */
+void member_text(char **to, const char *text, size_t max);
 
 #endif

@@ -29,6 +29,7 @@ struct claim {     /* behind notice.memory */
     uint64_t digest;
     int64_t ack_ms;
 };
+/* Everything that the message needs, in memory of its own: notify_notice_free(). NULL: no memory. */
 struct notice *notice_build(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms);
 
 #endif

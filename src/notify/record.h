@@ -20,13 +20,14 @@ void incident_store(struct notify *n, struct incident *inc); /* its own row */
  * were not stay dirty. */
 size_t members_store(struct notify *n, struct incident *inc, size_t most);
 void incident_store_all(struct notify *n, struct incident *inc); /* with all alerts, dirty or not */
-void incident_unstore(struct notify *n, const struct incident *inc);
+void incident_unstore(struct notify *n, const struct incident *inc); /* with its alerts */
 void member_unstore(struct notify *n, const struct member *m);
 void ledger_store(struct notify *n, struct entry *e); /* with rows_dirty also all of its rows */
 void ledger_store_row(struct entry *e, uint32_t n);   /* or deletes it: neither told nor owed */
 void ledger_unstore(struct notify *n, const struct entry *e);
-void numbers_store(struct notify *n);
+void numbers_store(struct notify *n); /* the next ones of incidents and silences */
 void silence_store(struct notify *n, const struct silence *s);
+/* Who did what, into the capped stream for people. */
 void notify_audit(struct notify *n, int64_t at_ms, const char *who, const char *what,
                   uint64_t incident, const char *detail);
 void record_labels(struct json *j, const char *key, const struct label *l, size_t n);

@@ -21,7 +21,9 @@ size_t route_find(const struct config_route *root, const struct label *l, size_t
 size_t route_group(const struct config_route *r, const struct label *l, size_t n, struct label *out,
                    size_t max);
 void route_key(const struct config_route *r, const struct label *group, size_t n, struct buf *out);
+/* How long the first message waits: as given, else by priority. */
 int64_t route_wait(const struct config_route *r, int priority);
+/* Does one of its receivers have that lane? */
 bool route_reaches(const struct config_route *r, const struct lane *lane);
 
 #endif

@@ -6,6 +6,7 @@
 
 struct notify;
 
+/* Those that last until it is resolved; recorded, and their alerts looked at again. */
 void silences_end_with(struct notify *n, uint64_t incident);
 
 #endif

@@ -7,6 +7,7 @@
 struct actor;
 struct incident;
 
+/* The members of one, without braces, as far as the actor may see it. */
 void view_incident(struct json *j, const struct incident *inc, const struct actor *a);
 
 #endif
