@@ -412,6 +412,7 @@ void rules_exchange(struct rules *e, int64_t at_ms)
 {
     size_t before = e->n_retired;
 
+    windows_wake(e->c.windows, at_ms);
     puts_exchange(e, at_ms);
     for (size_t i = before; i < e->n_retired; i++) {
         forget_uses(e, e->retired[i]);

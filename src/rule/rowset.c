@@ -54,7 +54,7 @@ static int add_source(struct rowset *rs, const struct expr *x, int64_t now_ms, s
             return err_set(e, ERR_MEMORY, "no memory for the rule's labels");
     }
     if (x->kind == EXPR_LEAF) {
-        s->leaf = windows_leaf(rs->windows, x->leaf, now_ms, e);
+        s->leaf = windows_leaf_ahead(rs->windows, x->leaf, now_ms, e);
         return s->leaf == LEAF_NONE ? -1 : 0;
     }
     s->derived = derived_new(rs->windows, rs->labels, x, now_ms, e);

@@ -43,9 +43,25 @@ static int enter(struct windows *w, const struct leaf *l, const char *name, uint
 
     if (!n || matcher_index_add(n->index, l->spec->matchers, l->spec->n_matchers, entry) != 0)
         return -1;
-    n->dirty = true;
-    w->dirty = true;
+    if (!l->asleep)
+        n->dirty = w->dirty = true;
     return 0;
+}
+
+static void wake_name(struct windows *w, const char *name)
+{
+    struct name_leaves *n = name ? map_gets(w->by_name, name) : NULL;
+
+    assert(n || !name);
+    if (n)
+        n->dirty = w->dirty = true;
+}
+
+void bind_woken(struct windows *w, const struct leaf *l)
+{
+    assert(!l->asleep && l->spec->source == LEAF_METRIC);
+    wake_name(w, l->spec->metric);
+    wake_name(w, l->bucket_metric);
 }
 
 static void leave(struct windows *w, const struct leaf *l, const char *name, uint32_t entry)
@@ -107,7 +123,8 @@ static bool entry_for(struct windows *w, struct leaf *l, bool as_bucket, uint32_
     double bound = 0;
     labelset labels;
 
-    if (l->dead || !matchers_test_set(l->spec->matchers, l->spec->n_matchers, w->labels, s->labels))
+    if (l->dead || l->asleep ||
+        !matchers_test_set(l->spec->matchers, l->spec->n_matchers, w->labels, s->labels))
         return false;
     if (as_bucket && !bound_of(w, s->labels, &bound))
         return false;

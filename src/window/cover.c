@@ -25,7 +25,7 @@ bool windows_leaf_is_fresh(const struct windows *w, leaf_id leaf)
 leaf_id windows_next_fresh(const struct windows *w, leaf_id from)
 {
     for (size_t i = from; i < w->n_leaves; i++)
-        if (w->leaves[i] && !w->leaves[i]->dead && w->leaves[i]->fresh)
+        if (w->leaves[i] && !w->leaves[i]->dead && w->leaves[i]->fresh && !w->leaves[i]->asleep)
             return (leaf_id)i;
     return LEAF_NONE;
 }

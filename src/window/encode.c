@@ -293,7 +293,7 @@ int windows_encode(const struct windows *w, int (*emit)(const void *chunk, size_
     if (result == 0)
         result = encode_gone(&o);
     for (size_t i = 0; i < w->n_leaves && result == 0; i++)
-        if (w->leaves[i] && !w->leaves[i]->dead)
+        if (w->leaves[i] && !w->leaves[i]->dead && !w->leaves[i]->asleep)
             result = encode_leaf(&o, w->leaves[i], &state);
     buf_free(&state);
     buf_free(&o.buf);

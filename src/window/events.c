@@ -177,7 +177,8 @@ static enum taken add_event(struct windows *w, struct leaf *l, const struct loge
     struct slot *s;
 
     x->v = 1;
-    if (!looks_at(w, l, e) || (l->spec->field && !field_number(e, l->spec->field, &x->v)))
+    if (l->asleep || !looks_at(w, l, e) ||
+        (l->spec->field && !field_number(e, l->spec->field, &x->v)))
         return NOT_ASKED;
     if (l->spec->window_ms > 0 &&
         w->now_ms + w->stepped_ms - wall_ms >= l->spec->window_ms + l->spec->offset_ms)

@@ -100,6 +100,7 @@ struct leaf {
     char *bucket_metric; /* of a distribution: NAME_bucket */
     uint32_t id, users;
     bool dead;        /* released, still named by plans */
+    bool asleep;      /* takes nothing before windows_wake() */
     int64_t made_ms;  /* here */
     int64_t since_ms; /* from when it has seen all that came */
     int64_t ttl_ms;

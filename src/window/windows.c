@@ -88,6 +88,7 @@ void windows_free(struct windows *w)
     mem_free(w->changed);
     plans_clear(&w->plans);
     mem_free(w->leaves);
+    mem_free(w->sleepers);
     mem_free(w->use);
     mem_free(w->tracks);
     for (size_t i = 0; i < w->cap_reported; i++)
@@ -185,7 +186,8 @@ static uint32_t free_id(struct windows *w)
 static int enter(struct windows *w, struct leaf *l)
 {
     l->id = free_id(w);
-    if (l->id == LEAF_NONE)
+    if (l->id == LEAF_NONE || mem_grow((void **)&w->sleepers, &w->cap_sleepers, w->n_sleepers + 1,
+                                       sizeof *w->sleepers) != 0)
         return -1;
     if (map_puts(w->by_text, l->text, l, NULL) != 0)
         return -1;
@@ -194,6 +196,8 @@ static int enter(struct windows *w, struct leaf *l)
         return -1;
     }
     w->leaves[l->id] = l;
+    if (l->asleep)
+        w->sleepers[w->n_sleepers++] = l->id;
     w->stats.leaves++;
     return 0;
 }
@@ -209,7 +213,15 @@ static bool needs_one_series(enum leaf_fn fn)
     return fn == LEAF_LAST || fn == LEAF_IRATE || fn == LEAF_FIRST || fn == LEAF_DELTA;
 }
 
-leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms, struct err *e)
+static void begin(struct windows *w, struct leaf *l, int64_t now_ms)
+{
+    l->made_ms = l->since_ms = now_ms;
+    leaf_move(w, l);
+    l->fresh = true;
+}
+
+static leaf_id take_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms,
+                         bool asleep, struct err *e)
 {
     struct buf text = BUF_INIT;
     struct leaf *l = NULL;
@@ -229,9 +241,8 @@ leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t no
     l = leaf_new(w, spec, buf_str(&text), e);
     if (!l)
         goto done;
-    l->made_ms = l->since_ms = now_ms;
-    leaf_move(w, l);
-    l->fresh = true;
+    begin(w, l, now_ms);
+    l->asleep = asleep;
     if (enter(w, l) != 0) {
         leaf_free(w, l);
         l = NULL;
@@ -242,6 +253,32 @@ done:
     if (l)
         l->users++;
     return l ? l->id : LEAF_NONE;
+}
+
+leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t now_ms, struct err *e)
+{
+    return take_leaf(w, spec, now_ms, false, e);
+}
+
+leaf_id windows_leaf_ahead(struct windows *w, const struct leaf_spec *spec, int64_t now_ms,
+                           struct err *e)
+{
+    return take_leaf(w, spec, now_ms, true, e);
+}
+
+void windows_wake(struct windows *w, int64_t now_ms)
+{
+    for (size_t i = 0; i < w->n_sleepers; i++) {
+        struct leaf *l = w->leaves[w->sleepers[i]];
+
+        if (!l || !l->asleep)
+            continue;
+        l->asleep = false;
+        begin(w, l, now_ms);
+        if (l->spec->source == LEAF_METRIC)
+            bind_woken(w, l);
+    }
+    w->n_sleepers = 0;
 }
 
 void windows_leaf_hold(struct windows *w, leaf_id leaf)
@@ -268,6 +305,7 @@ void windows_leaf_release(struct windows *w, leaf_id leaf)
     leaf_groups_clear(w, l);
     w->n_watched -= l->watched;
     l->watched = false;
+    l->asleep = false;
     l->dead = true;
     w->dirty = true;
     w->stats.leaves--;

@@ -61,6 +61,8 @@ struct windows {
     size_t n_leaves, cap_leaves;
     uint32_t free_leaf;  /* all ids before it are taken */
     struct map *by_text; /* struct leaf */
+    leaf_id *sleepers;   /* asleep, or released since */
+    size_t n_sleepers, cap_sleepers;
     struct map *by_name; /* struct name_leaves */
     bool dirty;          /* some name is, or some leaf is dead: a walk begins (rebind.c) */
     uint32_t *changed;   /* symbols of the names whose series are bound anew, sorted */
@@ -161,6 +163,7 @@ struct source *source_at(struct windows *w, uint32_t source); /* NULL: no memory
 void name_leaves_free(void *n);                            /* NULL is fine */
 int bind_leaf(struct windows *w, struct leaf *l) MUST_USE; /* into the index of names */
 void unbind_leaf(struct windows *w, struct leaf *l);
+void bind_woken(struct windows *w, const struct leaf *l); /* its series are bound anew */
 /* Finds out where the samples of a series go; returns its use. A series that was seen before it
  * had a track begins with its next value as a base. */
 uint32_t bind_series(struct windows *w, uint32_t id, bool base_only);

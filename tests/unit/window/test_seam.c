@@ -128,9 +128,18 @@ static void one_story(uint64_t seed)
         (void)leaf_of(f.w, &other);
     }
     give(all, a, 0, made);
-    give(f.w, a, 0, made);
     give(scan, a, 0, made);
-    late = windows_leaf(f.w, &spec, a[made].recv_ms, &e);
+    if (rng_below(&r, 2)) { /* made before, for a rule that did not run yet */
+        size_t ahead = rng_below(&r, made + 1);
+
+        give(f.w, a, 0, ahead);
+        late = windows_leaf_ahead(f.w, &spec, a[ahead].recv_ms, &e);
+        give(f.w, a, ahead, made);
+        windows_wake(f.w, a[made].recv_ms);
+    } else {
+        give(f.w, a, 0, made);
+        late = windows_leaf(f.w, &spec, a[made].recv_ms, &e);
+    }
     if (windows_leaf_is_fresh(f.w, late) && windows_leaf_since_ms(f.w, late) > BASE) {
         windows_leaf_await(f.w, late);
         give(f.w, a, made, filled);
@@ -154,6 +163,41 @@ START_TEST(a_filled_leaf_says_what_one_says_that_was_always_there)
 {
     for (uint64_t seed = 0; seed < STORIES; seed++)
         one_story((uint64_t)_i * STORIES + seed);
+}
+END_TEST
+
+static int take_chunk(const void *chunk, size_t len, void *arg)
+{
+    buf_add(arg, chunk, len);
+    return 0;
+}
+
+START_TEST(a_leaf_that_is_asleep_takes_nothing_and_is_in_no_cut)
+{
+    struct fixture f = fixture_new();
+    struct leaf_spec s = spec_of("m", LEAF_COUNT, HOUR), t = spec_of("n", LEAF_COUNT, HOUR);
+    struct err e = {0};
+    struct buf before = BUF_INIT, after = BUF_INIT;
+    leaf_id late, gone;
+
+    put(&f, "m", SAMPLE_GAUGE, BASE + S, 10);
+    ck_assert_int_eq(windows_encode(f.w, take_chunk, &before), 0);
+    late = windows_leaf_ahead(f.w, &s, BASE + S, &e);
+    gone = windows_leaf_ahead(f.w, &t, BASE + S, &e);
+    ck_assert_int_eq(windows_encode(f.w, take_chunk, &after), 0);
+    ck_assert_uint_eq(after.len, before.len);
+    ck_assert_uint_eq(windows_next_fresh(f.w, 0), LEAF_NONE);
+    put(&f, "m", SAMPLE_GAUGE, BASE + 2 * S, 11);
+    put(&f, "m a=born", SAMPLE_GAUGE, BASE + 2 * S, 11);
+    windows_leaf_release(f.w, gone); /* its rule was refused */
+    windows_wake(f.w, BASE + 3 * S);
+    ck_assert_uint_eq(windows_next_fresh(f.w, 0), late);
+    ck_assert_int_eq(windows_leaf_since_ms(f.w, late), BASE + 3 * S);
+    put(&f, "m", SAMPLE_GAUGE, BASE + 4 * S, 12);
+    ck_value(value_of(&f, late, "", BASE + 4 * S), 1);
+    buf_free(&before);
+    buf_free(&after);
+    fixture_free(&f);
 }
 END_TEST
 
@@ -232,6 +276,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_loop_test(t, a_filled_leaf_says_what_one_says_that_was_always_there, 0, 8);
+    tcase_add_test(t, a_leaf_that_is_asleep_takes_nothing_and_is_in_no_cut);
     tcase_add_test(t, the_step_over_the_seam_counts_once);
     tcase_add_test(t, a_leaf_whose_past_cannot_be_read_goes_on_with_what_it_has);
     tcase_add_test(t, what_is_kept_at_a_seam_moves_with_the_clock_and_goes_with_its_leaf);
