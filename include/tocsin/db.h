@@ -123,7 +123,7 @@ void db_writef(struct db *d, db_done done, void *arg, const char *fmt, ...);
 /* From here on each transaction and db_writef() carries `token`: Redis carries it out only while field "token" of
  * the hash `key` is exactly that, and refuses all of it with FENCED else. Both are copied.
  * Not between the begin of a transaction and its commit. Without a fence a transaction is MULTI/EXEC; with one
- * it is a script, which ends at the first command that fails. It stays until the connection is closed for good.
+ * it is a script that does the same; HGET is the only command that reads in it. It stays until the connection is closed for good.
  * Cost: one HGET, and one copy of the arguments inside Redis. -1: no memory, the old fence stays. */
 int db_fence(struct db *d, const char *key, const char *token) MUST_USE;
 

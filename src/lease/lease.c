@@ -217,8 +217,10 @@ static void on_taken(enum db_fate fate, const struct reply *reply, void *arg)
         return;
     if (fate == DB_DONE && reply->kind == REPLY_INT && reply->number == 1)
         become_held(l);
-    else if (fate == DB_REFUSED)
+    else if (fate == DB_REFUSED) {
         keep_refusal(l, reply->text);
+        l->silent_since_ms = mono_ms(l); /* the holder could not beat either */
+    }
     if (l->state != LEASE_HELD)
         timer_in(l->timer, LEASE_LOOK_MS); /* which also tells what became of one of unknown fate */
 }
@@ -242,6 +244,8 @@ static bool is_free(struct lease *l, const struct record *now, int64_t at_ms)
     bool same =
         !first && strcmp(now->token, l->seen.token) == 0 && strcmp(now->beat, l->seen.beat) == 0;
 
+    if (!same)
+        l->refusal[0] = 0; /* somebody could write */
     if (!same || at_ms - l->answered_mono_ms > LEASE_GAP_MS)
         l->silent_since_ms = at_ms;
     if (now->given_back || (now->token[0] && process_is_gone(now->process)))

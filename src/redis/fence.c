@@ -1,9 +1,11 @@
 /* What is written while a lease is held carries its token: MULTI/EXEC cannot ask and cannot be rolled back, and
  * WATCH leaves a gap between one EXEC and the next WATCH, so a transaction becomes a script that compares first.
  * The script comes with each call (EVAL): its text is shorter than the smallest block, and a server that was
- * restarted, promoted or flushed needs no second try. It runs the commands one after the other as EXEC would,
- * and stops at the first that fails: where that is the first of all, nothing has happened, and the answer is
- * the error alone. Letting the new holder close the connections of the old one was dropped: it needs a right
+ * restarted, promoted or flushed needs no second try. It runs the commands one after the other as EXEC does, and
+ * goes on behind one that fails. What MULTI refuses as a whole before it begins (a server that is full, a user
+ * that may not) a script finds out with its first write: as long as nothing was written, an error ends it and is
+ * the answer, and nothing has happened. What a user may not is in a script said in other words, which are put
+ * back, since others know a refusal by its first word. Letting the new holder close the connections of the old one was dropped: it needs a right
  * that users of a shared server seldom have, and a proxy between hides whose connection is whose. */
 #include "redis/fence.h"
 
@@ -19,12 +21,17 @@
 static const char script[] =
     "local held=redis.call('HGET',KEYS[1],'token') or '' "
     "if held~=ARGV[1] then return redis.error_reply('" REFUSAL " '..held) end "
-    "local out,at={},2 "
+    "local out,at,wrote={},2,false "
     "while at<=#ARGV do "
     "local n=tonumber(ARGV[at]) "
     "local r=redis.pcall(unpack(ARGV,at+1,at+n)) "
+    "if type(r)=='table' and r.err then "
+    "if string.find(r.err,'user executing the script',1,true) then "
+    "r=redis.error_reply('NOPERM this user may not run '..ARGV[at+1]..' on '..(ARGV[at+2] or '')) "
+    "end "
+    "if not wrote then return r end "
+    "elseif ARGV[at+1]~='HGET' then wrote=true end "
     "out[#out+1]=r "
-    "if type(r)=='table' and r.err then if #out==1 then return r end break end "
     "at=at+n+1 end "
     "return out";
 

@@ -23,6 +23,8 @@ struct hash {
 };
 static struct hash stored;
 
+static bool takes_nothing; /* writes are refused */
+
 static const char *get(const char *name)
 {
     for (size_t i = 0; i < stored.n; i++)
@@ -112,8 +114,13 @@ static void answer(void *arg)
     d->calls = c->next;
     if (d->calls)
         timer_in(d->timer, 1);
-    carry_out(c, &reply, items);
-    c->done(DB_DONE, &reply, c->arg);
+    if (takes_nothing && c->argc > 0) {
+        reply = (struct reply){.kind = REPLY_ERROR, .text = "NOREPLICAS not enough"};
+        c->done(DB_REFUSED, &reply, c->arg);
+    } else {
+        carry_out(c, &reply, items);
+        c->done(DB_DONE, &reply, c->arg);
+    }
     free(c);
 }
 
@@ -282,6 +289,7 @@ static void setup(void)
 {
     memset(&w, 0, sizeof w);
     stored.n = 0;
+    takes_nothing = false;
     w.clock = clock_virtual(T0);
     w.loop = loop_new(w.clock, NULL);
 }
@@ -390,6 +398,24 @@ START_TEST(a_redis_that_was_away_costs_nobody_the_lease)
         teardown();
     }
     setup();
+}
+END_TEST
+
+START_TEST(a_redis_that_takes_nothing_costs_nobody_the_lease)
+{
+    begin(0);
+    run(10);
+    begin(1);
+    run(5000);
+    for (int64_t ms = 1000; ms < 60000; ms = ms * 3 / 2 + 7) {
+        takes_nothing = true;
+        run(ms);
+        takes_nothing = false;
+        run(5000);
+        ck_assert_int_eq(state(0), LEASE_HELD);
+        ck_assert_int_eq(state(1), LEASE_STANDBY);
+        ck_assert_str_eq(lease_refusal(w.p[1].lease), "");
+    }
 }
 END_TEST
 
@@ -537,6 +563,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_holder_that_dies_is_followed_within_four_seconds);
     tcase_add_test(t, one_that_gives_it_back_is_followed_at_the_next_look);
     tcase_add_test(t, a_redis_that_was_away_costs_nobody_the_lease);
+    tcase_add_test(t, a_redis_that_takes_nothing_costs_nobody_the_lease);
     tcase_add_test(t, a_holder_that_was_cut_off_knows_it_with_its_first_beat);
     tcase_add_test(t, a_refused_write_tells_it_at_once);
     tcase_add_test(t, a_redis_that_forgot_gets_the_token_back_from_its_holder);

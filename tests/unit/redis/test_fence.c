@@ -142,15 +142,15 @@ START_TEST(one_write_tells_its_own_answer_with_a_fence_and_without)
 }
 END_TEST
 
-START_TEST(the_first_error_ends_it_and_says_whether_anything_was_done)
+START_TEST(an_error_before_anything_is_written_ends_it_and_a_later_one_does_not)
 {
     struct db_tx *t;
     struct told told;
 
     take("1-a");
-    somebody_takes("1-a");
     ask("INCR", "n");
     t = db_tx_new(v.db);
+    db_tx_addf(t, "HGET meta seq");
     db_tx_addf(t, "LPUSH n x");
     db_tx_addf(t, "SET k v");
     told = commit(t);
@@ -163,9 +163,42 @@ START_TEST(the_first_error_ends_it_and_says_whether_anything_was_done)
     db_tx_addf(t, "SET l v");
     told = commit(t);
     ck_assert_int_eq(told.fate, DB_REFUSED);
-    ck_assert_uint_eq(told.n_items, 2);
-    ck_assert_int_eq(ask("EXISTS", "k").number, 1);
-    ck_assert_int_eq(ask("EXISTS", "l").number, 0);
+    ck_assert_uint_eq(told.n_items, 3); /* as EXEC: the others were */
+    ck_assert_int_eq(ask("EXISTS", "k").number + ask("EXISTS", "l").number, 2);
+}
+END_TEST
+
+START_TEST(a_user_that_may_not_write_is_refused_in_the_words_of_redis)
+{
+    struct db_tx *t;
+    struct told told = {0};
+
+    take("1-a");
+    db_sendf(v.db, NULL, NULL, "ACL SETUSER default -@write");
+    t = db_tx_new(v.db);
+    db_tx_addf(t, "HGET meta seq");
+    db_tx_addf(t, "HSET meta seq 1");
+    told = commit(t);
+    ck_assert_int_eq(told.fate, DB_REFUSED);
+    ck_assert_str_eq(told.text, "NOPERM this user may not run HSET on meta");
+    ck_assert_uint_eq(told.n_items, 0);
+}
+END_TEST
+
+START_TEST(one_that_has_become_a_replica_refuses_the_whole_of_it)
+{
+    struct db_tx *t;
+    struct told told;
+
+    take("1-a");
+    db_sendf(v.db, NULL, NULL, "REPLICAOF 127.0.0.1 1");
+    t = db_tx_new(v.db);
+    db_tx_addf(t, "HGET meta seq");
+    db_tx_addf(t, "HSET meta seq 1");
+    told = commit(t);
+    ck_assert_int_eq(told.fate, DB_REFUSED);
+    ck_assert_int_eq(strncmp(told.text, "READONLY", 8), 0);
+    ck_assert_uint_eq(told.n_items, 0);
 }
 END_TEST
 
@@ -227,7 +260,9 @@ static void add(TCase *c)
     tcase_add_test(c, nothing_of_a_transaction_happens_once_another_token_stands);
     tcase_add_test(c, a_token_that_is_gone_refuses_too);
     tcase_add_test(c, one_write_tells_its_own_answer_with_a_fence_and_without);
-    tcase_add_test(c, the_first_error_ends_it_and_says_whether_anything_was_done);
+    tcase_add_test(c, an_error_before_anything_is_written_ends_it_and_a_later_one_does_not);
+    tcase_add_test(c, a_user_that_may_not_write_is_refused_in_the_words_of_redis);
+    tcase_add_test(c, one_that_has_become_a_replica_refuses_the_whole_of_it);
     tcase_add_test(c, a_server_that_forgets_its_scripts_needs_no_second_try);
     tcase_add_test(c, a_blocking_connection_carries_the_token_of_its_parent);
     tcase_add_test(c, a_server_that_is_full_refuses_the_whole_of_it);
