@@ -37,12 +37,13 @@ struct option_row {
         *list; /* takes a value and may stand several times; NULL-terminated by args_parse */
     const char *(*takes)(const char *value); /* checks a value (takes.h); NULL: any text */
 };
+void args_of(const struct command *c); /* the one that runs */
 /* Takes the options out of argv (also "--name=value"); what is left are the words, argv[0] among
  * them; "--" ends options. Always known: --json, --url, --token, --help. Returns the number of
  * words, or -1 after it has printed what is wrong (exit EXIT_USAGE). */
 int args_parse(int argc, char **argv, const struct option_row *rows, size_t n_rows);
 extern bool args_json; /* --json was given */
-/* Prints the usage of a command to standard error; returns EXIT_USAGE. */
+/* Prints the usage of the command that runs to standard error; returns EXIT_USAGE. */
 int usage(const char *command, const char *why);
 
 /* --- the server --- */

@@ -21,13 +21,6 @@ static const char *const later_names[] = {
     "inhibit",  "calendar", "rotation", "person",  "escalation", "step",     "pagerduty",
     "opsgenie", "telegram", "discord",  "msteams", "sms",        "pushover", "team"};
 
-struct config_file *config_file_of(lua_State *L)
-{
-    struct script *s = script_of(L);
-
-    return (struct config_file *)((char *)s - offsetof(struct config_file, script));
-}
-
 /* --- the names of the file --- */
 
 static int unknown(lua_State *L)

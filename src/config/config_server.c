@@ -312,15 +312,6 @@ static const char *without_slash(lua_State *L, const char *url)
     return script_dup(L, url, n);
 }
 
-void config_once(lua_State *L, bool *given, const char *what)
-{
-    if (!lua_istable(L, 1))
-        sandbox_fail(L, "%s { … } takes a table, got %s", what, value_name(L, 1));
-    if (*given)
-        sandbox_fail(L, "%s { … } is given twice", what);
-    *given = true;
-}
-
 static int server(lua_State *L)
 {
     static const char *const http[] = {"http://", "https://", NULL};

@@ -24,31 +24,6 @@ static void on_push(void *arg);
 static void on_poll(void *arg);
 static void poll_in(struct journal *j, int64_t ms);
 
-int journal_id_compare(struct journal_id a, struct journal_id b)
-{
-    if (a.ms != b.ms)
-        return a.ms < b.ms ? -1 : 1;
-    return (a.seq > b.seq) - (a.seq < b.seq);
-}
-
-void journal_id_text(char out[JOURNAL_ID_LEN], struct journal_id id)
-{
-    snprintf(out, JOURNAL_ID_LEN, "%" PRIu64 "-%" PRIu64, id.ms, id.seq);
-}
-
-struct journal_id journal_id_parse(const char *s)
-{
-    struct journal_id id = {0};
-    char *end;
-
-    if (!s || *s < '0' || *s > '9')
-        return id;
-    id.ms = strtoull(s, &end, 10);
-    if (*end == '-')
-        id.seq = strtoull(end + 1, NULL, 10);
-    return id;
-}
-
 #define PENDING_FULL "too much waits for Redis (limits { pending_memory } is reached)"
 
 /* --- life ------------------------------------------------------------------------------------------ */
@@ -128,56 +103,6 @@ void journal_free(struct journal *j)
         mem_free(j);
 }
 
-void journal_call(struct journal *j)
-{
-    j->calls++;
-}
-
-bool journal_returned(struct journal *j)
-{
-    assert(j->calls > 0);
-    j->calls--;
-    if (!j->closing)
-        return true;
-    if (j->calls == 0)
-        mem_free(j);
-    return false;
-}
-
-int64_t journal_now_ms(const struct journal *j)
-{
-    return clock_wall_ms(j->clock);
-}
-
-int64_t journal_mono_ms(const struct journal *j)
-{
-    return clock_mono_ms(j->clock);
-}
-
-void pending_list_add(struct pending_list *l, struct pending *p)
-{
-    p->next = NULL;
-    *(l->last ? &l->last->next : &l->first) = p;
-    l->last = p;
-    l->n++;
-    assert(l->first && l->last == p);
-}
-
-struct pending *pending_list_take(struct pending_list *l)
-{
-    struct pending *p = l->first;
-
-    if (!p)
-        return NULL;
-    l->first = p->next;
-    if (!l->first)
-        l->last = NULL;
-    assert(l->n > 0);
-    l->n--;
-    assert((l->n == 0) == (l->first == NULL));
-    return p;
-}
-
 /* --- telling senders ------------------------------------------------------------------------------- */
 
 static void journal_tell(struct journal *j, struct sender s, enum journal_answer answer,
@@ -222,11 +147,6 @@ void journal_tell_all(struct journal *j, struct pending *p, enum journal_answer 
     for (size_t i = 0; i < p->n_senders; i++)
         journal_tell(j, p->senders[i], answer, ERR_BUSY, why);
     p->n_senders = 0;
-}
-
-void journal_push_soon(struct journal *j)
-{
-    timer_in(j->push, 0);
 }
 
 /* --- timers --- */

@@ -126,20 +126,25 @@ struct journal {
     struct journal_stats stats;
 };
 
-/* --- journal.c --- */
+/* --- calls.c --- */
 /* A command under way keeps the journal in memory. False: it was freed meanwhile. */
 void journal_call(struct journal *j);
 bool journal_returned(struct journal *j);
 int64_t journal_now_ms(const struct journal *j);
 int64_t journal_mono_ms(const struct journal *j);
 void journal_push_soon(struct journal *j);
+
+/* --- journal.c --- */
 void journal_poll_within(struct journal *j, int64_t ms); /* at least once in that time */
 /* All senders of a block, once. */
 void journal_tell_all(struct journal *j, struct pending *p, enum journal_answer answer,
                       const char *why);
+
+/* --- pending_list.c --- */
 void pending_list_add(struct pending_list *l, struct pending *p);
 struct pending *pending_list_take(struct pending_list *l);
 
+/* --- journal_id.c --- */
 /* "12-3" and back; 0-0 for what is not an id. */
 #define JOURNAL_ID_LEN 48
 void journal_id_text(char out[JOURNAL_ID_LEN], struct journal_id id);

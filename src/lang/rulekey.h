@@ -5,6 +5,7 @@
 
 #include "lang/rulefile_impl.h"
 
+/* rulekey.c */
 /* A key of the rule or, where it has none, of the defaults: pushed; its type. */
 int rulekey_get(lua_State *L, const char *key);
 const char *rulekey_text(lua_State *L, const char *key); /* NULL: not given */

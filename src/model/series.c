@@ -348,3 +348,10 @@ size_t series_labels(const struct series_table *t, uint32_t id, struct label *ou
     assert(put == n + 1);
     return put;
 }
+
+const char *series_token(const struct series_table *t, uint32_t id)
+{
+    const struct series *s = series_get((struct series_table *)t, id);
+
+    return s ? t->ls->symbols[t->sources[s->source].token].text : "";
+}

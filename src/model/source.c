@@ -234,13 +234,6 @@ uint32_t series_source_count(const struct series_table *t)
     return t->n_sources;
 }
 
-const char *series_token(const struct series_table *t, uint32_t id)
-{
-    const struct series *s = series_get((struct series_table *)t, id);
-
-    return s ? t->ls->symbols[t->sources[s->source].token].text : "";
-}
-
 void series_source_text(const struct series_table *t, uint32_t source, struct buf *out)
 {
     const struct series_source *s = source < t->n_sources ? &t->sources[source] : NULL;

@@ -18,7 +18,6 @@
 #include "rule/touched.h"
 
 #define CATCH_UP_MAX_MS (15 * 60 * 1000) /* ticks further back than this are passed over */
-#define PICK_AGAIN_MS   1000
 
 struct rules *rules_new(const struct rules_options *o)
 {
@@ -40,11 +39,6 @@ struct rules *rules_new(const struct rules_options *o)
         return e;
     rules_free(e);
     return NULL;
-}
-
-const struct rules_context *rules_context(const struct rules *e)
-{
-    return &e->c;
 }
 
 void rules_free(struct rules *e)
@@ -133,17 +127,6 @@ static void after_look(struct rules *e, struct rule *r)
         return;
     r->changed = false;
     wake_dependents(e, r);
-}
-
-void rules_note(struct rules *e, struct rule *r, int64_t at_ms)
-{
-    int64_t due_ms = touched_next_ms(r);
-
-    if (r->n_ready > 0 && r->picks_missing)
-        due_ms = at_ms + PICK_AGAIN_MS; /* there was no memory to pick them */
-    else if (r->n_ready > 0 || r->look_due || look_is_open(r))
-        agenda_mark(&e->agenda, r->rank);
-    agenda_wait(&e->agenda, r->rank, due_ms);
 }
 
 static void mark_ticks(struct rules *e, int64_t at_ms)
@@ -317,16 +300,6 @@ void rules_after_block(struct rules *e, int64_t recv_ms, const struct logevent *
 }
 
 /* --- for people --- */
-
-size_t rules_count(const struct rules *e)
-{
-    return e->n;
-}
-
-const struct rule *rules_at(const struct rules *e, size_t i)
-{
-    return e->order[i];
-}
 
 const struct rule_def *rule_definition(const struct rule *r)
 {

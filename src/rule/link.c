@@ -67,16 +67,6 @@ static void mend_names(struct rules *e)
         puts_enter_name(e, e->order[i]);
 }
 
-struct rule *rules_find(const struct rules *e, const char *name)
-{
-    if (e->by_name)
-        return map_gets(e->by_name, name);
-    for (size_t i = 0; i < e->n; i++)
-        if (e->order[i] && strcmp(e->order[i]->d->name, name) == 0)
-            return e->order[i];
-    return NULL;
-}
-
 /* The place of an `every` among the grids, which are sorted; where it is or would stand. */
 static size_t grid_place(const struct rules *e, int64_t every_ms)
 {

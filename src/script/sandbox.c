@@ -20,28 +20,13 @@
 
 #define DEEP_CALLS 5000 /* calls inside each other: then it is the stack that grows */
 
-/* The innermost line of Lua that runs. Allocates nothing, so that the allocator may ask. */
-static int line_now(lua_State *L, char *file, size_t size)
-{
-    lua_Debug ar;
-
-    for (int level = 0; lua_getstack(L, level, &ar); level++) {
-        lua_getinfo(L, "Sl", &ar);
-        if (ar.currentline > 0) {
-            snprintf(file, size, "%s", ar.short_src);
-            return ar.currentline;
-        }
-    }
-    return 0;
-}
-
 static void refuse(struct sandbox *s)
 {
     lua_State *L = s->running ? s->running : s->L;
     lua_Debug ar;
 
     s->heap_refused = true;
-    s->refused.line = L ? line_now(L, s->refused.file, sizeof s->refused.file) : 0;
+    s->refused.line = L ? sandbox_line(L, s->refused.file, sizeof s->refused.file) : 0;
     s->refused.deep = L && lua_getstack(L, DEEP_CALLS, &ar);
 }
 
@@ -189,15 +174,6 @@ void sandbox_budget(struct sandbox *s, uint64_t instructions, int64_t cpu_ms)
     assert(s->left > 0 && s->cpu_left_ns > 0);
 }
 
-struct sandbox *sandbox_of(lua_State *L)
-{
-    struct sandbox *s;
-
-    memcpy(&s, lua_getextraspace(L), sizeof s);
-    assert(s && s->L);
-    return s;
-}
-
 /* Nothing runs outside lua_pcall(), so this is a bug of ours. */
 static int panic(lua_State *L)
 {
@@ -274,7 +250,7 @@ static void place_c_overflow(struct sandbox *s, lua_State *co, int status)
     if (status != LUA_ERRRUN || lua_type(co, -1) != LUA_TSTRING ||
         strcmp(lua_tostring(co, -1), C_OVERFLOW) != 0 || !lua_checkstack(co, 4))
         return;
-    line = line_now(co, file, sizeof file);
+    line = sandbox_line(co, file, sizeof file);
     if (line)
         lua_pushfstring(
             co,
@@ -385,16 +361,6 @@ static void sandbox_error(struct sandbox *s, int status, struct err *e)
     lua_pop(L, 1);
     if (status == LUA_ERRMEM)
         lua_gc(L, LUA_GCCOLLECT);
-}
-
-int sandbox_where(lua_State *L, char *file, size_t size)
-{
-    int line = line_now(L, file, size);
-
-    if (line)
-        return line;
-    snprintf(file, size, "%s", sandbox_of(L)->label);
-    return sandbox_of(L)->line;
 }
 
 void sandbox_fail(lua_State *L, const char *fmt, ...)

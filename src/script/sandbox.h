@@ -93,6 +93,8 @@ int sandbox_call_bounded(lua_State *L, lua_CFunction f, uint64_t instructions);
 /* Pays for work done in C; raises when the budget is spent. About one unit per 30 ns. */
 void sandbox_charge(lua_State *L, uint64_t units);
 /* Position of the innermost line of a file: its line, 0 when there is none, and its name. */
+/* The same without what the sandbox is about; 0: no Lua runs. Allocates nothing, so that the allocator may ask. */
+int sandbox_line(lua_State *L, char *file, size_t size);
 int sandbox_where(lua_State *L, char *file, size_t size);
 /* Loads text (never bytecode) as a function, pushed; its _ENV is the table on top of the stack,
  * popped. Raises on a syntax error. */

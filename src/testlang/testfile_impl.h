@@ -29,6 +29,7 @@ struct building {
     uint32_t noise; /* state of t:noise() */
 };
 
+struct testfile *testfile_of(lua_State *L);
 struct building *building_of(lua_State *L); /* raises outside of a test */
 
 /* Methods of t that feed (testfile_feed.c) and of t and t:at() that check (testfile_check.c). */
