@@ -118,6 +118,7 @@ $(OUT)/rooms/%: $(OUT)/rooms/main.c $$(foreach r,$$(links_$$*),$(OUT)/lib$$(r).a
 rooms: $(ROOM_BIN) ## link each room with what it may know and nothing else
 	@for b in $^; do $$b || exit 1; done
 	@contrib/layers --symbols $(OUT)
+	@contrib/circles $(OUT)
 
 # --- simulations: tests/sim/test_ROOM*.c in one process on a virtual clock, with the fakes beside them
 # in place of net's loop and the connection to Redis. Linked with that room's arrows; a name that is
