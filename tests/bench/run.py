@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The benchmark table: Tocsin (with its Redis) beside Prometheus where it is installed, on loopback,
 in one run, alternating. Prints figures and ratios; never fails on a slow machine. Arguments choose
-rows: cpu memory evaluate latency start. TOCSIN_BENCH=small makes everything ten times smaller."""
+rows: cpu create evaluate latency start. TOCSIN_BENCH=small makes everything ten times smaller."""
 import json
 import os
 import re
@@ -139,6 +139,24 @@ def bench_cpu_and_memory(folder):
             f"{peer_m / series:.0f}" if peer else "", f"{peer_m / ours_m:.1f}x" if peer else "", note)
 
 
+def bench_create(folder):
+    """From the first batch on: fifteen scrapes, the creation of all series counted in."""
+    series, scrapes = 10000 if SMALL else 100000, 15
+    ours_f = os.path.join(folder, "t")
+    os.makedirs(ours_f)
+
+    def measure(target):
+        before, end = cpu_seconds(*target.pids()), int(time.time() * 1000)
+        result = load(target.port, series, scrapes, end_ms=end)
+        used = cpu_seconds(*target.pids()) - before
+        target.close()
+        return used / result["samples"] * 1e6
+    ours = measure(Tocsin(ours_f, rules=shipped_rules()).start())
+    peer = measure(Prometheus(os.path.join(folder, "p"))) if shutil.which("prometheus") else None
+    row(f"the same from the first of {scrapes} batches on", f"{ours:.2f}", f"{peer:.2f}" if peer else "",
+        f"{peer / ours:.1f}x" if peer else "", f"{series:,} series are created in it")
+
+
 def wait_for_cut(t, before):
     """One cut more than there were, so that its copy is counted; not for ever."""
     end = time.monotonic() + 150
@@ -263,7 +281,7 @@ def main():
     wanted = sys.argv[1:]
     folder = h.Folder("bench")
     print(f"{'':52} {'tocsin':>16} {'prometheus':>16} {'ratio':>10}", flush=True)
-    parts = {"cpu": bench_cpu_and_memory, "evaluate": bench_evaluate, "latency": bench_latency, "start": bench_start}
+    parts = {"cpu": bench_cpu_and_memory, "create": bench_create, "evaluate": bench_evaluate, "latency": bench_latency, "start": bench_start}
     for name, part in parts.items():
         if wanted and name not in wanted:
             continue
