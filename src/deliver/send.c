@@ -19,7 +19,6 @@
 #include "tocsin/config.h"
 
 #define IN_FLIGHT_MAX   8 /* messages of one lane at the same time, of different incidents */
-#define CONNECTIONS     256
 #define INBOX_AGAIN_MS  1000
 #define REST_MIN_MS     500
 #define REST_MAX_MS     60000
@@ -368,11 +367,6 @@ static void inbox_was_read(const struct err *e, void *arg)
         l->resting = true;
         timer_in(l->rest, e ? INBOX_AGAIN_MS : 0);
     }
-}
-
-bool send_has_room(const struct deliver *d)
-{
-    return d->stats.in_flight < (d->o.max_sends ? d->o.max_sends : CONNECTIONS) / 2;
 }
 
 /* One message of a lane may always go: nobody waits for the lanes of others. More side by side only

@@ -74,8 +74,13 @@ void lane_pump(struct lane *l);
 /* Takes the notice over, holds the configuration; `l` NULL: of a test. NULL: no memory. */
 struct send *send_new(struct deliver *d, struct lane *l, struct notice *x,
                       const struct config_channel *c);
+#define CONNECTIONS 256
 /* Half of the connections are free: what is not the first message of its lane may go. */
-bool send_has_room(const struct deliver *d);
+static inline bool send_has_room(const struct deliver *d)
+{
+    return d->stats.in_flight < (d->o.max_sends ? d->o.max_sends : CONNECTIONS) / 2;
+}
+
 int send_compose(struct send *s); /* makes the message; -1: no memory */
 /* Sends it; a callback of the store, and called at once for tests. Takes `send`. */
 void send_transmit(bool durable, void *send);

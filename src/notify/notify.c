@@ -27,11 +27,6 @@
 /* A run reviews and writes so much, in rows of some 20 us; the rest waits for the next turn. */
 #define REVIEW_A_RUN 250
 
-int64_t notify_now(const struct notify *n)
-{
-    return clock_wall_ms(n->o.clock);
-}
-
 /* --- tables are written again ------------------------------------------------------------------------- */
 
 static void each_incident(struct notify *n, void (*each)(struct notify *n, struct incident *inc))
@@ -170,14 +165,6 @@ void notify_free(struct notify *n)
 }
 
 /* --- running -------------------------------------------------------------------------------------------- */
-
-void notify_run_soon(struct notify *n)
-{
-    if (!n->o.loop || n->deferred)
-        return;
-    n->deferred = true;
-    timer_in(n->timer, 0);
-}
 
 static void review_marked(struct notify *n, int64_t at_ms, int budget)
 {

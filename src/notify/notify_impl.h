@@ -67,8 +67,20 @@ struct notify {
     size_t cap_answer_receivers;
 };
 
-int64_t notify_now(const struct notify *n);
-void notify_run_soon(struct notify *n); /* at the end of the turn, when there is a loop */
+static inline int64_t notify_now(const struct notify *n)
+{
+    return clock_wall_ms(n->o.clock);
+}
+
+/* At the end of the turn, when there is a loop. */
+static inline void notify_run_soon(struct notify *n)
+{
+    if (!n->o.loop || n->deferred)
+        return;
+    n->deferred = true;
+    timer_in(n->timer, 0);
+}
+
 /* Every alert, by the present configuration. Bound: all members of open incidents. */
 void notify_reroute(struct notify *n, int64_t at_ms);
 
