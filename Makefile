@@ -178,7 +178,7 @@ fuzz-seeds: ## run every fuzz target over its seeds and kept crashes
 	done; echo "fuzz: $(words $(FUZZ_NAMES)) targets passed over their seeds"
 
 # --- what people call --------------------------------------------------------------------------------
-.PHONY: deps deps-test run test rule-tests oracle e2e lint format check-asan bench bench-growth bench-parts install clean help
+.PHONY: deps deps-test run test rule-tests oracle e2e soak lint format check-asan bench bench-growth bench-parts install clean help
 
 deps: ## install what building and running needs (Debian packages)
 	@contrib/deps
@@ -206,6 +206,16 @@ rule-tests: build/tocsin ## run the tests of the shipped rules
 	@build/tocsin test rules/*_test.lua rules/packs/*_test.lua
 e2e: build/tocsin ## run the program against real servers and clients
 	@/usr/bin/python3 tests/e2e/run.py
+# What random tests say once, said for longer: other seeds, more of them. An hour or so; a failure names its seed.
+SOAK_SEED ?= $(shell date +%s)
+soak: build/tocsin ## run what is random for an hour: kills of two on one Redis, of one, seeds of the simulations and the oracle, fuzzing (SOAK_SEED=n)
+	@TOCSIN_SEED=$(SOAK_SEED) TOCSIN_ROUNDS=30 /usr/bin/python3 tests/e2e/run.py soak
+	@TOCSIN_SEED=$(SOAK_SEED) TOCSIN_ROUNDS=50 /usr/bin/python3 tests/e2e/run.py fifty_kills
+	@TOCSIN_SEEDS=101-2000 $(MAKE) --no-print-directory sim SIM=pipeline
+	@STORIES=4000 $(MAKE) --no-print-directory sim SIM=journal_random
+	@TOCSIN_SEEDS=241-2000 $(MAKE) --no-print-directory unit ROOM=rule
+	@for n in $(FUZZ_NAMES); do $(MAKE) --no-print-directory fuzz-$$n FUZZ_SECONDS=60 >build/soak.log 2>&1 \
+	    || { tail -40 build/soak.log; exit 1; }; done
 lint: ## formatting, arrows between rooms, names in comments, cppcheck
 	@contrib/lint
 format: ## format all sources

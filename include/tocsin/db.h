@@ -40,6 +40,8 @@ typedef void (*db_done)(enum db_fate fate, const struct reply *reply, void *arg)
 /* Does a refusal in these words end by itself? LOADING, BUSY, TRYAGAIN, CLUSTERDOWN, MASTERDOWN,
  * UNKILLABLE (errors of Redis, https://redis.io/docs/latest/develop/reference/protocol-spec/). */
 bool db_refusal_passes(const char *text);
+/* Is it that of a fence (db_fence)? Whoever put the fence up says what it means. */
+bool db_refusal_is_fence(const char *text);
 
 struct db_options {
     /* redis://[user:pass@]host:port/n  rediss://…  unix:/path[?db=n]

@@ -10,8 +10,8 @@
  * Each holder has a token of its own, "NUMBER-RANDOM", the number one above that of the holder before it. While
  * it is held, whatever is written carries it (db_fence): a holder that slept and wakes writes nothing over what
  * its successor wrote. The holder counts a beat up every LEASE_BEAT_MS; who stands by looks every LEASE_LOOK_MS,
- * and judges silence by its own monotonic clock, and only over time in which Redis answered it. No clock is
- * compared with another one, and a Redis that was away costs nobody the lease.
+ * and judges silence by its own monotonic clock, and only over time in which Redis answered it and took writes. No
+ * clock is compared with another one, and a Redis that was away or refused writes costs nobody the lease.
  *
  * Without Redis nothing changes: a holder stays one, and who stands by stands by. A Redis that has lost the
  * token (restored, failed over, flushed) gets it back from its holder.

@@ -186,7 +186,9 @@ void journal_hold(struct journal *j, int64_t ms)
 /* Said once for each reason, however often it is tried again. */
 void journal_refused(struct journal *j, const char *why)
 {
-    if (!j->refusing || strncmp(j->refused_why, why, sizeof j->refused_why - 1) != 0)
+    bool is_news = !j->refusing || strncmp(j->refused_why, why, sizeof j->refused_why - 1) != 0;
+
+    if (is_news && !db_refusal_is_fence(why))
         log_error("Redis refuses blocks: they are kept in memory, pages go on, senders are told to "
                   "repeat",
                   "error", why, NULL);

@@ -49,6 +49,11 @@ struct lease {
     bool closing;
 };
 
+/* Asks for a write, which changes nothing: where writes are refused the holder's beats are as well, and its silence
+ * says nothing. */
+static const char look_script[] =
+    "redis.call('HDEL',KEYS[1],'') return redis.call('HGETALL',KEYS[1])";
+
 /* Each removes something first: behind that a server that is full takes the few bytes of a lease all the same. */
 static const char take_script[] =
     "if (redis.call('HGET',KEYS[1],'token') or '')~=ARGV[1] then return 0 end "
@@ -244,8 +249,6 @@ static bool is_free(struct lease *l, const struct record *now, int64_t at_ms)
     bool same =
         !first && strcmp(now->token, l->seen.token) == 0 && strcmp(now->beat, l->seen.beat) == 0;
 
-    if (!same)
-        l->refusal[0] = 0; /* somebody could write */
     if (!same || at_ms - l->answered_mono_ms > LEASE_GAP_MS)
         l->silent_since_ms = at_ms;
     if (now->given_back || (now->token[0] && process_is_gone(now->process)))
@@ -282,6 +285,7 @@ static void on_look(enum db_fate fate, const struct reply *reply, void *arg)
         timer_in(l->timer, LEASE_LOOK_MS);
         return;
     }
+    l->refusal[0] = 0;
     read_record(&now, reply);
     if (l->token[0] && strcmp(now.token, l->token) == 0) { /* taken, by an answer that was lost */
         become_held(l);
@@ -300,8 +304,10 @@ static void on_look(enum db_fate fate, const struct reply *reply, void *arg)
 
 static void look(struct lease *l)
 {
+    const char *argv[] = {KEY_CONTROL_LEASE};
+
     call(l);
-    db_sendf(l->o.db, on_look, l, "HGETALL %s", KEY_CONTROL_LEASE);
+    db_script(l->o.db, look_script, 1, 1, argv, NULL, on_look, l);
 }
 
 static void on_timer(void *arg)
@@ -374,6 +380,7 @@ struct lease *lease_new(const struct lease_options *o)
         mem_free(l);
         return NULL;
     }
+    assert(l->state == LEASE_ASKING);
     return l;
 }
 

@@ -16,11 +16,9 @@
 #include "redis/conn.h"
 #include "redis/wire.h"
 
-#define REFUSAL "FENCED"
-
 static const char script[] =
     "local held=redis.call('HGET',KEYS[1],'token') or '' "
-    "if held~=ARGV[1] then return redis.error_reply('" REFUSAL " '..held) end "
+    "if held~=ARGV[1] then return redis.error_reply('" FENCE_REFUSAL " '..held) end "
     "local out,at,wrote={},2,false "
     "while at<=#ARGV do "
     "local n=tonumber(ARGV[at]) "
@@ -93,5 +91,5 @@ char *fence_put_head(const struct db *d, char *p, size_t n_args)
 
 const char *fence_refused(const char *text)
 {
-    return strncmp(text, REFUSAL " ", sizeof REFUSAL) == 0 ? text + sizeof REFUSAL : NULL;
+    return db_refusal_is_fence(text) ? text + sizeof FENCE_REFUSAL : NULL;
 }

@@ -10,6 +10,8 @@ struct db;
 /* The arguments that one command may have behind a fence: Lua hands that many to a call, and some. */
 #define FENCE_ARGS_MAX 4000
 
+#define FENCE_REFUSAL "FENCED" /* before the token that stands in Redis */
+
 void fence_free(struct db *d);
 bool fence_is_up(const struct db *d);
 /* What stands before the commands, of which each is its number of arguments and these; `n_args` counts both. */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "redis/fence.h"
 #include "tocsin/db.h"
 
 bool db_refusal_passes(const char *text)
@@ -14,4 +15,9 @@ bool db_refusal_passes(const char *text)
             return true;
     }
     return false;
+}
+
+bool db_refusal_is_fence(const char *text)
+{
+    return strncmp(text, FENCE_REFUSAL " ", sizeof FENCE_REFUSAL) == 0;
 }

@@ -359,7 +359,8 @@ static void failed(struct store *s, const char *why, int64_t wait_ms)
     timer_in(s->poll, wait_ms ? wait_ms : POLL_AWAY_MS);
     if (why) {
         s->stats.failures++;
-        if (strncmp(s->refused_why, why, sizeof s->refused_why - 1) != 0)
+        if (!db_refusal_is_fence(why) &&
+            strncmp(s->refused_why, why, sizeof s->refused_why - 1) != 0)
             log_error("control state cannot be written to Redis; it is kept and tried again",
                       "error", why, NULL);
         snprintf(s->refused_why, sizeof s->refused_why, "%s", why);

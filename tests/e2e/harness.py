@@ -3,6 +3,7 @@ waits for a condition with a deadline (nothing sleeps and hopes)."""
 import contextlib
 import email
 import email.policy
+import http.client
 import http.server
 import json
 import logging
@@ -105,93 +106,11 @@ class Process:
             return f.read()
 
 
-class Tocsin:
-    """The real program. `config` is the text of tocsin.lua (without server {}), `rules` a dict of
-    file name -> text."""
+class Client:
+    """Requests to `url`."""
 
-    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin", env=None, under=()):
-        self.folder = folder
-        self.under = list(under)  # a command that runs it
-        self.env = {**os.environ, **env} if env else None
-        self.name = name
-        self.redis = redis
-        self.args = list(args)
-        os.makedirs(os.path.join(folder, "rules"), exist_ok=True)
-        self.write("tocsin.lua", config or 'receiver "everyone" { inbox {} }\nroute { receiver = "everyone" }\n')
-        for file, text in (rules or {}).items():
-            self.write(os.path.join("rules", file), text)
-        self.process = None
-        self.url = None
-        self.port = None
-        self.starts = 0
+    url = None
 
-    def write(self, path, text):
-        full = os.path.join(self.folder, path)
-        with open(full + ".tmp", "w", encoding="utf-8") as f:
-            f.write(text)
-        os.rename(full + ".tmp", full)
-
-    def spawn(self):
-        argv = [*self.under, TOCSIN, "serve", "--config", "tocsin.lua", "--data-dir", "data", "--rules", "rules/*.lua",
-                "--listen", f"127.0.0.1:{self.port or 0}", *self.args]
-        if self.redis:
-            argv += ["--redis", self.redis]
-        self.starts += 1
-        self.process = Process(argv, os.path.join(self.folder, f"{self.name}-{self.starts}.log"), cwd=self.folder,
-                               env=self.env)
-
-    def start(self, seconds=60):
-        self.spawn()
-        return self.await_ready(seconds)
-
-    def await_ready(self, seconds=60):
-        def ready():
-            check(self.process.alive(), f"tocsin ended at the start:\n{self.process.output()[-2000:]}")
-            return re.search(r"tocsin ready http=(http\S+)(?: statsd=127\.0\.0\.1:(\d+))?", self.process.output())
-        found = wait(ready, "the ready line", seconds)
-        self.url = found.group(1)
-        self.port = int(self.url.rsplit(":", 1)[1])
-        self.statsd = int(found.group(2)) if found.group(2) else None
-        return self
-
-    def start_standby(self, seconds=60):
-        """Starts one that finds the lease held by another."""
-        self.spawn()
-
-        def standby():
-            check(self.process.alive(), f"tocsin ended at the start:\n{self.process.output()[-2000:]}")
-            return re.search(r"tocsin standby http=(http\S+).* holder=(\S+)", self.process.output())
-        found = wait(standby, "the standby line", seconds)
-        self.url = found.group(1)
-        self.port = int(self.url.rsplit(":", 1)[1])
-        return self
-
-    def acts(self):
-        """Holds the lease and is ready; False also when it does not answer."""
-        with contextlib.suppress(OSError, ValueError):
-            status, body, _ = self.call("GET", "/readyz", timeout=5)
-            return status == 200 and json.loads(body)["lease"]["state"] == "held"
-        return False
-
-    def kill(self):
-        self.process.kill()
-
-    def stop(self):
-        return self.process.stop()
-
-    def redis_pid(self):
-        out = subprocess.run(["pgrep", "-f", f"redis-server.*{re.escape(self.folder)}"], capture_output=True, text=True).stdout
-        pids = [int(p) for p in out.split()]
-        if pids:
-            return pids[0]
-        for p in filter(str.isdigit, os.listdir("/proc")):  # its command line may hold no path
-            with contextlib.suppress(OSError):
-                if os.readlink(f"/proc/{p}/cwd") == os.path.join(self.folder, "data") and \
-                        "redis-server" in open(f"/proc/{p}/comm").read():
-                    return int(p)
-        return None
-
-    # --- requests ---
     def call(self, method, path, body=None, headers=None, timeout=20):
         """(status, body as bytes, headers). Raises OSError when there was no answer."""
         data = body
@@ -247,12 +166,125 @@ class Tocsin:
     def inbox(self):
         return self.get("/api/tocsin/v1/inbox?limit=1000")
 
+
+class Tocsin(Client):
+    """The real program. `config` is the text of tocsin.lua (without server {}), `rules` a dict of
+    file name -> text."""
+
+    def __init__(self, folder, config="", rules=None, args=(), redis=None, name="tocsin", env=None, under=()):
+        self.folder = folder
+        self.under = list(under)  # a command that runs it
+        self.env = {**os.environ, **env} if env else None
+        self.name = name
+        self.redis = redis
+        self.args = list(args)
+        os.makedirs(os.path.join(folder, "rules"), exist_ok=True)
+        self.write("tocsin.lua", config or 'receiver "everyone" { inbox {} }\nroute { receiver = "everyone" }\n')
+        for file, text in (rules or {}).items():
+            self.write(os.path.join("rules", file), text)
+        self.process = None
+        self.url = None
+        self.port = None
+        self.starts = 0
+
+    def write(self, path, text):
+        full = os.path.join(self.folder, path)
+        with open(full + ".tmp", "w", encoding="utf-8") as f:
+            f.write(text)
+        os.rename(full + ".tmp", full)
+
+    def spawn(self):
+        argv = [*self.under, TOCSIN, "serve", "--config", "tocsin.lua", "--data-dir", "data", "--rules", "rules/*.lua",
+                "--listen", f"127.0.0.1:{self.port or 0}", *self.args]
+        if self.redis:
+            argv += ["--redis", self.redis]
+        self.starts += 1
+        self.process = Process(argv, os.path.join(self.folder, f"{self.name}-{self.starts}.log"), cwd=self.folder,
+                               env=self.env)
+
+    def start(self, seconds=60):
+        self.spawn()
+        return self.await_ready(seconds)
+
+    def await_ready(self, seconds=60):
+        def ready():
+            check(self.process.alive(), f"tocsin ended at the start:\n{self.process.output()[-2000:]}")
+            return re.search(r"tocsin ready http=(http\S+)(?: statsd=127\.0\.0\.1:(\d+))?", self.process.output())
+        found = wait(ready, "the ready line", seconds)
+        self.url = found.group(1)
+        self.port = int(self.url.rsplit(":", 1)[1])
+        self.statsd = int(found.group(2)) if found.group(2) else None
+        return self
+
+    def start_standby(self, seconds=60):
+        """Starts one that finds the lease held by another."""
+        self.spawn()
+        return self.await_line(r"standby http=(http\S+).* holder=\S+", seconds)
+
+    def start_again(self, seconds=60):
+        """Starts one that stands by, or acts where nobody else does."""
+        self.spawn()
+        return self.await_line(r"(?:ready|standby) http=(http\S+)", seconds)
+
+    def await_line(self, pattern, seconds):
+        def said():
+            check(self.process.alive(), f"tocsin ended at the start:\n{self.process.output()[-2000:]}")
+            return re.search("tocsin " + pattern, self.process.output())
+        self.url = wait(said, "the first line", seconds).group(1)
+        self.port = int(self.url.rsplit(":", 1)[1])
+        return self
+
+    def acts(self):
+        """Holds the lease and is ready; False also when it does not answer."""
+        with contextlib.suppress(OSError, ValueError):
+            status, body, _ = self.call("GET", "/readyz", timeout=5)
+            return status == 200 and json.loads(body)["lease"]["state"] == "held"
+        return False
+
+    def kill(self):
+        self.process.kill()
+
+    def stop(self):
+        return self.process.stop()
+
+    def redis_pid(self):
+        out = subprocess.run(["pgrep", "-f", f"redis-server.*{re.escape(self.folder)}"], capture_output=True, text=True).stdout
+        pids = [int(p) for p in out.split()]
+        if pids:
+            return pids[0]
+        for p in filter(str.isdigit, os.listdir("/proc")):  # its command line may hold no path
+            with contextlib.suppress(OSError):
+                if os.readlink(f"/proc/{p}/cwd") == os.path.join(self.folder, "data") and \
+                        "redis-server" in open(f"/proc/{p}/comm").read():
+                    return int(p)
+        return None
+
     def command(self, *args, code=0, stdin=None):
         run = subprocess.run([TOCSIN, *args, ], capture_output=True, text=True, input=stdin, cwd=self.folder,
                              env={**os.environ, "TOCSIN_URL": self.url or "http://127.0.0.1:1"}, timeout=120)
         check(code is None or run.returncode == code,
               f"tocsin {' '.join(args)}: exit {run.returncode}\n{run.stdout[-1000:]}{run.stderr[-1000:]}")
         return run.stdout
+
+
+class Either(Client):
+    """Several programs of which any may be asked: each request goes to one of them at random."""
+
+    def __init__(self, all_of_them, rng):
+        self.all_of_them, self.rng = all_of_them, rng
+
+    @property
+    def url(self):
+        return self.rng.choice(self.all_of_them).url
+
+    def get(self, path):
+        """Asked again while one of them is away, or stands by alone."""
+        def once():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                status, body, _ = self.call("GET", path, timeout=5)
+                check(status in (200, 503), f"GET {path}: {status} {body[:300]}")
+                return [json.loads(body)] if status == 200 else None
+        return wait(once, f"an answer to {path}", 60, every=0.1)[0]
 
 
 class HttpSink:
@@ -395,6 +427,8 @@ class Redis:
 
     def kill(self):
         self.process.kill()
+
+    close = kill
 
 
 class TcpRedis(Redis):

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Runs the end-to-end tests: every function test_* of the modules test_*.py beside this file, each
-in a folder of its own. Arguments are parts of names: only tests that contain one of them run.
+in a folder of its own. Arguments are parts of names: only tests that contain one of them run. Those of
+soak_*.py are long, and run only when they are named.
 Closes with `e2e: N passed, N failed`."""
 import glob
 import importlib
@@ -22,7 +23,8 @@ import harness  # noqa: E402
 def main():
     wanted = sys.argv[1:]
     passed, failed = 0, []
-    for path in sorted(glob.glob(os.path.join(HERE, "test_*.py"))):
+    kinds = ["test", "soak"] if any(w.startswith("soak") for w in wanted) else ["test"]
+    for path in sorted(p for kind in kinds for p in glob.glob(os.path.join(HERE, f"{kind}_*.py"))):
         module = importlib.import_module(os.path.basename(path)[:-3])
         for name in [n for n in dir(module) if n.startswith("test_")]:
             full = f"{module.__name__}.{name}"

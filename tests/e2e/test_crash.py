@@ -92,10 +92,10 @@ class Load:
             else:
                 time.sleep(0.05)
 
-    def pause(self):
+    def pause(self, seconds=30):
         self.gate.clear()
         for n, idle in enumerate(self.idle):
-            wait(idle.is_set, f"sender {n} to have its last answer", seconds=30)
+            wait(idle.is_set, f"sender {n} to have its last answer", seconds)
 
     def resume(self):
         self.gate.set()
@@ -111,15 +111,15 @@ def values(t, name, label):
     return {a["labels"][label]: a.get("value") for a in t.alerts(alertname=name)}
 
 
-def check_counted(t, load):
+def check_counted(t, load, seconds=8):
     """All senders have their last answer: what was acknowledged is there, once."""
     want = {str(n): total for n, total in enumerate(load.acked)}
     try:
-        wait(lambda: values(t, "Counted", "shard") == want, "", seconds=8)
+        wait(lambda: values(t, "Counted", "shard") == want, "", seconds)
     except Failed:
         raise Failed(f"counted {values(t, 'Counted', 'shard')}, acknowledged {want}") from None
     try:
-        wait(lambda: load.events_acked <= values(t, "Logged", "kind").get("kill", 0) <= load.events_tried, "", seconds=8)
+        wait(lambda: load.events_acked <= values(t, "Logged", "kind").get("kill", 0) <= load.events_tried, "", seconds)
     except Failed:
         raise Failed(f"logged {values(t, 'Logged', 'kind')}, acknowledged {load.events_acked}, sent {load.events_tried}") from None
 
@@ -129,7 +129,7 @@ def told(sink, service, name="Load", status="firing"):
             and r["json"]["groupLabels"] == {"alertname": name, "service": service}]
 
 
-def insist(t, method, path, body, what):
+def insist(t, method, path, body, what, seconds=30):
     """Until it is answered. (The first answer that was lost may have done it as well.)"""
     def once():
         try:
@@ -137,33 +137,34 @@ def insist(t, method, path, body, what):
         except Exception:  # noqa: BLE001: no answer
             return None
         return (status, json.loads(answer or b"null")) if status in (200, 201, 204) else None
-    return wait(once, what, seconds=30)
+    return wait(once, what, seconds)
 
 
 class Story:
-    """What was promised so far, and whether it holds."""
+    """What was promised so far, and whether it holds. `patience`: how long an answer or a message may take, in seconds."""
 
-    def __init__(self, t, sink):
-        self.t, self.sink = t, sink
+    def __init__(self, t, sink, patience=15):
+        self.t, self.sink, self.patience = t, sink, patience
         self.silences, self.acks, self.kills, self.pending = {}, {}, [], {}
 
     def act(self, n):
         """A page, a silence, an acknowledgement and a condition that has to last; the page before
         the last one ends."""
-        t = self.t
-        insist(t, "POST", "/api/tocsin/v1/metrics", [{"name": "load", "labels": {"service": f"r{n}"}, "value": 50}], "the load")
-        _, s = insist(t, "POST", "/api/tocsin/v1/silences", {"matchers": [f'service="quiet{n}"'], "for": "1h", "comment": f"round {n}",
+        def told_to(path, body, what):
+            return insist(self.t, "POST", path, body, what, 2 * self.patience)[1]
+        told_to("/api/tocsin/v1/metrics", [{"name": "load", "labels": {"service": f"r{n}"}, "value": 50}], "the load")
+        s = told_to("/api/tocsin/v1/silences", {"matchers": [f'service="quiet{n}"'], "for": "1h", "comment": f"round {n}",
                                                              "createdBy": "ana"}, "the silence")
         self.silences[s["id"]] = s["endsAt"]
         if n >= 1:
-            numbers = [i["number"] for i in t_incidents(t) if i["groupLabels"] == {"alertname": "Load", "service": f"r{n - 1}"}]
+            numbers = [i["number"] for i in t_incidents(self.t) if i["groupLabels"] == {"alertname": "Load", "service": f"r{n - 1}"}]
             if numbers:
-                insist(t, "POST", f"/api/tocsin/v1/incidents/{numbers[0]}/ack", {"note": f"round {n}", "by": "bo"}, "the ack")
+                told_to(f"/api/tocsin/v1/incidents/{numbers[0]}/ack", {"note": f"round {n}", "by": "bo"}, "the ack")
                 self.acks[numbers[0]] = f"round {n}"
         if n >= 2:
-            insist(t, "POST", "/api/tocsin/v1/metrics", [{"name": "load", "labels": {"service": f"r{n - 2}"}, "value": 1}], "the end")
+            told_to("/api/tocsin/v1/metrics", [{"name": "load", "labels": {"service": f"r{n - 2}"}, "value": 1}], "the end")
         at = time.time()
-        insist(t, "POST", "/api/tocsin/v1/metrics", [{"name": "slow", "labels": {"service": f"p{n}"}, "value": 50}], "the slow one")
+        told_to("/api/tocsin/v1/metrics", [{"name": "slow", "labels": {"service": f"p{n}"}, "value": 50}], "the slow one")
         self.pending[f"p{n}"] = (at, time.time())
 
     def check_kept(self, n):
@@ -174,16 +175,16 @@ class Story:
         for number, note in self.acks.items():
             i = wait(lambda: try_get(t, f"/api/tocsin/v1/incidents/{number}"), "an incident")
             check(not i["open"] or (i["acknowledged"] or {}).get("note") == note, f"round {n}: the ack of #{number} is gone: {i}")
-        wait(lambda: told(self.sink, f"r{n}"), f"round {n}: the page of r{n}", seconds=15)
+        wait(lambda: told(self.sink, f"r{n}"), f"round {n}: the page of r{n}", self.patience)
         if n >= 2:
-            wait(lambda: told(self.sink, f"r{n - 2}", status="resolved"), f"round {n}: the resolve of r{n - 2}", seconds=15)
+            wait(lambda: told(self.sink, f"r{n - 2}", status="resolved"), f"round {n}: the resolve of r{n - 2}", self.patience)
 
     def check_timers(self, ready_at, last=False):
         """Those whose time has come fire when it came, or as soon as the program was there again."""
         for service, (first, since) in list(self.pending.items()):
             if not last and time.time() < since + LASTING_S + 2:
                 continue
-            alert = wait(lambda: self.t.alerts(alertname="Lasting", service=service), f"{service} to fire", seconds=20)[0]
+            alert = wait(lambda: self.t.alerts(alertname="Lasting", service=service), f"{service} to fire", self.patience + 5)[0]
             fired = seconds(alert["startsAt"])
             down = [k for k in self.kills if first - 1 < k[0] < fired + 1]
             latest = max([since + LASTING_S] + [k[1] for k in down if k[1] > since + LASTING_S - 1]) + 3.5

@@ -29,14 +29,14 @@ def elsewhere():
 
 
 class Pair:
-    def __init__(self, folder, sink, args=(), far=False, redis=None):
+    def __init__(self, folder, sink, args=(), far=False, redis=None, text=None, rules=None):
         self.redis = redis or Redis(folder).start()
         self.sink = sink
         self.both = []
         for name in ("a", "b"):
             home = os.path.join(folder, name)
             os.makedirs(home)
-            self.both.append(Tocsin(home, config(sink), RULES, redis=self.redis.url, name=name, args=args,
+            self.both.append(Tocsin(home, text or config(sink), rules or RULES, redis=self.redis.url, name=name, args=args,
                                     under=elsewhere() if far else ()))
         self.a, self.b = self.both
         self.a.start()
@@ -54,7 +54,7 @@ class Pair:
         for t in self.both:
             if t.process.alive():
                 t.kill()
-        self.redis.kill()
+        self.redis.close()
         self.sink.close()
 
 

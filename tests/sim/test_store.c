@@ -585,6 +585,35 @@ static void page_entry(const char *id, const char *const *pairs, size_t n_pairs,
     w->order[w->n_order++] = atoi(id);
 }
 
+/* As the store of a program that stands by. */
+START_TEST(one_that_has_read_nothing_gives_a_redis_that_went_back_nothing)
+{
+    struct world *w = world_new();
+    struct fake_dump *dump;
+
+    set(w, 1, "a");
+    fake_loop_settle(w->loop);
+    dump = fake_redis_dump(w->redis);
+    set(w, 2, "b");
+    fake_loop_settle(w->loop);
+    end_process(w);
+    start_process(w);
+    fake_loop_run_for(w->loop, 60000);
+    for (int i = 0; i < 2; i++) {
+        fake_db_down(w->db, 0);
+        fake_redis_restart(w->redis);
+        if (i == 1)
+            fake_redis_restore(w->redis, dump);
+        fake_db_up(w->db);
+        fake_loop_run_for(w->loop, 60000);
+    }
+    ck_assert_uint_eq(commits(w), 0);
+    ck_assert_str_eq(in_redis(w, KEY_ALERTS, "f1"), "a");
+    fake_dump_free(dump);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(streams_are_read_backwards_in_pages)
 {
     struct world *w = world_new();
@@ -678,6 +707,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_was_acknowledged_is_loaded_after_kill);
     tcase_add_test(t, loading_from_a_redis_that_is_away_waits_for_it);
     tcase_add_test(t, a_refusal_that_passes_is_waited_for_at_the_start_and_another_is_told);
+    tcase_add_test(t, one_that_has_read_nothing_gives_a_redis_that_went_back_nothing);
     tcase_add_test(t, streams_are_read_backwards_in_pages);
     tcase_add_test(t, large_changes_go_out_in_bounded_transactions);
     tcase_add_test(t, a_change_lost_for_lack_of_memory_is_written_from_the_truth);

@@ -185,6 +185,24 @@ START_TEST(one_that_may_not_write_waits_and_says_why)
 }
 END_TEST
 
+START_TEST(one_that_may_not_write_does_not_judge_silence_either)
+{
+    struct one a, b;
+
+    open_one(&a, "a");
+    AWAIT(&a.v, lease_state(a.lease) == LEASE_HELD);
+    open_one(&b, "b");
+    AWAIT(&b.v, lease_state(b.lease) == LEASE_STANDBY);
+    configure(&a, "min-replicas-to-write", "1");
+    AWAIT(&b.v, strstr(lease_refusal(b.lease), "NOREPLICAS"));
+    ck_assert_int_eq(lease_state(b.lease), LEASE_STANDBY);
+    configure(&a, "min-replicas-to-write", "0");
+    AWAIT(&b.v, !lease_refusal(b.lease)[0]);
+    close_one(&a);
+    close_one(&b);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, setup, teardown);
@@ -193,6 +211,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_is_given_back_is_taken_with_the_next_look);
     tcase_add_test(t, a_server_that_is_full_takes_a_lease_and_its_beats);
     tcase_add_test(t, one_that_may_not_write_waits_and_says_why);
+    tcase_add_test(t, one_that_may_not_write_does_not_judge_silence_either);
 }
 
 UNIT_MAIN("scripts", add)

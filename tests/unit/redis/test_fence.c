@@ -202,6 +202,35 @@ START_TEST(one_that_has_become_a_replica_refuses_the_whole_of_it)
 }
 END_TEST
 
+static void want_replicas(const char *n)
+{
+    struct told t = {0};
+
+    db_sendf(v.db, told_done, &t, "CONFIG SET min-replicas-to-write %s", n);
+    AWAIT(&v, t.times == 1);
+    ck_assert_int_eq(t.fate, DB_DONE);
+}
+
+START_TEST(a_server_that_takes_no_writes_has_done_nothing_of_it)
+{
+    struct db_tx *t;
+    struct told told;
+
+    take("1-a");
+    somebody_takes("1-a");
+    want_replicas("1");
+    t = db_tx_new(v.db);
+    db_tx_addf(t, "HGET meta seq"); /* as the store begins */
+    db_tx_addf(t, "SET k v");
+    told = commit(t);
+    want_replicas("0");
+    ck_assert_int_eq(told.fate, DB_REFUSED);
+    ck_assert_uint_eq(told.n_items, 0);
+    ck_assert_int_eq(strncmp(told.text, "NOREPLICAS", 10), 0);
+    ck_assert_int_eq(refused, 0);
+}
+END_TEST
+
 START_TEST(a_server_that_forgets_its_scripts_needs_no_second_try)
 {
     struct told told = {0};
@@ -263,6 +292,7 @@ static void add(TCase *c)
     tcase_add_test(c, an_error_before_anything_is_written_ends_it_and_a_later_one_does_not);
     tcase_add_test(c, a_user_that_may_not_write_is_refused_in_the_words_of_redis);
     tcase_add_test(c, one_that_has_become_a_replica_refuses_the_whole_of_it);
+    tcase_add_test(c, a_server_that_takes_no_writes_has_done_nothing_of_it);
     tcase_add_test(c, a_server_that_forgets_its_scripts_needs_no_second_try);
     tcase_add_test(c, a_blocking_connection_carries_the_token_of_its_parent);
     tcase_add_test(c, a_server_that_is_full_refuses_the_whole_of_it);
