@@ -1,12 +1,13 @@
 /* One entry a file, with the version that runs, the text on disk, and the verdict on it.
  *
- * A load has three parts, so that nothing that runs changes before all is known: candidates are loaded in
- * slices, then the set is checked as a whole (names, firing() across files), then each accepted candidate
- * takes the place of its file's version. All or nothing was dropped: one mistyped file would keep every
+ * A load has stages, each in pieces of a few milliseconds, so that nothing that runs changes before all is
+ * known: files are read and loaded, the set is checked as a whole (names, firing() across files), compared
+ * with what runs, and the rules of each accepted candidate are built. The end is one step: the candidates
+ * take the places of their files' versions. What has gone is freed afterwards, in pieces again. All or nothing was dropped: one mistyped file would keep every
  * other edit out. Blame is by time: of two files that quarrel the one that does not run yet is refused; one
  * that runs and has lost what it names runs on. A file whose text is the same is not loaded again, unless
  * it includes others. A dry run goes the same way and is undone, rather than being a second way that could
- * differ. Files are looked up by a walk: there are tens, and it is a reload, no sample. */
+ * differ. */
 #include "app/rulebook.h"
 
 #include <assert.h>
@@ -22,6 +23,12 @@
 #include "base/text.h"
 
 #define CHECK_ERRORS  16
+#define READ_FILES    32           /* of a piece: about a millisecond */
+#define READ_BYTES    (256u << 10) /* the same; a file more */
+#define CHECK_RULES   2000         /* the same */
+#define COMPARE_RULES 500          /* the same; a file more */
+#define BUILD_RULES   200          /* of a piece: about two milliseconds */
+#define TIDY_RULES    500          /* the same */
 #define RULE_FILE_MAX (4u << 20) /* bytes; the largest generated rule files seen are below 1 MiB */
 
 struct book_file {
@@ -39,25 +46,50 @@ struct book_file {
     char *error_before;         /* of the load before */
     bool runs;                  /* `file` has been put into the engine */
     bool seen;                  /* still on disk */
+    bool built;                 /* its rules wait for the exchange */
     bool kept_only;             /* known from Redis, not yet from disk */
     const char *verdict;        /* "unchanged", "loaded", "rejected", "removed" */
+};
+
+enum stage { STAGE_READ, STAGE_LOAD, STAGE_CHECK, STAGE_COMPARE, STAGE_BUILD, STAGE_END };
+
+/* The check of all files together, which begins anew when one was refused. */
+struct together {
+    struct rulefile **set;
+    struct book_file **of;
+    struct checking *checking; /* NULL: the next round is to begin */
+    struct err errors[CHECK_ERRORS];
+    size_t which[CHECK_ERRORS], round;
 };
 
 struct rulebook {
     struct book_file **files;
     size_t n, cap;
+    struct map *by_path;
     struct rulefile *own;
     /* of the load under way: */
     bool loading, dry_run;
+    struct wire *wire;
+    enum stage stage;
     int64_t at_ms;
     size_t n_before; /* files known when it began */
-    size_t next;     /* file to be loaded, or being loaded */
+    size_t next;     /* file that the stage is at */
+    char **paths;    /* to be read */
+    size_t n_paths;
+    struct together together;
+    struct changes changes;
     char *list_error;
 };
 
 struct rulebook *rulebook_new(void)
 {
-    return mem_zalloc(sizeof(struct rulebook));
+    struct rulebook *b = mem_zalloc(sizeof *b);
+
+    if (b && !(b->by_path = map_new())) {
+        mem_free(b);
+        return NULL;
+    }
+    return b;
 }
 
 static void drop_candidate(struct book_file *f)
@@ -79,13 +111,27 @@ static void book_file_free(struct book_file *f)
     mem_free(f);
 }
 
+static void end_together(struct rulebook *b)
+{
+    if (b->together.checking)
+        (void)rulefiles_check_end(b->together.checking);
+    mem_free(b->together.set);
+    mem_free(b->together.of);
+    b->together = (struct together){0};
+}
+
 void rulebook_free(struct rulebook *b)
 {
     if (!b)
         return;
+    end_together(b);
+    changes_clear(&b->changes);
+    file_paths_free(b->paths, (long)b->n_paths);
     for (size_t i = 0; i < b->n; i++)
         book_file_free(b->files[i]);
     mem_free(b->files);
+    mem_free(b->list_error);
+    map_free(b->by_path, NULL);
     rulefile_unref(b->own);
     mem_free(b);
 }
@@ -98,20 +144,25 @@ void rulebook_reserve(struct rulebook *b, struct rulefile *own)
 
 static struct book_file *find_or_add(struct rulebook *b, const char *path)
 {
-    struct book_file *f;
+    struct book_file *f = map_gets(b->by_path, path);
 
-    for (size_t i = 0; i < b->n; i++)
-        if (strcmp(b->files[i]->path, path) == 0)
-            return b->files[i];
-    if (mem_grow((void **)&b->files, &b->cap, b->n + 1, sizeof *b->files) < 0)
-        return NULL;
+    if (f || mem_grow((void **)&b->files, &b->cap, b->n + 1, sizeof *b->files) < 0)
+        return f;
     f = mem_zalloc(sizeof *f);
-    if (!f || !(f->path = mem_strdup(path))) {
+    if (!f || !(f->path = mem_strdup(path)) || map_puts(b->by_path, path, f, NULL) < 0) {
+        if (f)
+            mem_free(f->path);
         mem_free(f);
         return NULL;
     }
     b->files[b->n++] = f;
     return f;
+}
+
+static void forget(struct rulebook *b, struct book_file *f)
+{
+    (void)map_removes(b->by_path, f->path);
+    book_file_free(f);
 }
 
 void rulebook_keep(struct rulebook *b, const char *path, const char *text, size_t len)
@@ -202,6 +253,23 @@ static void read_candidate(const struct rulebook *b, struct book_file *f)
     f->wanted = true;
 }
 
+/* Some files a piece. True: all are read. */
+static bool read_some(struct rulebook *b)
+{
+    size_t bytes = 0, n = 0;
+
+    for (; b->next < b->n_paths && bytes < READ_BYTES && n < READ_FILES; n++) {
+        struct book_file *f = find_or_add(b, b->paths[b->next++]);
+
+        if (!f)
+            continue;
+        f->seen = true;
+        read_candidate(b, f);
+        bytes += f->new_len;
+    }
+    return b->next == b->n_paths;
+}
+
 /* One slice of the file's loading. True: there is a verdict. */
 static bool load_slice(const struct rulebook *b, struct book_file *f, int64_t slice_us)
 {
@@ -280,38 +348,76 @@ static bool is_misfit(const struct book_file *f)
     return f && f->runs && !f->candidate;
 }
 
-/* Checks that reach over files. A new version with an error is refused alone, and the rest is
- * checked again without it. A file that has not changed and no longer fits (a rule that it names
- * is gone) runs on, and is told of like one that is refused. */
-static void check_together(struct rulebook *b)
+/* The round has found errors in new versions: the first that is at fault is refused. False: there is none, or
+ * what is at fault runs. */
+static bool refuse_one(struct rulebook *b, size_t n_errors)
 {
-    struct rulefile **set = mem_alloc((b->n + 1) * sizeof *set);
-    struct book_file **of = mem_alloc((b->n + 1) * sizeof *of);
-    struct err errors[CHECK_ERRORS];
-    size_t which[CHECK_ERRORS], n_errors = 0;
+    struct together *t = &b->together;
 
-    for (size_t round = 0; set && of && round <= b->n; round++) {
-        size_t k = 0;
+    for (size_t k = 0; k < n_errors; k++) {
+        struct book_file *f = t->of[t->which[k]];
 
-        n_errors =
-            rulefiles_check(set, gather(b, set, of), errors, which, CHECK_ERRORS, NULL, NULL);
-        n_errors = n_errors < CHECK_ERRORS ? n_errors : CHECK_ERRORS;
-        while (k < n_errors && (!of[which[k]] || is_misfit(of[which[k]])))
-            k++;
-        if (k == n_errors)
-            break;
-        if (!of[which[k]]->candidate) { /* a kept version, which does not run yet */
-            rulefile_unref(of[which[k]]->file);
-            of[which[k]]->file = NULL;
+        if (!f || is_misfit(f))
+            continue;
+        if (!f->candidate) { /* a kept version, which does not run yet */
+            rulefile_unref(f->file);
+            f->file = NULL;
         }
-        reject(b, of[which[k]], errors[k].text);
-        n_errors = 0;
+        reject(b, f, t->errors[k].text);
+        return true;
     }
     for (size_t k = 0; k < n_errors; k++)
-        if (of[which[k]])
-            reject(b, of[which[k]], errors[k].text);
-    mem_free(set);
-    mem_free(of);
+        if (t->of[t->which[k]])
+            reject(b, t->of[t->which[k]], t->errors[k].text);
+    return false;
+}
+
+static bool begin_round(struct rulebook *b)
+{
+    struct together *t = &b->together;
+
+    if (!t->set) {
+        t->set = mem_alloc((b->n + 1) * sizeof *t->set);
+        t->of = mem_alloc((b->n + 1) * sizeof *t->of);
+    }
+    if (t->set && t->of && t->round++ <= b->n)
+        t->checking = rulefiles_check_begin(t->set, gather(b, t->set, t->of), t->errors, t->which,
+                                            CHECK_ERRORS);
+    return t->checking != NULL;
+}
+
+/* Checks that reach over files. A new version with an error is refused alone, and the rest is
+ * checked again without it. A file that has not changed and no longer fits (a rule that it names
+ * is gone) runs on, and is told of like one that is refused. True: done. */
+static bool check_some(struct rulebook *b, size_t most)
+{
+    struct together *t = &b->together;
+    size_t n_errors;
+
+    if (!t->checking && !begin_round(b))
+        return true;
+    if (!rulefiles_check_step(t->checking, most))
+        return false;
+    n_errors = rulefiles_check_end(t->checking);
+    t->checking = NULL;
+    return !refuse_one(b, n_errors < CHECK_ERRORS ? n_errors : CHECK_ERRORS);
+}
+
+static size_t rules_of(const struct rulefile *f)
+{
+    return f ? rulefile_count(f) : 0;
+}
+
+static bool compare_some(struct rulebook *b, size_t most)
+{
+    for (size_t done = 0; b->next < b->n && done < most;) {
+        struct book_file *f = b->files[b->next++];
+
+        if (f->file != wanted(f))
+            done += rules_of(f->file) + rules_of(wanted(f));
+        changes_add(&b->changes, f->file, wanted(f), wire_parts(b->wire));
+    }
+    return b->next == b->n;
 }
 
 /* --- for people --- */
@@ -335,7 +441,7 @@ static void write_result(const struct rulebook *b, const struct changes *d, stru
 
 /* Alerts that would end because their rule goes. */
 struct would_end {
-    struct rulebook *b;
+    const struct map *stay; /* names of rules */
     struct json *out;
 };
 
@@ -345,11 +451,8 @@ static void note_would_end(const struct alert *a, void *arg)
     const char *name = alert_rule_def(a->rule)->name;
     struct buf text = BUF_INIT;
 
-    if (a->state.firing == 0 || changes_find(w->b->own, name))
+    if (a->state.firing == 0 || map_gets(w->stay, name))
         return;
-    for (size_t i = 0; i < w->b->n; i++)
-        if (changes_find(wanted(w->b->files[i]), name))
-            return;
     labels_text(a->labels, a->n_labels, &text);
     json_str(w->out, buf_str(&text));
     buf_free(&text);
@@ -363,16 +466,37 @@ static bool needs_put(const struct book_file *f)
     return f->seen && (f->candidate || (f->file && !f->runs));
 }
 
-static void accept(struct rulebook *b, struct book_file *f, struct wire *w, int64_t at_ms)
+/* Builds rules of files to be accepted, and takes note of files that are gone. True: all are done. */
+static bool build_some(struct rulebook *b, size_t most)
 {
-    const struct wire_parts *p = wire_parts(w);
+    struct rules *rules = wire_parts(b->wire)->rules;
     struct err e;
 
-    assert(needs_put(f));
-    if (rules_put(p->rules, f->path, wanted(f), at_ms, &e) < 0) {
-        reject(b, f, e.text);
-        return;
+    for (; b->next < b->n; b->next++) {
+        struct book_file *f = b->files[b->next];
+        int rc;
+
+        if (!needs_put(f) && (f->seen || !f->file))
+            continue;
+        if (most == 0)
+            return false;
+        rc = rules_put_some(rules, f->path, wanted(f), b->at_ms, most, &e);
+        if (rc == 0)
+            return false;
+        most -= most < rules_of(wanted(f)) ? most : rules_of(wanted(f));
+        f->built = rc > 0;
+        if (rc < 0 && f->seen)
+            reject(b, f, e.text);
+        else if (rc < 0)
+            log_error("a removed rule file still runs", "error", e.text, NULL);
     }
+    return true;
+}
+
+static void accept(struct rulebook *b, struct book_file *f)
+{
+    assert(f->built && f->seen);
+    f->built = false;
     f->runs = true;
     if (!f->candidate)
         return;
@@ -384,15 +508,13 @@ static void accept(struct rulebook *b, struct book_file *f, struct wire *w, int6
     f->candidate = NULL;
     f->new_text = NULL;
     set_error(f, NULL);
-    store_put(p->rule_files, f->path, f->text, f->len);
+    store_put(wire_parts(b->wire)->rule_files, f->path, f->text, f->len);
     assert(f->runs && f->file && f->text && !f->candidate);
 }
 
-static void forget_missing(struct rulebook *b, struct wire *w, int64_t at_ms)
+static void forget_missing(struct rulebook *b)
 {
-    const struct wire_parts *p = wire_parts(w);
     size_t kept = 0;
-    struct err e;
 
     for (size_t i = 0; i < b->n; i++) {
         struct book_file *f = b->files[i];
@@ -401,25 +523,38 @@ static void forget_missing(struct rulebook *b, struct wire *w, int64_t at_ms)
             b->files[kept++] = f;
             continue;
         }
-        if (f->file && rules_put(p->rules, f->path, NULL, at_ms, &e) < 0)
-            log_error("a removed rule file still runs", "error", e.text, NULL);
-        store_del(p->rule_files, f->path);
-        book_file_free(f);
+        store_del(wire_parts(b->wire)->rule_files, f->path);
+        forget(b, f);
     }
     b->n = kept;
 }
 
-static void write_would_end(struct rulebook *b, const struct wire_parts *p, struct json *out)
+static void add_names(struct map *names, const struct rulefile *f)
 {
-    struct would_end we = {.b = b, .out = out};
-
-    json_key(out, "would_resolve");
-    json_array(out);
-    alert_each(p->book, note_would_end, &we);
-    json_array_end(out);
+    for (size_t i = 0; i < rules_of(f); i++)
+        if (map_puts(names, rulefile_rule(f, i)->name, (void *)f, NULL) < 0)
+            return; /* one more is told to end */
 }
 
-static void read_files(struct rulebook *b, char **paths, size_t n)
+/* Bound: the rules there are, and the alerts; for a dry run only. */
+static void write_would_end(struct rulebook *b, const struct wire_parts *p, struct json *out)
+{
+    struct map *stay = map_new();
+    struct would_end we = {.stay = stay, .out = out};
+
+    for (size_t i = 0; stay && i < b->n; i++)
+        add_names(stay, wanted(b->files[i]));
+    if (stay && b->own)
+        add_names(stay, b->own);
+    json_key(out, "would_resolve");
+    json_array(out);
+    if (stay)
+        alert_each(p->book, note_would_end, &we);
+    json_array_end(out);
+    map_free(stay, NULL);
+}
+
+static void begin_files(struct rulebook *b)
 {
     for (size_t i = 0; i < b->n; i++) {
         struct book_file *f = b->files[i];
@@ -428,14 +563,6 @@ static void read_files(struct rulebook *b, char **paths, size_t n)
         f->verdict = "removed";
         f->error_before = f->error;
         f->error = NULL;
-    }
-    for (size_t i = 0; i < n; i++) {
-        struct book_file *f = find_or_add(b, paths[i]);
-
-        if (!f)
-            continue;
-        f->seen = true;
-        read_candidate(b, f);
     }
 }
 
@@ -450,7 +577,7 @@ static void undo(struct rulebook *b, size_t n_before)
         f->error = f->error_before;
         f->error_before = NULL;
         if (i >= n_before)
-            book_file_free(f);
+            forget(b, f);
     }
     b->n = n_before;
 }
@@ -472,17 +599,16 @@ static size_t count_rejected(const struct rulebook *b)
     return n;
 }
 
-static void settle(struct rulebook *b, struct wire *w, const struct changes *c, bool in_part,
-                   int64_t at_ms)
+/* The step in which the new versions begin to run. Bound: some 0.1 us a rule that stays, 2 us one that comes. */
+static void exchange(struct rulebook *b, bool in_part)
 {
-    end_load(b);
-    forget_missing(b, w, at_ms);
-    rules_link(wire_parts(w)->rules, at_ms);
-    wire_rules_changed(w);
-    if (!wire_is_live(w))
+    b->at_ms = clock_wall_ms(wire_parts(b->wire)->clock);
+    rules_exchange(wire_parts(b->wire)->rules, b->at_ms);
+    wire_rules_changed(b->wire);
+    if (!wire_is_live(b->wire))
         return;
-    changes_log(c, in_part);
-    wire_fill_new_leaves(w);
+    changes_log(&b->changes, in_part);
+    wire_fill_new_leaves(b->wire);
 }
 
 /* Nothing could be listed: that is no reason to end what runs. */
@@ -501,82 +627,138 @@ void rulebook_begin(struct rulebook *b, struct wire *w, const char *const *patte
                     size_t n_patterns, bool dry_run)
 {
     struct err e;
-    char **paths = NULL;
-    long n_paths = rule_paths(patterns, n_patterns, &paths, &e);
+    long n_paths = rule_paths(patterns, n_patterns, &b->paths, &e);
 
-    assert(!b->loading && !b->list_error);
+    assert(!b->loading && !b->list_error && b->n_paths == 0);
     b->loading = true;
     b->dry_run = dry_run;
+    b->wire = w;
     b->at_ms = clock_wall_ms(wire_parts(w)->clock);
     b->n_before = b->n;
     b->next = 0;
+    b->stage = n_paths < 0 ? STAGE_END : STAGE_READ;
     if (n_paths < 0) {
         b->list_error = mem_strdup(e.text);
-        b->next = b->n;
         return;
     }
     if (n_paths == 0 && n_patterns > 0 && !dry_run)
         log_warn("no rule file is found; only Tocsin's own alerts run", "rules", patterns[0], NULL);
-    read_files(b, paths, (size_t)n_paths);
-    assert(b->n >= b->n_before);
-    file_paths_free(paths, n_paths);
+    b->n_paths = (size_t)n_paths;
+    begin_files(b);
+}
+
+/* True: the next file, if there is one, may be loaded in the same slice. */
+static bool load_next(struct rulebook *b, int64_t slice_us)
+{
+    struct book_file *f = b->files[b->next];
+
+    if (f->wanted && !load_slice(b, f, slice_us))
+        return false;
+    fall_back(f);
+    b->next++;
+    return !f->new_text; /* a file a turn, at most */
+}
+
+static bool load_some(struct rulebook *b, int64_t slice_us)
+{
+    while (b->next < b->n && (load_next(b, slice_us) || slice_us == 0))
+        continue;
+    return b->next == b->n;
+}
+
+/* One piece of the stage; true: it is done. */
+static bool work(struct rulebook *b, int64_t slice_us)
+{
+    switch (b->stage) {
+    case STAGE_READ:
+        return read_some(b);
+    case STAGE_LOAD:
+        return load_some(b, slice_us);
+    case STAGE_CHECK:
+        return check_some(b, CHECK_RULES);
+    case STAGE_COMPARE:
+        return compare_some(b, COMPARE_RULES);
+    case STAGE_BUILD:
+        return b->dry_run || build_some(b, BUILD_RULES);
+    case STAGE_END:
+        break;
+    }
+    return true;
 }
 
 bool rulebook_step(struct rulebook *b, int64_t slice_us)
 {
     assert(b->loading);
-    while (b->next < b->n) {
-        struct book_file *f = b->files[b->next];
+    do {
+        if (b->stage == STAGE_END)
+            return true;
+        if (!work(b, slice_us))
+            continue;
+        b->stage = (enum stage)(b->stage + 1);
+        b->next = 0;
+    } while (slice_us == 0);
+    return b->stage == STAGE_END;
+}
 
-        if (f->wanted && !load_slice(b, f, slice_us))
-            return false;
-        fall_back(f);
-        b->next++;
-        if (slice_us && f->new_text)
-            return false; /* a file a turn, at most */
-    }
-    return true;
+static void end_stages(struct rulebook *b)
+{
+    end_together(b);
+    changes_clear(&b->changes);
+    file_paths_free(b->paths, (long)b->n_paths);
+    b->paths = NULL;
+    b->n_paths = 0;
+    b->loading = false;
 }
 
 size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out)
 {
-    const struct wire_parts *p = wire_parts(w);
-    struct changes c = {0};
     size_t rejected;
 
-    assert(b->loading && b->next == b->n);
-    b->loading = false;
-    if (b->list_error)
+    assert(b->loading && b->stage == STAGE_END && b->wire == w);
+    if (b->list_error) {
+        end_stages(b);
         return list_failed(b, out);
-    check_together(b);
+    }
     for (size_t i = 0; i < b->n; i++)
-        changes_add(&c, b->files[i]->file, wanted(b->files[i]), p);
-    for (size_t i = 0; i < b->n && !b->dry_run; i++)
-        if (needs_put(b->files[i]))
-            accept(b, b->files[i], w, b->at_ms);
+        if (b->files[i]->built && b->files[i]->seen)
+            accept(b, b->files[i]);
     if (out)
-        write_result(b, &c, out);
+        write_result(b, &b->changes, out);
     if (out && b->dry_run)
-        write_would_end(b, p, out);
+        write_would_end(b, wire_parts(w), out);
     rejected = count_rejected(b);
     for (size_t i = 0; i < b->n; i++)
         drop_candidate(b->files[i]);
-    if (b->dry_run)
+    if (b->dry_run) {
         undo(b, b->n_before);
-    else
-        settle(b, w, &c, rejected > 0, b->at_ms);
-    changes_clear(&c);
+    } else {
+        end_load(b);
+        forget_missing(b);
+        exchange(b, rejected > 0);
+    }
+    end_stages(b);
     assert(!b->loading && !b->list_error);
     return rejected;
+}
+
+bool rulebook_tidy(struct rulebook *b, struct wire *w)
+{
+    assert(!b->loading);
+    return rules_tidy(wire_parts(w)->rules, b->at_ms, TIDY_RULES);
 }
 
 size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patterns,
                      size_t n_patterns)
 {
+    size_t rejected;
+
     rulebook_begin(b, w, patterns, n_patterns, false);
     while (!rulebook_step(b, 0))
         continue;
-    return rulebook_end(b, w, NULL);
+    rejected = rulebook_end(b, w, NULL);
+    while (!rulebook_tidy(b, w))
+        continue;
+    return rejected;
 }
 
 void rulebook_inputs(const struct rulebook *b, void (*each)(const char *path, void *arg), void *arg)

@@ -25,16 +25,19 @@ void rulebook_reserve(struct rulebook *b, struct rulefile *own);
 void rulebook_keep(struct rulebook *b, const char *path, const char *text, size_t len);
 void rulebook_rewrite(struct rulebook *b, struct store_table *t);
 
-/* A load in slices, so that no file holds the loop: begin, step until it is true, end. Nothing that
- * runs changes before the end. `dry_run`: loads and compares, changes nothing. The end makes the files
- * run, writes what happened to each file and rule to `out` (an object; may be NULL) and returns how
- * many files were refused. One at a time. */
+/* A load in slices, so that no file holds the loop: begin, step until it is true, end, tidy until it
+ * is true. Nothing that runs changes before the end. `dry_run`: loads and compares, changes nothing.
+ * The end makes the files run in one step (rules_exchange() says what it costs), writes what happened
+ * to each file and rule to `out` (an object; may be NULL) and returns how many files were refused. To
+ * tidy is to free what was replaced and to end the alerts of rules that are gone. One at a time. */
 void rulebook_begin(struct rulebook *b, struct wire *w, const char *const *patterns,
                     size_t n_patterns, bool dry_run);
-/* Works for about `slice_us` of processor time, on one file at most; 0: on all, to the end. */
+/* Works for about `slice_us` of processor time, on one file at most, or on some hundreds of rules
+ * (about 2 ms); 0: on all, to the end. */
 bool rulebook_step(struct rulebook *b, int64_t slice_us);
 size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out);
-/* All of that at once, at the start. */
+bool rulebook_tidy(struct rulebook *b, struct wire *w);
+/* All of that at once, for tests. */
 size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patterns,
                      size_t n_patterns);
 

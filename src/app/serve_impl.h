@@ -59,6 +59,7 @@ struct program {
     bool said_standby;
     char kept_listen[ADDRESS_LEN], kept_statsd[ADDRESS_LEN]; /* as bound; "": not yet */
     bool again;                 /* the lease is lost: begins anew, as a standby */
+    bool loads_first;           /* the rules of the start */
     bool reload_waits;          /* ordered during the start */
     struct reload *reloads;     /* the first one is under way */
     struct timer *reload_timer; /* its next slice */

@@ -29,6 +29,7 @@ static void load_own_rules(struct program *p)
         log_error("Tocsin's own alerts do not load", "error", e.text, NULL);
     else
         rulebook_reserve(p->rulebook, p->own_rules);
+    rules_link(wire_parts(p->wire)->rules, clock_wall_ms(p->clock));
     p->own_alerts = p->own_rules ? own_alerts_new(p->own_rules, &p->n_own_alerts) : NULL;
     if (p->own_alerts)
         notify_set_own(wire_parts(p->wire)->notify, p->own_alerts, p->n_own_alerts);
@@ -61,10 +62,19 @@ void serve_load_rules(struct wire *w, void *arg)
 {
     struct program *p = arg;
 
-    (void)w;
     load_own_rules(p);
-    rulebook_load(p->rulebook, p->wire, p->settings.rules, p->settings.n_rules);
+    p->loads_first = true;
+    rulebook_begin(p->rulebook, w, p->settings.rules, p->settings.n_rules, false);
+    timer_in(p->reload_timer, 0);
+}
+
+/* Nothing was replaced, so there is nothing to tidy. */
+static void end_first_load(struct program *p)
+{
+    p->loads_first = false;
+    (void)rulebook_end(p->rulebook, p->wire, NULL);
     watch_files(p);
+    wire_rules_loaded(p->wire);
 }
 
 void serve_kept_rule_file(const char *path, const char *text, size_t len, void *arg)
@@ -124,7 +134,7 @@ static bool reload_config(struct program *p, struct json *out)
 
 struct reload { /* one that was ordered */
     struct reload *next;
-    bool dry_run, ok;
+    bool dry_run, ok, exchanged;
     struct buf body;
     struct json out;
     reload_done done; /* NULL: nobody waits for it */
@@ -149,12 +159,19 @@ static void begin_reload(struct program *p)
     timer_in(p->reload_timer, 0);
 }
 
+static void exchange(struct program *p)
+{
+    struct reload *r = p->reloads;
+
+    r->ok = rulebook_end(p->rulebook, p->wire, &r->out) == 0 && r->ok;
+    r->exchanged = true;
+}
+
 static void end_reload(struct program *p)
 {
     struct reload *r = p->reloads;
 
-    assert(r && r->out.depth == 1);
-    r->ok = rulebook_end(p->rulebook, p->wire, &r->out) == 0 && r->ok;
+    assert(r && r->exchanged && r->out.depth == 1);
     json_kbool(&r->out, "ok", r->ok);
     json_object_end(&r->out);
     if (!r->dry_run)
@@ -170,10 +187,22 @@ static void end_reload(struct program *p)
 void serve_reload_step(void *arg)
 {
     struct program *p = arg;
+    bool done;
 
-    if (rulebook_step(p->rulebook, SLICE_US))
-        end_reload(p);
-    else
+    if (p->loads_first) {
+        done = rulebook_step(p->rulebook, SLICE_US);
+        if (done)
+            end_first_load(p);
+    } else if (!p->reloads->exchanged) {
+        done = false;
+        if (rulebook_step(p->rulebook, SLICE_US))
+            exchange(p);
+    } else {
+        done = rulebook_tidy(p->rulebook, p->wire);
+        if (done)
+            end_reload(p); /* may begin the next one */
+    }
+    if (!done)
         timer_in(p->reload_timer, 0);
 }
 

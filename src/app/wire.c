@@ -381,8 +381,6 @@ static void set_right(struct wire *w)
 static void control_loaded(const struct err *e, void *arg)
 {
     struct wire *w = arg;
-    struct journal_recovery r = {
-        .cut_chunk = take_cut_chunk, .cut_discard = discard_cut, .ready = go_live, .arg = w};
 
     if (e) {
         fail_start(w, e);
@@ -392,6 +390,14 @@ static void control_loaded(const struct err *e, void *arg)
     set_right(w);
     w->phase = PHASE_RULES;
     w->o.load_rules(w, w->o.arg);
+}
+
+void wire_rules_loaded(struct wire *w)
+{
+    struct journal_recovery r = {
+        .cut_chunk = take_cut_chunk, .cut_discard = discard_cut, .ready = go_live, .arg = w};
+
+    assert(w->phase == PHASE_RULES);
     rules_decide_after(w->p.rules, alert_book_evaluated_to(w->p.book));
     w->phase = PHASE_JOURNAL;
     journal_recover(w->p.journal, &r);

@@ -31,8 +31,8 @@ struct wire_options {
     const char *templates;       /* folder of channel templates, NULL: the built-in ones */
     unsigned max_sends;          /* messages on their way at once; 0: 256 */
     bool shadow;
-    /* Loads the rule files: called during the start, when what was kept in Redis is known, and
-     * before the journal is replayed. */
+    /* Loads the rule files: called during the start, when what was kept in Redis is known; the journal
+     * is replayed after wire_rules_loaded(), which may be called from here or turns later. */
     void (*load_rules)(struct wire *w, void *arg);
     /* One field of tocsin:{c}:rules: the last accepted text of a rule file. */
     void (*kept_rule_file)(const char *path, const char *text, size_t len, void *arg);
@@ -58,6 +58,7 @@ const char *wire_redis_trouble(const struct wire *w);
 const char *wire_phase(const struct wire *w);
 /* Rules changed: the timer for the next look is set anew. */
 void wire_rules_changed(struct wire *w);
+void wire_rules_loaded(struct wire *w); /* once, of the start */
 /* Starts filling leaves that a reload has added from what the journal still holds. */
 void wire_fill_new_leaves(struct wire *w);
 

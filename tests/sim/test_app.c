@@ -77,6 +77,7 @@ static void load_rules(struct wire *wire, void *arg)
                      0);
     rulebook_reserve(w.book, w.own);
     rulebook_load(w.book, wire, w.patterns, 1);
+    wire_rules_loaded(wire);
 }
 
 static void kept(const char *path, const char *text, size_t len, void *arg)

@@ -65,6 +65,7 @@ static void load_rules(struct wire *wire, void *arg)
     ck_assert_msg(w.file != NULL, "%s", e.text);
     ck_assert_int_eq(rules_put(wire_parts(wire)->rules, "rules.lua", w.file, at_ms, &e), 0);
     rules_link(wire_parts(wire)->rules, at_ms);
+    wire_rules_loaded(wire);
 }
 
 static void kept(const char *path, const char *text, size_t len, void *arg)

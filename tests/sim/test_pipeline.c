@@ -564,8 +564,8 @@ static void on_load_rules(struct wire *wire, void *arg)
 {
     struct process *p = arg;
 
-    (void)wire;
     put_rules(p);
+    wire_rules_loaded(wire);
 }
 
 static void on_kept(const char *path, const char *text, size_t len, void *arg)

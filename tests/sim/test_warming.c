@@ -79,6 +79,7 @@ static void load_rules(struct wire *wire, void *arg)
     w.wire = wire;
     if (w.rules)
         put_rules();
+    wire_rules_loaded(wire);
 }
 
 static void reload(const char *rules)
