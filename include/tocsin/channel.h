@@ -97,10 +97,25 @@ void message_clear(struct message *m);
 /* Adds "name: value" unless a header of that name is there; line ends in the value become spaces.
  * -1: no memory, or too many. */
 int message_header(struct message *m, const char *name, const char *value);
+/* What a message is made of; all of it is borrowed until it is made. */
+struct message_order {
+    const struct channel *channel;
+    const struct config_channel *config;
+    struct template *template;  /* NULL: it does not load, plain text is sent */
+    const char *template_error; /* says why */
+    const struct notice *notice;
+};
 /* Runs the template over the notice and composes; falls back to plain text; keeps within the
- * channel's size by leaving alerts out and counting them. -1: no memory. */
-int message_make(const struct channel *ch, const struct config_channel *c, struct template *t,
-                 const char *template_error, const struct notice *x, struct message *m);
+ * channel's size by leaving alerts out and counting them. In steps, since a notice of a thousand alerts
+ * takes some 40 ms: `slice_us` of processor time in the template (0: no bound), a few milliseconds
+ * elsewhere. Between them the template runs nothing else. NULL: no memory. */
+struct making;
+struct making *message_begin(const struct message_order *o, struct message *m);
+int message_step(struct making *k,
+                 int64_t slice_us); /* 1: it is made, 0: call again, -1: no memory */
+void message_end(struct making *k); /* clears what is not made; NULL is fine */
+/* All of it in one go. -1: no memory. */
+int message_make(const struct message_order *o, struct message *m);
 enum outcome_kind judge_http(const struct outbound_result *r);
 
 extern const struct channel channel_webhook, channel_slack, channel_email, channel_inbox;

@@ -92,8 +92,19 @@ struct template_budget {
     size_t max_bytes;      /* of the result; 0: 1 MiB */
 };
 
-/* Calls the template with `input`. The result is a new tree, to be freed; its root is what the
- * template returned (a string, list or object). NULL with `e`. `b` may be NULL. */
+/* Calls the template with `input`, in steps between which other work may be done: a message of a thousand
+ * alerts takes some 30 ms in all. One message at a time runs in a template. `input` stays until
+ * template_end(). `b` may be NULL. NULL with `e`: no memory. */
+struct template_run;
+struct template_run *template_begin(struct template *t, const struct template_value *input,
+                                    const struct template_budget *b, struct err *e);
+/* About `slice_us` of processor time, and no more than some 5,000 values of the message (0: to its end).
+ * 1: it has ended, 0: call again, -1 with `e`: it has failed. */
+int template_step(struct template_run *r, int64_t slice_us, struct err *e);
+/* Frees it (NULL is fine). The result is a new tree, to be freed; its root is what the template returned
+ * (a string, list or object). NULL when it has not ended, or failed. */
+struct template_tree *template_end(struct template_run *r);
+/* All of it in one go (seam of tests). NULL with `e`. */
 struct template_tree *template_render(struct template *t, const struct template_value *input,
                                       const struct template_budget *b, struct err *e);
 

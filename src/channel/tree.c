@@ -2,7 +2,8 @@
  * Templates see data and no functions of ours, so a message can be tried with a tree alone. Numbers stand
  * beside their text, so that a template need not know units; texts come from wording.c, so that all channels
  * say the same of an alert. Nothing here checks memory: a tree that lacks a part is marked by the room
- * template and not used. Cost: the alerts of a notice, NOTICE_ALERTS_MAX at most. */
+ * template and not used. Alerts are added some at
+ * a time: all NOTICE_ALERTS_MAX of them would hold the loop. */
 #include "channel/tree.h"
 
 #include <cjson/cJSON.h>
@@ -201,19 +202,10 @@ static void add_facts(struct template_tree *t, struct template_value *root, cons
     }
 }
 
-struct template_tree *notice_tree(const struct notice *x, size_t max_alerts)
+static void add_head(struct template_tree *t, const struct notice *x, size_t shown)
 {
-    struct template_tree *t = template_tree_new();
-    size_t shown = max_alerts && max_alerts < x->n_alerts ? max_alerts : x->n_alerts;
-    struct template_value *root, *list;
-    size_t *rank = mem_alloc((x->n_alerts + 1) * sizeof *rank);
+    struct template_value *root = template_tree_root(t);
 
-    if (!t || !rank) {
-        template_tree_free(t);
-        mem_free(rank);
-        return NULL;
-    }
-    root = template_tree_root(t);
     add_facts(t, root, x);
     add_words(t, root, "title", x, wording_title);
     add_words(t, root, "group", x, wording_group);
@@ -229,15 +221,40 @@ struct template_tree *notice_tree(const struct notice *x, size_t max_alerts)
     add_labels(t, root, "groupLabels", x->group_labels, x->n_group_labels);
     add_labels(t, root, "commonLabels", x->common_labels, x->n_common_labels);
     add_pairs(t, root, "commonAnnotations", x->common_annotations, x->n_common_annotations);
-    list = template_list(t, root, "alerts");
-    notice_rank(x, rank);
-    for (size_t i = 0; i < x->n_alerts; i++)
-        if (rank[i] <= shown)
-            add_alert(t, list, x, &x->alerts[i], rank[i]);
-    mem_free(rank);
-    if (!template_tree_ok(t)) {
-        template_tree_free(t);
-        return NULL;
+}
+
+int tree_begin(struct tree_making *k, const struct notice *x, size_t max_alerts)
+{
+    size_t shown = max_alerts && max_alerts < x->n_alerts ? max_alerts : x->n_alerts;
+
+    *k = (struct tree_making){.x = x, .shown = shown, .tree = template_tree_new()};
+    k->rank = mem_alloc((x->n_alerts + 1) * sizeof *k->rank);
+    if (!k->tree || !k->rank) {
+        tree_end(k);
+        return -1;
     }
-    return t;
+    add_head(k->tree, x, shown);
+    k->alerts = template_list(k->tree, template_tree_root(k->tree), "alerts");
+    notice_rank(x, k->rank);
+    return 0;
+}
+
+bool tree_step(struct tree_making *k, size_t n)
+{
+    const struct notice *x = k->x;
+
+    for (; n > 0 && k->at < x->n_alerts; k->at++) {
+        if (k->rank[k->at] > k->shown)
+            continue;
+        add_alert(k->tree, k->alerts, x, &x->alerts[k->at], k->rank[k->at]);
+        n--;
+    }
+    return k->at == x->n_alerts;
+}
+
+void tree_end(struct tree_making *k)
+{
+    template_tree_free(k->tree);
+    mem_free(k->rank);
+    *k = (struct tree_making){0};
 }

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "deliver/compose.h"
 #include "deliver/late.h"
 #include "deliver/send.h"
 #include "channel/wording.h"
@@ -127,10 +128,7 @@ int deliver_test(struct deliver *d, const char *receiver,
         }
         s->test = t;
         t->open++;
-        if (send_compose(s) < 0)
-            send_finish_test(s, false, 0, 0, "no memory for the message");
-        else
-            send_transmit(true, s);
+        send_stored(true, s);
     }
     test_release(t);
     return 0;
@@ -164,7 +162,8 @@ struct deliver *deliver_new(const struct deliver_options *o, struct err *e)
     d->templates = templates_new(o->templates);
     d->inbox = inbox_new(o->store);
     d->drain_timer = timer_new(o->loop, LOOP_DELIVERY, drain_timed_out, d);
-    if (!d->lanes || !d->templates || !d->inbox || !d->drain_timer) {
+    d->make_timer = timer_new(o->loop, LOOP_DELIVERY, compose_step, d);
+    if (!d->lanes || !d->templates || !d->inbox || !d->drain_timer || !d->make_timer) {
         err_set(e, ERR_MEMORY, "no memory");
         deliver_free(d);
         return NULL;
@@ -195,6 +194,7 @@ void deliver_free(struct deliver *d)
     templates_free(d->templates);
     inbox_free(d->inbox);
     timer_free(d->drain_timer);
+    timer_free(d->make_timer);
     mem_free(d);
 }
 
@@ -216,6 +216,7 @@ void deliver_configure(struct deliver *d, const struct config *c)
     struct lane *l;
 
     d->config = c; /* messages in flight hold the old one */
+    compose_again(d);
     templates_forget(d->templates);
     find_lanes(d);
     for (size_t at = 0; (l = map_next(d->lanes, &at, NULL, NULL));) {

@@ -2,9 +2,11 @@
  * side (different incidents); after a temporary failure the whole lane rests, longer each time,
  * so that a provider that is down is not asked by every incident at once.
  *
- *   due(lane) -> pump: claim -> compose -> wait until the claim is stored -> send -> judge
+ *   due(lane) -> pump: claim -> wait until the claim is stored -> compose -> send -> judge
  *                  ^                                                            |
- *                  +------- rest timer <--- temporary, unknown <----------------+--> commit */
+ *                  +------- rest timer <--- temporary, unknown <----------------+--> commit
+ *
+ * A message is made when its claim is stored, not before: then it is known whether it may come twice. */
 #include "deliver/send.h"
 
 #include <assert.h>
@@ -15,6 +17,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/redact.h"
+#include "deliver/compose.h"
 #include "deliver/late.h"
 #include "tocsin/config.h"
 
@@ -32,10 +35,11 @@ void send_free(struct send *s)
         at = &(*at)->next;
     if (*at)
         *at = s->next;
+    compose_drop(s);
     message_clear(&s->m);
     config_unref(s->held);
     if (s->deferred)
-        s->d = NULL; /* send_transmit() frees it */
+        s->d = NULL; /* send_stored() frees it */
     else
         mem_free(s);
 }
@@ -182,7 +186,8 @@ void test_release(struct test *t)
     mem_free(t);
 }
 
-void send_finish_test(struct send *s, bool ok, int status, int64_t took_ms, const char *text)
+/* Tells the test, and frees the message. */
+static void finish_test(struct send *s, bool ok, int status, int64_t took_ms, const char *text)
 {
     struct deliver_answer a = {.receiver = s->x->receiver,
                                .channel = s->x->channel,
@@ -220,8 +225,7 @@ static void answered(const struct outbound_result *r, void *arg)
     if (r->n_refused > 0)
         late_explain(r, text, sizeof text);
     if (s->test) {
-        send_finish_test(s, kind == OUTCOME_DELIVERED && r->n_refused == 0, r->status, r->took_ms,
-                         text);
+        finish_test(s, kind == OUTCOME_DELIVERED && r->n_refused == 0, r->status, r->took_ms, text);
         return;
     }
     if (kind == OUTCOME_DELIVERED && s->channel->transport == TRANSPORT_MAIL)
@@ -261,41 +265,30 @@ static void deliver_to_inbox(struct send *s)
     int rc = inbox_add(s->d->inbox, s->x, buf_str(&s->m.text), buf_str(&s->m.body));
 
     if (s->test)
-        send_finish_test(s, rc == 0, 200, 0, rc == 0 ? "kept in the inbox" : "no memory");
+        finish_test(s, rc == 0, 200, 0, rc == 0 ? "kept in the inbox" : "no memory");
     else
         finish(s, rc == 0 ? OUTCOME_DELIVERED : OUTCOME_TEMPORARY, rc == 0 ? NULL : "no memory",
                -1);
 }
 
-/* It was made while Redis was not known to be away. */
-static int say_that_it_may_come_twice(struct send *s)
+static void fail(struct send *s, enum outcome_kind kind, const char *error)
 {
-    if (s->x->degraded)
-        return 0;
-    s->x->degraded = true;
-    message_clear(&s->m);
-    return send_compose(s);
+    if (s->test)
+        finish_test(s, false, 0, 0, error);
+    else
+        finish(s, kind, error, -1);
 }
 
-/* The claim is stored (or Redis is away, and a page that may come twice beats none). */
-void send_transmit(bool durable, void *arg)
+/* Sends it, now that its message is there. */
+static void made(struct send *s, bool ok)
 {
-    struct send *s = arg;
     struct err e;
 
-    assert(s->test || s->deferred);
-    s->deferred = false;
-    if (!s->d) { /* delivery ended while it waited */
-        mem_free(s);
+    assert(!s->call && !s->deferred && !s->d->halted);
+    if (!ok) {
+        fail(s, OUTCOME_TEMPORARY, "no memory for the message");
         return;
     }
-    if (s->d->halted)
-        return;
-    if (!durable && !s->test && say_that_it_may_come_twice(s) < 0) {
-        finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
-        return;
-    }
-    assert(!s->call);
     s->d->stats.sent++;
     if (s->d->o.shadow && !s->test) {
         finish(s, OUTCOME_DELIVERED, NULL, -1);
@@ -306,28 +299,26 @@ void send_transmit(bool durable, void *arg)
         return;
     }
     s->call = s->channel->transport == TRANSPORT_HTTP ? start_http(s, &e) : start_mail(s, &e);
-    if (s->call)
-        return;
-    if (s->test)
-        send_finish_test(s, false, 0, 0, e.text);
-    else
-        finish(s, e.code == ERR_INPUT ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, e.text, -1);
+    if (!s->call)
+        fail(s, e.code == ERR_INPUT ? OUTCOME_PERMANENT : OUTCOME_TEMPORARY, e.text);
 }
 
-int send_compose(struct send *s)
+/* The claim is stored (or Redis is away, and a page that may come twice beats none). */
+void send_stored(bool durable, void *arg)
 {
-    const struct named_template *nt = templates_find(s->d->templates, s->config->template);
+    struct send *s = arg;
 
-    assert(s->x && s->config);
-    if (!nt || message_make(s->channel, s->config, nt->t, nt->error, s->x, &s->m) < 0)
-        return -1;
-    s->d->stats.truncated += s->m.shortened;
-    if (s->m.template_failed) {
-        s->d->stats.template_errors++;
-        log_error("a channel template failed; plain text is sent", "channel", s->config->template,
-                  "error", s->m.error, NULL);
+    assert(s->test || s->deferred);
+    s->deferred = false;
+    if (!s->d) { /* delivery ended while it waited */
+        mem_free(s);
+        return;
     }
-    return 0;
+    if (s->d->halted)
+        return;
+    if (!durable && !s->test)
+        s->x->degraded = true;
+    compose_begin(s, made);
 }
 
 struct send *send_new(struct deliver *d, struct lane *l, struct notice *x,
@@ -401,12 +392,8 @@ static void pump(struct lane *l)
         d->stats.in_flight++;
         l->stats.in_flight++;
         assert(l->stats.in_flight <= IN_FLIGHT_MAX);
-        if (send_compose(s) < 0) {
-            finish(s, OUTCOME_TEMPORARY, "no memory for the message", -1);
-            return;
-        }
         s->deferred = true;
-        notify_after(d->o.notify, send_transmit, s);
+        notify_after(d->o.notify, send_stored, s);
     }
 }
 

@@ -35,7 +35,11 @@ struct send {
     struct config *held; /* keeps `config` valid over a reload */
     struct outbound_call *call;
     struct test *test;
-    bool deferred;     /* send_transmit() has been ordered and has not run */
+    bool deferred;         /* send_stored() has been ordered and has not run */
+    bool queued;           /* in deliver.making: compose.c */
+    struct making *making; /* half made */
+    void (*made)(struct send *s, bool ok);
+    struct send *next_making;
     struct send *next; /* of deliver.sends */
 };
 
@@ -54,6 +58,9 @@ struct deliver {
     struct templates *templates;
     struct inbox *inbox;
     struct send *sends;
+    struct send
+        *making; /* those whose message is not made yet, the first of them half: compose.c */
+    struct timer *make_timer;
     struct late *late; /* recipients that are tried again: late.c */
     struct deliver_stats stats;
     bool draining;
@@ -81,11 +88,8 @@ static inline bool send_has_room(const struct deliver *d)
     return d->stats.in_flight < (d->o.max_sends ? d->o.max_sends : CONNECTIONS) / 2;
 }
 
-int send_compose(struct send *s); /* makes the message; -1: no memory */
-/* Sends it; a callback of the store, and called at once for tests. Takes `send`. */
-void send_transmit(bool durable, void *send);
-/* Tells the test, and frees the message. */
-void send_finish_test(struct send *s, bool ok, int status, int64_t took_ms, const char *text);
+/* Makes the message and sends it; a callback of the store, and called at once for tests. Takes `send`. */
+void send_stored(bool durable, void *send);
 void send_free(struct send *s);
 void test_release(struct test *t); /* the last one tells that the test is done, and frees it */
 

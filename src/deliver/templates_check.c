@@ -57,7 +57,8 @@ static int try_samples(struct trial *t, const struct config_receiver *r,
         struct sample s;
 
         sample_make(&s, (enum sample_kind)kind, r->name, channel_table[c->type]->name);
-        if (message_make(channel_table[c->type], c, nt->t, NULL, &s.x, &m) < 0)
+        if (message_make(&(struct message_order){channel_table[c->type], c, nt->t, nt->error, &s.x},
+                         &m) < 0)
             return -1;
         snprintf(where, sizeof where, ", tried with %s", sample_names[kind]);
         if (m.template_failed) {

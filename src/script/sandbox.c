@@ -284,6 +284,11 @@ int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct er
     return -1;
 }
 
+bool sandbox_in_slice(lua_State *L)
+{
+    return sandbox_of(L)->slice_ns != 0 && lua_isyieldable(L);
+}
+
 /* "web.lua:12: …": the position is given apart as well. False when the text has none. */
 static bool find_place(const char *text, struct err *e)
 {

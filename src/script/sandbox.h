@@ -81,6 +81,9 @@ int sandbox_run(struct sandbox *s, lua_CFunction f, void *arg, struct err *e) MU
  * budgets count what it runs itself, not what runs in between. */
 int sandbox_resume(struct sandbox *s, lua_State *co, int64_t slice_us, struct err *e) MUST_USE;
 
+/* A function of C that runs in slices may pause here. */
+bool sandbox_in_slice(lua_State *L);
+
 /* Inside protected calls: raise an error with the position in the file and the prefix. */
 __attribute__((noreturn, format(printf, 2, 3))) void sandbox_fail(lua_State *L, const char *fmt,
                                                                   ...);

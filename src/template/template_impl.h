@@ -17,9 +17,32 @@ int template_set_number(struct template_tree *t, struct template_value *v, doubl
 
 /* percent, duration … list, null: into the table on top of the stack. */
 void template_names(lua_State *L);
-/* Pushes a value as Lua sees it. */
-void template_push(lua_State *L, const struct template_value *v);
-/* Fills `into` from the Lua value at `idx`; raises when it cannot be shown or is too large. */
-void template_pull(lua_State *L, int idx, struct template_tree *t, struct template_value *into);
+
+/* Where a walk over values is: one level for each list or object that it is in. */
+#define TEMPLATE_DEPTH 32
+struct template_level {
+    const struct template_value *of, *next; /* in: what it is made of, its next member */
+    struct template_value *into;            /* out: what it becomes */
+    int table;                              /* out: where it stands on Lua's stack */
+    lua_Integer i, n;                       /* members so far, and of a list in all */
+    bool list;
+    bool differ; /* out: all names so far are strings */
+};
+struct template_walk {
+    struct template_level levels[TEMPLATE_DEPTH + 1];
+    unsigned depth; /* 0: it has ended */
+};
+/* Push a value as Lua sees it, `n` values a call; true when all of it is there. Between two calls the
+ * stack stays as it is. */
+void template_push_begin(lua_State *L, struct template_walk *w, const struct template_value *v);
+bool template_push_some(lua_State *L, struct template_walk *w, unsigned n);
+/* Fill the root from the value on top, which they take; they raise when it cannot be shown or is too
+ * large. */
+void template_pull_begin(lua_State *L, struct template_tree *t, struct template_walk *w);
+bool template_pull_some(lua_State *L, struct template_tree *t, struct template_walk *w, unsigned n);
+
+void template_push_null(lua_State *L);
+void template_push_number(lua_State *L, double v);
+void template_mark_list(lua_State *L); /* the table on top */
 
 #endif

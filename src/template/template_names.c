@@ -1,8 +1,6 @@
 /* What templates are offered beside the safe parts of Lua.
  * Numbers as people read them, and escaping for the few places where C cannot know what a text becomes:
- * which channel escapes what is C's business, or each template would have to get it right. Values go in as
- * plain tables and come out as a tree; `null` and lists are marked, since Lua's empty table is neither. What
- * has no form in a message (functions, circles) is refused by name. */
+ * which channel escapes what is C's business, or each template would have to get it right. */
 #include <lauxlib.h>
 #include <math.h>
 #include <string.h>
@@ -12,178 +10,6 @@
 #include "script/safelib.h"
 #include "script/sandbox.h"
 #include "template/template_impl.h"
-
-static const char null_mark; /* `null`: a light userdata with this address */
-static const char list_key;  /* registry: metatable that marks lists */
-
-#define DEPTH_MAX 32
-
-/* --- values in and out --- */
-
-static void mark_list(lua_State *L)
-{
-    if (lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key) != LUA_TTABLE) {
-        lua_pop(L, 1);
-        lua_createtable(L, 0, 1);
-        lua_pushboolean(L, false);
-        lua_setfield(L, -2, "__metatable");
-        lua_pushvalue(L, -1);
-        lua_rawsetp(L, LUA_REGISTRYINDEX, &list_key);
-    }
-    lua_setmetatable(L, -2);
-}
-
-static bool is_marked(lua_State *L, int idx)
-{
-    bool is;
-
-    if (!lua_getmetatable(L, idx))
-        return false;
-    lua_rawgetp(L, LUA_REGISTRYINDEX, &list_key);
-    is = lua_rawequal(L, -1, -2);
-    lua_pop(L, 2);
-    return is;
-}
-
-/* Whole numbers are integers to Lua: `..` would write 3.0 otherwise. */
-static void push_number(lua_State *L, double v)
-{
-    if (v == floor(v) && fabs(v) < 9007199254740992.0)
-        lua_pushinteger(L, (lua_Integer)v);
-    else
-        lua_pushnumber(L, v);
-}
-
-void template_push(lua_State *L, const struct template_value *v)
-{
-    lua_Integer i = 0;
-
-    luaL_checkstack(L, 6, NULL);
-    switch (v->kind) {
-    case TEMPLATE_NULL:
-        lua_pushnil(L);
-        break;
-    case TEMPLATE_BOOL:
-        lua_pushboolean(L, v->flag);
-        break;
-    case TEMPLATE_NUMBER:
-        push_number(L, v->num);
-        break;
-    case TEMPLATE_STRING:
-        lua_pushlstring(L, v->str, v->len);
-        break;
-    case TEMPLATE_LIST:
-    case TEMPLATE_OBJECT:
-        lua_newtable(L);
-        if (v->kind == TEMPLATE_LIST)
-            mark_list(L);
-        for (const struct template_value *m = v->first; m; m = m->next) {
-            template_push(L, m);
-            if (v->kind == TEMPLATE_LIST)
-                lua_rawseti(L, -2, ++i);
-            else
-                lua_setfield(L, -2, m->key ? m->key : "");
-        }
-        break;
-    }
-}
-
-static void pull(lua_State *L, int idx, struct template_tree *t, struct template_value *into,
-                 int depth);
-
-static void too_large(lua_State *L)
-{
-    sandbox_fail(L, "the message is too large");
-}
-
-static void pull_list(lua_State *L, int idx, struct template_tree *t, struct template_value *into,
-                      int depth)
-{
-    lua_Integer n = luaL_len(L, idx);
-
-    into->kind = TEMPLATE_LIST;
-    for (lua_Integer i = 1; i <= n; i++) {
-        struct template_value *m = template_append(t, into, NULL, TEMPLATE_NULL);
-
-        if (!m)
-            too_large(L);
-        lua_geti(L, idx, i);
-        pull(L, lua_gettop(L), t, m, depth + 1);
-        lua_pop(L, 1);
-    }
-}
-
-static void pull_object(lua_State *L, int idx, struct template_tree *t, struct template_value *into,
-                        int depth)
-{
-    bool differ = true; /* texts without zeros do; 5 and "5" are one name */
-
-    into->kind = TEMPLATE_OBJECT;
-    safelib_keys(L, idx);
-    for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
-        struct template_value *m;
-        const char *name;
-        size_t len;
-
-        if (lua_type(L, -1) != LUA_TSTRING && lua_type(L, -1) != LUA_TNUMBER)
-            sandbox_fail(L, "a message has names that are strings, got %s", luaL_typename(L, -1));
-        differ = differ && lua_type(L, -1) == LUA_TSTRING;
-        lua_pushvalue(L, -1);
-        name = lua_tolstring(L, -2, &len);
-        m = differ && strlen(name) == len ? template_append(t, into, name, TEMPLATE_NULL)
-                                          : template_object(t, into, name);
-        if (!m)
-            too_large(L);
-        lua_gettable(L, idx);
-        pull(L, lua_gettop(L), t, m, depth + 1);
-        lua_pop(L, 2);
-    }
-    lua_pop(L, 2);
-}
-
-static void pull(lua_State *L, int idx, struct template_tree *t, struct template_value *into,
-                 int depth)
-{
-    size_t len;
-    const char *s;
-    int rc = 0;
-
-    luaL_checkstack(L, 10, NULL);
-    if (depth > DEPTH_MAX)
-        sandbox_fail(L, "the message is nested more than %d deep", DEPTH_MAX);
-    switch (lua_type(L, idx)) {
-    case LUA_TBOOLEAN:
-        into->kind = TEMPLATE_BOOL;
-        into->flag = lua_toboolean(L, idx);
-        break;
-    case LUA_TNUMBER:
-        rc = template_set_number(t, into, lua_tonumber(L, idx));
-        break;
-    case LUA_TSTRING:
-        s = lua_tolstring(L, idx, &len);
-        rc = template_set_string(t, into, s, len);
-        break;
-    case LUA_TTABLE:
-        if (is_marked(L, idx) || lua_rawlen(L, idx) > 0)
-            pull_list(L, idx, t, into, depth);
-        else
-            pull_object(L, idx, t, into, depth);
-        break;
-    default:
-        if (!lua_isnil(L, idx) && lua_touserdata(L, idx) != &null_mark)
-            sandbox_fail(L, "a %s cannot be part of a message", luaL_typename(L, idx));
-        into->kind = TEMPLATE_NULL;
-    }
-    if (rc < 0)
-        too_large(L);
-}
-
-void template_pull(lua_State *L, int idx, struct template_tree *t, struct template_value *into)
-{
-    pull(L, lua_absindex(L, idx), t, into, 0);
-}
-
-/* --- functions --- */
 
 /* Text is formatted in C and handed to Lua; `out` is freed also when pushing fails. */
 static int push_buf(lua_State *L)
@@ -245,7 +71,7 @@ static int names_round(lua_State *L)
     lua_Integer digits = luaL_optinteger(L, 2, 0);
     double scale = pow(10, (double)(digits < -15 ? -15 : digits > 15 ? 15 : digits));
 
-    push_number(L, round(v * scale) / scale);
+    template_push_number(L, round(v * scale) / scale);
     return 1;
 }
 
@@ -372,7 +198,7 @@ static int names_list(lua_State *L)
         lua_newtable(L);
     luaL_checktype(L, 1, LUA_TTABLE);
     lua_settop(L, 1);
-    mark_list(L);
+    template_mark_list(L);
     return 1;
 }
 
@@ -395,6 +221,6 @@ void template_names(lua_State *L)
                                          {NULL, NULL}};
 
     luaL_setfuncs(L, functions, 0);
-    lua_pushlightuserdata(L, (void *)(size_t)&null_mark);
+    template_push_null(L);
     lua_setfield(L, -2, "null");
 }

@@ -28,7 +28,8 @@ struct notify {
         *tells; /* a claim reviews first, and tells it of what became due; NULL: not so */
     struct loop *loop;
     const struct config *config;
-    unsigned due[8]; /* messages that wait, by lane */
+    unsigned due[8];  /* messages that wait, by lane */
+    size_t alerts[8]; /* of each */
     int64_t not_before_ms[8];
     uint64_t next_incident;
     struct commit commits[256];
@@ -74,8 +75,31 @@ static struct notice *notice_of(const char *lane, const char *receiver, uint64_t
     return x;
 }
 
+static void give_alerts(struct notice *x, size_t n)
+{
+    static struct label labels[1];
+
+    labels[0] = label_of("alertname", "Down");
+    x->alerts = mem_zalloc((n + 1) * sizeof *x->alerts);
+    x->n_alerts = x->n_firing = n;
+    for (size_t i = 0; i < n; i++)
+        x->alerts[i] = (struct notice_alert){.firing = true,
+                                             .priority = 1,
+                                             .fingerprint = i + 1,
+                                             .labels = labels,
+                                             .n_labels = 1,
+                                             .starts_ms = x->at_ms,
+                                             .unit_name = "",
+                                             .origin = "rule:Down",
+                                             .generator_url = "",
+                                             .end_reason = "",
+                                             .freed_by = "",
+                                             .why = ""};
+}
+
 void notify_notice_free(struct notice *x)
 {
+    mem_free(x->alerts);
     mem_free((char *)x->lane);
     mem_free((char *)x->receiver);
     mem_free(x);
@@ -85,6 +109,7 @@ struct notice *notify_claim(struct notify *n, const char *lane)
 {
     int i = lane_number(lane);
     struct deliver *tells = n->tells;
+    struct notice *x;
     char receiver[64];
 
     n->tells = NULL; /* a claim within it reviews nothing */
@@ -96,7 +121,9 @@ struct notice *notify_claim(struct notify *n, const char *lane)
     n->due[i]--;
     n->claimed++;
     snprintf(receiver, sizeof receiver, "%.*s", (int)strcspn(lane, "/"), lane);
-    return notice_of(lane, receiver, ++n->next_incident, clock_wall_ms(loop_clock(n->loop)));
+    x = notice_of(lane, receiver, ++n->next_incident, clock_wall_ms(loop_clock(n->loop)));
+    give_alerts(x, n->alerts[i]);
+    return x;
 }
 
 void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
@@ -982,6 +1009,118 @@ START_TEST(a_mails_subject_is_kept_for_the_next_one)
 }
 END_TEST
 
+static size_t count_of(const char *text, const char *word)
+{
+    size_t n = 0;
+
+    while ((text = strstr(text, word))) {
+        n++;
+        text += strlen(word);
+    }
+    return n;
+}
+
+/* Half of a message of a thousand alerts is made. */
+static void begin_large(struct world *w, const char *config)
+{
+    open_world(w, config);
+    w->notify.alerts[0] = NOTICE_ALERTS_MAX;
+    w->notify.due[0] = 1;
+    deliver_due("ops/webhook", w->d);
+    for (int turns = 0; turns < 5; turns++)
+        loop_turn(w->loop, 0);
+    ck_assert_uint_eq(n_calls, 0);
+    ck_assert_uint_eq(w->notify.claimed, 1);
+}
+
+START_TEST(a_message_of_a_thousand_alerts_is_made_over_turns_and_other_lanes_go_on)
+{
+    struct world w;
+    int turns = 0;
+
+    begin_large(&w, "receiver 'ops' { webhook { url = 'http://127.0.0.1:1/a' }, slack { "
+                    "webhook_url = 'http://127.0.0.1:1/b' } }\nroute { receiver = 'ops' }\n");
+    w.notify.due[1] = 1;
+    deliver_due("ops/slack:2", w.d);
+    loop_turn(w.loop, 0); /* in which its claim is stored */
+    ck_assert_uint_eq(n_calls, 1);
+    ck_assert_str_eq(calls[0].url, "http://127.0.0.1:1/b");
+    for (; n_calls < 2; turns++)
+        loop_turn(w.loop, 0);
+    ck_assert_int_ge(turns, 5);
+    ck_assert_uint_eq(count_of(calls[1].body, "\"fingerprint\""), NOTICE_ALERTS_MAX);
+    answer(1, 200, -1);
+    ck_assert_int_eq(last_commit(&w)->kind, OUTCOME_DELIVERED);
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_small_message_waits_for_one_large_one_of_its_template_at_most)
+{
+    struct world w;
+
+    open_world(&w, two_lanes);
+    w.notify.alerts[0] = NOTICE_ALERTS_MAX;
+    w.notify.due[0] = 3;
+    deliver_due("ops/webhook", w.d);
+    for (int turns = 0; turns < 5; turns++)
+        loop_turn(w.loop, 0);
+    due(&w, 1, 2);
+    ck_assert_uint_eq(n_calls, 5);
+    for (size_t i = 0; i < 5; i++)
+        ck_assert_str_eq(calls[i].url,
+                         i == 1 || i == 2 ? "http://127.0.0.1:1/b" : "http://127.0.0.1:1/a");
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(a_reload_while_a_message_is_half_made_costs_no_message)
+{
+    struct world w;
+    struct config *other = load_config(two_lanes);
+
+    begin_large(&w, two_lanes);
+    w.notify.config = other;
+    deliver_configure(w.d, other);
+    config_unref(w.config);
+    w.config = other;
+    fake_loop_settle(w.loop);
+    ck_assert_uint_eq(n_calls, 1);
+    ck_assert_uint_eq(count_of(calls[0].body, "\"fingerprint\""), NOTICE_ALERTS_MAX);
+    answer(0, 200, -1);
+    ck_assert_uint_eq(w.notify.n_commits, 1);
+    close_world(&w);
+}
+END_TEST
+
+START_TEST(an_end_while_a_message_is_half_made_gives_it_back_and_a_drain_waits_for_it)
+{
+    struct world w;
+    int drained = 0;
+
+    begin_large(&w, two_lanes);
+    deliver_drain(w.d, 5000, count, &drained);
+    fake_loop_settle(w.loop);
+    ck_assert_uint_eq(n_calls, 1);
+    ck_assert_int_eq(drained, 0);
+    answer(0, 200, -1);
+    ck_assert_int_eq(drained, 1);
+    close_world(&w);
+    for (int halted = 0; halted < 2; halted++) {
+        begin_large(&w, two_lanes);
+        if (halted) { /* somebody else holds the lease */
+            deliver_halt(w.d);
+            fake_loop_settle(w.loop);
+        }
+        deliver_free(w.d);
+        w.d = NULL;
+        ck_assert_uint_eq(n_calls, 0);
+        ck_assert_int_eq(last_commit(&w)->kind, OUTCOME_RETURNED);
+        close_world(&w);
+    }
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_test(t, what_is_due_is_sent_and_committed);
@@ -1010,6 +1149,10 @@ static void add(TCase *t)
     tcase_add_test(t, an_inbox_goes_on_behind_what_is_stored);
     tcase_add_test(t, a_message_whose_template_is_missing_still_goes_out);
     tcase_add_test(t, a_mails_subject_is_kept_for_the_next_one);
+    tcase_add_test(t, a_message_of_a_thousand_alerts_is_made_over_turns_and_other_lanes_go_on);
+    tcase_add_test(t, a_small_message_waits_for_one_large_one_of_its_template_at_most);
+    tcase_add_test(t, a_reload_while_a_message_is_half_made_costs_no_message);
+    tcase_add_test(t, an_end_while_a_message_is_half_made_gives_it_back_and_a_drain_waits_for_it);
 }
 
 UNIT_MAIN("deliver", add)

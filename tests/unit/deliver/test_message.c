@@ -50,7 +50,9 @@ static const struct config_channel email = {.type = CHANNEL_EMAIL,
 static void make(const struct config_channel *c, struct template *t, const struct notice *x,
                  struct message *m)
 {
-    ck_assert_int_eq(message_make(channel_table[c->type], c, t, "no such template", x, m), 0);
+    struct message_order o = {channel_table[c->type], c, t, "no such template", x};
+
+    ck_assert_int_eq(message_make(&o, m), 0);
 }
 
 /* --- golden files --- */
@@ -369,6 +371,60 @@ START_TEST(a_thousand_alerts_fit_through_every_template)
         message_clear(&m);
         template_free(t);
     }
+}
+END_TEST
+
+START_TEST(a_message_made_in_steps_is_the_one_made_in_one_go)
+{
+    static const struct config_channel *const all[] = {&inbox, &webhook, &slack, &email};
+    static struct notice_alert alerts[NOTICE_ALERTS_MAX];
+    struct example e;
+    struct notice x = many(&e, alerts, NOTICE_ALERTS_MAX);
+
+    for (int type = 0; type < CHANNEL_TYPES; type++) {
+        struct template *t = shipped(channel_table[type]->name);
+        struct message_order o = {channel_table[type], all[type], t, NULL, &x};
+        struct message whole, m;
+        struct making *k = message_begin(&o, &m);
+        int steps = 1;
+
+        while (message_step(k, INT64_C(3600) * 1000000) == 0)
+            steps++;
+        message_end(k);
+        ck_assert_int_ge(steps, 15); /* however quick the machine is */
+        make(all[type], t, &x, &whole);
+        ck_assert(!m.template_failed && m.shortened == whole.shortened);
+        ck_assert_uint_eq(m.body.len, whole.body.len);
+        ck_assert_int_eq(memcmp(buf_str(&m.body), buf_str(&whole.body), m.body.len), 0);
+        ck_assert_str_eq(buf_str(&m.text), buf_str(&whole.text));
+        message_clear(&m);
+        message_clear(&whole);
+        template_free(t);
+    }
+}
+END_TEST
+
+START_TEST(a_message_may_be_given_up_at_each_step_and_its_template_goes_on)
+{
+    static struct notice_alert alerts[NOTICE_ALERTS_MAX];
+    struct example e;
+    struct notice x = many(&e, alerts, NOTICE_ALERTS_MAX);
+    struct template *t = shipped("webhook");
+    struct message_order o = {channel_table[CHANNEL_WEBHOOK], &webhook, t, NULL, &x};
+    bool made = false;
+
+    for (int steps = 0; !made; steps++) {
+        struct message m;
+        struct making *k = message_begin(&o, &m);
+
+        for (int i = 0; i < steps && !made; i++)
+            made = message_step(k, INT64_C(3600) * 1000000) == 1;
+        message_end(k);
+        ck_assert_uint_eq(m.body.len > 0, made);
+        ck_assert(!m.template_failed);
+        message_clear(&m);
+    }
+    template_free(t);
 }
 END_TEST
 
@@ -797,7 +853,8 @@ START_TEST(every_failed_allocation_is_told)
 
         for (long n = 1; n < 100000; n++) {
             mem_fail_at(n);
-            rc = message_make(channel_table[type], all[type], t, NULL, &e.x, &m);
+            rc = message_make(
+                &(struct message_order){channel_table[type], all[type], t, NULL, &e.x}, &m);
             if (rc == 0)
                 message_clear(&m);
             if (!mem_failed())
@@ -819,6 +876,8 @@ static void add(TCase *t)
     tcase_add_test(t, empty_maps_and_lists_keep_their_kind);
     tcase_add_test(t, what_is_new_is_shown_however_many_are_on);
     tcase_add_test(t, a_thousand_alerts_fit_through_every_template);
+    tcase_add_test(t, a_message_made_in_steps_is_the_one_made_in_one_go);
+    tcase_add_test(t, a_message_may_be_given_up_at_each_step_and_its_template_goes_on);
     tcase_add_test(t, a_long_message_leaves_alerts_out_and_counts_them);
     tcase_add_test(t, one_alert_that_is_too_long_goes_out_as_plain_text);
     tcase_add_test(t, a_template_that_spends_its_budget_on_many_gets_fewer);

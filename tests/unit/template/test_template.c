@@ -143,6 +143,37 @@ START_TEST(a_template_goes_on_after_a_failure)
 }
 END_TEST
 
+/* Budgets are of the whole rendering, however often it pauses. */
+START_TEST(a_rendering_in_steps_keeps_its_budget)
+{
+    const char *source = F("local n = 0 for i = 1, msg.n do n = n + i end return { sum = n }");
+    struct template_budget b = {.instructions = 500000};
+    struct err e = {0};
+    struct template *t = template_load("x.lua", source, strlen(source), &e);
+
+    for (int much = 0; much < 2; much++) {
+        struct template_tree *in = template_tree_new(), *got;
+        struct template_run *r;
+        int rc, steps = 1;
+
+        template_number(in, template_tree_root(in), "n", much ? 1e9 : 100000);
+        r = template_begin(t, template_tree_root(in), &b, &e);
+        while ((rc = template_step(r, 1, &e)) == 0)
+            steps++;
+        got = template_end(r);
+        ck_assert_int_gt(steps, 10); /* a look at the clock each thousand instructions */
+        ck_assert_int_eq(rc, much ? -1 : 1);
+        if (much)
+            ck_assert_ptr_nonnull(strstr(e.text, "too much work while rendering"));
+        else
+            ck_assert_str_eq(template_text(template_tree_root(got), "sum"), "5000050000");
+        template_tree_free(got);
+        template_tree_free(in);
+    }
+    template_free(t);
+}
+END_TEST
+
 START_TEST(every_failed_allocation_is_survived)
 {
     const char *source =
@@ -178,6 +209,7 @@ static void add(TCase *t)
     tcase_add_test(t, templates_render_or_say_why_not);
     tcase_add_test(t, a_tree_is_read_by_name);
     tcase_add_test(t, a_template_goes_on_after_a_failure);
+    tcase_add_test(t, a_rendering_in_steps_keeps_its_budget);
     tcase_add_test(t, every_failed_allocation_is_survived);
 }
 
