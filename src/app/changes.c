@@ -114,11 +114,25 @@ static void add_endings(struct buf *out, const struct ending *x)
     }
 }
 
-static void add_name(struct buf *b, const char *between, const char *name)
+/* False: there are too many to be told one by one. */
+static bool add_name(struct change_list *l, const char *between, const char *name)
 {
-    if (b->len)
-        buf_adds(b, between);
-    buf_adds(b, name);
+    if (l->n++ >= CHANGES_TOLD)
+        return false;
+    if (l->names.len)
+        buf_adds(&l->names, between);
+    buf_adds(&l->names, name);
+    return true;
+}
+
+static const char *list_text(const struct change_list *l, struct buf *out)
+{
+    buf_clear(out);
+    if (l->n > 0)
+        buf_adds(out, buf_str(&l->names));
+    if (l->n > CHANGES_TOLD)
+        buf_addf(out, " and %zu more", l->n - CHANGES_TOLD);
+    return buf_str(out);
 }
 
 static bool same_texts(const struct rule_def *a, const struct rule_def *b)
@@ -152,11 +166,12 @@ static void add_change(struct changes *d, const struct rule_def *old, const stru
     struct ending ending = {.is = fresh, .notify = p->notify};
     struct alert_rule *alerts = alert_rule_find(p->book, fresh->name);
 
-    add_name(&d->changed, " · ", fresh->name);
-    add_limit_change(&d->changed, old, fresh);
+    if (!add_name(&d->changed, " · ", fresh->name))
+        return;
+    add_limit_change(&d->changed.names, old, fresh);
     if (alerts)
         alert_each_of(alerts, note_ending, &ending);
-    add_endings(&d->changed, &ending);
+    add_endings(&d->changed.names, &ending);
 }
 
 /* The rules of a file by their names; without memory for it they are searched one by one. */
@@ -191,28 +206,28 @@ void changes_add(struct changes *d, const struct rulefile *was, const struct rul
         const struct rule_def *now = rulefile_rule(is, i), *before = find(old, was, now->name);
 
         if (!before)
-            add_name(&d->added, ", ", now->name);
+            (void)add_name(&d->added, ", ", now->name);
         else if (!same_rule(before, now))
             add_change(d, before, now, p);
     }
     for (size_t i = 0; was && i < rulefile_count(was); i++)
         if (!find(fresh, is, rulefile_rule(was, i)->name))
-            add_name(&d->removed, ", ", rulefile_rule(was, i)->name);
+            (void)add_name(&d->removed, ", ", rulefile_rule(was, i)->name);
     map_free(old, NULL);
     map_free(fresh, NULL);
 }
 
 void changes_log(const struct changes *d, bool in_part)
 {
-    struct buf line = BUF_INIT;
+    struct buf line = BUF_INIT, text = BUF_INIT;
     const struct {
         const char *what;
-        const struct buf *names;
+        const struct change_list *list;
     } parts[] = {{"added ", &d->added}, {"", &d->changed}, {"removed ", &d->removed}};
 
     for (size_t i = 0; i < 3; i++)
-        if (parts[i].names->len)
-            buf_addf(&line, " · %s%s", parts[i].what, buf_str(parts[i].names));
+        if (parts[i].list->n > 0)
+            buf_addf(&line, " · %s%s", parts[i].what, list_text(parts[i].list, &text));
     if (line.len) {
         struct buf all = BUF_INIT;
 
@@ -221,20 +236,25 @@ void changes_log(const struct changes *d, bool in_part)
         buf_free(&all);
     }
     buf_free(&line);
+    buf_free(&text);
 }
 
 void changes_json(const struct changes *d, struct json *out)
 {
+    struct buf text = BUF_INIT;
+
     json_object(out);
-    json_kstr(out, "added", buf_str(&d->added));
-    json_kstr(out, "changed", buf_str(&d->changed));
-    json_kstr(out, "removed", buf_str(&d->removed));
+    json_kstr(out, "added", list_text(&d->added, &text));
+    json_kstr(out, "changed", list_text(&d->changed, &text));
+    json_kstr(out, "removed", list_text(&d->removed, &text));
     json_object_end(out);
+    buf_free(&text);
 }
 
 void changes_clear(struct changes *d)
 {
-    buf_free(&d->added);
-    buf_free(&d->changed);
-    buf_free(&d->removed);
+    buf_free(&d->added.names);
+    buf_free(&d->changed.names);
+    buf_free(&d->removed.names);
+    *d = (struct changes){0};
 }

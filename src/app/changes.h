@@ -9,8 +9,15 @@
 #include "base/json.h"
 #include "tocsin/rulefile.h"
 
-struct changes {                        /* begin with {0} */
-    struct buf added, changed, removed; /* "A, B"; changed: "A limit 2% → 30% · B" */
+#define CHANGES_TOLD 200 /* of each kind, by name; of more only how many */
+
+struct change_list {
+    struct buf names; /* "A, B"; what has changed: "A limit 2% → 30% · B" */
+    size_t n;
+};
+
+struct changes { /* begin with {0} */
+    struct change_list added, changed, removed;
 };
 
 /* One file: the version that runs and the one that is to run; NULL: none. The alerts and incidents

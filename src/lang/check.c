@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/map.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -36,7 +37,8 @@ struct checking {
     size_t next; /* the next of the other passes */
     struct entry *entries;
     size_t n;
-    struct map *by_name; /* name -> struct entry */
+    uint32_t *index; /* 1 + entry, by the hash of its name; of names given twice the first */
+    size_t mask;
     const struct map *elsewhere;
     struct err *errors;
     size_t *which, max, n_errors;
@@ -46,6 +48,23 @@ struct checking {
     struct entry **path; /* of it, to show a circle */
     size_t n_path;
 };
+
+/* Half of the index is empty. */
+static size_t place_of(const struct checking *c, const char *name)
+{
+    size_t at = (size_t)hash_seeded(name, strlen(name), 0) & c->mask;
+
+    while (c->index[at] && strcmp(c->entries[c->index[at] - 1].def->name, name) != 0)
+        at = (at + 1) & c->mask;
+    return at;
+}
+
+static struct entry *entry_of(const struct checking *c, const char *name)
+{
+    uint32_t at = c->index[place_of(c, name)];
+
+    return at ? &c->entries[at - 1] : NULL;
+}
 
 static const char *file_of(const struct rule_def *d)
 {
@@ -119,7 +138,7 @@ static void walk(struct checking *c, struct entry *start)
             c->n_path = --depth;
             continue;
         }
-        dep = map_gets(c->by_name, top->entry->def->deps[top->next_dep++]);
+        dep = entry_of(c, top->entry->def->deps[top->next_dep++]);
         if (!dep)
             continue; /* told already */
         if (dep->mark == MARK_OPEN) {
@@ -158,7 +177,7 @@ static void report_key(struct checking *c, const struct entry *at, const struct 
 static void check_by(struct checking *c, const struct entry *at, const struct expr *x)
 {
     const struct expr_firing *f = x->firing;
-    const struct entry *other = map_gets(c->by_name, f->rule);
+    const struct entry *other = entry_of(c, f->rule);
 
     for (size_t i = 0; other && f->by_given && i < f->n_by; i++) {
         if (!has_key(&other->def->keys, f->by[i]))
@@ -185,8 +204,7 @@ static void check_rule(struct checking *c, const struct entry *at)
     const struct rule_def *d = at->def;
 
     for (size_t k = 0; k < d->n_deps; k++)
-        if (!map_gets(c->by_name, d->deps[k]) &&
-            !(c->elsewhere && map_gets(c->elsewhere, d->deps[k])))
+        if (!entry_of(c, d->deps[k]) && !(c->elsewhere && map_gets(c->elsewhere, d->deps[k])))
             report_unknown(c, at, d->deps[k]);
     for (size_t i = 0; d->n_deps > 0 && i < d->n_levels; i++)
         check_firings(c, at, d->levels[i].cond);
@@ -196,15 +214,17 @@ static void check_rule(struct checking *c, const struct entry *at)
         check_firings(c, at, d->unless);
 }
 
-static int enter(struct checking *c, size_t file, const struct rule_def *d)
+static void enter(struct checking *c, size_t file, const struct rule_def *d)
 {
-    struct entry *e = &c->entries[c->n++], *first = map_gets(c->by_name, d->name);
+    size_t at = place_of(c, d->name);
+    struct entry *e = &c->entries[c->n++];
 
     *e = (struct entry){d, file, MARK_NEW};
-    if (!first)
-        return map_puts(c->by_name, d->name, e, NULL);
-    report(c, e, "defined twice (first at %s:%d)", file_of(first->def), first->def->line);
-    return 0;
+    if (c->index[at])
+        report(c, e, "defined twice (first at %s:%d)", file_of(c->entries[c->index[at] - 1].def),
+               c->entries[c->index[at] - 1].def->line);
+    else
+        c->index[at] = (uint32_t)c->n;
 }
 
 static void no_memory(struct err *errors, size_t *which, size_t max)
@@ -224,11 +244,7 @@ static bool enter_next(struct checking *c)
     }
     if (c->file == c->n_files)
         return false;
-    if (enter(c, c->file, rulefile_rule(c->files[c->file], c->rule++)) == 0)
-        return true;
-    no_memory(c->errors, c->which, c->max);
-    c->n_errors = 1;
-    c->pass = PASS_END;
+    enter(c, c->file, rulefile_rule(c->files[c->file], c->rule++));
     return true;
 }
 
@@ -258,8 +274,10 @@ struct checking *rulefiles_check_begin(struct rulefile *const *files, size_t n, 
     c->entries = mem_alloc((rules + 1) * sizeof *c->entries);
     c->path = mem_alloc((rules + 1) * sizeof *c->path);
     c->stack = mem_alloc((rules + 1) * sizeof *c->stack);
-    c->by_name = map_new();
-    if (c->entries && c->path && c->stack && c->by_name)
+    for (c->mask = 1; c->mask < 2 * rules + 1; c->mask *= 2)
+        continue;
+    c->index = mem_zalloc(c->mask-- * sizeof *c->index);
+    if (c->entries && c->path && c->stack && c->index)
         return c;
     (void)rulefiles_check_end(c);
     return NULL;
@@ -282,7 +300,7 @@ size_t rulefiles_check_end(struct checking *c)
 {
     size_t n_errors = c->n_errors;
 
-    map_free(c->by_name, NULL);
+    mem_free(c->index);
     mem_free(c->stack);
     mem_free(c->path);
     mem_free(c->entries);
