@@ -37,7 +37,7 @@ void rulebook_begin(struct rulebook *b, struct wire *w, const char *const *patte
 bool rulebook_step(struct rulebook *b, int64_t slice_us);
 size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out);
 bool rulebook_tidy(struct rulebook *b, struct wire *w);
-/* All of that at once, for tests. */
+/* Seam of tests: all of that at once. */
 size_t rulebook_load(struct rulebook *b, struct wire *w, const char *const *patterns,
                      size_t n_patterns);
 
