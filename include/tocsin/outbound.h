@@ -61,7 +61,8 @@ typedef void (*outbound_done)(const struct outbound_result *result, void *arg);
 struct outbound_http {
     const char *method; /* "POST" */
     const char *url;
-    const char *const *headers; /* "Name: value", NULL-terminated; may be NULL */
+    const char *const
+        *headers; /* "Name: value", or "Name;" without one; NULL-terminated; may be NULL */
     const void *body;
     size_t len;
     int timeout_ms;              /* 0: 10000 */

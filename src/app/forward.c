@@ -97,10 +97,22 @@ static void add_line(const char *name, const char *value, void *arg)
 
 static void on_answer(const struct outbound_result *result, void *arg);
 
+/* The target behind the holder's address: "/path?query". One that names a server (RFC 9112, 3.2.2) loses that name;
+ * whatever else does not begin with "/" could make another server of the holder's. NULL: such a one. */
+static const char *origin_form(const char *target)
+{
+    const char *server = strstr(target, "://");
+
+    if (target[0] != '/' && server)
+        target = server + 3 + strcspn(server + 3, "/?#");
+    return target[0] == '/' ? target : NULL;
+}
+
 static struct outbound_call *send_on(struct passage *p, struct lines *l, struct err *e)
 {
     const char *headers[LINES_MAX + 1] = {0};
     struct buf url = BUF_INIT;
+    const char *target = origin_form(http_target(p->r));
     struct outbound_http h = {.method = http_method(p->r),
                               .headers = headers,
                               .timeout_ms = WAIT_MS,
@@ -110,7 +122,11 @@ static struct outbound_call *send_on(struct passage *p, struct lines *l, struct 
 
     for (size_t i = 0; i < l->n; i++)
         headers[i] = l->text.data + l->at[i];
-    buf_addf(&url, "%s%s", p->url, http_target(p->r));
+    if (!target) {
+        err_set(e, ERR_INPUT, "the target of the request is not a path");
+        return NULL;
+    }
+    buf_addf(&url, "%s%s", p->url, target);
     h.url = buf_str(&url);
     h.body = http_body(p->r, &h.len);
     if (buf_ok(&url) && buf_ok(&l->text) && !l->too_many)
@@ -171,6 +187,13 @@ void forward_request(struct forward *f, struct http_request *r, const struct lea
 
 /* --- and back --- */
 
+/* The length of a body that HEAD does not get is told by who knows it. */
+static bool is_length_of_head(const struct http_request *r, const char *name, size_t len)
+{
+    return strcmp(http_method(r), "HEAD") == 0 && len == strlen("Content-Length") &&
+           strncasecmp(name, "Content-Length", len) == 0;
+}
+
 /* The header lines of the answer, but for those that this server writes itself. `type` gets the content type. */
 static void reply_lines(struct http_request *r, const char *head, char *type, size_t size)
 {
@@ -180,7 +203,8 @@ static void reply_lines(struct http_request *r, const char *head, char *type, si
         size_t len = strcspn(head, "\r\n"), n = strcspn(head, ":");
         const char *v = head + n + 1;
 
-        if (n < len && n < sizeof name && len - n < sizeof value && !is_hop(head, n)) {
+        if (n < len && n < sizeof name && len - n < sizeof value &&
+            (!is_hop(head, n) || is_length_of_head(r, head, n))) {
             snprintf(name, sizeof name, "%.*s", (int)n, head);
             while (*v == ' ')
                 v++;
@@ -255,18 +279,25 @@ struct forward *forward_new(struct loop *l, const char *name, const char *ca_fil
     return NULL;
 }
 
-void forward_free(struct forward *f)
+void forward_abandon(struct forward *f)
 {
     struct passage *p;
 
-    if (!f)
-        return;
     while ((p = f->first)) {
         unlink_passage(p);
         outbound_cancel(p->call);
-        refuse(f, p->r, "%s ends, or takes over from %s; try again", f->name, p->to);
+        refuse(f, p->r, "%s ends, or no longer waits for %s, which acts no more; try again",
+               f->name, p->to);
         mem_free(p);
     }
+    assert(!f->first);
+}
+
+void forward_free(struct forward *f)
+{
+    if (!f)
+        return;
+    forward_abandon(f);
     outbound_free(f->outbound);
     udp_sender_free(f->udp);
     mem_free(f);

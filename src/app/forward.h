@@ -16,6 +16,8 @@ struct forward;
 struct forward *forward_new(struct loop *l, const char *name, const char *ca_file, struct err *e);
 /* Requests that are on their way are answered with 503. NULL is fine. */
 void forward_free(struct forward *f);
+/* The same, but others may follow: whom they were sent to acts no more, and may never answer. */
+void forward_abandon(struct forward *f);
 /* Answers `r`, later, as `holder` does: with 503 when there is none, none that answers, or when another standby
  * has sent it here already. Cost: one copy of the body, and one of the answer. */
 void forward_request(struct forward *f, struct http_request *r, const struct lease_holder *holder);

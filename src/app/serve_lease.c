@@ -65,6 +65,7 @@ static void held(void *arg)
     snprintf(number, sizeof number, "%llu", (unsigned long long)lease_holder(p->lease)->number);
     if (!p->embedded)
         log_info("this Tocsin holds the lease: it acts", "token", number, NULL);
+    forward_abandon(p->forward);
     wire_db_up(p->wire);
 }
 
@@ -75,6 +76,7 @@ static void standing_by(void *arg)
 
     log_info("another Tocsin holds the lease: this one stands by, and sends what comes to it on",
              "holder", h->name, "url", h->url, NULL);
+    forward_abandon(p->forward);
     if (p->said_standby)
         return;
     p->said_standby = true;

@@ -32,6 +32,7 @@ struct reading {
     struct block_codec *codec;
     struct block_view view;
     struct journal_id last; /* that was looked at */
+    struct journal_id end;  /* what stands behind it has come while this reads */
     uint64_t lost_run;      /* its beginning is lost, and was looked for; 0: none */
     bool headless;          /* … because the reading began within it */
     /* the trouble, while the copy is read */
@@ -107,7 +108,7 @@ static int on_copied(struct journal_id id, const char *bytes, size_t len, void *
         *e = (struct err){0};
         return 0; /* the stream's own trouble is what is told */
     }
-    if (r->wrong.ms == 0 || journal_id_compare(id, r->wrong) < 0)
+    if (r->wrong.ms ? journal_id_compare(id, r->wrong) < 0 : journal_id_compare(id, r->end) <= 0)
         r->stats.mended++;
     return hand_over(r, id, len, true, e);
 }
@@ -222,6 +223,8 @@ struct reading *reading_new(struct journal *j, const struct reading_options *o)
     r->journal = j;
     r->o = *o;
     r->last = o->after;
+    /* while it is read back nobody appends */
+    r->end = j->recovery ? (struct journal_id){UINT64_MAX, UINT64_MAX} : j->confirmed_id;
     p.arg = r;
     r->codec = block_codec_new(o->max_series);
     r->stream = r->codec ? pages_new(j, &p) : NULL;

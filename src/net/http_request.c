@@ -264,7 +264,7 @@ static void send_reply(struct http_request *r, int status, const char *type, str
         add_unless_given(r, "Content-Type", type);
     if (is_head && may_have_body) {
         snprintf(length, sizeof length, "%zu", body ? evbuffer_get_length(body) : (size_t)0);
-        http_reply_header(r, "Content-Length", length);
+        add_unless_given(r, "Content-Length", length); /* one that is handed on knows better */
     }
     if (!r->server->bound)
         close_after(r);

@@ -130,6 +130,13 @@ void outbound_call_access(struct outbound_call *c, const struct outbound_access 
     curl_easy_setopt(c->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)c->timeout_ms);
 }
 
+static bool is_header(const char *line)
+{
+    size_t len = strlen(line);
+
+    return is_one_line(line) && (strchr(line, ':') || (len > 1 && line[len - 1] == ';'));
+}
+
 static int set_headers(struct outbound_call *c, const struct outbound_http *h, struct err *e)
 {
     struct buf bearer = BUF_INIT;
@@ -138,9 +145,8 @@ static int set_headers(struct outbound_call *c, const struct outbound_http *h, s
 
     for (const char *const *p = h->headers; p && *p && rc == 0; p++) {
         has_type |= strncasecmp(*p, "Content-Type:", 13) == 0;
-        rc = is_one_line(*p) && strchr(*p, ':')
-                 ? set_list(c, *p, e)
-                 : err_set(e, ERR_INPUT, "a header is not of the form \"Name: value\"");
+        rc = is_header(*p) ? set_list(c, *p, e)
+                           : err_set(e, ERR_INPUT, "a header is not of the form \"Name: value\"");
     }
     if (rc == 0 && !has_type)
         rc = set_list(c, "Content-Type:", e); /* curl would claim that it is a form */

@@ -192,3 +192,57 @@ def test_a_redis_that_was_away_costs_nobody_the_lease(folder):
     p.await_told("firing", "cart")
     check(p.a.acts() and not p.b.acts(), "a Redis that was emptied is its holder's")
     p.close()
+
+
+def raw(t, request):
+    """What one connection gets that is closed behind the answer: (header lines, body)."""
+    with socket.create_connection(("127.0.0.1", t.port), timeout=60) as s:
+        s.sendall(request.replace(b"HOST", b"127.0.0.1:%d" % t.port))
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    head, _, body = answer.partition(b"\r\n\r\n")
+    return sorted(line for line in head.split(b"\r\n") if not line.startswith(b"Date:")), body
+
+
+def test_what_comes_to_a_standby_is_answered_as_the_holder_answers(folder):
+    p = Pair(folder, HttpSink())
+    lines = b" HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n"
+    alerts = b"GET /api/tocsin/v1/alerts"
+    for request in (b"HEAD /api/tocsin/v1/silences" + lines + b"\r\n",
+                    b"GET /api/tocsin/v1/silences HTTP/1.0\r\n\r\n",
+                    b"GET /api/tocsin/v1/silences" + lines + b"X-Empty:\r\n\r\n",
+                    b"GET http://example.com/api/tocsin/v1/silences?x=1" + lines + b"\r\n",
+                    b"OPTIONS /api/tocsin/v1/silences" + lines + b"\r\n",
+                    b"POST /api/tocsin/v1/reload" + lines + b"Origin: http://elsewhere\r\nContent-Type: application/json\r\n"
+                    b"Content-Length: 2\r\n\r\n{}",
+                    b"POST /api/tocsin/v1/metrics" + lines + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    b'18\r\n[{"name":"q","value":1}]\r\n0\r\n\r\n'):
+        check(raw(p.a, request) == raw(p.b, request), f"{request}: {raw(p.a, request)} and {raw(p.b, request)}")
+    with socket.socket() as other:  # one that a target makes of the holder's address
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        other.settimeout(0)
+        for target in (b"@127.0.0.1:%d/", b"127.0.0.1:%d/", b"*", b"x@127.0.0.1:%d/x"):
+            target = target % other.getsockname()[1] if b"%" in target else target
+            head, _ = raw(p.b, alerts.replace(b"/api/tocsin/v1/alerts", target) + lines + b"\r\n")
+            check(not any(b" 200 " in line for line in head), f"{target}: {head}")
+        try:
+            other.accept()
+            check(False, "a request was sent to another server")
+        except BlockingIOError:
+            pass
+    big = json.dumps([{"name": "big", "labels": {"i": "x" * 200}, "value": 1}] * 60000).encode()
+    check(p.b.call("POST", "/api/tocsin/v1/metrics", big, {"Content-Type": "application/json"}, timeout=60)[0] == 204,
+          f"{len(big)} bytes")
+    p.close()
+
+
+def test_who_waits_for_a_holder_that_hangs_is_told_at_the_takeover(folder):
+    p = Pair(folder, HttpSink(), far=True)
+    pid = inner_pid(p.a.process)
+    os.kill(pid, signal.SIGSTOP)
+    status, body, _ = p.b.call("GET", "/api/tocsin/v1/alerts", timeout=60)
+    check(status == 503 and b"acts no more" in body, (status, body))
+    wait(p.b.acts, "the standby to act", 60)
+    check(p.b.call("GET", "/api/tocsin/v1/alerts")[0] == 200, "and itself answers")
+    os.kill(pid, signal.SIGCONT)
+    p.close()

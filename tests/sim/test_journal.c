@@ -1560,6 +1560,41 @@ START_TEST(a_span_of_blocks_can_be_read_back)
 }
 END_TEST
 
+static void note_damage(const char *line, void *arg)
+{
+    *(bool *)arg |= strstr(line, "damaged") != NULL;
+}
+
+static void silent(const char *line, void *arg)
+{
+    (void)line, (void)arg;
+}
+
+START_TEST(blocks_that_come_while_others_are_read_back_are_no_damage)
+{
+    struct world *w = world_new();
+    struct scanned s = {0};
+    bool damage = false;
+
+    log_divert(note_damage, &damage);
+    for (int i = 0; i < 60; i++) {
+        s.done = 0;
+        send(w, i);
+        fake_loop_run_for(w->p->loop, 100);
+        journal_scan(w->p->journal, START_MS, INT64_MAX, on_scanned, on_scan_done, &s);
+        for (int ms = 0; ms < 20; ms++) {
+            send(w, i);
+            fake_loop_run_for(w->p->loop, 1);
+        }
+        fake_loop_run_for(w->p->loop, 1000);
+        ck_assert_int_eq(s.done, 1);
+    }
+    ck_assert(!damage);
+    log_divert(silent, NULL);
+    world_free(w);
+}
+END_TEST
+
 START_TEST(failed_allocations_lose_no_acknowledged_request)
 {
     for (long n = 1; n < 400; n++) {
@@ -1587,11 +1622,6 @@ START_TEST(failed_allocations_lose_no_acknowledged_request)
     }
 }
 END_TEST
-
-static void silent(const char *line, void *arg)
-{
-    (void)line, (void)arg;
-}
 
 static void add(TCase *t)
 {
@@ -1642,6 +1672,7 @@ static void add(TCase *t)
     tcase_add_test(t, forgotten_series_go_when_no_block_needs_them);
     tcase_add_test(t, a_series_that_came_back_has_its_new_id);
     tcase_add_test(t, a_span_of_blocks_can_be_read_back);
+    tcase_add_test(t, blocks_that_come_while_others_are_read_back_are_no_damage);
     tcase_add_test(t, failed_allocations_lose_no_acknowledged_request);
 }
 
