@@ -16,6 +16,8 @@ static const struct option_row rows[] = {{.name = "--for", .value = &value},
                                          {.name = "--dry-run", .flag = &flag},
                                          {.name = "--rules", .list = &list}};
 
+static struct command running = {.args = "", .what = ""};
+
 /* Words of a line, cut at blanks. */
 static int parse(const char *line, char *copy, char **argv)
 {
@@ -29,6 +31,8 @@ static int parse(const char *line, char *copy, char **argv)
     for (char *w = strtok(copy, " "); w; w = strtok(NULL, " "))
         argv[argc++] = w;
     argv[argc] = NULL;
+    running.name = argv[0];
+    args_of(&running);
     return args_parse(argc, argv, rows, sizeof rows / sizeof *rows);
 }
 
