@@ -5,10 +5,13 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import time
+import urllib.error
+import urllib.request
 
-from harness import HttpSink, Redis, Tocsin, check, wait
+from harness import HttpSink, Redis, Tocsin, check, self_signed, wait
 
 RULES = {"load.lua": 'alert "LoadHigh" { priority = "P1", value = m.load:last("20m"), fire = above(10),\n'
                      '  summary = "{service}: {value}" }\n'}
@@ -245,4 +248,31 @@ def test_who_waits_for_a_holder_that_hangs_is_told_at_the_takeover(folder):
     wait(p.b.acts, "the standby to act", 60)
     check(p.b.call("GET", "/api/tocsin/v1/alerts")[0] == 200, "and itself answers")
     os.kill(pid, signal.SIGCONT)
+    p.close()
+
+
+def test_tls_and_tokens_are_the_same_at_a_standby(folder):
+    """The holder is trusted by `peer_ca`; who may do what is its decision."""
+    cert, key = self_signed(folder)
+    tokens = os.path.join(folder, "tokens")
+    with open(tokens, "w", encoding="utf-8") as f:
+        f.write(f'sender ingest * {"a" * 32}\nreader read,ingest team="a" {"b" * 32}\n')
+    os.chmod(tokens, 0o600)
+    text = (f'server {{ tls = {{ cert = "{cert}", key = "{key}" }}, peer_ca = "{cert}", tokens = secret_file "{tokens}" }}\n'
+            'receiver "everyone" { inbox {} }\nroute { receiver = "everyone" }\n')
+    p = Pair(folder, HttpSink(), text=text)
+
+    def ask(t, token, method, path, body=None):
+        headers = {"Authorization": "Bearer " + token} if token else {}
+        request = urllib.request.Request(t.url + path, data=body, method=method, headers={**headers, "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=cert), timeout=60) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as e:
+            return e.code, e.read()
+    for token, read, sent in ((None, 401, 401), ("a" * 32, 403, 204), ("b" * 32, 200, 403), ("c" * 32, 401, 401)):
+        for t in p.both:
+            answers = (ask(t, token, "GET", "/api/tocsin/v1/silences"),
+                       ask(t, token, "POST", "/api/tocsin/v1/metrics", b'[{"name":"q","value":1}]'))
+            check([a[0] for a in answers] == [read, sent], f"{t.name}: {answers}")
     p.close()
