@@ -211,8 +211,8 @@ SOAK_SEED ?= $(shell date +%s)
 soak: build/tocsin ## run what is random for an hour: kills of two on one Redis, of one, seeds of the simulations and the oracle, fuzzing (SOAK_SEED=n)
 	@TOCSIN_SEED=$(SOAK_SEED) TOCSIN_ROUNDS=30 /usr/bin/python3 tests/e2e/run.py soak
 	@TOCSIN_SEED=$(SOAK_SEED) TOCSIN_ROUNDS=50 /usr/bin/python3 tests/e2e/run.py fifty_kills
-	@TOCSIN_SEEDS=101-2000 $(MAKE) --no-print-directory sim SIM=pipeline
-	@STORIES=4000 $(MAKE) --no-print-directory sim SIM=journal_random
+	@TOCSIN_SEEDS=101-1000 $(MAKE) --no-print-directory sim SIM=pipeline
+	@STORIES=2000 $(MAKE) --no-print-directory sim SIM=journal_random
 	@TOCSIN_SEEDS=241-2000 $(MAKE) --no-print-directory unit ROOM=rule
 	@for n in $(FUZZ_NAMES); do $(MAKE) --no-print-directory fuzz-$$n FUZZ_SECONDS=60 >build/soak.log 2>&1 \
 	    || { tail -40 build/soak.log; exit 1; }; done
