@@ -56,8 +56,8 @@ struct db_options {
      * by db_close(). Either may be NULL. */
     void (*on_up)(void *arg);
     void (*on_down)(const char *why, void *arg);
-    /* A transaction was refused because its token (db_fence) is not `token`, the one in Redis ("": there is
-     * none); told before its own callback, and each time. May be NULL. */
+    /* A transaction was refused because its token (db_fence) is not `token`, the one in Redis, whose number is not
+     * lower; told before its own callback, and each time. May be NULL. */
     void (*on_fenced)(const char *token, void *arg);
     void *arg;
     /* seams of tests; 0 or NULL, as in the program: what is said */

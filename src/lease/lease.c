@@ -65,10 +65,11 @@ static const char take_script[] =
 /* Counts on, or puts back what a Redis that is older than memory has lost. Answers with the token that stands. */
 static const char beat_script[] =
     "local t=redis.call('HGET',KEYS[1],'token') or '' "
-    "if t==ARGV[1] then redis.call('HDEL',KEYS[1],'given_back') "
+    "if t==ARGV[1] and redis.call('HEXISTS',KEYS[1],'name')==1 then "
+    "redis.call('HDEL',KEYS[1],'given_back') "
     "redis.call('HINCRBY',KEYS[1],'beat',1) return t end "
     "local function number(s) return tonumber(string.match(s,'^%d+') or '0') end "
-    "if number(t)>=number(ARGV[1]) then return t end "
+    "if t~=ARGV[1] and number(t)>=number(ARGV[1]) then return t end "
     "redis.call('DEL',KEYS[1]) "
     "redis.call('HSET',KEYS[1],'token',ARGV[1],'beat','0','name',ARGV[2],'url',ARGV[3],"
     "'statsd',ARGV[4],'process',ARGV[5]) "

@@ -5,7 +5,8 @@
  * goes on behind one that fails. What MULTI refuses as a whole before it begins (a server that is full, a user
  * that may not) a script finds out with its first write: as long as nothing was written, an error ends it and is
  * the answer, and nothing has happened. What a user may not is in a script said in other words, which are put
- * back, since others know a refusal by its first word. Letting the new holder close the connections of the old one was dropped: it needs a right
+ * back, since others know a refusal by its first word. A token that is lower, or none, is that of a Redis that has lost ours (restored, failed
+ * over, flushed): it gets it back, and what its holder writes to make it good waits for nothing. Letting the new holder close the connections of the old one was dropped: it needs a right
  * that users of a shared server seldom have, and a proxy between hides whose connection is whose. */
 #include "redis/fence.h"
 
@@ -18,7 +19,11 @@
 
 static const char script[] =
     "local held=redis.call('HGET',KEYS[1],'token') or '' "
-    "if held~=ARGV[1] then return redis.error_reply('" FENCE_REFUSAL " '..held) end "
+    "if held~=ARGV[1] then "
+    "local function number(s) return tonumber(string.match(s,'^%d+') or '0') end "
+    "if number(held)>=number(ARGV[1]) then return redis.error_reply('" FENCE_REFUSAL
+    " '..held) end "
+    "redis.call('HSET',KEYS[1],'token',ARGV[1]) end "
     "local out,at,wrote={},2,false "
     "while at<=#ARGV do "
     "local n=tonumber(ARGV[at]) "

@@ -84,12 +84,12 @@ static void carry_out(const struct call *c, struct reply *out, struct reply *ite
     }
     if (c->argc == 6) { /* a beat */
         *out = (struct reply){.kind = REPLY_TEXT, .text = get("token")};
-        if (stands) {
+        if (stands && get("name")[0]) {
             snprintf(number, sizeof number, "%d", atoi(get("beat")) + 1);
             set("beat", number);
             return;
         }
-        if (atoi(get("token")) >= atoi(mine))
+        if (!stands && atoi(get("token")) >= atoi(mine))
             return;
         out->text = mine;
     } else if (!stands) {

@@ -36,7 +36,12 @@ static struct told ask(const char *what, const char *key)
 {
     struct told t = {0};
 
-    db_sendf(v.db, told_done, &t, "%s %s", what, key);
+    const char *field = strchr(key, ' ');
+
+    if (field)
+        db_sendf(v.db, told_done, &t, "HGET lease token");
+    else
+        db_sendf(v.db, told_done, &t, "%s %s", what, key);
     AWAIT(&v, t.times == 1);
     return t;
 }
@@ -109,17 +114,49 @@ START_TEST(nothing_of_a_transaction_happens_once_another_token_stands)
 }
 END_TEST
 
-START_TEST(a_token_that_is_gone_refuses_too)
+START_TEST(a_redis_that_lost_the_token_gets_it_back_with_the_first_write)
+{
+    static const char *const lost[] = {"", "6-older", "0"};
+
+    take("7-a");
+    for (size_t i = 0; i < sizeof lost / sizeof *lost; i++) {
+        struct told told = {0};
+
+        ask("DEL", "lease");
+        if (lost[i][0])
+            somebody_takes(lost[i]);
+        db_writef(v.db, told_done, &told, "INCR n");
+        AWAIT(&v, told.times == 1);
+        ck_assert_int_eq(told.fate, DB_DONE);
+        ck_assert_int_eq(told.number, (int64_t)i + 1);
+        ck_assert_str_eq(ask("HGET", "lease token").text, "7-a");
+    }
+    ck_assert_int_eq(refused, 0);
+}
+END_TEST
+
+START_TEST(another_one_of_the_same_number_is_not_ours)
 {
     struct told told = {0};
 
     take("7-a");
-    ask("DEL", "lease");
-    db_writef(v.db, told_done, &told, "SET k late");
+    somebody_takes("7-b");
+    db_writef(v.db, told_done, &told, "INCR n");
     AWAIT(&v, told.times == 1);
     ck_assert_int_eq(told.fate, DB_REFUSED);
-    ck_assert_int_eq(refused, 1);
-    ck_assert_str_eq(stands, "");
+    ck_assert_str_eq(stands, "7-b");
+}
+END_TEST
+
+START_TEST(who_holds_nothing_writes_nothing_where_there_is_no_token)
+{
+    struct told told = {0};
+
+    ck_assert_int_eq(db_fence(v.db, "lease", "0"), 0);
+    db_writef(v.db, told_done, &told, "INCR n");
+    AWAIT(&v, told.times == 1);
+    ck_assert_int_eq(told.fate, DB_REFUSED);
+    ck_assert_int_eq(ask("EXISTS", "n").number, 0);
 }
 END_TEST
 
@@ -287,7 +324,9 @@ static void add(TCase *c)
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_transaction_is_carried_out_while_its_token_stands);
     tcase_add_test(c, nothing_of_a_transaction_happens_once_another_token_stands);
-    tcase_add_test(c, a_token_that_is_gone_refuses_too);
+    tcase_add_test(c, a_redis_that_lost_the_token_gets_it_back_with_the_first_write);
+    tcase_add_test(c, another_one_of_the_same_number_is_not_ours);
+    tcase_add_test(c, who_holds_nothing_writes_nothing_where_there_is_no_token);
     tcase_add_test(c, one_write_tells_its_own_answer_with_a_fence_and_without);
     tcase_add_test(c, an_error_before_anything_is_written_ends_it_and_a_later_one_does_not);
     tcase_add_test(c, a_user_that_may_not_write_is_refused_in_the_words_of_redis);
