@@ -102,6 +102,8 @@ static int on_copied(struct journal_id id, const char *bytes, size_t len, void *
 
     if (journal_id_compare(id, r->last) <= 0)
         return 0;
+    if (r->wrong.ms > 0 && journal_id_compare(id, r->wrong) > 0)
+        return 0; /* of the same millisecond: the stream's own is tried first */
     if (block_decode(r->codec, bytes, len, &r->view, e) != 0) {
         if (e->code == ERR_MEMORY)
             return -1;

@@ -5,9 +5,10 @@
  * goes on behind one that fails. What MULTI refuses as a whole before it begins (a server that is full, a user
  * that may not) a script finds out with its first write: as long as nothing was written, an error ends it and is
  * the answer, and nothing has happened. What a user may not is in a script said in other words, which are put
- * back, since others know a refusal by its first word. A token that is lower, or none, is that of a Redis that has lost ours (restored, failed
- * over, flushed): it gets it back, and what its holder writes to make it good waits for nothing. Letting the new holder close the connections of the old one was dropped: it needs a right
- * that users of a shared server seldom have, and a proxy between hides whose connection is whose. */
+ * back, since others know a refusal by its first word. A token that is lower, or none, is that of a Redis that has
+ * lost ours (restored, failed over, flushed): it gets it back, and what its holder writes to make it good waits for
+ * nothing. Letting the new holder close the connections of the old one was dropped: it needs a right that users of
+ * a shared server seldom have, and a proxy between hides whose connection is whose. */
 #include "redis/fence.h"
 
 #include <assert.h>

@@ -1302,6 +1302,29 @@ START_TEST(a_damaged_block_is_read_from_its_copy)
 }
 END_TEST
 
+/* Ids of one millisecond differ in their second half only. */
+START_TEST(damaged_blocks_of_one_millisecond_are_counted_each)
+{
+    static const int places[] = {30, 31, 32};
+    struct world *w = world_new();
+
+    fake_db_latency(w->p->db, 0);
+    for (int i = 0; i < BLOCKS; i++) {
+        send(w, i);
+        fake_loop_settle(w->p->loop);
+    }
+    ck_assert_int_eq(xlen(w), BLOCKS);
+    process_end(w->p);
+    damage_blocks(w, DAMAGE_BYTES, places, 3);
+    w->p = process_ready(w);
+    ck_assert_int_eq(w->p->n_applied, BLOCKS);
+    for (int b = 0; b < BLOCKS; b++)
+        ck_assert_int_eq(w->p->applied[b], b);
+    ck_assert_uint_eq(stats(w).damage.mended_blocks, 3);
+    world_free(w);
+}
+END_TEST
+
 /* Under a running program: within half a second all is there again from memory. */
 START_TEST(labels_or_a_cut_that_redis_loses_are_written_again)
 {
@@ -1662,6 +1685,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_newer_format_is_refused);
     tcase_add_test(t, the_start_survives_every_single_fault);
     tcase_add_test(t, before_the_start_is_over_nothing_is_taken);
+    tcase_add_test(t, damaged_blocks_of_one_millisecond_are_counted_each);
     tcase_add_test(t, a_damaged_block_is_read_from_its_copy);
     tcase_add_test(t, a_damaged_block_without_a_copy_is_counted_with_those_behind_it);
     tcase_add_test(t, labels_or_a_cut_that_redis_loses_are_written_again);
