@@ -35,10 +35,6 @@ struct deliver_options {
                                     built-in ones */
     unsigned max_sends;          /* connections there are for messages; 0: 256 */
     bool shadow;                 /* everything but sending: each send is a success, counted */
-    /* A message leaves whose claim could not be stored: if the program ends before Redis is back, nobody will know
-     * of it. Before it leaves. May be NULL. */
-    void (*unstored)(const char *lane, uint64_t incident, void *arg);
-    void *arg;
 };
 
 struct deliver *deliver_new(const struct deliver_options *o, struct err *e);

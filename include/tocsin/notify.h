@@ -95,11 +95,6 @@ void notify_set_degraded(struct notify *n, bool degraded);
 /* Before notify_start(): what was loaded may hold times after now, of a clock that was ahead; what
  * happened then has happened by now. */
 void notify_clock_was_ahead(struct notify *n);
-/* Before notify_start(): what the last run told could not be stored. `lines`, borrowed until then: for each message
- * "RECEIVER/CHANNEL|INCIDENT", as the ledger's fields are. Nobody knows what stood in it, so each alert of the
- * incident that the lane was told of may have been told as ended: if it is on it is told once more. Lines that name
- * nothing known are passed over. Cost: the lines, and what these lanes know of these incidents. */
-void notify_told_unstored(struct notify *n, const char *lines);
 /* The clock has stepped by `by_ms`: how long ago things were, and how long what waits has to wait,
  * stays as it is. When alerts began and silences that have not begun keep their times. Cost: all
  * incidents, silences and what they hold; all of them are stored by the caller (store_rewrite). */

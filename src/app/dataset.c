@@ -17,12 +17,10 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define MARK         "redis.mark"
-#define UNSTORED     "redis.unstored"
-#define UNSTORED_MAX ((size_t)1 << 20)
-#define MARK_MAX     256
-#define EVERY_MS     10000
-#define MARK_KNOWS   3 /* fields */
+#define MARK       "redis.mark"
+#define MARK_MAX   256
+#define EVERY_MS   10000
+#define MARK_KNOWS 3 /* fields */
 
 struct mark {
     char seed[24]; /* "": none */
@@ -33,9 +31,7 @@ struct dataset {
     struct loop *loop;
     struct db *db;
     struct timer *timer;
-    char *path, *fresh_path, *unstored_path;
-    char *was_unstored;     /* what stood in it at the start; NULL: nothing */
-    struct buf unstored;    /* what this run has added */
+    char *path, *fresh_path;
     struct mark had, found; /* of the mark; of Redis, as it answers */
     bool checked, emptied;
     uint64_t older_by;
@@ -71,17 +67,12 @@ static void finish(struct dataset *d)
 {
     mem_free(d->path);
     mem_free(d->fresh_path);
-    mem_free(d->unstored_path);
-    mem_free(d->was_unstored);
-    buf_free(&d->unstored);
     mem_free(d);
 }
 
 struct dataset *dataset_new(struct loop *l, struct db *db, const char *dir)
 {
     struct dataset *d = mem_zalloc(sizeof *d);
-    struct err e;
-    size_t len;
 
     if (!d)
         return NULL;
@@ -89,14 +80,12 @@ struct dataset *dataset_new(struct loop *l, struct db *db, const char *dir)
     d->db = db;
     d->path = join(dir, MARK);
     d->fresh_path = join(dir, MARK ".tmp");
-    d->unstored_path = join(dir, UNSTORED);
     d->timer = timer_new(l, LOOP_CONTROL, follow, d);
-    if (!d->path || !d->fresh_path || !d->unstored_path || !d->timer) {
+    if (!d->path || !d->fresh_path || !d->timer) {
         dataset_free(d);
         return NULL;
     }
     read_mark(d);
-    d->was_unstored = file_read(d->unstored_path, 2 * UNSTORED_MAX, &len, &e);
     return d;
 }
 
@@ -209,43 +198,6 @@ void dataset_check(struct dataset *d)
         return;
     ask(d);
     timer_in(d->timer, 1000); /* by then there is a seed, where there was none */
-}
-
-/* --- what Redis does not know ----------------------------------------------------------------------- */
-
-/* Each line once; of this run or, in the file, of the last one too. */
-static bool is_noted(const struct dataset *d, const char *line, size_t len)
-{
-    for (const char *p = buf_str(&d->unstored); (p = strstr(p, line)); p += len)
-        if ((p == d->unstored.data || p[-1] == '\n') && p[len] == '\n')
-            return true;
-    return false;
-}
-
-void dataset_unstored(struct dataset *d, const char *line)
-{
-    size_t len = strlen(line);
-    int fd;
-
-    if (is_noted(d, line, len) || d->unstored.len + len >= UNSTORED_MAX)
-        return;
-    fd = open(d->unstored_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return; /* no such directory: the next start will not know */
-    if (dprintf(fd, "%s\n", line) == (int)len + 1 && fdatasync(fd) == 0)
-        buf_addf(&d->unstored, "%s\n", line);
-    close(fd);
-}
-
-void dataset_stored(struct dataset *d)
-{
-    (void)unlink(d->unstored_path);
-    buf_clear(&d->unstored);
-}
-
-const char *dataset_was_unstored(const struct dataset *d)
-{
-    return d->was_unstored;
 }
 
 /* --- what is not there as it was -------------------------------------------------------------------- */

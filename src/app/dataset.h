@@ -17,14 +17,6 @@ void dataset_free(struct dataset *d); /* before db_close(). NULL is fine */
  * From then on the mark follows. */
 void dataset_check(struct dataset *d);
 
-/* A message leaves that Redis cannot store: its line is in a second file, on disk, when this returns (some
- * milliseconds; what stands there already costs nothing). At most 1 MiB: beyond it the next start will not know. */
-void dataset_unstored(struct dataset *d, const char *line);
-/* All of it is stored: the file goes. */
-void dataset_stored(struct dataset *d);
-/* The lines that stood there when this run began; NULL: none. Valid as long as `d`. */
-const char *dataset_was_unstored(const struct dataset *d);
-
 /* All that is not there as it was: what the start missed in Redis, and what the journal found. */
 struct damage {
     const char *reason; /* a word for machines */

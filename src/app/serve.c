@@ -265,20 +265,6 @@ static int open_redis(struct program *p, struct err *e)
     return p->dataset ? 0 : err_set(e, ERR_MEMORY, "no memory");
 }
 
-static void told_unstored(const char *line, void *arg)
-{
-    struct program *p = arg;
-
-    dataset_unstored(p->dataset, line);
-}
-
-static void all_stored(void *arg)
-{
-    struct program *p = arg;
-
-    dataset_stored(p->dataset);
-}
-
 static int make_wire(struct program *p, struct err *e)
 {
     struct wire_options o = {.loop = p->loop,
@@ -293,9 +279,6 @@ static int make_wire(struct program *p, struct err *e)
                              .load_rules = serve_load_rules,
                              .kept_rule_file = serve_kept_rule_file,
                              .rewrite_rule_files = serve_rewrite_rule_files,
-                             .told_unstored = dataset_was_unstored(p->dataset),
-                             .unstored = told_unstored,
-                             .stored = all_stored,
                              .ready = went_live,
                              .arg = p};
     struct outbound_options out = {.max_connections = p->descriptors.sends};

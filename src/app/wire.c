@@ -72,8 +72,7 @@ struct wire {
     struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
     bool cutting;
-    bool told_unstored; /* by this run or the last one, and not all of it is stored */
-    int64_t awake_ms;   /* monotonic: the last look, or pulse */
+    int64_t awake_ms; /* monotonic: the last look, or pulse */
     int64_t still_from_ms,
         still_to_ms; /* the program stood still; 0: what came before is decided */
     const char *severity[PRIORITIES + 1];
@@ -252,29 +251,6 @@ static void cut_done(bool ok, const char *why, int64_t took_ms, void *arg)
                  why, NULL);
 }
 
-/* A run after this one is to know what Redis does not, if this one ends before it is back. */
-static void unstored(const char *lane, uint64_t incident, void *arg)
-{
-    struct wire *w = arg;
-    struct buf line = BUF_INIT;
-
-    w->told_unstored = true;
-    buf_addf(&line, "%s|%llu", lane, (unsigned long long)incident);
-    if (buf_ok(&line) && w->o.unstored)
-        w->o.unstored(buf_str(&line), w->o.arg);
-    buf_free(&line);
-}
-
-static void settle_unstored(struct wire *w)
-{
-    if (!w->told_unstored || !db_is_up(w->p.db) || *wire_redis_trouble(w) ||
-        store_is_behind(w->p.store) || !store_is_clean(w->p.store))
-        return;
-    w->told_unstored = false;
-    if (w->o.stored)
-        w->o.stored(w->o.arg);
-}
-
 static void upkeep(void *arg)
 {
     struct wire *w = arg;
@@ -288,7 +264,6 @@ static void upkeep(void *arg)
         if (journal_cut(w->p.journal, &cut, &e) < 0)
             cut_done(false, e.text, 0, w);
     }
-    settle_unstored(w);
     timer_in(w->upkeep_timer, CUT_POLL_MS);
 }
 
@@ -361,7 +336,6 @@ static void go_live(const struct err *e, void *arg)
     }
     assert(w->phase == PHASE_JOURNAL);
     engine_go_live(w->engine, now_ms);
-    notify_told_unstored(w->p.notify, w->o.told_unstored);
     notify_start(w->p.notify, w->p.book);
     w->phase = PHASE_LIVE;
     w->awake_ms = clock_mono_ms(w->p.clock);
@@ -571,9 +545,7 @@ static int make_control_side(struct wire *w, struct err *e)
                                       .config = w->p.config,
                                       .templates = w->o.templates,
                                       .max_sends = w->o.max_sends,
-                                      .shadow = w->o.shadow,
-                                      .unstored = unstored,
-                                      .arg = w};
+                                      .shadow = w->o.shadow};
 
     w->p.store = store_new(w->o.loop, w->o.db);
     if (!w->p.store)
@@ -604,7 +576,6 @@ struct wire *wire_new(const struct wire_options *o, struct err *e)
         return NULL;
     }
     w->o = *o;
-    w->told_unstored = o->told_unstored != NULL;
     w->p.loop = o->loop;
     w->p.db = o->db;
     w->p.clock = loop_clock(o->loop);

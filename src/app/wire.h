@@ -38,12 +38,6 @@ struct wire_options {
     void (*kept_rule_file)(const char *path, const char *text, size_t len, void *arg);
     /* Puts all accepted rule files into the table again (Redis came back older). */
     void (*rewrite_rule_files)(struct store_table *t, void *arg);
-    /* What the last run told and could not store: the lines of unstored(), without a stored() behind them; borrowed
-     * until `ready`. NULL: nothing. */
-    const char *told_unstored;
-    /* A message leaves that cannot be stored: "LANE|INCIDENT"; all of them are stored. Each may be NULL. */
-    void (*unstored)(const char *line, void *arg);
-    void (*stored)(void *arg);
     /* Everything is restored and live (NULL), or the start failed for good. */
     void (*ready)(const struct err *e, void *arg);
     void *arg;

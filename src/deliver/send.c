@@ -316,11 +316,8 @@ void send_stored(bool durable, void *arg)
     }
     if (s->d->halted)
         return;
-    if (!durable && !s->test) {
+    if (!durable && !s->test)
         s->x->degraded = true;
-        if (s->d->o.unstored && !s->d->o.shadow)
-            s->d->o.unstored(s->lane->name, s->x->incident, s->d->o.arg);
-    }
     compose_begin(s, made);
 }
 

@@ -285,12 +285,6 @@ void notify_clock_was_ahead(struct notify *n)
     n->clock_was_ahead = true;
 }
 
-void notify_told_unstored(struct notify *n, const char *lines)
-{
-    assert(!n->started);
-    n->told_unstored = lines;
-}
-
 void notify_set_degraded(struct notify *n, bool degraded)
 {
     n->degraded = degraded;

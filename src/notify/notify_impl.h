@@ -36,16 +36,15 @@ struct notify {
     struct store_table *groups, *ledger, *silences_table;
     struct timer *timer;
     bool deferred, closing, running, degraded;
-    bool indexed;              /* what was loaded can be found: start.c */
-    const char *told_unstored; /* until the start: see notify_told_unstored(); NULL: nothing */
-    bool clock_was_ahead;      /* in the run that wrote what was loaded */
-    bool started;              /* before that nothing is sent */
-    struct map *lanes;         /* name -> struct lane */
-    struct map *by_number;     /* 8 bytes -> struct incident */
-    struct map *by_key;        /* key -> the open incident of that group */
-    struct map *last_of;       /* key -> the last ended incident that is kept */
-    struct map *members;       /* alert key -> struct member, those of open incidents */
-    struct incident **open;    /* not settled */
+    bool indexed;           /* what was loaded can be found: start.c */
+    bool clock_was_ahead;   /* in the run that wrote what was loaded */
+    bool started;           /* before that nothing is sent */
+    struct map *lanes;      /* name -> struct lane */
+    struct map *by_number;  /* 8 bytes -> struct incident */
+    struct map *by_key;     /* key -> the open incident of that group */
+    struct map *last_of;    /* key -> the last ended incident that is kept */
+    struct map *members;    /* alert key -> struct member, those of open incidents */
+    struct incident **open; /* not settled */
     size_t n_open, cap_open;
     struct incident **kept; /* settled, oldest first */
     size_t n_kept, cap_kept;

@@ -245,32 +245,6 @@ void notify_index(struct notify *n)
         log_error("no memory for all lanes of the configuration", NULL);
 }
 
-static void doubt_entry(struct notify *n, const char *field, size_t len)
-{
-    const char *bar = memchr(field, '|', len);
-    const struct incident *inc = bar ? incident_by_number(n, strtoull(bar + 1, NULL, 10)) : NULL;
-
-    for (size_t i = 0; inc && i < inc->n_entries; i++) {
-        struct entry *e = inc->entries[i];
-
-        if (strlen(e->field) == len && memcmp(e->field, field, len) == 0)
-            for (size_t k = 0; k < e->n_told; k++)
-                told_may_be_ended(e, e->told[k].n);
-    }
-}
-
-/* A page that may come twice beats one that somebody believes to be over. */
-static void doubt_what_was_told(struct notify *n)
-{
-    for (const char *line = n->told_unstored; line && *line; line += line[0] == '\n') {
-        size_t len = strcspn(line, "\n");
-
-        doubt_entry(n, line, len);
-        line += len;
-    }
-    n->told_unstored = NULL;
-}
-
 void notify_start(struct notify *n, struct alert_book *book)
 {
     int64_t at_ms = notify_now(n);
@@ -278,7 +252,6 @@ void notify_start(struct notify *n, struct alert_book *book)
     notify_index(n);
     for (size_t i = 0; n->clock_was_ahead && i < n->n_open; i++)
         incident_not_after(n->open[i], at_ms);
-    doubt_what_was_told(n);
     n->started = true;
     if (book)
         compare(n, book, at_ms);

@@ -158,7 +158,6 @@ static struct world {
     struct fake_redis *redis;
     struct fake_dump *dump;
     struct process *p;
-    struct buf unstored, last_unstored;
     int config, rules;
     /* data */
     double temp[GROUPS], load[GROUPS], lag[GROUPS], queue[GROUPS], http[GROUPS][2];
@@ -608,33 +607,6 @@ static bool is_ready(void *arg)
     return ((struct process *)arg)->ready;
 }
 
-/* The file in the data directory. */
-static void on_told_unstored(const char *line, void *arg)
-{
-    (void)arg;
-    buf_addf(&w.unstored, "%s\n", line);
-}
-
-static void on_all_stored(void *arg)
-{
-    (void)arg;
-    buf_clear(&w.unstored);
-}
-
-/* What such a line names is told once more, whatever was told before. */
-static void doubt_what_was_not_stored(void)
-{
-    char line[200];
-
-    for (size_t i = 0; i < w.n_heard; i++) {
-        struct heard *h = &w.heard[i];
-
-        snprintf(line, sizeof line, "%s/webhook|%llu\n", lanes[h->lane],
-                 (unsigned long long)h->incident);
-        h->doubt = h->doubt || strstr(buf_str(&w.last_unstored), line);
-    }
-}
-
 static void process_start(void)
 {
     struct process *p = mem_zalloc(sizeof *p);
@@ -642,17 +614,10 @@ static void process_start(void)
     struct wire_options o = {.load_rules = on_load_rules,
                              .kept_rule_file = on_kept,
                              .rewrite_rule_files = on_rewrite,
-                             .unstored = on_told_unstored,
-                             .stored = on_all_stored,
                              .ready = on_ready,
                              .arg = p};
     struct err e = {0};
 
-    buf_clear(&w.last_unstored);
-    buf_add(&w.last_unstored, buf_str(&w.unstored), w.unstored.len);
-    if (w.unstored.len > 0)
-        o.told_unstored = buf_str(&w.last_unstored);
-    doubt_what_was_not_stored();
     w.p = p;
     p->loop = o.loop = loop_new(w.clock, NULL);
     fake_db_serve(w.redis);

@@ -130,24 +130,6 @@ START_TEST(what_is_told_and_owed_is_found_again_in_its_rows)
 }
 END_TEST
 
-/* It was told the end of them while Redis was away, and the program was killed before it was back. */
-START_TEST(who_may_have_been_told_the_end_hears_what_is_on_once_more)
-{
-    fire_many(3);
-    scene_go(s, 600 * SEC);
-    ck_assert_uint_eq(s->n_lines, 1);
-    scene_reload(s);
-    notify_told_unstored(s->n,
-                         "nobody/webhook|1\nops/webhook|7\nops/webhook\n|\n\nops/webhook|1\n");
-    notify_start(s->n, NULL);
-    scene_go(s, 600 * SEC);
-    ck_assert_uint_eq(s->n_lines, 2);
-    scene_restart(s); /* it is known now */
-    scene_go(s, 600 * SEC);
-    ck_assert_uint_eq(s->n_lines, 2);
-}
-END_TEST
-
 START_TEST(an_incident_that_is_forgotten_leaves_no_rows)
 {
     fire_many(3);
@@ -316,7 +298,6 @@ static void add(TCase *t)
     tcase_add_checked_fixture(t, set_up, tear_down);
     tcase_add_test(t, one_alert_of_many_that_ends_is_one_row);
     tcase_add_test(t, what_is_told_and_owed_is_found_again_in_its_rows);
-    tcase_add_test(t, who_may_have_been_told_the_end_hears_what_is_on_once_more);
     tcase_add_test(t, an_incident_that_is_forgotten_leaves_no_rows);
     tcase_add_test(t, records_that_hold_their_alerts_become_rows);
     tcase_add_test(t, what_has_kinds_is_stored_in_words);
