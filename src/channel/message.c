@@ -232,7 +232,7 @@ int message_step(struct making *k, int64_t slice_us)
         judge_length(k);
         break;
     case MAKING_DONE:
-        assert(!"a message that is made has no step any more");
+        assert(false); /* a message that is made has no step any more */
     }
     return k->step == MAKING_DONE;
 }

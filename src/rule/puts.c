@@ -193,7 +193,7 @@ static void set_first(struct rules *e, const struct put *p)
     if (p->n == 0)
         (void)map_removes(e->by_path, p->path);
     else if (map_puts(e->by_path, p->path, p->rules[0], NULL) < 0)
-        assert(!"the path has its place since reserve()");
+        assert(false); /* the path has its place since reserve() */
 }
 
 /* The rules of other files stay; those of this one are replaced. Cost: these. */
