@@ -122,10 +122,11 @@ void db_tx_drop(struct db_tx *t);
  * Whatever changes something goes through here or a transaction; db_send() and db_sendf() are for what reads. */
 void db_writef(struct db *d, db_done done, void *arg, const char *fmt, ...);
 
-/* From here on each transaction and db_writef() carries `token`: Redis carries it out only while field "token" of
- * the hash `key` is exactly that, and refuses all of it with FENCED else. Both are copied.
- * Not between the begin of a transaction and its commit. Without a fence a transaction is MULTI/EXEC; with one
- * it is a script that does the same; HGET is the only command that reads in it. It stays until the connection is closed for good.
+/* From here on each transaction and db_writef() carries `token`, "NUMBER-…": Redis carries it out only while field
+ * "token" of the hash `key` is exactly that, and refuses all of it with FENCED else. A lower number, or none, is that
+ * of a Redis that has lost ours: ours is put back, and it is carried out. Both are copied. Not between the begin of a
+ * transaction and its commit. Without a fence a transaction is MULTI/EXEC; with one it is a script that does the
+ * same, in which HGET is the only command that reads. It stays until the connection is closed for good.
  * Cost: one HGET, and one copy of the arguments inside Redis. -1: no memory, the old fence stays. */
 int db_fence(struct db *d, const char *key, const char *token) MUST_USE;
 

@@ -61,12 +61,13 @@ struct lease_options {
 /* From here on `db` writes nothing (unless alone) until it is held. Asks nothing before lease_db_up(). NULL: no
  * memory. */
 struct lease *lease_new(const struct lease_options *o);
-/* While its `db` is still there: takes back the fence. NULL is fine. */
+/* While its `db` is still there. The fence stays on it: whoever ends as another one holds the lease writes nothing in
+ * doing so. NULL is fine. */
 void lease_free(struct lease *l);
 /* The connection is ready (on_up of db_options). */
 void lease_db_up(struct lease *l);
-/* A transaction was refused (on_fenced of db_options); `token` is what stands in Redis, "" nothing. Calls
- * `lost` inside the call when that is another holder's. */
+/* A transaction was refused (on_fenced of db_options); `token` is what stands in Redis. Calls `lost` inside the call
+ * when that is another holder's, of our number or above. */
 void lease_fenced(struct lease *l, const char *token);
 /* Gives it back, for an orderly end: who stands by takes it with its next look. `done` is told once, from the
  * loop: when Redis has it, cannot be asked, or there was nothing to give back. */

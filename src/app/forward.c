@@ -75,24 +75,21 @@ struct lines {
     bool too_many;
 };
 
-static void begin_line(struct lines *l)
+static void put_line(struct lines *l, const char *name, const char *value)
 {
     if (l->n == LINES_MAX)
         l->too_many = true;
     else
         l->at[l->n++] = l->text.len;
+    /* curl takes "Name;" for a header without a value */
+    buf_addf(&l->text, *value ? "%s: %s" : "%s;%s", name, value);
+    buf_addc(&l->text, 0);
 }
 
 static void add_line(const char *name, const char *value, void *arg)
 {
-    struct lines *l = arg;
-
-    if (is_hop(name, strlen(name)) || strpbrk(value, "\r\n"))
-        return;
-    begin_line(l);
-    /* curl takes "Name;" for a header without a value */
-    buf_addf(&l->text, *value ? "%s: %s" : "%s;%s", name, value);
-    buf_addc(&l->text, 0);
+    if (!is_hop(name, strlen(name)) && !strpbrk(value, "\r\n"))
+        put_line(arg, name, value);
 }
 
 static void on_answer(const struct outbound_result *result, void *arg);
@@ -168,9 +165,7 @@ void forward_request(struct forward *f, struct http_request *r, const struct lea
         snprintf(p->to, sizeof p->to, "%s", holder->name);
         snprintf(p->url, sizeof p->url, "%s", holder->url);
         http_each_header(r, add_line, &l);
-        begin_line(&l);
-        buf_addf(&l.text, SENT_BY ": %s", f->name);
-        buf_addc(&l.text, 0);
+        put_line(&l, SENT_BY, f->name);
         p->call = send_on(p, &l, &e);
     }
     buf_free(&l.text);

@@ -1,12 +1,3 @@
-#include "journal/block.h"
-
-#include <math.h>
-#include <string.h>
-
-#include "base/hash.h"
-#include "base/mem.h"
-#include "journal/block_bits.h"
-
 /* A block:
  *
  *   version 1 | flags | generation v | run u64 | index v | recv_ms z | hashes v, u64 … |
@@ -31,6 +22,14 @@
  *
  * A value is scaled only when it comes back bit for bit. A series' exponent grows when it must
  * and never shrinks within the run; one that fits no exponent stays with bits. */
+#include "journal/block.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
+#include "journal/block_bits.h"
 
 #define HEADS_WORST  24 /* bytes of one sample in each column */
 #define TIMES_WORST  20

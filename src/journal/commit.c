@@ -1,12 +1,3 @@
-#include <assert.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "base/keys.h"
-#include "base/log.h"
-#include "base/mem.h"
-#include "journal/journal_impl.h"
-
 /* Group commit. Requests are copied into the open block; at the end of the turn it is sealed
  * (encoded, given its id) and leaves, with all that is sealed, in one transaction. One transaction
  * is under way at a time; what comes meanwhile gathers in the next block, so a slow Redis makes
@@ -22,6 +13,14 @@
  *
  * Before anything flies again after an unknown fate, or to a server with another run id, verify.c
  * asks what Redis has. */
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "journal/journal_impl.h"
 
 /* --- applying --------------------------------------------------------------------------------------- */
 

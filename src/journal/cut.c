@@ -1,3 +1,12 @@
+/* A cut, from the order to the pointer:
+ *
+ *   ARMED ──nothing in flight──> WRITING ──all pieces in Redis──> COUNTING ──> PUBLISHING ──> done
+ *            (fork: the child                                      (HLEN)      (MULTI: pointer,
+ *             holds this instant)                                               old one away)
+ *
+ * The next block after the fork starts a new run, so that blocks behind the cut can be read
+ * without those before it. An answer that is lost while publishing leaves two cuts possible:
+ * counting and publishing are then done again, which changes nothing if they had happened. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,16 +22,6 @@
 #include "base/mem.h"
 #include "journal/cut_chunk.h"
 #include "journal/cut_job.h"
-
-/* A cut, from the order to the pointer:
- *
- *   ARMED ──nothing in flight──> WRITING ──all pieces in Redis──> COUNTING ──> PUBLISHING ──> done
- *            (fork: the child                                      (HLEN)      (MULTI: pointer,
- *             holds this instant)                                               old one away)
- *
- * The next block after the fork starts a new run, so that blocks behind the cut can be read
- * without those before it. An answer that is lost while publishing leaves two cuts possible:
- * counting and publishing are then done again, which changes nothing if they had happened. */
 
 #define TIMEOUT_MS      (2 * 60 * 1000)
 #define AFTER_FAILED_MS 30000

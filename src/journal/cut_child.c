@@ -1,3 +1,14 @@
+/* The child that writes a cut. It is a copy of the whole process, of which it may use its memory
+ * only: its first act is to close every descriptor but its pipe and standard error, so that it
+ * holds no socket of the parent's open; it touches neither loop nor TLS; it dies with its parent
+ * and ends with _exit. Pieces go to Redis over a connection of its own, or, where that is not
+ * possible (TLS), to the parent. What it says:
+ *
+ *   'C' piece …    over TLS only
+ *   'D' pieces u64, bytes u64     done
+ *   'E' text                      it failed
+ *
+ * each as: type | length u32 | bytes. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -12,18 +23,6 @@
 #include "base/mem.h"
 #include "journal/cut_chunk.h"
 #include "journal/cut_job.h"
-
-/* The child that writes a cut. It is a copy of the whole process, of which it may use its memory
- * only: its first act is to close every descriptor but its pipe and standard error, so that it
- * holds no socket of the parent's open; it touches neither loop nor TLS; it dies with its parent
- * and ends with _exit. Pieces go to Redis over a connection of its own, or, where that is not
- * possible (TLS), to the parent. What it says:
- *
- *   'C' piece …    over TLS only
- *   'D' pieces u64, bytes u64     done
- *   'E' text                      it failed
- *
- * each as: type | length u32 | bytes. */
 
 #define PIPE_FD     3
 #define FLUSH_BYTES ((size_t)4 << 20)

@@ -1,11 +1,3 @@
-#include "journal/dict.h"
-
-#include <string.h>
-#include <zstd.h>
-
-#include "base/hash.h"
-#include "base/mem.h"
-
 /* A chunk:
  *
  *   version 1 | flags (1: packed with zstd) | series v | raw length v | body … | xxh3 u64
@@ -19,6 +11,13 @@
  *
  * Series that come together share most labels, so most of them are one byte; that, more than
  * zstd, makes a million of them load in a second. */
+#include "journal/dict.h"
+
+#include <string.h>
+#include <zstd.h>
+
+#include "base/hash.h"
+#include "base/mem.h"
 
 #define DICT_VERSION 1
 #define FLAG_PACKED  1u

@@ -1,14 +1,3 @@
-#include "journal/reading.h"
-
-#include <assert.h>
-#include <inttypes.h>
-#include <stdio.h>
-
-#include "base/keys.h"
-#include "base/log.h"
-#include "base/mem.h"
-#include "journal/pages.h"
-
 /* The blocks of a run are differences from those before, which makes them small and lets one that
  * is damaged cost all behind it. So what no cut holds yet stands in Redis twice (copy.c), and a
  * reading that meets trouble turns aside:
@@ -22,6 +11,16 @@
  *
  * Blocks that stand for themselves were tried: 3.7 bytes a sample instead of 1.5, in all that the
  * journal keeps. A copy of what lies behind the last cut is two minutes of load. */
+#include "journal/reading.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "journal/pages.h"
 
 #define TOLD_MAX 20 /* blocks named in the log by one reading; all are counted */
 

@@ -1,3 +1,7 @@
+/* The start, one question at a time; a question whose answer is lost is asked again:
+ *
+ *   meta -> series (HSCAN, all chunks) -> pointer of the cut -> its chunks -> the stream's last id
+ *        -> blocks behind the cut, page by page -> ready */
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,11 +15,6 @@
 #include "journal/cut_chunk.h"
 #include "journal/recover_impl.h"
 #include "model/identity.h"
-
-/* The start, one question at a time; a question whose answer is lost is asked again:
- *
- *   meta -> series (HSCAN, all chunks) -> pointer of the cut -> its chunks -> the stream's last id
- *        -> blocks behind the cut, page by page -> ready */
 
 #define SCAN_COUNT   "16"
 #define SPARE_SERIES (1u << 20) /* ids above the dictionary's that a block may name */

@@ -1,12 +1,3 @@
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "base/keys.h"
-#include "base/log.h"
-#include "base/mem.h"
-#include "journal/journal_impl.h"
-
 /* What does Redis have? Asked (XINFO STREAM: its last id and its length) after a transaction of
  * unknown fate, when the server's run id has changed, and when the number of blocks is too low.
  *
@@ -22,6 +13,14 @@
  *
  * In each case of loss the published cut may be older than we think, so nothing is trimmed until
  * the next one is published, and the owner of control state is told. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/keys.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "journal/journal_impl.h"
 
 void journal_keep_recent(struct journal *j, struct pending *p)
 {

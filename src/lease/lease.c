@@ -173,12 +173,9 @@ static void become_lost(struct lease *l)
 
 void lease_fenced(struct lease *l, const char *token)
 {
-    if (l->state != LEASE_HELD || strcmp(token, l->token) == 0)
-        return;
-    if (number_of(token) >= number_of(l->token))
+    if (l->state == LEASE_HELD && number_of(token) >= number_of(l->token) &&
+        strcmp(token, l->token) != 0)
         become_lost(l);
-    else
-        timer_in(l->timer, 0); /* Redis has lost ours: the next beat puts it back */
 }
 
 static void on_beat(enum db_fate fate, const struct reply *reply, void *arg)
@@ -317,13 +314,12 @@ static void on_timer(void *arg)
 
     if (l->asking || !db_is_up(l->o.db))
         return; /* its answer, or lease_db_up(), goes on */
-    if (l->o.alone && l->state == LEASE_ASKING) {
-        l->o.self(&l->self, l->o.arg);
-        become_held(l);
-    }
-    if (l->o.alone)
-        return;
-    if (l->state == LEASE_HELD)
+    if (l->o.alone) {
+        if (l->state == LEASE_ASKING) {
+            l->o.self(&l->self, l->o.arg);
+            become_held(l);
+        }
+    } else if (l->state == LEASE_HELD)
         beat(l);
     else if (l->state != LEASE_LOST)
         look(l);

@@ -9,7 +9,6 @@
 #include "base/mem.h"
 #include "redis/fence.h"
 #include "redis/url.h"
-#include "redis/wire.h"
 #include "tocsin/db.h"
 
 /* hiredis' own blocking connection: a forked child uses nothing of the parent's loop. Requests
@@ -118,20 +117,19 @@ void db_blocking_fence(struct db_blocking *d, const struct db *parent)
 static int append(struct db_blocking *d, int argc, const char *const *argv, const size_t *lens)
 {
     struct buf b = BUF_INIT;
-    char number[16], *p;
-    const char *first[] = {number};
+    size_t n_args = (size_t)argc + 1, head;
+    char *p;
     int rc = REDIS_ERR;
 
     if (!d->fenced_as)
         return redisAppendCommandArgv(d->redis, argc, (const char **)argv, lens);
-    snprintf(number, sizeof number, "%d", argc);
-    p = buf_reserve(&b, fence_head_size(d->fenced_as, (size_t)argc + 1));
+    head = fence_head_size(d->fenced_as, n_args);
+    p = buf_reserve(&b, head);
     if (p) {
-        buf_commit(&b, fence_head_size(d->fenced_as, (size_t)argc + 1));
-        fence_put_head(d->fenced_as, p, (size_t)argc + 1);
+        fence_put_head(d->fenced_as, p, n_args);
+        buf_commit(&b, head);
     }
-    wire_add_args(&b, 1, first, NULL);
-    wire_add_args(&b, argc, argv, lens);
+    fence_add(&b, argc, argv, lens);
     if (buf_ok(&b))
         rc = redisAppendFormattedCommand(d->redis, b.data, b.len);
     buf_free(&b);

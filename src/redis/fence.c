@@ -12,6 +12,7 @@
 #include "redis/fence.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -93,6 +94,17 @@ char *fence_put_head(const struct db *d, char *p, size_t n_args)
 
     head(d, argv);
     return wire_put_args(wire_put_head(p, HEAD_ARGS + n_args), HEAD_ARGS, argv, NULL);
+}
+
+void fence_add(struct buf *b, int argc, const char *const *argv, const size_t *lens)
+{
+    char number[16];
+    const char *first[] = {number};
+
+    assert(argc > 0 && argc <= FENCE_ARGS_MAX);
+    snprintf(number, sizeof number, "%d", argc);
+    wire_add_args(b, 1, first, NULL);
+    wire_add_args(b, argc, argv, lens);
 }
 
 const char *fence_refused(const char *text)

@@ -1,5 +1,4 @@
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -37,18 +36,12 @@ struct db_tx *db_tx_new(struct db *d)
 
 void db_tx_add(struct db_tx *t, int argc, const char *const *argv, const size_t *lens)
 {
-    char number[16];
-    const char *first[] = {number};
-
     t->count++;
     if (!t->fenced) {
         wire_add(&t->out, argc, argv, lens);
         return;
     }
-    assert(argc > 0 && argc <= FENCE_ARGS_MAX);
-    snprintf(number, sizeof number, "%d", argc);
-    wire_add_args(&t->out, 1, first, NULL);
-    wire_add_args(&t->out, argc, argv, lens);
+    fence_add(&t->out, argc, argv, lens);
     t->n_args += 1 + (size_t)argc;
 }
 

@@ -433,28 +433,32 @@ void db_send(struct db *d, int argc, const char *const *argv, const size_t *lens
     put(d, m);
 }
 
-void db_sendf(struct db *d, db_done done, void *arg, const char *fmt, ...)
+static void sendv(struct db *d, db_done done, void *arg, const char *fmt, va_list ap)
 {
     struct wire_args a;
-    va_list ap;
 
-    va_start(ap, fmt);
     wire_args_from(&a, fmt, ap);
-    va_end(ap);
     db_send(d, (int)a.argc, a.argv, a.lens, done, arg);
     wire_args_free(&a);
 }
 
-void db_writef(struct db *d, db_done done, void *arg, const char *fmt, ...)
+void db_sendf(struct db *d, db_done done, void *arg, const char *fmt, ...)
 {
-    struct wire_args a;
     va_list ap;
 
     va_start(ap, fmt);
-    wire_args_from(&a, fmt, ap);
+    sendv(d, done, arg, fmt, ap);
     va_end(ap);
-    db_send(d, (int)a.argc, a.argv, a.lens, done, arg);
-    wire_args_free(&a);
+}
+
+/* Without a fence it is a command like others. */
+void db_writef(struct db *d, db_done done, void *arg, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    sendv(d, done, arg, fmt, ap);
+    va_end(ap);
 }
 
 /* One program is simulated: nobody is there to be kept out. */
