@@ -1,13 +1,12 @@
-/* One entry a file, with the version that runs, the text on disk, and the verdict on it.
+/* One entry a file (book_file.c): the version that runs, the text on disk, and the verdict on it.
  *
  * A load has stages, each in pieces of a few milliseconds, so that nothing that runs changes before all is
  * known: files are read and loaded, the set is checked as a whole (names, firing() across files), compared
  * with what runs, and the rules of each accepted candidate are built. The end is one step: the candidates
- * take the places of their files' versions. What has gone is freed afterwards, in pieces again. All or nothing was dropped: one mistyped file would keep every
- * other edit out. Blame is by time: of two files that quarrel the one that does not run yet is refused; one
- * that runs and has lost what it names runs on. A file whose text is the same is not loaded again, unless
- * it includes others. A dry run goes the same way and is undone, rather than being a second way that could
- * differ. */
+ * take the places of their files' versions. What has gone is freed afterwards, in pieces again. All or nothing
+ * was dropped: one mistyped file would keep every other edit out. Blame is by time: of two files that quarrel the
+ * one that does not run yet is refused; one that runs and has lost what it names runs on. A dry run goes the same
+ * way and is undone, rather than being a second way that could differ. */
 #include "app/rulebook.h"
 
 #include <assert.h>
@@ -15,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/book_file.h"
 #include "app/changes.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -29,27 +29,6 @@
 #define COMPARE_RULES 500          /* the same; a file more */
 #define BUILD_RULES   200          /* of a piece: about two milliseconds */
 #define TIDY_RULES    500          /* the same */
-#define RULE_FILE_MAX (4u << 20) /* bytes; the largest generated rule files seen are below 1 MiB */
-
-struct book_file {
-    char *path;
-    char *text; /* as accepted */
-    size_t len;
-    struct rulefile *file; /* accepted version; NULL: none yet */
-    char *error;           /* why the text on disk is refused, NULL: it runs */
-    /* of the load under way: */
-    char *new_text;
-    size_t new_len;
-    struct rulefile *candidate; /* while `wanted`: being loaded */
-    char root[512];             /* its includes stay below it */
-    bool wanted;                /* is to be loaded, or being loaded */
-    char *error_before;         /* of the load before */
-    bool runs;                  /* `file` has been put into the engine */
-    bool seen;                  /* still on disk */
-    bool built;                 /* its rules wait for the exchange */
-    bool kept_only;             /* known from Redis, not yet from disk */
-    const char *verdict;        /* "unchanged", "loaded", "rejected", "removed" */
-};
 
 enum stage { STAGE_READ, STAGE_LOAD, STAGE_CHECK, STAGE_COMPARE, STAGE_BUILD, STAGE_END };
 
@@ -90,25 +69,6 @@ struct rulebook *rulebook_new(void)
         return NULL;
     }
     return b;
-}
-
-static void drop_candidate(struct book_file *f)
-{
-    rulefile_unref(f->candidate);
-    mem_free(f->new_text);
-    f->candidate = NULL;
-    f->new_text = NULL;
-}
-
-static void book_file_free(struct book_file *f)
-{
-    drop_candidate(f);
-    rulefile_unref(f->file);
-    mem_free(f->path);
-    mem_free(f->text);
-    mem_free(f->error);
-    mem_free(f->error_before);
-    mem_free(f);
 }
 
 static void end_together(struct rulebook *b)
@@ -203,56 +163,6 @@ static long rule_paths(const char *const *patterns, size_t n, char ***out, struc
 
 /* --- loading --- */
 
-static void set_error(struct book_file *f, const char *text)
-{
-    mem_free(f->error);
-    f->error = text ? mem_strdup(text) : NULL;
-}
-
-static void reject(const struct rulebook *b, struct book_file *f, const char *text)
-{
-    bool news = !f->error_before || strcmp(f->error_before, text) != 0;
-
-    set_error(f, text);
-    f->verdict = "rejected";
-    drop_candidate(f);
-    if (news && !b->dry_run)
-        log_error(f->file || f->text ? "rule file refused; its previous version runs on"
-                                     : "rule file refused",
-                  "file", f->path, "error", text, NULL);
-}
-
-static struct rulefile *begin_text(struct book_file *f, const char *text, size_t len, struct err *e)
-{
-    struct rulefile_options o = {.root = f->root};
-    const char *slash = strrchr(f->path, '/');
-
-    snprintf(f->root, sizeof f->root, "%.*s", slash ? (int)(slash - f->path) : 1,
-             slash ? f->path : ".");
-    return rulefile_begin(f->path, text, len, &o, e);
-}
-
-static void read_candidate(const struct rulebook *b, struct book_file *f)
-{
-    struct err e;
-
-    f->new_text = file_read(f->path, RULE_FILE_MAX, &f->new_len, &e);
-    if (!f->new_text) {
-        reject(b, f, e.text);
-        return;
-    }
-    /* Includes may have changed although the file has not: it is loaded anew unless it has none. */
-    if (f->file && f->len == f->new_len && memcmp(f->text, f->new_text, f->len) == 0) {
-        const char *const *inputs;
-
-        if (rulefile_inputs(f->file, &inputs) == 0) {
-            f->verdict = "unchanged";
-            return;
-        }
-    }
-    f->wanted = true;
-}
-
 /* Some files a piece. True: all are read. */
 static bool read_some(struct rulebook *b)
 {
@@ -264,60 +174,10 @@ static bool read_some(struct rulebook *b)
         if (!f)
             continue;
         f->seen = true;
-        read_candidate(b, f);
+        book_file_read(f, b->dry_run);
         bytes += f->new_len;
     }
     return b->next == b->n_paths;
-}
-
-/* One slice of the file's loading. True: there is a verdict. */
-static bool load_slice(const struct rulebook *b, struct book_file *f, int64_t slice_us)
-{
-    struct err e;
-    int rc;
-
-    assert(f->wanted && f->new_text);
-    if (!f->candidate) {
-        f->candidate = begin_text(f, f->new_text, f->new_len, &e);
-        rc = f->candidate ? 0 : -1;
-    } else {
-        rc = rulefile_step(f->candidate, slice_us, &e);
-    }
-    if (rc == 0)
-        return false;
-    f->wanted = false;
-    if (rc < 0)
-        reject(b, f, e.text);
-    else
-        f->verdict = "loaded";
-    return true;
-}
-
-/* The version that runs when the text on disk does not load: the one in memory, else the one kept
- * in Redis. */
-static void fall_back(struct book_file *f)
-{
-    struct err e;
-    int rc = 0;
-
-    if (f->file || !f->text || f->candidate)
-        return;
-    f->file = begin_text(f, f->text, f->len, &e);
-    while (f->file && (rc = rulefile_step(f->file, 0, &e)) == 0)
-        continue;
-    if (rc < 0) {
-        rulefile_unref(f->file);
-        f->file = NULL;
-    }
-    if (!f->file)
-        log_error("the kept version of a rule file does not load either", "error", e.text, NULL);
-}
-
-static struct rulefile *wanted(const struct book_file *f)
-{
-    if (!f->seen)
-        return NULL;
-    return f->candidate ? f->candidate : f->file;
 }
 
 /* All that is to run, as one set: what runs already first, so that of two rules of one name the
@@ -334,18 +194,13 @@ static size_t gather(const struct rulebook *b, struct rulefile **set, struct boo
         for (size_t i = 0; i < b->n; i++) {
             struct book_file *f = b->files[i];
 
-            if (!wanted(f) || (f->candidate || !f->runs) != fresh)
+            if (!book_file_wanted(f) || (f->candidate || !f->runs) != fresh)
                 continue;
             of[n] = f;
-            set[n++] = wanted(f);
+            set[n++] = book_file_wanted(f);
         }
     }
     return n;
-}
-
-static bool is_misfit(const struct book_file *f)
-{
-    return f && f->runs && !f->candidate;
 }
 
 /* The round has found errors in new versions: the first that is at fault is refused. False: there is none, or
@@ -357,18 +212,18 @@ static bool refuse_one(struct rulebook *b, size_t n_errors)
     for (size_t k = 0; k < n_errors; k++) {
         struct book_file *f = t->of[t->which[k]];
 
-        if (!f || is_misfit(f))
+        if (!f || book_file_is_misfit(f))
             continue;
         if (!f->candidate) { /* a kept version, which does not run yet */
             rulefile_unref(f->file);
             f->file = NULL;
         }
-        reject(b, f, t->errors[k].text);
+        book_file_reject(f, b->dry_run, t->errors[k].text);
         return true;
     }
     for (size_t k = 0; k < n_errors; k++)
         if (t->of[t->which[k]])
-            reject(b, t->of[t->which[k]], t->errors[k].text);
+            book_file_reject(t->of[t->which[k]], b->dry_run, t->errors[k].text);
     return false;
 }
 
@@ -403,19 +258,14 @@ static bool check_some(struct rulebook *b, size_t most)
     return !refuse_one(b, n_errors < CHECK_ERRORS ? n_errors : CHECK_ERRORS);
 }
 
-static size_t rules_of(const struct rulefile *f)
-{
-    return f ? rulefile_count(f) : 0;
-}
-
 static bool compare_some(struct rulebook *b, size_t most)
 {
     for (size_t done = 0; b->next < b->n && done < most;) {
         struct book_file *f = b->files[b->next++];
 
-        if (f->file != wanted(f))
-            done += rules_of(f->file) + rules_of(wanted(f));
-        changes_add(&b->changes, f->file, wanted(f), wire_parts(b->wire));
+        if (f->file != book_file_wanted(f))
+            done += book_file_rules(f->file) + book_file_rules(book_file_wanted(f));
+        changes_add(&b->changes, f->file, book_file_wanted(f), wire_parts(b->wire));
     }
     return b->next == b->n;
 }
@@ -460,12 +310,6 @@ static void note_would_end(const struct alert *a, void *arg)
 
 /* --- making it so --- */
 
-/* Accepted just now, or a kept version that does not run yet. */
-static bool needs_put(const struct book_file *f)
-{
-    return f->seen && (f->candidate || (f->file && !f->runs));
-}
-
 /* Builds rules of files to be accepted, and takes note of files that are gone. True: all are done. */
 static bool build_some(struct rulebook *b, size_t most)
 {
@@ -476,17 +320,18 @@ static bool build_some(struct rulebook *b, size_t most)
         struct book_file *f = b->files[b->next];
         int rc;
 
-        if (!needs_put(f) && (f->seen || !f->file))
+        if (!book_file_needs_put(f) && (f->seen || !f->file))
             continue;
         if (most == 0)
             return false;
-        rc = rules_put_some(rules, f->path, wanted(f), b->at_ms, most, &e);
+        rc = rules_put_some(rules, f->path, book_file_wanted(f), b->at_ms, most, &e);
         if (rc == 0)
             return false;
-        most -= most < rules_of(wanted(f)) ? most : rules_of(wanted(f));
+        most -= most < book_file_rules(book_file_wanted(f)) ? most
+                                                            : book_file_rules(book_file_wanted(f));
         f->built = rc > 0;
         if (rc < 0 && f->seen)
-            reject(b, f, e.text);
+            book_file_reject(f, b->dry_run, e.text);
         else if (rc < 0)
             log_error("a removed rule file still runs", "error", e.text, NULL);
     }
@@ -507,7 +352,7 @@ static void accept(struct rulebook *b, struct book_file *f)
     f->len = f->new_len;
     f->candidate = NULL;
     f->new_text = NULL;
-    set_error(f, NULL);
+    book_file_error(f, NULL);
     store_put(wire_parts(b->wire)->rule_files, f->path, f->text, f->len);
     assert(f->runs && f->file && f->text && !f->candidate);
 }
@@ -531,7 +376,7 @@ static void forget_missing(struct rulebook *b)
 
 static void add_names(struct map *names, const struct rulefile *f)
 {
-    for (size_t i = 0; i < rules_of(f); i++)
+    for (size_t i = 0; i < book_file_rules(f); i++)
         if (map_puts(names, rulefile_rule(f, i)->name, (void *)f, NULL) < 0)
             return; /* one more is told to end */
 }
@@ -543,7 +388,7 @@ static void write_would_end(struct rulebook *b, const struct wire_parts *p, stru
     struct would_end we = {.stay = stay, .out = out};
 
     for (size_t i = 0; stay && i < b->n; i++)
-        add_names(stay, wanted(b->files[i]));
+        add_names(stay, book_file_wanted(b->files[i]));
     if (stay && b->own)
         add_names(stay, b->own);
     json_key(out, "would_resolve");
@@ -652,9 +497,9 @@ static bool load_next(struct rulebook *b, int64_t slice_us)
 {
     struct book_file *f = b->files[b->next];
 
-    if (f->wanted && !load_slice(b, f, slice_us))
+    if (f->wanted && !book_file_load(f, b->dry_run, slice_us))
         return false;
-    fall_back(f);
+    book_file_fall_back(f);
     b->next++;
     return !f->new_text; /* a file a turn, at most */
 }
@@ -728,7 +573,7 @@ size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out)
         write_would_end(b, wire_parts(w), out);
     rejected = count_rejected(b);
     for (size_t i = 0; i < b->n; i++)
-        drop_candidate(b->files[i]);
+        book_file_drop(b->files[i]);
     if (b->dry_run) {
         undo(b, b->n_before);
     } else {
