@@ -34,14 +34,14 @@ static void single(struct buf *b, const char *name, const char *type, const char
     value(b, name, NULL, NULL, v);
 }
 
-static void ingest_metrics(struct selfwatch *s, struct buf *b)
+static void intake_metrics(struct selfwatch *s, struct buf *b)
 {
     static const struct {
         const char *name, *help;
         size_t offset;
     } rows[] = {
 #define ROW(field, help) \
-    {"tocsin_ingest_" #field "_total", help, offsetof(struct ingest_protocol_stats, field)}
+    {"tocsin_ingest_" #field "_total", help, offsetof(struct intake_protocol_stats, field)}
         ROW(requests, "Requests or datagrams received."),
         ROW(samples, "Samples handed to the journal."),
         ROW(events, "Log events handed to the journal."),
@@ -52,25 +52,25 @@ static void ingest_metrics(struct selfwatch *s, struct buf *b)
         ROW(outside, "Requests refused and series left out: outside of the scope of their token."),
 #undef ROW
     };
-    struct ingest_stats st;
+    struct intake_stats st;
     char name[64];
 
-    ingest_stats(s->o.ingest, &st);
-    for (size_t i = 0; i < INGEST_LOSSES; i++) {
-        const struct ingest_loss *loss = &ingest_losses[i];
+    intake_stats(s->o.ingest, &st);
+    for (size_t i = 0; i < INTAKE_LOSSES; i++) {
+        const struct intake_loss *loss = &intake_losses[i];
 
         snprintf(name, sizeof name, "tocsin_ingest_%s_total", loss->name);
         metric(b, name, "counter", loss->text);
-        for (enum ingest_protocol p = 0; p < INGEST_PROTOCOLS; p++)
-            value(b, name, "protocol", ingest_decoders[p].name, (double)ingest_lost(&st, p, loss));
+        for (enum decode_protocol p = 0; p < DECODE_PROTOCOLS; p++)
+            value(b, name, "protocol", decode_table[p].name, (double)intake_lost(&st, p, loss));
     }
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         metric(b, rows[i].name, "counter", rows[i].help);
-        for (size_t p = 0; p < INGEST_PROTOCOLS; p++) {
+        for (size_t p = 0; p < DECODE_PROTOCOLS; p++) {
             uint64_t v;
 
             memcpy(&v, (const char *)&st.of[p] + rows[i].offset, sizeof v);
-            value(b, rows[i].name, "protocol", ingest_decoders[p].name, (double)v);
+            value(b, rows[i].name, "protocol", decode_table[p].name, (double)v);
         }
     }
 }
@@ -318,7 +318,7 @@ void selfwatch_metrics(struct selfwatch *s, struct buf *out)
     value(out, "tocsin_build_info", "version", TOCSIN_VERSION, 1);
     metric(out, "alertmanager_build_info", "gauge", "For tools that look for it.");
     value(out, "alertmanager_build_info", "version", "0.27.0", 1);
-    ingest_metrics(s, out);
+    intake_metrics(s, out);
     journal_metrics(s, out);
     damage_metrics(s, out);
     window_metrics(s, out);

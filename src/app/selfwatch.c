@@ -166,11 +166,11 @@ static void add_losses(struct selfwatch *s)
 
 static uint64_t input_count(const struct selfwatch *s)
 {
-    struct ingest_stats st;
+    struct intake_stats st;
     uint64_t n = 0;
 
-    ingest_stats(s->o.ingest, &st);
-    for (size_t i = 0; i < INGEST_PROTOCOLS; i++)
+    intake_stats(s->o.ingest, &st);
+    for (size_t i = 0; i < DECODE_PROTOCOLS; i++)
         n += st.of[i].samples + st.of[i].events;
     return n;
 }

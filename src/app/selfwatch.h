@@ -17,7 +17,7 @@ struct selfwatch_options {
     struct wire *wire;
     struct rulebook *rulebook;
     struct dataset *dataset;
-    struct ingest *ingest;
+    struct intake *ingest;
     struct http_server *http; /* may be NULL */
     struct outbound *outbound;
     const struct lease *lease;

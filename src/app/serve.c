@@ -157,7 +157,7 @@ static void went_live(const struct err *e, void *arg)
         refuse(p, e->text);
         return;
     }
-    ingest_set_seed(p->ingest, journal_seed(wire_parts(p->wire)->journal));
+    intake_set_seed(p->ingest, journal_seed(wire_parts(p->wire)->journal));
     api_open(p->api);
     selfwatch_start(p->self);
     if (p->reload_waits)
@@ -350,7 +350,7 @@ static void close_program(struct program *p)
     udp_close(p->statsd);
     selfwatch_free(p->self);
     clock_watch_free(p->clock_watch);
-    ingest_free(p->ingest);
+    intake_free(p->ingest);
     wire_free(p->wire);
     own_alerts_free(p->own_alerts, p->n_own_alerts);
     rulefile_unref(p->own_rules);

@@ -19,22 +19,22 @@ static bool journal_takes(struct err *e, void *arg)
 }
 
 struct pending {
-    ingest_done done;
+    intake_done done;
     void *arg;
 };
 
 static void stored(enum journal_answer answer, const struct err *e, void *arg)
 {
-    static const enum ingest_answer answers[] = {[JOURNAL_STORED] = INGEST_STORED,
-                                                 [JOURNAL_WAITING] = INGEST_WAITING,
-                                                 [JOURNAL_REFUSED] = INGEST_REFUSED};
+    static const enum intake_answer answers[] = {[JOURNAL_STORED] = INTAKE_STORED,
+                                                 [JOURNAL_WAITING] = INTAKE_WAITING,
+                                                 [JOURNAL_REFUSED] = INTAKE_REFUSED};
     struct pending *w = arg;
 
     w->done(answers[answer], e, w->arg);
     mem_free(w);
 }
 
-static void append(const struct ingest_batch *b, uint64_t hash, ingest_done done, void *done_arg,
+static void append(const struct decode_batch *b, uint64_t hash, intake_done done, void *done_arg,
                    void *arg)
 {
     struct program *p = arg;
@@ -48,7 +48,7 @@ static void append(const struct ingest_batch *b, uint64_t hash, ingest_done done
 
     if (done && !w) {
         err_set(&e, ERR_MEMORY, "no memory");
-        done(INGEST_REFUSED, &e, done_arg);
+        done(INTAKE_REFUSED, &e, done_arg);
         return;
     }
     if (w)
@@ -62,7 +62,7 @@ static void handle(struct http_request *r, void *arg)
 
     if (serve_hand_on(p, r))
         return;
-    if (!ingest_handle(p->ingest, r))
+    if (!intake_handle(p->ingest, r))
         api_handle(p->api, r);
 }
 
@@ -73,14 +73,14 @@ static const struct config *current_config(void *arg)
     return p->settings.config;
 }
 
-static bool sender(struct http_request *r, struct ingest_sender *out, void *arg)
+static bool sender(struct http_request *r, struct decode_sender *out, void *arg)
 {
     struct program *p = arg;
     struct api_sender who;
 
     if (!api_sender(p->api, r, &who))
         return false;
-    *out = (struct ingest_sender){who.name, who.scope, who.n_scope};
+    *out = (struct decode_sender){who.name, who.scope, who.n_scope};
     return true;
 }
 
@@ -137,20 +137,20 @@ static void rejected(struct json *out, void *arg)
 static void left_out(struct json *out, void *arg)
 {
     const struct program *p = arg;
-    struct ingest_stats s;
+    struct intake_stats s;
 
-    ingest_stats(p->ingest, &s);
+    intake_stats(p->ingest, &s);
     json_array(out);
-    for (enum ingest_protocol k = 0; k < INGEST_PROTOCOLS; k++)
-        for (size_t i = 0; i < INGEST_LOSSES; i++) {
-            uint64_t n = ingest_lost(&s, k, &ingest_losses[i]);
+    for (enum decode_protocol k = 0; k < DECODE_PROTOCOLS; k++)
+        for (size_t i = 0; i < INTAKE_LOSSES; i++) {
+            uint64_t n = intake_lost(&s, k, &intake_losses[i]);
 
             if (n == 0)
                 continue;
             json_object(out);
-            json_kstr(out, "protocol", ingest_decoders[k].name);
-            json_kstr(out, "reason", ingest_losses[i].name);
-            json_kstr(out, "what", ingest_losses[i].text);
+            json_kstr(out, "protocol", decode_table[k].name);
+            json_kstr(out, "reason", intake_losses[i].name);
+            json_kstr(out, "what", intake_losses[i].text);
             json_kint(out, "count", (int64_t)n);
             json_object_end(out);
         }
@@ -174,7 +174,7 @@ static const char *phase(void *arg)
 int serve_make_doors(struct program *p, struct err *e)
 {
     const struct wire_parts *w = wire_parts(p->wire);
-    struct ingest_options in = {.series = w->series,
+    struct intake_options in = {.series = w->series,
                                 .clock = p->clock,
                                 .sender = sender,
                                 .accepts = journal_takes,
@@ -217,7 +217,7 @@ int serve_make_doors(struct program *p, struct err *e)
     struct selfwatch_options self = {
         .wire = p->wire, .rulebook = p->rulebook, .dataset = p->dataset, .outbound = p->outbound};
 
-    p->ingest = ingest_new(&in, e);
+    p->ingest = intake_new(&in, e);
     if (!p->ingest)
         return -1;
     p->api = api_new(&api);

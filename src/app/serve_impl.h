@@ -45,7 +45,7 @@ struct program {
     struct own_alert *own_alerts;
     size_t n_own_alerts;
     struct wire *wire;
-    struct ingest *ingest;
+    struct intake *ingest;
     struct api *api;
     struct http_server *http;
     struct udp *statsd;

@@ -152,12 +152,12 @@ void serve_datagram(const char *data, size_t len, void *arg)
     if (p->lease && lease_state(p->lease) == LEASE_STANDBY)
         forward_datagram(p->forward, data, len, lease_holder(p->lease));
     else
-        ingest_datagram(data, len, p->ingest);
+        intake_datagram(data, len, p->ingest);
 }
 
 void serve_datagrams_drained(void *arg)
 {
     struct program *p = arg;
 
-    ingest_drained(p->ingest);
+    intake_drained(p->ingest);
 }

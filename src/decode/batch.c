@@ -15,9 +15,9 @@
 /* Arrays beyond this many bytes are not kept for the next request. */
 #define KEPT_MAX ((size_t)16 * 1024 * 1024)
 
-struct ingest_batch *ingest_batch_new(void)
+struct decode_batch *decode_batch_new(void)
 {
-    struct ingest_batch *b = mem_zalloc(sizeof *b);
+    struct decode_batch *b = mem_zalloc(sizeof *b);
 
     if (!b)
         return NULL;
@@ -40,7 +40,7 @@ static void free_arrays(struct batch_build *w)
     buf_free(&w->plain);
 }
 
-void ingest_batch_free(struct ingest_batch *b)
+void decode_batch_free(struct decode_batch *b)
 {
     if (!b)
         return;
@@ -50,7 +50,7 @@ void ingest_batch_free(struct ingest_batch *b)
     mem_free(b);
 }
 
-void ingest_batch_clear(struct ingest_batch *b)
+void decode_batch_clear(struct decode_batch *b)
 {
     struct batch_build *w = b->build;
     struct text_pool pool = w->pool;
@@ -63,7 +63,7 @@ void ingest_batch_clear(struct ingest_batch *b)
     w->pool = pool;
     buf_clear(&w->plain);
     w->n_labels = w->open = w->n_wants = w->n_types = 0;
-    *b = (struct ingest_batch){.build = w};
+    *b = (struct decode_batch){.build = w};
 }
 
 int batch_no_memory(struct err *e)
@@ -71,14 +71,14 @@ int batch_no_memory(struct err *e)
     return err_set(e, ERR_MEMORY, "no memory for the request");
 }
 
-int batch_grow_labels(struct ingest_batch *b)
+int batch_grow_labels(struct decode_batch *b)
 {
     struct batch_build *w = b->build;
 
     return mem_grow((void **)&w->labels, &w->cap_labels, w->n_labels + 1, sizeof *w->labels);
 }
 
-void batch_abandon(struct ingest_batch *b)
+void batch_abandon(struct decode_batch *b)
 {
     assert(b->build->open <= b->build->n_labels);
     b->build->n_labels = b->build->open;
@@ -254,7 +254,7 @@ static bool is_own_mark(const struct label *l)
 }
 
 /* `plain`: batch_is_plain() was true of the bytes that its value is among. */
-static int check_label(const struct label *l, bool plain, const struct ingest_limits *x,
+static int check_label(const struct label *l, bool plain, const struct decode_limits *x,
                        struct err *e)
 {
     if (l->name_len > x->max_name)
@@ -278,7 +278,7 @@ static int check_label(const struct label *l, bool plain, const struct ingest_li
     return 0;
 }
 
-static int check_labels(const struct label *l, size_t n, bool plain, const struct ingest_limits *x,
+static int check_labels(const struct label *l, size_t n, bool plain, const struct decode_limits *x,
                         struct err *e)
 {
     bool named = false;
@@ -296,7 +296,7 @@ static int check_labels(const struct label *l, size_t n, bool plain, const struc
     return 0;
 }
 
-int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t kind, struct err *e)
+int batch_series(struct decode_batch *b, const struct decode_input *in, uint8_t kind, struct err *e)
 {
     struct batch_build *w = b->build;
     size_t n = w->n_labels - w->open;
@@ -322,7 +322,7 @@ int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t 
     return 0;
 }
 
-void batch_series_drop(struct ingest_batch *b)
+void batch_series_drop(struct decode_batch *b)
 {
     struct batch_build *w = b->build;
 
@@ -330,7 +330,7 @@ void batch_series_drop(struct ingest_batch *b)
     w->open = w->n_labels = w->wants[--w->n_wants].hash;
 }
 
-static int64_t clamp(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms)
+static int64_t clamp(struct decode_batch *b, const struct decode_input *in, int64_t t_ms)
 {
     if (t_ms <= in->now_ms + CLOCK_SLACK_MS)
         return t_ms;
@@ -338,7 +338,7 @@ static int64_t clamp(struct ingest_batch *b, const struct ingest_input *in, int6
     return in->now_ms;
 }
 
-int batch_sample(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms, double v,
+int batch_sample(struct decode_batch *b, const struct decode_input *in, int64_t t_ms, double v,
                  float weight, bool stale, struct err *e)
 {
     struct batch_build *w = b->build;
@@ -377,7 +377,7 @@ static int check_fields(const struct label *l, size_t n, struct err *e)
     return 0;
 }
 
-int batch_event(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms, struct err *e)
+int batch_event(struct decode_batch *b, const struct decode_input *in, int64_t t_ms, struct err *e)
 {
     struct batch_build *w = b->build;
     size_t given = n_filled(w->labels + w->open, w->n_labels - w->open);
@@ -409,7 +409,7 @@ int batch_event(struct ingest_batch *b, const struct ingest_input *in, int64_t t
 }
 
 /* Only now do the arrays stand still. */
-void batch_close(struct ingest_batch *b)
+void batch_close(struct decode_batch *b)
 {
     struct batch_build *w = b->build;
 
@@ -421,7 +421,7 @@ void batch_close(struct ingest_batch *b)
     b->events = w->events;
 }
 
-size_t batch_keep_series(struct ingest_batch *b,
+size_t batch_keep_series(struct decode_batch *b,
                          bool (*keep)(const struct series_want *x, void *arg), void *arg)
 {
     struct batch_build *w = b->build;

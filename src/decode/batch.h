@@ -19,7 +19,7 @@ struct batch_build {
     size_t n_labels, cap_labels;
     size_t open;               /* first label of the series or event being filled */
     bool plain_labels;         /* batch_is_plain() is known of the series being filled */
-    struct series_want *wants; /* until ingest_resolve(), .hash is the index of the first label */
+    struct series_want *wants; /* until decode_resolve(), .hash is the index of the first label */
     uint8_t *kinds;
     size_t n_wants, cap_wants, cap_kinds;
     struct sample *samples;
@@ -37,10 +37,10 @@ struct batch_type {
     uint8_t kind;
 };
 
-int batch_grow_labels(struct ingest_batch *b) MUST_USE;
+int batch_grow_labels(struct decode_batch *b) MUST_USE;
 
 /* One more label or field of what is being filled. Views: not copied. -1: no memory. */
-MUST_USE static inline int batch_label(struct ingest_batch *b, const char *name, size_t name_len,
+MUST_USE static inline int batch_label(struct decode_batch *b, const char *name, size_t name_len,
                                        const char *value, size_t value_len)
 {
     struct batch_build *w = b->build;
@@ -53,24 +53,24 @@ MUST_USE static inline int batch_label(struct ingest_batch *b, const char *name,
 
 /* Makes the labels pushed since the last close a series; they are sorted and checked.
  * Its samples are those added until the next. */
-int batch_series(struct ingest_batch *b, const struct ingest_input *in, uint8_t kind,
+int batch_series(struct decode_batch *b, const struct decode_input *in, uint8_t kind,
                  struct err *e) MUST_USE;
 /* Takes the newest series back, which must have no samples yet. */
-void batch_series_drop(struct ingest_batch *b);
+void batch_series_drop(struct decode_batch *b);
 /* Of a closed batch: takes out the series that are not to be kept, with their samples. Returns how
  * many. */
-size_t batch_keep_series(struct ingest_batch *b,
+size_t batch_keep_series(struct decode_batch *b,
                          bool (*keep)(const struct series_want *x, void *arg), void *arg);
 /* Forgets the labels pushed since the last close. */
-void batch_abandon(struct ingest_batch *b);
+void batch_abandon(struct decode_batch *b);
 /* A sample of the newest series; its time is clamped. */
-int batch_sample(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms, double v,
+int batch_sample(struct decode_batch *b, const struct decode_input *in, int64_t t_ms, double v,
                  float weight, bool stale, struct err *e) MUST_USE;
 /* Makes the fields pushed since the last close an event: sorted, doubles and empty ones dropped. */
-int batch_event(struct ingest_batch *b, const struct ingest_input *in, int64_t t_ms,
+int batch_event(struct decode_batch *b, const struct decode_input *in, int64_t t_ms,
                 struct err *e) MUST_USE;
 /* The batch is complete: its public views are set. */
-void batch_close(struct ingest_batch *b);
+void batch_close(struct decode_batch *b);
 
 int batch_no_memory(struct err *e);
 /* Text that can be a label: UTF-8 without NUL. */

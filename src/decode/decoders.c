@@ -1,31 +1,31 @@
 #include "decode/decoders.h"
 
-const struct ingest_decoder ingest_decoders[INGEST_PROTOCOLS] = {
-    [INGEST_REMOTE_WRITE] = {.name = "remote_write",
+const struct decode_protocol_row decode_table[DECODE_PROTOCOLS] = {
+    [DECODE_REMOTE_WRITE] = {.name = "remote_write",
                              .path = "/api/v1/write",
                              .types = {"application/x-protobuf"},
                              .decode = decode_remote_write},
-    [INGEST_JSON_METRICS] = {.name = "json_metrics",
+    [DECODE_JSON_METRICS] = {.name = "json_metrics",
                              .path = "/api/tocsin/v1/metrics",
                              .types = {"application/json", "application/x-ndjson",
                                        "application/jsonl", "text/plain"},
                              .decode = decode_json_metrics},
-    [INGEST_JSON_EVENTS] = {.name = "json_events",
+    [DECODE_JSON_EVENTS] = {.name = "json_events",
                             .path = "/api/tocsin/v1/events",
                             .types = {"application/json", "application/x-ndjson",
                                       "application/jsonl", "text/plain"},
                             .decode = decode_json_events},
-    [INGEST_FORM] = {.name = "form",
+    [DECODE_FORM] = {.name = "form",
                      .path = "/api/tocsin/v1/form",
                      .types = {"application/x-www-form-urlencoded"},
                      .get = true,
                      .decode = decode_form},
-    [INGEST_STATSD] = {.name = "statsd", .decode = decode_statsd},
+    [DECODE_STATSD] = {.name = "statsd", .decode = decode_statsd},
 };
 
-void ingest_limits_fill(struct ingest_limits *l)
+void decode_limits_fill(struct decode_limits *l)
 {
-    static const struct ingest_limits usual = {
+    static const struct decode_limits usual = {
         .max_body = (size_t)32 * 1024 * 1024,
         .max_samples = 200000,
         .max_events = 50000,

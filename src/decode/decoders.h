@@ -4,11 +4,11 @@
 
 #include "tocsin/decode.h"
 
-int decode_remote_write(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
-int decode_json_metrics(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
-int decode_json_events(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
-int decode_form(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+int decode_remote_write(struct decode_batch *b, const struct decode_input *in, struct err *e);
+int decode_json_metrics(struct decode_batch *b, const struct decode_input *in, struct err *e);
+int decode_json_events(struct decode_batch *b, const struct decode_input *in, struct err *e);
+int decode_form(struct decode_batch *b, const struct decode_input *in, struct err *e);
 /* Never fails as a whole but for memory: a line that is wrong is left out and counted. */
-int decode_statsd(struct ingest_batch *b, const struct ingest_input *in, struct err *e);
+int decode_statsd(struct decode_batch *b, const struct decode_input *in, struct err *e);
 
 #endif

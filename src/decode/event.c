@@ -193,7 +193,7 @@ static void read_level(struct roles *x)
         set_value(&x->l[named], level, strlen(level));
 }
 
-static int add(struct ingest_batch *b, const char *name, const char *value, size_t n)
+static int add(struct decode_batch *b, const char *name, const char *value, size_t n)
 {
     return batch_label(b, name, strlen(name), value, n);
 }
@@ -271,7 +271,7 @@ static struct fault take_fault(struct roles *x, bool loguru)
     return y;
 }
 
-static int add_fault(struct ingest_batch *b, struct fault y, bool fingerprinted)
+static int add_fault(struct decode_batch *b, struct fault y, bool fingerprinted)
 {
     char *hex;
 
@@ -288,7 +288,7 @@ static int add_fault(struct ingest_batch *b, struct fault y, bool fingerprinted)
     return add(b, "fingerprint", hex, 16);
 }
 
-static void cut_values(struct ingest_batch *b, const struct ingest_limits *limits)
+static void cut_values(struct decode_batch *b, const struct decode_limits *limits)
 {
     struct batch_build *w = b->build;
 
@@ -303,7 +303,7 @@ static void cut_values(struct ingest_batch *b, const struct ingest_limits *limit
 }
 
 /* The fields that rules know come first, should there be too many. */
-static void keep_known(struct ingest_batch *b, const struct ingest_limits *limits)
+static void keep_known(struct decode_batch *b, const struct decode_limits *limits)
 {
     struct batch_build *w = b->build;
     struct label *l = w->labels + w->open;
@@ -328,7 +328,7 @@ static void keep_known(struct ingest_batch *b, const struct ingest_limits *limit
     w->n_labels = w->open + n;
 }
 
-int event_finish(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+int event_finish(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct batch_build *w = b->build;
     struct roles x = {.n = w->n_labels - w->open};

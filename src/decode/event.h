@@ -35,7 +35,7 @@ enum event_role event_role_of(const char *name, size_t len, unsigned *rank);
 extern const char *const event_role_names[ROLES]; /* the field's new name; NULL: none */
 
 /* -1: no field at all, too many events, or no memory. */
-int event_finish(struct ingest_batch *b, const struct ingest_input *in, struct err *e) MUST_USE;
+int event_finish(struct decode_batch *b, const struct decode_input *in, struct err *e) MUST_USE;
 
 /* --- parts, for tests --- */
 /* DEBUG INFO WARN ERROR FATAL of a name or number in any library's words; NULL: not known. */

@@ -127,7 +127,7 @@ static bool format(struct event_text msg, struct event_text args, struct buf *ou
     return next_item(&left).n == 0;
 }
 
-static int add_message(struct ingest_batch *b, struct event_text msg, struct event_text args)
+static int add_message(struct decode_batch *b, struct event_text msg, struct event_text args)
 {
     struct buf text = BUF_INIT;
     int rc = -1;
@@ -167,7 +167,7 @@ static bool next_pair(struct pairs *p, struct event_text *name, struct event_tex
     return true;
 }
 
-int decode_form(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+int decode_form(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct pairs p = {in->body, (const char *)in->body + in->len};
     struct event_text name, value, msg = {"", 0}, args = {"", 0};

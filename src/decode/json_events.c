@@ -13,8 +13,8 @@
 
 struct reading {
     struct json_reader r;
-    struct ingest_batch *b;
-    const struct ingest_input *in;
+    struct decode_batch *b;
+    const struct decode_input *in;
     struct err *e;
     char path[PATH_MAX_BYTES];
     size_t path_len;
@@ -117,7 +117,7 @@ static int read_array(struct reading *x)
     }
 }
 
-int decode_json_events(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+int decode_json_events(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct reading x = {
         .r = json_reader_of(in->body, in->len, &b->build->pool), .b = b, .in = in, .e = e};

@@ -37,8 +37,8 @@ struct metric {
 
 struct reading {
     struct json_reader r;
-    struct ingest_batch *b;
-    const struct ingest_input *in;
+    struct decode_batch *b;
+    const struct decode_input *in;
     struct err *e;
 };
 
@@ -232,7 +232,7 @@ static int read_array(struct reading *x)
     }
 }
 
-int decode_json_metrics(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+int decode_json_metrics(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct reading x = {json_reader_of(in->body, in->len, &b->build->pool), b, in, e};
 

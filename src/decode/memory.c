@@ -2,9 +2,9 @@
 
 #include "base/mem.h"
 
-struct ingest_memory *ingest_memory_new(void)
+struct decode_memory *decode_memory_new(void)
 {
-    struct ingest_memory *m = mem_zalloc(sizeof *m);
+    struct decode_memory *m = mem_zalloc(sizeof *m);
 
     if (!m)
         return NULL;
@@ -12,11 +12,11 @@ struct ingest_memory *ingest_memory_new(void)
     m->types = map_new();
     if (m->gauges && m->types)
         return m;
-    ingest_memory_free(m);
+    decode_memory_free(m);
     return NULL;
 }
 
-void ingest_memory_free(struct ingest_memory *m)
+void decode_memory_free(struct decode_memory *m)
 {
     if (!m)
         return;
@@ -27,14 +27,14 @@ void ingest_memory_free(struct ingest_memory *m)
 }
 
 /* The level of a gauge by its key; NULL when it is not known. */
-static double *memory_gauge(struct ingest_memory *m, const char *key, size_t len)
+static double *memory_gauge(struct decode_memory *m, const char *key, size_t len)
 {
     uintptr_t index = (uintptr_t)map_get(m->gauges, key, len);
 
     return index ? &m->levels[index - 1] : NULL;
 }
 
-double *memory_gauge_make(struct ingest_memory *m, const char *key, size_t len, uint32_t max)
+double *memory_gauge_make(struct decode_memory *m, const char *key, size_t len, uint32_t max)
 {
     double *known = memory_gauge(m, key, len);
 
@@ -48,12 +48,12 @@ double *memory_gauge_make(struct ingest_memory *m, const char *key, size_t len, 
     return &m->levels[m->n_levels++];
 }
 
-int memory_type(const struct ingest_memory *m, const char *name, size_t len)
+int memory_type(const struct decode_memory *m, const char *name, size_t len)
 {
     return (int)(uintptr_t)map_get(m->types, name, len) - 1;
 }
 
-int memory_type_set(struct ingest_memory *m, const char *name, size_t len, enum sample_kind kind)
+int memory_type_set(struct decode_memory *m, const char *name, size_t len, enum sample_kind kind)
 {
     if (memory_type(m, name, len) == (int)kind)
         return 0;

@@ -8,7 +8,7 @@
 #define TYPES_MAX      50000 /* metric families whose type is remembered */
 #define TYPES_EVERY_MS 10000 /* least time between two walks over all series */
 
-struct ingest_memory {
+struct decode_memory {
     struct map *gauges; /* series text -> index + 1 into `levels` */
     double *levels;
     size_t n_levels, cap_levels;
@@ -18,10 +18,10 @@ struct ingest_memory {
 };
 
 /* The same, made with level 0 when new; NULL: over the bound or no memory. */
-double *memory_gauge_make(struct ingest_memory *m, const char *key, size_t len, uint32_t max);
+double *memory_gauge_make(struct decode_memory *m, const char *key, size_t len, uint32_t max);
 /* The kind told by metadata, -1 when none was. */
-int memory_type(const struct ingest_memory *m, const char *name, size_t len);
+int memory_type(const struct decode_memory *m, const char *name, size_t len);
 /* Remembers it. Returns 1 when that is news, 0 when it was known, -1 over the bound. */
-int memory_type_set(struct ingest_memory *m, const char *name, size_t len, enum sample_kind kind);
+int memory_type_set(struct decode_memory *m, const char *name, size_t len, enum sample_kind kind);
 
 #endif

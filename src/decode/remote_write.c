@@ -101,8 +101,8 @@ static bool is(const struct wire_field *f, uint32_t number, unsigned type)
 }
 
 struct walk {
-    struct ingest_batch *batch;
-    const struct ingest_input *in;
+    struct decode_batch *batch;
+    const struct decode_input *in;
     size_t series;  /* the number of the one being read, from 1 */
     struct err bad; /* what is wrong with it alone */
     struct err *e;
@@ -296,7 +296,7 @@ static int take_series(struct walk *k, struct wire w)
     return 0;
 }
 
-static int uncompress(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+static int uncompress(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct buf *plain = &b->build->plain;
     size_t len;
@@ -314,7 +314,7 @@ static int uncompress(struct ingest_batch *b, const struct ingest_input *in, str
     return 0;
 }
 
-int decode_remote_write(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+int decode_remote_write(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct walk k = {.batch = b, .in = in, .e = e};
     struct wire w;

@@ -13,7 +13,7 @@
 #include "decode/batch.h"
 #include "decode/memory.h"
 
-static uint8_t kind_of_name(const struct ingest_memory *m, const struct label *l, size_t n)
+static uint8_t kind_of_name(const struct decode_memory *m, const struct label *l, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         int told;
@@ -28,7 +28,7 @@ static uint8_t kind_of_name(const struct ingest_memory *m, const struct label *l
     return SAMPLE_GAUGE;
 }
 
-static int take_budget(struct ingest_budget *budget, const struct ingest_input *in, uint32_t n_new,
+static int take_budget(struct decode_budget *budget, const struct decode_input *in, uint32_t n_new,
                        struct err *e)
 {
     int64_t minute = in->now_ms / 60000;
@@ -83,7 +83,7 @@ static bool has_id(const struct series_want *x, void *arg)
     return x->id != SERIES_NONE;
 }
 
-static void undo(struct ingest_batch *b, struct series_table *t, uint32_t before)
+static void undo(struct decode_batch *b, struct series_table *t, uint32_t before)
 {
     while (before < series_end(t))
         series_forget(t, before++);
@@ -91,7 +91,7 @@ static void undo(struct ingest_batch *b, struct series_table *t, uint32_t before
 }
 
 /* All or nothing; of a batch that is taken in parts, those for which there is room. */
-static int create_missing(struct ingest_batch *b, const struct ingest_input *in,
+static int create_missing(struct decode_batch *b, const struct decode_input *in,
                           struct series_table *t, const char *token, struct err *e)
 {
     struct batch_build *w = b->build;
@@ -143,7 +143,7 @@ static void settle_kinds(struct batch_build *w, struct series_table *t)
     }
 }
 
-static int find_last_symbol(const struct series_table *t, const struct ingest_memory *m,
+static int find_last_symbol(const struct series_table *t, const struct decode_memory *m,
                             uint32_t *last)
 {
     const char *name;
@@ -163,7 +163,7 @@ static int find_last_symbol(const struct series_table *t, const struct ingest_me
 }
 
 /* Gives all series the kind that metadata tells. A million series: some 5 ms. */
-static void apply_types(const struct ingest_memory *m, struct series_table *t)
+static void apply_types(const struct decode_memory *m, struct series_table *t)
 {
     const char *name;
     uint8_t *kinds; /* by the symbol of the name; 0: nothing told */
@@ -194,10 +194,10 @@ static void apply_types(const struct ingest_memory *m, struct series_table *t)
 /* Metadata comes minutes after the first samples, and again when the sender restarts. Only what
  * is news and differs from what the name says costs a walk over the series, and that not more
  * than once in ten seconds. */
-static void learn_types(struct batch_build *w, const struct ingest_input *in,
+static void learn_types(struct batch_build *w, const struct decode_input *in,
                         struct series_table *t)
 {
-    struct ingest_memory *m = in->memory;
+    struct decode_memory *m = in->memory;
 
     for (size_t i = 0; i < w->n_types; i++) {
         const struct batch_type *x = &w->types[i];
@@ -215,8 +215,8 @@ static void learn_types(struct batch_build *w, const struct ingest_input *in,
     apply_types(m, t);
 }
 
-int ingest_resolve(struct ingest_batch *b, const struct ingest_input *in, struct series_table *t,
-                   const char *token, struct ingest_budget *budget, struct err *e)
+int decode_resolve(struct decode_batch *b, const struct decode_input *in, struct series_table *t,
+                   const char *token, struct decode_budget *budget, struct err *e)
 {
     struct batch_build *w = b->build;
     uint32_t n_new = 0;

@@ -3,7 +3,7 @@
 #include "decode/batch.h"
 #include "model/matcher.h"
 
-static void scope_text(const struct ingest_sender *s, struct buf *out)
+static void scope_text(const struct decode_sender *s, struct buf *out)
 {
     for (size_t i = 0; i < s->n_scope; i++) {
         if (i > 0)
@@ -12,7 +12,7 @@ static void scope_text(const struct ingest_sender *s, struct buf *out)
     }
 }
 
-static int outside(const struct ingest_sender *s, const struct label *l, size_t n, const char *what,
+static int outside(const struct decode_sender *s, const struct label *l, size_t n, const char *what,
                    struct err *e)
 {
     struct buf scope = BUF_INIT, labels = BUF_INIT;
@@ -27,7 +27,7 @@ static int outside(const struct ingest_sender *s, const struct label *l, size_t 
 }
 
 struct judging {
-    const struct ingest_sender *sender;
+    const struct decode_sender *sender;
     struct err *e;
     bool refused; /* the first one is told */
 };
@@ -44,7 +44,7 @@ static bool is_inside(const struct series_want *x, void *arg)
     return false;
 }
 
-int ingest_scope(struct ingest_batch *b, const struct ingest_sender *s, bool partly, struct err *e)
+int decode_scope(struct decode_batch *b, const struct decode_sender *s, bool partly, struct err *e)
 {
     struct batch_build *w = b->build;
     struct judging judging = {.sender = s, .e = e};

@@ -35,8 +35,8 @@ struct line {
 };
 
 struct reading {
-    struct ingest_batch *b;
-    const struct ingest_input *in;
+    struct decode_batch *b;
+    const struct decode_input *in;
     struct err *e;
     const char *why; /* the line is wrong; NULL: the whole cannot go on, see `e` */
 };
@@ -293,7 +293,7 @@ static void count_wrong(struct reading *x, struct piece text, int line)
                (int)text_utf8_cut(text.s, text.n, 100), text.s);
 }
 
-int decode_statsd(struct ingest_batch *b, const struct ingest_input *in, struct err *e)
+int decode_statsd(struct decode_batch *b, const struct decode_input *in, struct err *e)
 {
     struct reading x = {.b = b, .in = in, .e = e};
     struct piece all = {in->body, in->len};

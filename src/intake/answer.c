@@ -61,18 +61,18 @@ void answer_partial(struct http_request *r, size_t accepted, const struct err *e
 }
 
 /* The journal has decided: that something is full is 429, all else 503. */
-void answer_appended(enum ingest_answer answer, const struct err *e, void *arg)
+void answer_appended(enum intake_answer answer, const struct err *e, void *arg)
 {
     struct http_request *r = arg;
 
     switch (answer) {
-    case INGEST_STORED:
+    case INTAKE_STORED:
         http_reply(r, 204, NULL, NULL, 0);
         return;
-    case INGEST_WAITING:
+    case INTAKE_WAITING:
         answer_refused(r, (struct refusal){503, "waiting", "5"}, e);
         return;
-    case INGEST_REFUSED:
+    case INTAKE_REFUSED:
         break;
     }
     answer_refused(r, refusal_of(e && e->code == ERR_LIMIT ? ERR_BUSY : ERR_IO), e);
@@ -93,11 +93,11 @@ struct partial *partial_new(struct http_request *r, size_t accepted, const struc
     return p;
 }
 
-void partial_appended(enum ingest_answer answer, const struct err *e, void *arg)
+void partial_appended(enum intake_answer answer, const struct err *e, void *arg)
 {
     struct partial *p = arg;
 
-    if (answer == INGEST_STORED)
+    if (answer == INTAKE_STORED)
         answer_partial(p->r, p->accepted, &p->why);
     else
         answer_appended(answer, e, p->r); /* it will be sent again, whole */

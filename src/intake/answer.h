@@ -17,13 +17,13 @@ void answer_refused(struct http_request *r, struct refusal a, const struct err *
 struct refusal refusal_of_part(enum err_code code);
 /* Answers so: `accepted` samples and events were stored, the first part that was not is told. */
 void answer_partial(struct http_request *r, size_t accepted, const struct err *e);
-/* ingest_done of a whole request; `arg` is the http_request. */
-void answer_appended(enum ingest_answer answer, const struct err *e, void *arg);
+/* intake_done of a whole request; `arg` is the http_request. */
+void answer_appended(enum intake_answer answer, const struct err *e, void *arg);
 
 /* A request of which a part was left out, while the rest is on its way. NULL: no memory. */
 struct partial;
 struct partial *partial_new(struct http_request *r, size_t accepted, const struct err *why);
-/* ingest_done of it: `arg` is the partial, which is freed. */
-void partial_appended(enum ingest_answer answer, const struct err *e, void *arg);
+/* intake_done of it: `arg` is the partial, which is freed. */
+void partial_appended(enum intake_answer answer, const struct err *e, void *arg);
 
 #endif

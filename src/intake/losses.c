@@ -11,11 +11,11 @@
 
 #define ROW(field, text)                                     \
     {                                                        \
-#field, text, offsetof(struct ingest_counts, field), \
-            offsetof(struct ingest_protocol_stats, field)    \
+#field, text, offsetof(struct decode_counts, field), \
+            offsetof(struct intake_protocol_stats, field)    \
     }
 
-const struct ingest_loss ingest_losses[INGEST_LOSSES] = {
+const struct intake_loss intake_losses[INTAKE_LOSSES] = {
     ROW(series_refused, "series that are not well formed"),
     ROW(series_over, "new series over a bound"),
     ROW(lines_refused, "StatsD lines that are not well formed"),
@@ -27,13 +27,13 @@ const struct ingest_loss ingest_losses[INGEST_LOSSES] = {
     ROW(values_cut, "ends of long field values"),
 };
 
-static uint64_t *kept(struct ingest_protocol_stats *s, const struct ingest_loss *loss)
+static uint64_t *kept(struct intake_protocol_stats *s, const struct intake_loss *loss)
 {
     assert(loss->kept < sizeof *s);
     return (uint64_t *)((char *)s + loss->kept);
 }
 
-static uint32_t counted(const struct ingest_batch *b, const struct ingest_loss *loss)
+static uint32_t counted(const struct decode_batch *b, const struct intake_loss *loss)
 {
     uint32_t n;
 
@@ -41,8 +41,8 @@ static uint32_t counted(const struct ingest_batch *b, const struct ingest_loss *
     return n;
 }
 
-uint64_t ingest_lost(const struct ingest_stats *s, enum ingest_protocol p,
-                     const struct ingest_loss *loss)
+uint64_t intake_lost(const struct intake_stats *s, enum decode_protocol p,
+                     const struct intake_loss *loss)
 {
     uint64_t n;
 
@@ -50,22 +50,22 @@ uint64_t ingest_lost(const struct ingest_stats *s, enum ingest_protocol p,
     return n;
 }
 
-static void tell(enum ingest_protocol p, const struct ingest_loss *loss, uint32_t n,
+static void tell(enum decode_protocol p, const struct intake_loss *loss, uint32_t n,
                  const struct err *first)
 {
     char count[16];
 
     snprintf(count, sizeof count, "%u", n);
     log_warn("left out of what came in, and counted from here on without a word", "protocol",
-             ingest_decoders[p].name, "what", loss->text, "number", count, "first",
+             decode_table[p].name, "what", loss->text, "number", count, "first",
              first->text[0] ? first->text : "not kept", "metric", loss->name, NULL);
 }
 
-void losses_count(struct ingest_protocol_stats *s, enum ingest_protocol p,
-                  const struct ingest_batch *b)
+void losses_count(struct intake_protocol_stats *s, enum decode_protocol p,
+                  const struct decode_batch *b)
 {
-    for (size_t i = 0; i < INGEST_LOSSES; i++) {
-        const struct ingest_loss *loss = &ingest_losses[i];
+    for (size_t i = 0; i < INTAKE_LOSSES; i++) {
+        const struct intake_loss *loss = &intake_losses[i];
         uint64_t *sum = kept(s, loss);
         uint32_t n = counted(b, loss);
 

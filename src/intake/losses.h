@@ -4,7 +4,7 @@
 
 #include "tocsin/intake.h"
 
-void losses_count(struct ingest_protocol_stats *s, enum ingest_protocol p,
-                  const struct ingest_batch *b);
+void losses_count(struct intake_protocol_stats *s, enum decode_protocol p,
+                  const struct decode_batch *b);
 
 #endif

@@ -21,61 +21,61 @@
 /* Datagrams of one wake-up; beyond, the batch is handed on at once. */
 #define DATAGRAMS_MAX ((size_t)512 * 1024)
 
-struct ingest {
-    struct ingest_options o;
-    struct ingest_batch *batch; /* one, used by each request in turn */
-    struct ingest_memory *memory;
-    struct ingest_budget budget;
+struct intake {
+    struct intake_options o;
+    struct decode_batch *batch; /* one, used by each request in turn */
+    struct decode_memory *memory;
+    struct decode_budget budget;
     uint64_t seed; /* of identities; of the installation once it is known */
     struct buf datagrams;
-    struct ingest_stats stats;
+    struct intake_stats stats;
 };
 
-struct ingest *ingest_new(const struct ingest_options *o, struct err *e)
+struct intake *intake_new(const struct intake_options *o, struct err *e)
 {
-    struct ingest *g = mem_zalloc(sizeof *g);
+    struct intake *g = mem_zalloc(sizeof *g);
 
     assert(o->series && o->clock && o->append);
     if (!g)
         goto fail;
     g->o = *o;
-    ingest_limits_fill(&g->o.limits);
+    decode_limits_fill(&g->o.limits);
     g->seed = random_u64();
-    g->batch = ingest_batch_new();
-    g->memory = ingest_memory_new();
+    g->batch = decode_batch_new();
+    g->memory = decode_memory_new();
     if (g->batch && g->memory)
         return g;
 fail:
-    ingest_free(g);
+    intake_free(g);
     err_set(e, ERR_MEMORY, "no memory for ingest");
     return NULL;
 }
 
-void ingest_set_seed(struct ingest *g, uint64_t seed)
+void intake_set_seed(struct intake *g, uint64_t seed)
 {
     assert(seed != 0);
     g->seed = seed;
 }
 
-void ingest_free(struct ingest *g)
+void intake_free(struct intake *g)
 {
     if (!g)
         return;
-    ingest_batch_free(g->batch);
-    ingest_memory_free(g->memory);
+    decode_batch_free(g->batch);
+    decode_memory_free(g->memory);
     buf_free(&g->datagrams);
     mem_free(g);
 }
 
-void ingest_stats(const struct ingest *g, struct ingest_stats *out)
+void intake_stats(const struct intake *g, struct intake_stats *out)
 {
     *out = g->stats;
 }
 
-static void count(struct ingest *g, enum ingest_protocol p)
+static void count(struct intake *g, enum decode_protocol p)
 {
-    struct ingest_protocol_stats *s = &g->stats.of[p];
-    const struct ingest_counts *c = &g->batch->counts;
+    struct intake_protocol_stats *s = &g->stats.of[p];
+    const struct decode_counts *c = &g->batch->counts;
 
     s->samples += g->batch->n_samples;
     s->events += g->batch->n_events;
@@ -85,9 +85,9 @@ static void count(struct ingest *g, enum ingest_protocol p)
     g->stats.new_series += c->new_series;
 }
 
-static void count_refusal(struct ingest *g, enum ingest_protocol p, enum err_code code)
+static void count_refusal(struct intake *g, enum decode_protocol p, enum err_code code)
 {
-    struct ingest_protocol_stats *s = &g->stats.of[p];
+    struct intake_protocol_stats *s = &g->stats.of[p];
 
     switch (code) {
     case ERR_LIMIT:
@@ -106,7 +106,7 @@ static void count_refusal(struct ingest *g, enum ingest_protocol p, enum err_cod
     }
 }
 
-static void refuse(struct ingest *g, enum ingest_protocol p, struct http_request *r,
+static void refuse(struct intake *g, enum decode_protocol p, struct http_request *r,
                    const struct err *e)
 {
     count_refusal(g, p, e->code);
@@ -115,12 +115,12 @@ static void refuse(struct ingest *g, enum ingest_protocol p, struct http_request
 
 /* --- HTTP --- */
 
-static bool takes_method(const struct ingest_decoder *d, const char *method)
+static bool takes_method(const struct decode_protocol_row *d, const char *method)
 {
     return strcmp(method, "POST") == 0 || (d->get && strcmp(method, "GET") == 0);
 }
 
-static bool takes_type(const struct ingest_decoder *d, const char *type)
+static bool takes_type(const struct decode_protocol_row *d, const char *type)
 {
     size_t n = sizeof d->types / sizeof *d->types;
 
@@ -140,13 +140,13 @@ static bool is_remote_write_2(const struct http_request *r)
     return type && strstr(type, "io.prometheus.write.v2");
 }
 
-static bool takes_encoding(const struct ingest_decoder *d, const char *encoding)
+static bool takes_encoding(const struct decode_protocol_row *d, const char *encoding)
 {
     static const char *const known[] = {"", "identity", "gzip", "x-gzip", "deflate"};
 
     if (!encoding)
         return true;
-    if (d == &ingest_decoders[INGEST_REMOTE_WRITE])
+    if (d == &decode_table[DECODE_REMOTE_WRITE])
         return strcasecmp(encoding, "snappy") == 0;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (strcasecmp(encoding, known[i]) == 0)
@@ -154,7 +154,7 @@ static bool takes_encoding(const struct ingest_decoder *d, const char *encoding)
     return false;
 }
 
-static bool check_request(const struct ingest_decoder *d, struct http_request *r)
+static bool check_request(const struct decode_protocol_row *d, struct http_request *r)
 {
     const char *method = http_method(r), *type = http_content_type(r);
     struct err e = {0};
@@ -175,12 +175,12 @@ static bool check_request(const struct ingest_decoder *d, struct http_request *r
     }
     if (!takes_encoding(d, http_header(r, "Content-Encoding"))) {
         err_set(&e, ERR_INPUT, "%s takes Content-Encoding %s, not %.40s", d->path,
-                d == &ingest_decoders[INGEST_REMOTE_WRITE] ? "snappy" : "gzip, deflate or none",
+                d == &decode_table[DECODE_REMOTE_WRITE] ? "snappy" : "gzip, deflate or none",
                 http_header(r, "Content-Encoding"));
         answer_refused(r, (struct refusal){415, "content_encoding", NULL}, &e);
         return false;
     }
-    if (d == &ingest_decoders[INGEST_REMOTE_WRITE] && is_remote_write_2(r)) {
+    if (d == &decode_table[DECODE_REMOTE_WRITE] && is_remote_write_2(r)) {
         err_set(&e, ERR_INPUT, "remote write 2.0 is not spoken here, 1.0 is");
         answer_refused(r, (struct refusal){415, "content_type", NULL}, &e);
         return false;
@@ -221,8 +221,8 @@ static void form_of_query(const struct http_request *r, struct buf *out)
 }
 
 /* The body as the decoder wants it. Remote write is compressed in a way of its own. */
-static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct http_request *r,
-                      struct buf *query, struct ingest_input *in, struct err *e)
+static int plain_body(struct intake *g, const struct decode_protocol_row *d, struct http_request *r,
+                      struct buf *query, struct decode_input *in, struct err *e)
 {
     if (strcmp(http_method(r), "GET") == 0) {
         form_of_query(r, query);
@@ -230,7 +230,7 @@ static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct h
         in->len = query->len;
         return buf_ok(query) ? 0 : err_set(e, ERR_MEMORY, "no memory for the request");
     }
-    if (d != &ingest_decoders[INGEST_REMOTE_WRITE])
+    if (d != &decode_table[DECODE_REMOTE_WRITE])
         return http_body_plain(r, g->o.limits.max_body, &in->body, &in->len, e);
     in->body = http_body(r, &in->len);
     return 0;
@@ -238,10 +238,10 @@ static int plain_body(struct ingest *g, const struct ingest_decoder *d, struct h
 
 /* The same body sent again by the same client to the same path, under the same key if there is one. A
  * key alone says too little: under one that never changes all but the first request would be lost. */
-static uint64_t request_identity(const struct ingest *g, const struct ingest_decoder *d,
-                                 const struct ingest_input *in, const char *token, const char *key)
+static uint64_t request_identity(const struct intake *g, const struct decode_protocol_row *d,
+                                 const struct decode_input *in, const char *token, const char *key)
 {
-    const struct ingest_batch *b = g->batch;
+    const struct decode_batch *b = g->batch;
     bool named = (key && *key) || (b->n_samples == 0 && b->n_named == b->n_events);
     uint64_t h;
 
@@ -254,9 +254,9 @@ static uint64_t request_identity(const struct ingest *g, const struct ingest_dec
 }
 
 /* The batch is decoded and resolved. */
-static void hand_on(struct ingest *g, struct http_request *r, uint64_t identity)
+static void hand_on(struct intake *g, struct http_request *r, uint64_t identity)
 {
-    const struct ingest_batch *b = g->batch;
+    const struct decode_batch *b = g->batch;
     size_t n = b->n_samples + b->n_events;
     struct partial *p;
     struct err e;
@@ -271,27 +271,27 @@ static void hand_on(struct ingest *g, struct http_request *r, uint64_t identity)
         g->o.append(b, identity, partial_appended, p, g->o.arg);
     } else {
         (void)err_set(&e, ERR_MEMORY, "no memory for the request");
-        answer_appended(INGEST_REFUSED, &e, r);
+        answer_appended(INTAKE_REFUSED, &e, r);
     }
 }
 
-static void take(struct ingest *g, enum ingest_protocol p, struct http_request *r,
-                 const struct ingest_sender *sender)
+static void take(struct intake *g, enum decode_protocol p, struct http_request *r,
+                 const struct decode_sender *sender)
 {
-    const struct ingest_decoder *d = &ingest_decoders[p];
-    struct ingest_input in = {
+    const struct decode_protocol_row *d = &decode_table[p];
+    struct decode_input in = {
         .now_ms = http_received_ms(r), .limits = &g->o.limits, .memory = g->memory};
     struct buf query = BUF_INIT;
     struct err e = {0}, outside = {0};
 
     assert(sender->token && d->decode);
-    ingest_batch_clear(g->batch);
+    decode_batch_clear(g->batch);
     if (plain_body(g, d, r, &query, &in, &e) != 0 || d->decode(g->batch, &in, &e) != 0) {
         refuse(g, p, r, &e);
-    } else if (ingest_scope(g->batch, sender, p == INGEST_REMOTE_WRITE, &outside) != 0) {
+    } else if (decode_scope(g->batch, sender, p == DECODE_REMOTE_WRITE, &outside) != 0) {
         g->stats.of[p].outside++;
         answer_refused(r, refusal_of_part(ERR_REFUSED), &outside);
-    } else if (ingest_resolve(g->batch, &in, g->o.series, sender->token, &g->budget, &e) != 0) {
+    } else if (decode_resolve(g->batch, &in, g->o.series, sender->token, &g->budget, &e) != 0) {
         refuse(g, p, r, &e);
     } else {
         count(g, p);
@@ -303,51 +303,51 @@ static void take(struct ingest *g, enum ingest_protocol p, struct http_request *
     buf_free(&query);
 }
 
-bool ingest_handle(struct ingest *g, struct http_request *r)
+bool intake_handle(struct intake *g, struct http_request *r)
 {
     const char *path = http_path(r);
-    struct ingest_sender sender = {.token = ""};
+    struct decode_sender sender = {.token = ""};
     struct err e = {0};
     int p = 0;
 
-    while (p < INGEST_PROTOCOLS &&
-           (!ingest_decoders[p].path || strcmp(ingest_decoders[p].path, path) != 0))
+    while (p < DECODE_PROTOCOLS &&
+           (!decode_table[p].path || strcmp(decode_table[p].path, path) != 0))
         p++;
-    if (p == INGEST_PROTOCOLS)
+    if (p == DECODE_PROTOCOLS)
         return false;
     if (g->o.sender && !g->o.sender(r, &sender, g->o.arg))
         return true;
     g->stats.of[p].requests++;
-    if (!check_request(&ingest_decoders[p], r)) {
+    if (!check_request(&decode_table[p], r)) {
         g->stats.of[p].bad++;
         return true;
     }
     if (g->o.accepts && !g->o.accepts(&e, g->o.arg)) {
         g->stats.of[p].busy++;
-        answer_appended(INGEST_REFUSED, &e, r);
+        answer_appended(INTAKE_REFUSED, &e, r);
         return true;
     }
-    take(g, (enum ingest_protocol)p, r, &sender);
+    take(g, (enum decode_protocol)p, r, &sender);
     return true;
 }
 
 /* --- StatsD --- */
 
-void ingest_datagram(const char *data, size_t len, void *ingest)
+void intake_datagram(const char *data, size_t len, void *ingest)
 {
-    struct ingest *g = ingest;
+    struct intake *g = ingest;
 
-    g->stats.of[INGEST_STATSD].requests++;
+    g->stats.of[DECODE_STATSD].requests++;
     if (g->datagrams.len + len > DATAGRAMS_MAX)
-        ingest_drained(g);
+        intake_drained(g);
     buf_add(&g->datagrams, data, len);
     buf_addc(&g->datagrams, '\n');
 }
 
-void ingest_drained(void *ingest)
+void intake_drained(void *ingest)
 {
-    struct ingest *g = ingest;
-    struct ingest_input in = {.body = buf_str(&g->datagrams),
+    struct intake *g = ingest;
+    struct decode_input in = {.body = buf_str(&g->datagrams),
                               .len = g->datagrams.len,
                               .now_ms = clock_wall_ms(g->o.clock),
                               .limits = &g->o.limits,
@@ -356,15 +356,15 @@ void ingest_drained(void *ingest)
 
     if (!buf_ok(&g->datagrams))
         err_set(&e, ERR_MEMORY, "no memory for datagrams");
-    ingest_batch_clear(g->batch);
+    decode_batch_clear(g->batch);
     if (e.code != ERR_NONE || (g->o.accepts && !g->o.accepts(&e, g->o.arg)) ||
-        ingest_decoders[INGEST_STATSD].decode(g->batch, &in, &e) != 0 ||
-        ingest_resolve(g->batch, &in, g->o.series, "", &g->budget, &e) != 0) {
+        decode_table[DECODE_STATSD].decode(g->batch, &in, &e) != 0 ||
+        decode_resolve(g->batch, &in, g->o.series, "", &g->budget, &e) != 0) {
         if (e.code == ERR_LIMIT)
             e.code = ERR_BUSY; /* the sink's bound, not the datagrams' */
-        count_refusal(g, INGEST_STATSD, e.code);
+        count_refusal(g, DECODE_STATSD, e.code);
     } else {
-        count(g, INGEST_STATSD);
+        count(g, DECODE_STATSD);
         if (g->batch->n_samples > 0)
             g->o.append(g->batch, 0, NULL, NULL, g->o.arg);
     }

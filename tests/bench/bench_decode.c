@@ -138,12 +138,12 @@ static void statsd_body(struct buf *b)
 struct bench {
     struct labelsets *ls;
     struct series_table *t;
-    struct ingest_limits limits;
-    struct ingest_memory *memory;
-    struct ingest_batch *batch;
+    struct decode_limits limits;
+    struct decode_memory *memory;
+    struct decode_batch *batch;
 };
 
-static void run(struct bench *x, const char *what, enum ingest_protocol p, const struct buf *bodies,
+static void run(struct bench *x, const char *what, enum decode_protocol p, const struct buf *bodies,
                 size_t n_bodies, bool resolve)
 {
     struct err e = {0};
@@ -155,11 +155,11 @@ static void run(struct bench *x, const char *what, enum ingest_protocol p, const
         began = now();
         for (size_t i = 0; (took = now() - began) < seconds || i < n_bodies; i++) {
             const struct buf *body = &bodies[i % n_bodies];
-            struct ingest_input in = {body->data, body->len, NOW, &x->limits, x->memory};
+            struct decode_input in = {body->data, body->len, NOW, &x->limits, x->memory};
 
-            ingest_batch_clear(x->batch);
-            if (ingest_decoders[p].decode(x->batch, &in, &e) != 0 ||
-                (resolve && ingest_resolve(x->batch, &in, x->t, "", NULL, &e) != 0)) {
+            decode_batch_clear(x->batch);
+            if (decode_table[p].decode(x->batch, &in, &e) != 0 ||
+                (resolve && decode_resolve(x->batch, &in, x->t, "", NULL, &e) != 0)) {
                 printf("%-28s failed: %s\n", what, e.text);
                 return;
             }
@@ -176,26 +176,26 @@ int main(int argc, char **argv)
     static struct buf bodies[REQUESTS];
     static const struct {
         const char *what;
-        enum ingest_protocol protocol;
+        enum decode_protocol protocol;
         void (*make)(struct buf *b);
     } rows[] = {
-        {"JSON metrics", INGEST_JSON_METRICS, metrics_body},
-        {"JSON events", INGEST_JSON_EVENTS, events_body},
-        {"JSON events, tracebacks", INGEST_JSON_EVENTS, tracebacks_body},
-        {"form", INGEST_FORM, form_body},
-        {"StatsD", INGEST_STATSD, statsd_body},
+        {"JSON metrics", DECODE_JSON_METRICS, metrics_body},
+        {"JSON events", DECODE_JSON_EVENTS, events_body},
+        {"JSON events, tracebacks", DECODE_JSON_EVENTS, tracebacks_body},
+        {"form", DECODE_FORM, form_body},
+        {"StatsD", DECODE_STATSD, statsd_body},
     };
-    struct bench x = {.ls = labelsets_new(0), .batch = ingest_batch_new()};
+    struct bench x = {.ls = labelsets_new(0), .batch = decode_batch_new()};
 
     if (argc > 1)
         seconds = strtod(argv[1], NULL);
     x.t = series_table_new(x.ls, 0);
-    x.memory = ingest_memory_new();
-    ingest_limits_fill(&x.limits);
+    x.memory = decode_memory_new();
+    decode_limits_fill(&x.limits);
     for (unsigned i = 0; i < REQUESTS; i++)
         remote_write_body(&bodies[i], i);
-    run(&x, "remote write", INGEST_REMOTE_WRITE, bodies, REQUESTS, false);
-    run(&x, "remote write, series ids", INGEST_REMOTE_WRITE, bodies, REQUESTS, true);
+    run(&x, "remote write", DECODE_REMOTE_WRITE, bodies, REQUESTS, false);
+    run(&x, "remote write, series ids", DECODE_REMOTE_WRITE, bodies, REQUESTS, true);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         buf_clear(&bodies[0]);
         rows[i].make(&bodies[0]);
@@ -203,8 +203,8 @@ int main(int argc, char **argv)
     }
     for (unsigned i = 0; i < REQUESTS; i++)
         buf_free(&bodies[i]);
-    ingest_batch_free(x.batch);
-    ingest_memory_free(x.memory);
+    decode_batch_free(x.batch);
+    decode_memory_free(x.memory);
     series_table_free(x.t);
     labelsets_free(x.ls);
     return 0;

@@ -23,7 +23,7 @@ static void check_text(const char *s, size_t n)
     }
 }
 
-static void check_event(const struct logevent *v, const struct ingest_limits *limits)
+static void check_event(const struct logevent *v, const struct decode_limits *limits)
 {
     assert(v->n_fields > 0 && v->n_fields <= limits->max_fields);
     assert(v->t_ms <= FUZZ_NOW + 60000);
@@ -38,7 +38,7 @@ static void check_event(const struct logevent *v, const struct ingest_limits *li
 }
 
 static void check_sample(const struct sample *s, struct series_table *t,
-                         const struct ingest_limits *limits)
+                         const struct decode_limits *limits)
 {
     struct label l[LABELS_MAX + 1];
     size_t n = series_labels(t, s->series, l);
@@ -53,18 +53,18 @@ static void check_sample(const struct sample *s, struct series_table *t,
     }
 }
 
-static int fuzz_decode(ingest_decode decode, const uint8_t *data, size_t size)
+static int fuzz_decode(decode_fn decode, const uint8_t *data, size_t size)
 {
-    struct ingest_limits limits = {.max_body = 1 << 20, .max_samples = 1000, .max_events = 100};
+    struct decode_limits limits = {.max_body = 1 << 20, .max_samples = 1000, .max_events = 100};
     struct labelsets *ls = labelsets_new(0);
     struct series_table *t = series_table_new(ls, 0);
-    struct ingest_memory *memory = ingest_memory_new();
-    struct ingest_batch *b = ingest_batch_new();
-    struct ingest_input in = {data, size, FUZZ_NOW, &limits, memory};
+    struct decode_memory *memory = decode_memory_new();
+    struct decode_batch *b = decode_batch_new();
+    struct decode_input in = {data, size, FUZZ_NOW, &limits, memory};
     struct err e = {0};
 
-    ingest_limits_fill(&limits);
-    if (decode(b, &in, &e) != 0 || ingest_resolve(b, &in, t, "", NULL, &e) != 0) {
+    decode_limits_fill(&limits);
+    if (decode(b, &in, &e) != 0 || decode_resolve(b, &in, t, "", NULL, &e) != 0) {
         assert(e.code != ERR_NONE && e.text[0]);
         assert(series_count(t) == 0);
     } else {
@@ -73,8 +73,8 @@ static int fuzz_decode(ingest_decode decode, const uint8_t *data, size_t size)
         for (size_t i = 0; i < b->n_samples; i++)
             check_sample(&b->samples[i], t, &limits);
     }
-    ingest_batch_free(b);
-    ingest_memory_free(memory);
+    decode_batch_free(b);
+    decode_memory_free(memory);
     series_table_free(t);
     labelsets_free(ls);
     return 0;

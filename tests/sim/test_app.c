@@ -37,7 +37,7 @@ static struct world {
     struct rulefile *own;
     struct rulebook *book;
     struct wire *wire;
-    struct ingest *ingest;
+    struct intake *ingest;
     struct dataset *dataset;
     struct lease *lease;
     struct forward *forward;
@@ -139,7 +139,7 @@ static struct fake_plan receive(const struct fake_message *m, void *arg)
 
 static const struct fake_receiver receiver = {.receive = receive};
 
-static void append(const struct ingest_batch *b, uint64_t identity, ingest_done done,
+static void append(const struct decode_batch *b, uint64_t identity, intake_done done,
                    void *done_arg, void *arg)
 {
     (void)b, (void)identity, (void)done, (void)done_arg, (void)arg;
@@ -163,7 +163,7 @@ static void process_start(void)
                              .kept_rule_file = kept,
                              .rewrite_rule_files = rewrite,
                              .ready = on_ready};
-    struct ingest_options in = {.clock = w.clock, .append = append};
+    struct intake_options in = {.clock = w.clock, .append = append};
     struct selfwatch_options self = {0};
     struct err e = {0};
 
@@ -179,7 +179,7 @@ static void process_start(void)
     w.wire = wire_new(&o, &e);
     ck_assert_msg(w.wire != NULL, "%s", e.text);
     in.series = wire_parts(w.wire)->series;
-    w.ingest = ingest_new(&in, &e);
+    w.ingest = intake_new(&in, &e);
     w.dataset = dataset_new(w.loop, w.db, at("none")); /* no such directory: no mark */
     w.lease = lease_new(&(struct lease_options){.loop = w.loop,
                                                 .db = w.db,
@@ -211,7 +211,7 @@ static void process_kill(void)
     forward_free(w.forward);
     lease_free(w.lease);
     dataset_free(w.dataset);
-    ingest_free(w.ingest);
+    intake_free(w.ingest);
     wire_free(w.wire);
     w.wire = NULL;
     rulefile_unref(w.own);

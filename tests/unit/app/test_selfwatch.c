@@ -21,7 +21,7 @@ static struct watched {
     const char *trouble, *phase;
     struct db_health health;
     struct lane_stats lane;
-    struct ingest_stats input;
+    struct intake_stats input;
     unsigned n_rejected;
     struct damage loss;
     int ping_status;
@@ -157,7 +157,7 @@ void deliver_lanes(const struct deliver *d, void (*each)(const struct lane_stats
         each(&w.lane, arg);
 }
 
-void ingest_stats(const struct ingest *g, struct ingest_stats *out)
+void intake_stats(const struct intake *g, struct intake_stats *out)
 {
     (void)g;
     *out = w.input;
@@ -338,7 +338,7 @@ static void setup(void)
     struct selfwatch_options o = {.wire = (struct wire *)(uintptr_t)1,
                                   .rulebook = (struct rulebook *)(uintptr_t)1,
                                   .dataset = (struct dataset *)(uintptr_t)1,
-                                  .ingest = (struct ingest *)(uintptr_t)1,
+                                  .ingest = (struct intake *)(uintptr_t)1,
                                   .outbound = (struct outbound *)(uintptr_t)1,
                                   .lease = (struct lease *)(uintptr_t)1,
                                   .forward = (struct forward *)(uintptr_t)1};

@@ -18,12 +18,12 @@
 #define NOW INT64_C(1767600000000) /* 2026-01-05T08:00:00Z */
 
 struct decoding {
-    struct ingest_limits limits;
+    struct decode_limits limits;
     struct labelsets *ls;
     struct series_table *t;
-    struct ingest_memory *memory;
-    struct ingest_batch *batch;
-    struct ingest_input in;
+    struct decode_memory *memory;
+    struct decode_batch *batch;
+    struct decode_input in;
     struct err e;
     struct buf out;
     char *body; /* of the last run: events are views into it */
@@ -32,18 +32,18 @@ struct decoding {
 static inline void decoding_open(struct decoding *d)
 {
     memset(d, 0, sizeof *d);
-    ingest_limits_fill(&d->limits);
+    decode_limits_fill(&d->limits);
     d->ls = labelsets_new(0);
     d->t = series_table_new(d->ls, 0);
-    d->memory = ingest_memory_new();
-    d->batch = ingest_batch_new();
+    d->memory = decode_memory_new();
+    d->batch = decode_batch_new();
     ck_assert(d->ls && d->t && d->memory && d->batch);
 }
 
 static inline void decoding_close(struct decoding *d)
 {
-    ingest_batch_free(d->batch);
-    ingest_memory_free(d->memory);
+    decode_batch_free(d->batch);
+    decode_memory_free(d->memory);
     series_table_free(d->t);
     labelsets_free(d->ls);
     buf_free(&d->out);
@@ -78,7 +78,7 @@ static inline void decoding_show(struct decoding *d)
 }
 
 /* The body is copied to an allocation of exactly its size, so that a read beyond it is found. */
-static inline const char *decoding_run(struct decoding *d, ingest_decode decode, const void *body,
+static inline const char *decoding_run(struct decoding *d, decode_fn decode, const void *body,
                                        size_t len)
 {
     char *copy = malloc(len ? len : 1);
@@ -89,10 +89,10 @@ static inline const char *decoding_run(struct decoding *d, ingest_decode decode,
     buf_clear(&d->out);
     buf_adds(&d->out, "");
     d->e = (struct err){0};
-    d->in = (struct ingest_input){copy, len, NOW, &d->limits, d->memory};
-    ingest_batch_clear(d->batch);
+    d->in = (struct decode_input){copy, len, NOW, &d->limits, d->memory};
+    decode_batch_clear(d->batch);
     if (decode(d->batch, &d->in, &d->e) != 0 ||
-        ingest_resolve(d->batch, &d->in, d->t, "", NULL, &d->e) != 0)
+        decode_resolve(d->batch, &d->in, d->t, "", NULL, &d->e) != 0)
         buf_addf(&d->out, "error %d [%s] %s", d->e.line, d->e.at, d->e.text);
     else
         decoding_show(d);

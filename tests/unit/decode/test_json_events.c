@@ -412,7 +412,7 @@ START_TEST(failed_allocations_refuse_the_request)
 
     for (long at = 1;; at++) {
         decoding_open(&d);
-        d.in = (struct ingest_input){body, strlen(body), NOW, &d.limits, d.memory};
+        d.in = (struct decode_input){body, strlen(body), NOW, &d.limits, d.memory};
         mem_fail_at(at);
         if (decode_json_events(d.batch, &d.in, &d.e) == 0)
             break;

@@ -152,26 +152,26 @@ END_TEST
 
 START_TEST(new_series_have_a_budget_by_the_minute)
 {
-    struct ingest_budget budget = {0};
+    struct decode_budget budget = {0};
     struct err e;
     static char body[10000];
     size_t len = bodies(body, 3, 0, 5, 1);
 
     decoding_open(&d);
     d.limits.new_series_per_minute = 4;
-    d.in = (struct ingest_input){body, len, NOW, &d.limits, d.memory};
+    d.in = (struct decode_input){body, len, NOW, &d.limits, d.memory};
     ck_assert_int_eq(decode_json_metrics(d.batch, &d.in, &e), 0);
-    ck_assert_int_eq(ingest_resolve(d.batch, &d.in, d.t, "", &budget, &e), 0);
+    ck_assert_int_eq(decode_resolve(d.batch, &d.in, d.t, "", &budget, &e), 0);
     ck_assert_uint_eq(d.batch->counts.new_series, 3);
-    ingest_batch_clear(d.batch);
+    decode_batch_clear(d.batch);
     d.in.len = bodies(body, 5, 0, 6, 1);
     ck_assert_int_eq(decode_json_metrics(d.batch, &d.in, &e), 0);
-    ck_assert_int_eq(ingest_resolve(d.batch, &d.in, d.t, "", &budget, &e), -1);
+    ck_assert_int_eq(decode_resolve(d.batch, &d.in, d.t, "", &budget, &e), -1);
     ck_assert_int_eq(e.code, ERR_BUSY);
     ck_assert_uint_eq(series_count(d.t), 3);
     d.in.now_ms += 60000;
     d.limits.new_series_per_minute = 5;
-    ck_assert_int_eq(ingest_resolve(d.batch, &d.in, d.t, "", &budget, &e), 0);
+    ck_assert_int_eq(decode_resolve(d.batch, &d.in, d.t, "", &budget, &e), 0);
     ck_assert_uint_eq(series_count(d.t), 8);
     decoding_close(&d);
 }
@@ -205,9 +205,9 @@ START_TEST(failed_allocations_refuse_the_request)
     for (;; at++) {
         decoding_open(&d);
         mem_fail_at(at);
-        d.in = (struct ingest_input){body, len, NOW, &d.limits, d.memory};
+        d.in = (struct decode_input){body, len, NOW, &d.limits, d.memory};
         if (decode_json_metrics(d.batch, &d.in, &d.e) == 0 &&
-            ingest_resolve(d.batch, &d.in, d.t, "", NULL, &d.e) == 0)
+            decode_resolve(d.batch, &d.in, d.t, "", NULL, &d.e) == 0)
             break;
         ck_assert(mem_failed());
         ck_assert(d.e.code == ERR_MEMORY || d.e.code == ERR_BUSY);

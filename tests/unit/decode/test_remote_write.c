@@ -306,10 +306,10 @@ START_TEST(failed_allocations_refuse_the_request)
     for (long at = 1;; at++) {
         decoding_close(&d);
         decoding_open(&d);
-        d.in = (struct ingest_input){body.data, body.len, NOW, &d.limits, d.memory};
+        d.in = (struct decode_input){body.data, body.len, NOW, &d.limits, d.memory};
         mem_fail_at(at);
         if (decode_remote_write(d.batch, &d.in, &d.e) == 0 &&
-            ingest_resolve(d.batch, &d.in, d.t, "", NULL, &d.e) == 0)
+            decode_resolve(d.batch, &d.in, d.t, "", NULL, &d.e) == 0)
             break;
         ck_assert(d.e.code == ERR_MEMORY || d.e.code == ERR_BUSY);
         mem_fail_at(0);

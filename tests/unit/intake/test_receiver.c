@@ -15,22 +15,22 @@
 static struct http_server *server;
 static struct labelsets *ls;
 static struct series_table *t;
-static struct ingest *g;
+static struct intake *g;
 
 /* the sink: what it took, and how it answers */
 static struct {
     size_t n, samples, events;
     uint64_t hash;
-    enum ingest_answer answer;
+    enum intake_answer answer;
     enum err_code code;
     bool later;
-    ingest_done done;
+    intake_done done;
     void *done_arg;
 } sink;
 static const char *closed; /* why nothing is accepted; NULL: it is */
 static enum err_code closed_code;
 
-static void answer(ingest_done done, void *arg)
+static void answer(intake_done done, void *arg)
 {
     struct err e = {0};
 
@@ -39,7 +39,7 @@ static void answer(ingest_done done, void *arg)
     done(sink.answer, &e, arg);
 }
 
-static void append(const struct ingest_batch *b, uint64_t hash, ingest_done done, void *done_arg,
+static void append(const struct decode_batch *b, uint64_t hash, intake_done done, void *done_arg,
                    void *arg)
 {
     (void)arg;
@@ -63,7 +63,7 @@ static bool accepts(struct err *e, void *arg)
 
 static struct matcher *team_a;
 
-static bool sender(struct http_request *r, struct ingest_sender *out, void *arg)
+static bool sender(struct http_request *r, struct decode_sender *out, void *arg)
 {
     const char *token = http_header(r, "Authorization");
 
@@ -83,7 +83,7 @@ static bool sender(struct http_request *r, struct ingest_sender *out, void *arg)
 static void handle(struct http_request *r, void *arg)
 {
     (void)arg;
-    if (!ingest_handle(g, r))
+    if (!intake_handle(g, r))
         http_reply(r, 404, NULL, NULL, 0);
 }
 
@@ -92,7 +92,7 @@ static size_t max_body = 1000;
 static void open_all(void)
 {
     struct http_server_options o = {.listen = "127.0.0.1:0", .handle = handle};
-    struct ingest_options io = {.append = append, .accepts = accepts, .sender = sender};
+    struct intake_options io = {.append = append, .accepts = accepts, .sender = sender};
     struct err e = {0};
 
     loop_open();
@@ -103,7 +103,7 @@ static void open_all(void)
     io.series = t;
     io.clock = t_clock;
     io.limits.max_body = max_body;
-    g = ingest_new(&io, &e);
+    g = intake_new(&io, &e);
     ck_assert_msg(g != NULL, "%s", e.text);
     server = http_server_new(t_loop, &o, &e);
     ck_assert_msg(server != NULL, "%s", e.text);
@@ -112,17 +112,17 @@ static void open_all(void)
 static void close_all(void)
 {
     http_server_free(server);
-    ingest_free(g);
+    intake_free(g);
     series_table_free(t);
     labelsets_free(ls);
     loop_close();
 }
 
-static const struct ingest_protocol_stats *stats(enum ingest_protocol p)
+static const struct intake_protocol_stats *stats(enum decode_protocol p)
 {
-    static struct ingest_stats s;
+    static struct intake_stats s;
 
-    ingest_stats(g, &s);
+    intake_stats(g, &s);
     return &s.of[p];
 }
 
@@ -181,9 +181,9 @@ START_TEST(each_path_takes_its_protocol)
     ck_assert_uint_eq(sink.samples, 4);
     ck_assert_uint_eq(sink.events, 4);
     ck_assert_uint_eq(series_count(t), 2);
-    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->requests, 2);
-    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->samples, 3);
-    ck_assert_uint_eq(stats(INGEST_FORM)->events, 2);
+    ck_assert_uint_eq(stats(DECODE_JSON_METRICS)->requests, 2);
+    ck_assert_uint_eq(stats(DECODE_JSON_METRICS)->samples, 3);
+    ck_assert_uint_eq(stats(DECODE_FORM)->events, 2);
     HAS(post("/api/tocsin/v1/other", JSON, ONE), "HTTP/1.1 404");
     buf_free(&plain);
     buf_free(&body);
@@ -228,9 +228,9 @@ START_TEST(a_bad_series_costs_itself_and_the_rest_is_stored_before_it_is_told)
     HAS(got, "time series 2: a series has no name");
     HAS(got, "\"accepted\":2");
     ck_assert_uint_eq(sink.samples, 2);
-    sink.answer = INGEST_WAITING; /* not safe yet: it has to come again, whole */
+    sink.answer = INTAKE_WAITING; /* not safe yet: it has to come again, whole */
     HAS(write_series(labels, 3), "HTTP/1.1 503");
-    sink.answer = INGEST_REFUSED;
+    sink.answer = INTAKE_REFUSED;
     sink.code = ERR_LIMIT;
     HAS(write_series(labels, 3), "HTTP/1.1 429");
     ck_assert_uint_eq(sink.n, 3);
@@ -238,7 +238,7 @@ START_TEST(a_bad_series_costs_itself_and_the_rest_is_stored_before_it_is_told)
     HAS(got, "HTTP/1.1 400");
     HAS(got, "\"accepted\":0");
     ck_assert_uint_eq(sink.n, 3);
-    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->series_refused, 4);
+    ck_assert_uint_eq(stats(DECODE_REMOTE_WRITE)->series_refused, 4);
     ck_assert_int_eq(n_logged, 1); /* once */
     log_divert(NULL, NULL);
     close_all();
@@ -304,8 +304,8 @@ START_TEST(faults_are_told_with_their_place)
     HAS(got, "takes Content-Encoding gzip, deflate or none, not br");
     ck_assert_uint_eq(sink.n, 0);
     ck_assert_uint_eq(series_count(t), 0);
-    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->bad, 4);
-    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->bad, 2);
+    ck_assert_uint_eq(stats(DECODE_JSON_METRICS)->bad, 4);
+    ck_assert_uint_eq(stats(DECODE_REMOTE_WRITE)->bad, 2);
     close_all();
 }
 END_TEST
@@ -341,7 +341,7 @@ START_TEST(labels_are_bounded_by_their_bytes_and_known_series_go_on)
     ck_assert_uint_gt(m.fullest, 20000);
     ck_assert_uint_eq(sink.samples,
                       1 + series_count(t)); /* all that found room, and the known one */
-    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->series_over, 61 - series_count(t));
+    ck_assert_uint_eq(stats(DECODE_REMOTE_WRITE)->series_over, 61 - series_count(t));
     HAS(write_series(labels, 1), "HTTP/1.1 204"); /* the known one */
     series_label_limits(t, m.all, 0);
     got = post(METRICS, JSON, "{\"name\":\"another\",\"value\":1}"); /* whole or not at all */
@@ -376,22 +376,22 @@ START_TEST(compressed_bodies_are_unpacked_up_to_the_limit)
                   packed, sizeof packed - z.avail_out);
         deflateEnd(&z);
         HAS(got, n <= 1000 ? "HTTP/1.1 204" : "HTTP/1.1 413");
-        ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->too_large, n > 1000);
+        ck_assert_uint_eq(stats(DECODE_JSON_METRICS)->too_large, n > 1000);
         close_all();
     }
 }
 END_TEST
 
 static const struct {
-    enum ingest_answer answer;
+    enum intake_answer answer;
     enum err_code code;
     const char *status, *retry_after;
 } answers[] = {
-    {INGEST_STORED, ERR_NONE, "HTTP/1.1 204", NULL},
-    {INGEST_WAITING, ERR_NONE, "HTTP/1.1 503", "Retry-After: 5"},
-    {INGEST_REFUSED, ERR_LIMIT, "HTTP/1.1 429", "Retry-After: 10"},
-    {INGEST_REFUSED, ERR_BUSY, "HTTP/1.1 503", "Retry-After: 5"},
-    {INGEST_REFUSED, ERR_IO, "HTTP/1.1 503", "Retry-After: 5"},
+    {INTAKE_STORED, ERR_NONE, "HTTP/1.1 204", NULL},
+    {INTAKE_WAITING, ERR_NONE, "HTTP/1.1 503", "Retry-After: 5"},
+    {INTAKE_REFUSED, ERR_LIMIT, "HTTP/1.1 429", "Retry-After: 10"},
+    {INTAKE_REFUSED, ERR_BUSY, "HTTP/1.1 503", "Retry-After: 5"},
+    {INTAKE_REFUSED, ERR_IO, "HTTP/1.1 503", "Retry-After: 5"},
 };
 
 START_TEST(the_sink_decides_the_answer)
@@ -406,7 +406,7 @@ START_TEST(the_sink_decides_the_answer)
         HAS(got, answers[i].status);
         if (answers[i].retry_after)
             HAS(got, answers[i].retry_after);
-        if (answers[i].answer != INGEST_STORED)
+        if (answers[i].answer != INTAKE_STORED)
             HAS(got, "\"accepted\":0");
         if (answers[i].code)
             HAS(got, "the journal says no");
@@ -446,7 +446,7 @@ START_TEST(nothing_is_decoded_while_nothing_is_accepted)
     closed_code = ERR_BUSY;
     HAS(post(METRICS, JSON, ONE), "HTTP/1.1 503");
     ck_assert_uint_eq(sink.n, 0);
-    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->busy, 2);
+    ck_assert_uint_eq(stats(DECODE_JSON_METRICS)->busy, 2);
     close_all();
 }
 END_TEST
@@ -489,8 +489,8 @@ START_TEST(a_scoped_token_sends_only_what_its_scope_covers)
     }
     ck_assert_uint_eq(sink.n, 2);
     ck_assert_uint_eq(series_count(t), 1);
-    ck_assert_uint_eq(stats(INGEST_JSON_METRICS)->outside, 3);
-    ck_assert_uint_eq(stats(INGEST_JSON_EVENTS)->outside, 2);
+    ck_assert_uint_eq(stats(DECODE_JSON_METRICS)->outside, 3);
+    ck_assert_uint_eq(stats(DECODE_JSON_EVENTS)->outside, 2);
     matcher_unref(team_a);
     team_a = NULL;
     close_all();
@@ -520,10 +520,10 @@ START_TEST(of_remote_write_only_the_series_outside_of_the_scope_are_refused)
     HAS(got, "the series {__name__=\\\"load\\\",team=\\\"b\\\"}"); /* the first */
     ck_assert_uint_eq(sink.samples, 2);
     ck_assert_uint_eq(series_count(t), 2);
-    ck_assert_uint_eq(stats(INGEST_REMOTE_WRITE)->outside, 2);
-    sink.answer = INGEST_WAITING; /* it comes again, whole: that must not be told as final */
+    ck_assert_uint_eq(stats(DECODE_REMOTE_WRITE)->outside, 2);
+    sink.answer = INTAKE_WAITING; /* it comes again, whole: that must not be told as final */
     HAS(ask("POST /api/v1/write", head, body.data, body.len), "HTTP/1.1 503");
-    sink.answer = INGEST_STORED;
+    sink.answer = INTAKE_STORED;
     buf_clear(&plain);
     buf_clear(&body);
     pb_series(&plain, "__name__=load,team=b", 1, now_ms);
@@ -617,7 +617,7 @@ START_TEST(an_identity_is_of_the_installation_not_of_the_process)
 
     for (size_t i = 0; i < 3; i++) {
         open_all();
-        ingest_set_seed(g, seeds[i]);
+        intake_set_seed(g, seeds[i]);
         ask("POST " METRICS, "Idempotency-Key: k1\r\n", body, strlen(body));
         of[i] = sink.hash;
         close_all();
@@ -648,7 +648,7 @@ static void send_datagram(int fd, int port, const char *text)
 START_TEST(datagrams_of_one_wake_up_are_one_batch)
 {
     struct udp_options o = {
-        .listen = "127.0.0.1:0", .datagram = ingest_datagram, .drained = ingest_drained};
+        .listen = "127.0.0.1:0", .datagram = intake_datagram, .drained = intake_drained};
     struct udp *u;
     int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
@@ -659,11 +659,11 @@ START_TEST(datagrams_of_one_wake_up_are_one_batch)
     for (int i = 0; i < 10; i++)
         send_datagram(fd, udp_port(u), "a:1|c\nb:2|g");
     send_datagram(fd, udp_port(u), "wrong");
-    WAIT_FOR(stats(INGEST_STATSD)->requests == 11);
+    WAIT_FOR(stats(DECODE_STATSD)->requests == 11);
     ck_assert_uint_eq(sink.samples, 20);
     ck_assert_uint_eq(sink.n, 1);
     ck_assert_uint_eq(sink.hash, 0);
-    ck_assert_uint_eq(stats(INGEST_STATSD)->lines_refused, 1);
+    ck_assert_uint_eq(stats(DECODE_STATSD)->lines_refused, 1);
     close(fd);
     udp_close(u);
     close_all();
@@ -679,14 +679,14 @@ START_TEST(a_flood_of_datagrams_is_handed_on_in_parts)
     memcpy(line + 990, ":1|c", 4);
     line[994] = 0;
     for (int i = 0; i < 2000; i++)
-        ingest_datagram("a:1|c|#some:tags,to:fill,it:up", 30, g);
+        intake_datagram("a:1|c|#some:tags,to:fill,it:up", 30, g);
     ck_assert_uint_eq(sink.n, 0);
     for (int i = 0; i < 1000; i++)
-        ingest_datagram(line, 994, g); /* a name that is too long */
+        intake_datagram(line, 994, g); /* a name that is too long */
     ck_assert_uint_eq(sink.n, 1);
     ck_assert_uint_eq(sink.samples, 2000);
-    ingest_drained(g);
-    ck_assert_uint_eq(stats(INGEST_STATSD)->lines_refused, 1000);
+    intake_drained(g);
+    ck_assert_uint_eq(stats(DECODE_STATSD)->lines_refused, 1000);
     close_all();
 }
 END_TEST
@@ -696,14 +696,14 @@ START_TEST(datagrams_are_dropped_and_counted_while_nothing_is_accepted)
     open_all();
     closed = "the queue is full";
     closed_code = ERR_LIMIT;
-    ingest_datagram("a:1|c", 5, g);
-    ingest_drained(g);
+    intake_datagram("a:1|c", 5, g);
+    intake_drained(g);
     closed = NULL;
-    ingest_datagram("b:1|c", 5, g);
-    ingest_drained(g);
+    intake_datagram("b:1|c", 5, g);
+    intake_drained(g);
     ck_assert_uint_eq(sink.samples, 1);
-    ck_assert_uint_eq(stats(INGEST_STATSD)->requests, 2);
-    ck_assert_uint_eq(stats(INGEST_STATSD)->busy, 1);
+    ck_assert_uint_eq(stats(DECODE_STATSD)->requests, 2);
+    ck_assert_uint_eq(stats(DECODE_STATSD)->busy, 1);
     close_all();
 }
 END_TEST
