@@ -52,6 +52,21 @@ static bool is_hop(const char *name, size_t len)
     return false;
 }
 
+/* One name of a list with commas, as Connection has them. */
+static bool is_in_list(const char *list, const char *name, size_t len)
+{
+    while (*list) {
+        size_t n;
+
+        list += strspn(list, ", \t");
+        n = strcspn(list, ", \t");
+        if (n == len && strncasecmp(list, name, len) == 0)
+            return true;
+        list += n;
+    }
+    return false;
+}
+
 PRINTF_LIKE(3, 4)
 static void refuse(struct forward *f, struct http_request *r, const char *fmt, ...)
 {
@@ -73,7 +88,29 @@ struct lines {
     size_t at[LINES_MAX];
     size_t n;
     bool too_many;
+    const struct http_request *r;
 };
+
+struct named {
+    const char *name;
+    bool found;
+};
+
+static void look_in_connection(const char *name, const char *value, void *arg)
+{
+    struct named *n = arg;
+
+    n->found |= strcasecmp(name, "Connection") == 0 && is_in_list(value, n->name, strlen(n->name));
+}
+
+/* Does a header of the request belong to its connection, because `Connection` names it? */
+static bool is_named_by_connection(const struct http_request *r, const char *name)
+{
+    struct named n = {.name = name};
+
+    http_each_header(r, look_in_connection, &n);
+    return n.found;
+}
 
 static void put_line(struct lines *l, const char *name, const char *value)
 {
@@ -88,8 +125,11 @@ static void put_line(struct lines *l, const char *name, const char *value)
 
 static void add_line(const char *name, const char *value, void *arg)
 {
-    if (!is_hop(name, strlen(name)) && !strpbrk(value, "\r\n"))
-        put_line(arg, name, value);
+    struct lines *l = arg;
+
+    if (!is_hop(name, strlen(name)) && !strpbrk(value, "\r\n") &&
+        !is_named_by_connection(l->r, name))
+        put_line(l, name, value);
 }
 
 static void on_answer(const struct outbound_result *result, void *arg);
@@ -147,7 +187,7 @@ static void unlink_passage(struct passage *p)
 void forward_request(struct forward *f, struct http_request *r, const struct lease_holder *holder)
 {
     struct passage *p;
-    struct lines l = {.text = BUF_INIT};
+    struct lines l = {.text = BUF_INIT, .r = r};
     struct err e = {.text = "no memory"};
 
     if (http_header(r, SENT_BY)) {

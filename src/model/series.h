@@ -34,7 +34,6 @@ struct series {
 
 struct series_table;
 
-/* `ls` is borrowed. `max_series`: more are refused (0: no bound). */
 /* The memory that labels may take, in bytes: of all series, and of those that one token has sent
  * ("" is one, too). Asked by series_room(); nothing else refuses by it, so that what was stored is
  * restored, and the program's own samples find room. Until set: no bound. */
@@ -51,6 +50,7 @@ struct series_memory {
 };
 void series_memory(const struct series_table *t, struct series_memory *out);
 
+/* `ls` is borrowed. `max_series`: more are refused (0: no bound). NULL: no memory. */
 struct series_table *series_table_new(struct labelsets *ls, uint32_t max_series);
 void series_table_free(struct series_table *t);
 struct labelsets *series_labelsets(struct series_table *t);
