@@ -220,7 +220,7 @@ def test_what_comes_to_a_standby_is_answered_as_the_holder_answers(folder):
                     b"POST /api/tocsin/v1/metrics" + lines + b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
                     b'18\r\n[{"name":"q","value":1}]\r\n0\r\n\r\n'):
         check(raw(p.a, request) == raw(p.b, request), f"{request}: {raw(p.a, request)} and {raw(p.b, request)}")
-    named = (b"POST /api/tocsin/v1/reload HTTP/1.1\r\nHost: HOST\r\nConnection: close, origin\r\nOrigin: http://elsewhere\r\n"
+    named = (b"POST /api/tocsin/v1/reload HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\nConnection: origin\r\nOrigin: http://elsewhere\r\n"
              b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
     head, body = raw(p.b, named)
     check(not any(b" 403 " in line for line in head), f"what Connection names stays behind: {head} {body}")
