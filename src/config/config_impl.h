@@ -60,6 +60,13 @@ __attribute__((noreturn, format(printf, 4, 5))) void config_fail_at(lua_State *L
 /* Raises unless the argument is a table, given for the first time. */
 void config_once(lua_State *L, bool *given, const char *what);
 
+/* The matchers of a key of the table at 1, in the region; NULL and 0: it is not given. `what` is the block, for
+ * errors. */
+struct matcher **config_read_match(lua_State *L, const char *what, const char *key, size_t *count);
+/* The function of a block with a name, `what "name" { … }`: returns `body`, whose upvalues are the name and its
+ * line, and which takes the table. Errors begin with block and name until `body` clears the prefix. */
+int config_named(lua_State *L, const char *what, lua_CFunction body);
+
 /* --- functions of the file, into the table on top of the stack --- */
 void config_server_names(lua_State *L);
 int config_limits(lua_State *L); /* limits { … } */

@@ -9,7 +9,6 @@
 
 #define CHANNELS_MAX  32
 #define RECEIVERS_MAX 10000
-#define NAME_MAX_LEN  200
 #define UNDELIVERED   (5 * 60 * 1000)
 
 /* --- channels: NAME { … } --- */
@@ -133,19 +132,7 @@ static int receiver_body(lua_State *L)
 
 static int receiver(lua_State *L)
 {
-    struct sandbox *s = sandbox_of(L);
-    char file[LUA_IDSIZE];
-
-    if (*s->prefix)
-        sandbox_fail(L, "another receiver begins before this one has its { … }");
-    if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
-        sandbox_fail(L, "receiver \"name\" { … } needs a name");
-    config_check_plain(L, lua_tostring(L, 1), "the name of a receiver");
-    lua_pushvalue(L, 1);
-    lua_pushinteger(L, sandbox_where(L, file, sizeof file));
-    lua_pushcclosure(L, receiver_body, 2);
-    snprintf(s->prefix, sizeof s->prefix, "receiver \"%.100s\": ", lua_tostring(L, 1));
-    return 1;
+    return config_named(L, "receiver", receiver_body);
 }
 
 void config_receiver_names(lua_State *L)

@@ -40,43 +40,6 @@ static const struct row route_rows[] = {{"match", ROW_OTHER, 0, NULL},
                                         {0}};
 _Static_assert(AT(n_receivers) == AT(receivers) + sizeof(char **), "the count comes behind");
 
-static void read_match(lua_State *L, struct config_route *r)
-{
-    struct matcher **all;
-    size_t n = 0;
-    int at;
-
-    if (lua_getfield(L, 1, "match") == LUA_TNIL) {
-        lua_pop(L, 1);
-        return;
-    }
-    at = lua_gettop(L);
-    if (!lua_istable(L, at))
-        sandbox_fail(L, "route: match = { team = \"payments\" } is the form");
-    safelib_keys(L, at);
-    for (int pass = 0; pass < 2; pass++) { /* count, then build */
-        all = pass ? script_alloc(L, (n + 1) * sizeof *all) : NULL;
-        for (lua_Integer i = 1; lua_rawgeti(L, at + 1, i) != LUA_TNIL; i++) {
-            const struct match *m;
-            const char *label;
-
-            if (lua_type(L, -1) != LUA_TSTRING)
-                sandbox_fail(L, "route: match: matchers are written `label = value`");
-            label = lua_tostring(L, -1);
-            lua_pushvalue(L, -1);
-            lua_gettable(L, at);
-            m = match_arg(L, -1, label);
-            for (size_t k = 0; pass && k < match_count(m); k++)
-                all[r->n_match++] = match_build(L, m, k, label);
-            n += pass ? 0 : match_count(m);
-            lua_pop(L, 2);
-        }
-        lua_pop(L, 1);
-    }
-    r->match = all;
-    lua_settop(L, at - 1);
-}
-
 static void read_group_by(lua_State *L, struct route_block *b)
 {
     struct config_route *r = &b->route;
@@ -151,7 +114,7 @@ static int route(lua_State *L)
     b->route.group_wait_ms = w.wait_ms;
     b->route.group_interval_ms = w.interval_ms;
     b->route.repeat_interval_ms = w.repeat_ms;
-    read_match(L, &b->route);
+    b->route.match = config_read_match(L, "route", "match", &b->route.n_match);
     read_group_by(L, b);
     b->children = script_alloc(L, ROUTES_MAX * sizeof *b->children);
     read_children(L, b, 1, 0);
