@@ -302,12 +302,10 @@ static void text_in_braces(const struct matcher *m, const char *word, struct buf
     buf_addc(out, '}');
 }
 
-static void text_quoted(const struct matcher *m, const char *op, struct buf *out)
+static void quoted(struct buf *out, const char *s)
 {
-    buf_adds(out, m->name);
-    buf_adds(out, op);
     buf_addc(out, '"');
-    for (const char *s = m->value; *s; s++) {
+    for (; *s; s++) {
         if (*s == '\n') {
             buf_adds(out, "\\n");
             continue;
@@ -317,6 +315,13 @@ static void text_quoted(const struct matcher *m, const char *op, struct buf *out
         buf_addc(out, *s);
     }
     buf_addc(out, '"');
+}
+
+static void text_quoted(const struct matcher *m, const char *op, struct buf *out)
+{
+    buf_adds(out, m->name);
+    buf_adds(out, op);
+    quoted(out, m->value);
 }
 
 void matcher_text(const struct matcher *m, struct buf *out)
@@ -351,12 +356,24 @@ void matcher_text(const struct matcher *m, struct buf *out)
 
 void matcher_am_text(const struct matcher *m, struct buf *out)
 {
-    if (m->op == MATCH_EQUAL)
-        text_quoted(m, m->negate ? "!=" : "=", out);
-    else if (m->op == MATCH_REGEX)
-        text_quoted(m, m->negate ? "!~" : "=~", out);
-    else
+    bool plain = true;
+
+    if (m->op != MATCH_EQUAL && m->op != MATCH_REGEX) {
         matcher_text(m, out);
+        return;
+    }
+    for (const char *s = m->name; *s && plain; s++)
+        plain = (*s >= 'a' && *s <= 'z') || (*s >= 'A' && *s <= 'Z') || *s == '_' || *s == ':' ||
+                (*s >= '0' && *s <= '9' && s > m->name);
+    if (plain)
+        buf_adds(out, m->name);
+    else
+        quoted(out, m->name);
+    if (m->op == MATCH_EQUAL)
+        buf_adds(out, m->negate ? "!=" : "=");
+    else
+        buf_adds(out, m->negate ? "!~" : "=~");
+    quoted(out, m->value);
 }
 
 bool matchers_test_set(struct matcher *const *m, size_t n, const struct labelsets *ls, labelset id)

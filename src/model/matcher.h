@@ -36,9 +36,15 @@ struct matcher *matcher_new_list(const char *name, bool negate, const char *cons
                                  struct err *e); /* MATCH_ONE_OF */
 struct matcher *matcher_new_number(const char *name, enum matcher_op op, bool negate, double limit,
                                    struct err *e); /* MATCH_AT_LEAST, MATCH_BELOW */
-/* Alertmanager's form: name="v", name!="v", name=~"re", name!~"re" (quotes may be left out where
- * the value has no special characters; a trailing comma and surrounding braces are not taken). */
+/* Alertmanager's form: name="v", name!="v", name=~"re", name!~"re", in its classic syntax (quotes may
+ * be left out), else in its UTF-8 syntax ("any name"="v"); what both take is read as the classic one
+ * reads it. One matcher: braces and commas around it are refused. */
 struct matcher *matcher_parse(const char *text, size_t len, struct err *e);
+/* The same of a text that may hold several: {a="b",c=~d}, with or without braces; an empty one has
+ * none. Puts them into `out` (room for MATCHERS_PARSE_MAX), each to be given back. Returns how many,
+ * -1 with `e`. */
+#define MATCHERS_PARSE_MAX 64
+int matchers_parse(const char *text, size_t len, struct matcher **out, struct err *e) MUST_USE;
 struct matcher *matcher_ref(struct matcher *m);
 void matcher_unref(struct matcher *m); /* NULL is fine */
 
@@ -55,7 +61,8 @@ bool matcher_test(const struct matcher *m, const char *value, size_t len);
 bool matcher_matches_empty(const struct matcher *m);
 /* Canonical text, the same for equal matchers: code~"5..", level in{ERROR|FATAL} … */
 void matcher_text(const struct matcher *m, struct buf *out);
-/* Alertmanager's text where it has one (=, !=, =~, !~), for silences and messages. */
+/* Alertmanager's text where it has one (=, !=, =~, !~), for silences and messages; a name that is no
+ * plain word is quoted, so that matcher_parse() reads all of them again. */
 void matcher_am_text(const struct matcher *m, struct buf *out);
 
 /* All of them match the set. */

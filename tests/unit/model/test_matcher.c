@@ -249,11 +249,17 @@ static const struct {
     {"summary=hello there", "summary=\"hello there\""},
     {"foo=", "foo=\"\""},
     {"foo=\"\"", "foo=\"\""},
-    {"\"odd name\"=x", "odd name=\"x\""},
+    {"\"odd name\"=x", "\"odd name\"=\"x\""},
+    {"a=x\\ny", "a=\"x\\ny\""},
+    {"\"a\"=\"gr\\u00fc\\x2e\\t\\101\"", "a=\"gr\xc3\xbc.\tA\""},
+    {"a=\"gr\\u00fc\"", "a=\"gr\\\\u00fc\""},  /* both take it: classic wins */
+    {"a=~\"gr\\u00fc\"", "a=~\"gr\xc3\xbc\""}, /* no classic expression */
+    {"a=b, c", "a=\"b, c\""},
+    {"1a=b", "\"1a\"=\"b\""},
     {"a=\"x\\\"y\\\\z\\nw\\d\"", "a=\"x\\\"y\\\\z\\nw\\\\d\""},
     {"a:b=c", "a:b=\"c\""},
     {"a=b=c", "a=\"b=c\""},
-    {"gr\xc3\xbc\xc3\x9f=x", "gr\xc3\xbc\xc3\x9f=\"x\""},
+    {"gr\xc3\xbc\xc3\x9f=x", "\"gr\xc3\xbc\xc3\x9f\"=\"x\""},
     {"", NULL},
     {"foo", NULL},
     {"=bar", NULL},
@@ -270,6 +276,12 @@ static const struct {
     {"foo=~\"(\"", NULL},
     {"foo=\xff", NULL},
     {"\"\"=x", NULL},
+    {"\"a\"=\"x\\d\"", NULL}, /* in neither syntax */
+    {"\"a\"=\"\\xff\"", NULL},
+    {"\"a\"=\"\\ud800\"", NULL},
+    {"\"a\"=", NULL},
+    {"\"a\"=b c", NULL},
+    {"\"a\"=b,\"c\"=d", NULL},
 };
 
 START_TEST(alertmanagers_form_is_read)
@@ -287,15 +299,70 @@ START_TEST(alertmanagers_form_is_read)
         ck_assert_msg(m != NULL, "%s: %s", parsed[i].text, e.text);
         matcher_am_text(m, &b);
         ck_assert_str_eq(buf_str(&b), parsed[i].want);
-        if (parsed[i].text[0] != '"') {
-            again = matcher_parse(b.data, b.len, &e);
-            ck_assert_str_eq(matcher_value(again), matcher_value(m));
-            matcher_unref(again);
-        }
+        again = matcher_parse(b.data, b.len, &e);
+        ck_assert_msg(again != NULL, "%s: %s", buf_str(&b), e.text);
+        ck_assert_str_eq(matcher_name(again), matcher_name(m));
+        ck_assert_str_eq(matcher_value(again), matcher_value(m));
+        matcher_unref(again);
         buf_free(&b);
         matcher_unref(m);
     }
     ck_assert_ptr_null(matcher_parse("a=b\0c", 5, NULL));
+}
+END_TEST
+
+static const struct {
+    const char *text, *want; /* NULL: refused */
+} lists[] = {
+    {"", ""},
+    {"{}", ""},
+    {" { } ", ""},
+    {"foo=bar", "foo=\"bar\""},
+    {"{foo=\"bar\", baz=~\"a|b\",}", "foo=\"bar\" baz=~\"a|b\""},
+    {"foo=bar, baz!=qux", "foo=\"bar\" baz!=\"qux\""},
+    {"foo=\"a,b\",c=\"\\\",\"", "foo=\"a,b\" c=\"\\\",\""},
+    {"foo={bar", "foo=\"{bar\""},
+    {"foo=,bar=", "foo=\"\" bar=\"\""},
+    {"{\"odd name\"=x,gr\xc3\xbc\xc3\x9f=\"y z\"}",
+     "\"odd name\"=\"x\" \"gr\xc3\xbc\xc3\x9f\"=\"y z\""},
+    {"foo=bar,,a=b", NULL},
+    {"{{foo=bar}}", NULL},
+    {"{\"odd name\"=x", NULL},
+    {"\"odd name\"=x}", NULL},
+    {"\"odd name\"=x y=z", NULL},
+    {"foo", NULL},
+};
+
+START_TEST(a_text_of_several_matchers_is_read)
+{
+    struct matcher *m[MATCHERS_PARSE_MAX];
+    struct buf many = BUF_INIT;
+    struct err e = {0};
+
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        struct buf b = BUF_INIT;
+        int n = matchers_parse(lists[i].text, strlen(lists[i].text), m, &e);
+
+        ck_assert_msg((n >= 0) == (lists[i].want != NULL), "%s: %d", lists[i].text, n);
+        for (int k = 0; k < n; k++) {
+            buf_adds(&b, k ? " " : "");
+            matcher_am_text(m[k], &b);
+            matcher_unref(m[k]);
+        }
+        if (n >= 0)
+            ck_assert_str_eq(buf_str(&b), lists[i].want);
+        else
+            ck_assert_msg(e.code == ERR_INPUT && strstr(e.text, "matcher `"), "%s", e.text);
+        buf_free(&b);
+    }
+    for (int i = 0; i < MATCHERS_PARSE_MAX; i++)
+        buf_adds(&many, "a=b,");
+    ck_assert_int_eq(matchers_parse(many.data, many.len, m, &e), MATCHERS_PARSE_MAX);
+    for (int i = 0; i < MATCHERS_PARSE_MAX; i++)
+        matcher_unref(m[i]);
+    buf_adds(&many, "a=b");
+    ck_assert_int_eq(matchers_parse(many.data, many.len, m, &e), -1);
+    buf_free(&many);
 }
 END_TEST
 
@@ -360,6 +427,7 @@ static void add(TCase *t)
     tcase_add_test(t, alternatives_over_a_long_subject_have_room);
     tcase_add_test(t, bad_patterns_say_where);
     tcase_add_test(t, alertmanagers_form_is_read);
+    tcase_add_test(t, a_text_of_several_matchers_is_read);
     tcase_add_test(t, a_missing_label_is_the_empty_string);
     tcase_add_test(t, failed_allocations_are_errors);
 }
