@@ -23,6 +23,7 @@ struct check {
     struct buf errors_text, warnings_text; /* JSON arrays */
     struct json errors, warnings;
     bool cost, live;
+    struct config *config; /* whose labels are compared with the rules'; NULL: none is checked */
 };
 
 static void found(const char *path, bool is_error, const char *text, void *arg)
@@ -142,7 +143,8 @@ static void check_templates(struct check *c, const struct config *config)
         found(config->path, true, "no memory to try the templates", c);
 }
 
-static struct config *check_config(struct check *c, const char *path)
+/* The check holds it, to compare it with the rules. */
+static const struct config *check_config(struct check *c, const char *path)
 {
     struct err e = {.text = ""};
     struct config *config = ruleset_config(path, &e);
@@ -159,6 +161,8 @@ static struct config *check_config(struct check *c, const char *path)
         found(config->path, false, config->warnings[i], c);
     check_templates(c, config);
     c->n_files += config->path[0] != 0;
+    config_unref(c->config);
+    c->config = config;
     return config;
 }
 
@@ -217,6 +221,8 @@ static int check_all(struct check *c, const struct ruleset_wish *w, struct rules
 
     if (ruleset_load(s, w, found, c, &e) < 0)
         found("", true, e.text, c);
+    if (c->config && check_labels(c->config, s, found, c) < 0)
+        found("", true, "no memory", c);
     for (size_t i = 0; i < s->n_paths; i++)
         c->n_files += !ruleset_is_config(s->paths[i]);
     check_tests(c, s, w->named, w->n_named);
@@ -254,7 +260,7 @@ static void check_named(struct check *c, const char *const *paths, size_t n)
         }
         for (long k = 0; k < found_n; k++)
             if (ruleset_is_config(hits[k]))
-                config_unref(check_config(c, hits[k]));
+                check_config(c, hits[k]);
         file_paths_free(hits, found_n > 0 ? found_n : 0);
     }
 }
@@ -302,13 +308,13 @@ int command_check(int argc, char **argv)
     if (n > 1) {
         code = check_files(&c, config_path, (const char *const *)argv + 1, &w, &s);
     } else {
-        struct config *config = check_config(&c, config_path);
+        const struct config *config = check_config(&c, config_path);
 
         w.named = config ? config->server.rules : NULL;
         w.n_named = config ? config->server.n_rules : 0;
         code = check_all(&c, &w, &s);
-        config_unref(config);
     }
+    config_unref(c.config);
     ruleset_clear(&s);
     buf_free(&c.errors_text);
     buf_free(&c.warnings_text);

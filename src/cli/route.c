@@ -32,9 +32,54 @@ static void add_duration(struct buf *out, const char *what, const cJSON *r, cons
         buf_adds(out, "0s");
 }
 
-void show_routes(const cJSON *answer, struct buf *out)
+/* "  root › 0.1 {team="payments"} › …": which way it came. */
+static void add_way(struct buf *out, const cJSON *r)
 {
-    const cJSON *r, *silenced = field(answer, "silenced_by");
+    const cJSON *step;
+
+    if (list_size(field(r, "above")) == 0)
+        return;
+    buf_adds(out, "  by way of ");
+    cJSON_ArrayForEach(step, field(r, "above"))
+    {
+        if (list_size(field(step, "match")) == 0) {
+            buf_adds(out, "the root");
+            continue;
+        }
+        buf_addf(out, " › %s {", field_text(step, "path"));
+        add_names(out, field(step, "match"));
+        buf_addc(out, '}');
+    }
+    buf_addf(out, " › %s {", field_text(r, "path"));
+    add_names(out, field(r, "match"));
+    buf_adds(out, "}\n");
+}
+
+/* Silences as /route tells them since it says until when; before that only their ids. */
+static void add_silences(struct buf *out, const cJSON *answer, int64_t now_ms)
+{
+    const cJSON *s, *list = field(answer, "silences");
+
+    if (list_size(list) == 0 && list_size(field(answer, "silenced_by")) > 0) {
+        buf_adds(out, "held back: silenced by ");
+        add_names(out, field(answer, "silenced_by"));
+        buf_addc(out, '\n');
+    }
+    cJSON_ArrayForEach(s, list)
+    {
+        buf_addf(out, "held back: silenced by %s until ", field_text(s, "short"));
+        show_until(out, field_ms(s, "until"), now_ms);
+        if (*field_text(s, "by"))
+            buf_addf(out, ", %s", field_text(s, "by"));
+        if (*field_text(s, "comment"))
+            buf_addf(out, ": %s", field_text(s, "comment"));
+        buf_addc(out, '\n');
+    }
+}
+
+void show_routes(const cJSON *answer, int64_t now_ms, struct buf *out)
+{
+    const cJSON *r;
 
     if (list_size(field(answer, "routes")) == 0)
         buf_adds(out, "no route takes it: nobody would be told\n");
@@ -45,7 +90,9 @@ void show_routes(const cJSON *answer, struct buf *out)
         buf_addf(out, "  (%s, route %s", field_text(answer, "priority"), field_text(r, "path"));
         if (field_number(r, "line") > 0)
             buf_addf(out, " in line %.0f", field_number(r, "line"));
-        buf_adds(out, ")\n  group by ");
+        buf_adds(out, ")\n");
+        add_way(out, r);
+        buf_adds(out, "  group by ");
         add_names(out, field(r, "group_by"));
         add_duration(out, "first after", r, "group_wait_ms");
         add_duration(out, "changes every", r, "group_interval_ms");
@@ -54,17 +101,7 @@ void show_routes(const cJSON *answer, struct buf *out)
             buf_adds(out, " · then goes on to the next route");
         buf_addc(out, '\n');
     }
-    if (list_size(silenced) > 0) {
-        buf_adds(out, "silenced by ");
-        add_names(out, silenced);
-        buf_addc(out, '\n');
-    }
-}
-
-static void show(const cJSON *answer, int64_t now_ms, struct buf *out)
-{
-    (void)now_ms;
-    show_routes(answer, out);
+    add_silences(out, answer, now_ms);
 }
 
 int command_route(int argc, char **argv)
@@ -94,7 +131,7 @@ int command_route(int argc, char **argv)
     }
     if (at && time_read(at, &at_ms) == 0)
         buf_addf(&path, "&at=%lld", (long long)at_ms);
-    code = ask_and_show("GET", buf_str(&path), NULL, show);
+    code = ask_and_show("GET", buf_str(&path), NULL, show_routes);
     buf_free(&path);
     return code;
 }

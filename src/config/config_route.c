@@ -28,6 +28,7 @@ struct written { /* what the rows of a route fill */
 
 #define AT(field) offsetof(struct written, field)
 static const struct row route_rows[] = {{"match", ROW_OTHER, 0, NULL},
+                                        {"matchers", ROW_OTHER, 0, NULL},
                                         {"receiver", ROW_TEXTS, AT(receivers), NULL},
                                         {"group_by", ROW_OTHER, 0, NULL},
                                         {"group_wait", ROW_DURATION0, AT(wait_ms), NULL},
@@ -40,12 +41,36 @@ static const struct row route_rows[] = {{"match", ROW_OTHER, 0, NULL},
                                         {0}};
 _Static_assert(AT(n_receivers) == AT(receivers) + sizeof(char **), "the count comes behind");
 
+/* `match` and `matchers` together: all of both. */
+static void read_match(lua_State *L, struct config_route *r)
+{
+    size_t n, n_more;
+    struct matcher **match = config_read_match(L, "route", "match", &n);
+    struct matcher **more = config_read_match(L, "route", "matchers", &n_more);
+
+    r->match = script_alloc(L, (n + n_more + 1) * sizeof *r->match);
+    for (size_t i = 0; i < n + n_more; i++)
+        r->match[r->n_match++] = i < n ? match[i] : more[i - n];
+}
+
+/* group_by = "all", as { "..." }; any other single name is a slip: it would be a list of one. */
+static bool is_all(lua_State *L)
+{
+    const char *word = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+
+    if (word && strcmp(word, "all") != 0 && strcmp(word, "...") != 0)
+        sandbox_fail(L, "route: `group_by` takes a list, { \"%.100s\" }, or \"all\"", word);
+    return word;
+}
+
 static void read_group_by(lua_State *L, struct route_block *b)
 {
     struct config_route *r = &b->route;
     size_t written;
 
-    if (lua_getfield(L, 1, "group_by") != LUA_TNIL) {
+    if (lua_getfield(L, 1, "group_by") != LUA_TNIL && is_all(L)) {
+        b->has_group_by = r->group_by_all = true;
+    } else if (!lua_isnil(L, -1)) {
         r->group_by = arg_label_list(L, -1, "route: `group_by`", &r->n_group_by);
         written = (size_t)luaL_len(L, -1);
         if (written != r->n_group_by)
@@ -114,7 +139,7 @@ static int route(lua_State *L)
     b->route.group_wait_ms = w.wait_ms;
     b->route.group_interval_ms = w.interval_ms;
     b->route.repeat_interval_ms = w.repeat_ms;
-    b->route.match = config_read_match(L, "route", "match", &b->route.n_match);
+    read_match(L, &b->route);
     read_group_by(L, b);
     b->children = script_alloc(L, ROUTES_MAX * sizeof *b->children);
     read_children(L, b, 1, 0);

@@ -376,7 +376,7 @@ static int build(const struct drafts *d, struct matcher **out, struct err *e)
 static int parse(const char *text, size_t len, bool alone, struct matcher **out, struct err *e)
 {
     struct scan s = {text, text + len};
-    struct err local;
+    struct err local = {0};
     struct drafts *d;
     const char *why;
     int n = -1;

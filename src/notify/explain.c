@@ -122,11 +122,8 @@ int notify_explain_incident(const struct notify *n, uint64_t number, const struc
 
 /* --- routes ---------------------------------------------------------------------------------------------------- */
 
-static void write_route(struct json *j, const struct config_route *r, int priority)
+static void write_match(struct json *j, const struct config_route *r)
 {
-    json_object(j);
-    json_kstr(j, "path", r->id);
-    json_kint(j, "line", r->line);
     json_key(j, "match");
     json_array(j);
     for (size_t i = 0; i < r->n_match; i++) {
@@ -135,6 +132,31 @@ static void write_route(struct json *j, const struct config_route *r, int priori
         json_str(j, buf_str(&text));
         buf_free(&text);
     }
+    json_array_end(j);
+}
+
+/* From the root to the route above this one; as deep as routes are nested. */
+static void write_above(struct json *j, const struct config_route *r)
+{
+    if (!r)
+        return;
+    write_above(j, r->parent);
+    json_object(j);
+    json_kstr(j, "path", r->id);
+    json_kint(j, "line", r->line);
+    write_match(j, r);
+    json_object_end(j);
+}
+
+static void write_route(struct json *j, const struct config_route *r, int priority)
+{
+    json_object(j);
+    json_kstr(j, "path", r->id);
+    json_kint(j, "line", r->line);
+    write_match(j, r);
+    json_key(j, "above");
+    json_array(j);
+    write_above(j, r->parent);
     json_array_end(j);
     json_key(j, "receivers");
     json_array(j);

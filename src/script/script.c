@@ -117,16 +117,23 @@ const char *script_string(lua_State *L, int idx)
     return script_dup(L, text, len);
 }
 
-struct matcher *script_keep(lua_State *L, struct matcher *m)
+void script_keep_all(lua_State *L, struct matcher *const *m, size_t n)
 {
     struct script *s = script_of(L);
 
-    if (mem_grow((void **)&s->matchers, &s->cap_matchers, s->n_matchers + 1, sizeof *s->matchers) <
+    if (mem_grow((void **)&s->matchers, &s->cap_matchers, s->n_matchers + n, sizeof *s->matchers) <
         0) {
-        matcher_unref(m);
+        for (size_t i = 0; i < n; i++)
+            matcher_unref(m[i]);
         sandbox_no_memory(L);
     }
-    s->matchers[s->n_matchers++] = m;
+    for (size_t i = 0; i < n; i++)
+        s->matchers[s->n_matchers++] = m[i];
+}
+
+struct matcher *script_keep(lua_State *L, struct matcher *m)
+{
+    script_keep_all(L, &m, 1);
     return m;
 }
 

@@ -47,6 +47,7 @@ void *script_scratch(lua_State *L, size_t n); /* zeroed, freed when the file is 
 const char *script_dup(lua_State *L, const char *text, size_t len);
 const char *script_string(lua_State *L, int idx);             /* a copy of a Lua string */
 struct matcher *script_keep(lua_State *L, struct matcher *m); /* takes the reference over */
+void script_keep_all(lua_State *L, struct matcher *const *m, size_t n); /* all of them */
 __attribute__((format(printf, 2, 3))) void script_warn(lua_State *L, const char *fmt, ...);
 
 /* The bytes of any file (mem_free() them; nothing may be raised before that); it becomes an

@@ -58,6 +58,22 @@ def test_check_tells_all_errors_of_a_file_in_its_set(folder):
     check("tocsin.lua:1:" in out and "tocsin.lua:2:" in out and "0 rules" in out, out)
 
 
+def test_a_route_that_asks_for_a_label_no_rule_gives_is_told_and_route_shows_the_way(folder):
+    t = Tocsin(folder, rules={"base.lua": 'alert "A" { value = m.x:last():max_by("service"), fire = above(1), team = "pay" }\n'})
+    t.write("tocsin.lua", 'receiver "a" { inbox {} }\nreceiver "b" { inbox {} }\nroute { receiver = "a", group_by = { "servise" },\n'
+                          '  route { matchers = { \'team="pay"\', "service!~test.*" }, route { matchers = { "servce=till" }, receiver = "b" } } }\n')
+    out = t.command("check")
+    check('line 3: `group_by` asks for "servise"' in out and 'did you mean "service"' in out and 'asks for "servce"' in out, out)
+    check('"team"' not in out, out)
+    t.start()
+    out = t.command("route", "team=pay", "service=web", "servce=till", "severity=critical")
+    check("→ b  (P1, route 0.0.0 in line 4)" in out and "the root › 0.0 {team=" in out, out)
+    t.command("silence", "team=pay", "service=web", "--for", "2h", "--comment", "deploy")
+    out = t.command("route", "team=pay", "service=web", "servce=till", "severity=critical")
+    check("held back: silenced by s1 until" in out and "deploy" in out, out)
+    t.stop()
+
+
 def test_what_check_says_of_a_file_the_server_says_too(folder):
     t = Tocsin(folder, rules={"base.lua": RULE}).start()
     bad = {"flat.lua": 'alert "F" { value = m.x, fire = above(1), expect = { job = "b" } }\n',

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/files.h"
+#include "cli/check.h"
 #include "cli/ruleset.h"
 
 static char folder[64];
@@ -137,8 +138,62 @@ START_TEST(a_configuration_is_none_of_the_rules)
 }
 END_TEST
 
+START_TEST(a_label_that_no_rule_gives_is_told_with_the_nearest)
+{
+    static const char config[] =
+        "receiver \"x\" { inbox {} }\n"
+        "route { receiver = \"x\", group_by = { \"servise\", \"alertname\" },\n"
+        "  route { match = { team = \"a\", servise = \"b\", priority = \"P1\" } },\n"
+        "  route { matchers = { 'customer=~\"gold|silver\"', 'region=eu' },\n"
+        "    route { match = { env = \"prod\" } } } }\n";
+    static const struct {
+        const char *rules, *want;
+    } rows[] = {
+        {"alert \"A\" { value = m.x:last():max_by(\"service\"), fire = above(1), labels = { region "
+         "= "
+         "\"eu\" } }\n",
+         "warning: tocsin.lua: route 0 in line 2: `group_by` asks for \"servise\", a label that no "
+         "rule "
+         "gives — did you mean \"service\"?\n"
+         "warning: tocsin.lua: route 0.1 in line 4: `match` asks for \"customer\", a label that no "
+         "rule gives; only alerts from outside could bring it\n"
+         "warning: tocsin.lua: route 0.1.0 in line 5: `match` asks for \"env\", a label that no "
+         "rule "
+         "gives; only alerts from outside could bring it\n"},
+        /* all labels of the data may come: only the slip is told */
+        {"alert \"A\" { value = m.x, fire = above(1), labels = { service = \"eu\" } }\n",
+         "warning: tocsin.lua: route 0 in line 2: `group_by` asks for \"servise\", a label that no "
+         "rule "
+         "gives — did you mean \"service\"?\n"},
+    };
+    struct err e;
+    struct config *c = config_load("tocsin.lua", config, strlen(config), NULL, &e);
+
+    ck_assert_msg(c != NULL, "%s", e.text);
+    make_folder();
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char named[128];
+        const char *names[] = {named};
+        struct ruleset_wish w = {names, 1, NULL, 0};
+        struct buf told = BUF_INIT;
+        struct ruleset s;
+
+        put("a.lua", rows[i].rules);
+        snprintf(named, sizeof named, "%s/a.lua", folder);
+        ck_assert_int_eq(ruleset_load(&s, &w, note, &told, &e), 0);
+        ck_assert_int_eq(check_labels(c, &s, note, &told), 0);
+        ck_assert_str_eq(buf_str(&told), rows[i].want);
+        ruleset_clear(&s);
+        buf_free(&told);
+    }
+    remove_folder();
+    config_unref(c);
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, a_label_that_no_rule_gives_is_told_with_the_nearest);
     tcase_add_checked_fixture(t, make_folder, remove_folder);
     tcase_add_test(t, firing_reaches_the_other_files_of_the_set);
     tcase_add_test(t, a_name_taken_by_another_file_or_by_tocsin_itself_is_told);

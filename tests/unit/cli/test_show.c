@@ -17,12 +17,6 @@
 #define FOLDER "tests/golden/cli/"
 #define NOW    "2026-11-21T03:00:00Z"
 
-static void plain_route(const cJSON *j, int64_t now_ms, struct buf *out)
-{
-    (void)now_ms;
-    show_routes(j, out);
-}
-
 static void receiver_test(const cJSON *j, int64_t now_ms, struct buf *out)
 {
     (void)now_ms;
@@ -89,8 +83,8 @@ static const struct {
     {"silence_made", "silence_made", show_silence_made},
     {"silences", "silences", show_silences},
     {"empty", "silences-none", show_silences},
-    {"routes", "routes", plain_route},
-    {"no_route", "no_route", plain_route},
+    {"routes", "routes", show_routes},
+    {"no_route", "no_route", show_routes},
     {"receiver_test", "receiver_test", receiver_test},
     {"deliveries", "deliveries", show_deliveries},
     {"empty", "deliveries-none", show_deliveries},

@@ -146,6 +146,40 @@ START_TEST(a_whole_file_becomes_a_tree)
 }
 END_TEST
 
+START_TEST(matchers_are_read_as_alertmanager_writes_them)
+{
+    static const char text[] =
+        "receiver \"x\" { inbox {} }\n"
+        "route { receiver = \"x\", group_by = \"all\",\n"
+        "  route { match = { env = \"prod\" }, matchers = { 'team=\"payments\"',\n"
+        "    'severity=~\"crit.*\"', \"foo!=bar\", '{\"odd name\"=\"y\",z!~q}' } },\n"
+        "  route { match = { 'a=\"b\"', c = re\"d\" }, group_by = {} },\n"
+        "}\n";
+    static const char *const want[] = {"env=\"prod\"", "team=\"payments\"",  "severity=~\"crit.*\"",
+                                       "foo!=\"bar\"", "\"odd name\"=\"y\"", "z!~\"q\""};
+    struct err e = {0};
+    struct config *c = load(text, &e);
+    const struct config_route *r;
+
+    ck_assert_msg(c != NULL, "%s", e.text);
+    ck_assert(c->root->group_by_all && c->root->n_group_by == 0);
+    r = c->root->children[0];
+    ck_assert(r->group_by_all); /* inherited */
+    ck_assert_uint_eq(r->n_match, 6);
+    for (size_t i = 0; i < 6; i++) {
+        struct buf b = BUF_INIT;
+
+        matcher_am_text(r->match[i], &b);
+        ck_assert_str_eq(buf_str(&b), want[i]);
+        buf_free(&b);
+    }
+    r = c->root->children[1];
+    ck_assert(!r->group_by_all && r->n_group_by == 0);
+    ck_assert_uint_eq(r->n_match, 2);
+    config_unref(c);
+}
+END_TEST
+
 START_TEST(without_a_file_there_is_an_inbox)
 {
     struct config *c = config_default();
@@ -328,6 +362,16 @@ static const struct {
      T "route: `group_by` names a label twice"},
     {R "route { receiver = \"x\", group_by = { \"a\", \"...\" } }",
      T "route: group_by = { \"...\" } stands alone: it means every label"},
+    {R "route { receiver = \"x\", group_by = \"a\" }",
+     T "route: `group_by` takes a list, { \"a\" }, or \"all\""},
+    {R "route { receiver = \"x\", route { matchers = { 'a=b', 'a' } } }",
+     T "route: matchers: matcher `a`: after the name one of = != =~ !~ is expected"},
+    {R "route { receiver = \"x\", route { matchers = { '' } } }",
+     T "route: matchers: an empty text: leave it out to match everything"},
+    {R "route { receiver = \"x\", route { matchers = { 7 } } }",
+     T "route: matchers: matchers are written `label = value` or as texts, 'label=\"value\"'"},
+    {R "route { receiver = \"x\", matchers = { 'a=b' } }",
+     T "the root route takes every alert: `match` belongs to the routes inside it"},
     {R "route { receiver = \"x\", repeat_interval = \"0s\" }",
      T "route: `repeat_interval`: a duration must be positive"},
     {R "route { receiver = \"x\", active = \"hours\" }",
@@ -407,6 +451,7 @@ static void add(TCase *t)
 {
     tcase_add_test(t, every_limit_can_be_set);
     tcase_add_test(t, a_whole_file_becomes_a_tree);
+    tcase_add_test(t, matchers_are_read_as_alertmanager_writes_them);
     tcase_add_test(t, without_a_file_there_is_an_inbox);
     tcase_add_test(t, included_files_return_routes);
     tcase_add_test(t, mistakes_are_told);

@@ -55,7 +55,8 @@ static void stage_route(struct config_route *r, const struct config_receiver **t
 
 /* team=quiet -> quiet (no resolves); team=both -> ops and quiet; team=pager -> pager, whose
  * fallback is backup after 5 min; team=live -> live (Slack, edits); team=pair -> two webhooks of
- * one receiver; team=brief -> brief (what is worse); everything else -> ops. */
+ * one receiver; team=brief -> brief (what is worse); team=odd -> ops, with a group_interval of 7 min and a
+ * repeat_interval of 10; everything else -> ops. */
 static struct stage_config *stage_config_new(void)
 {
     static const char *const teams[] = {"quiet", "both", "pager", "live", "pair", "brief"};
@@ -92,8 +93,16 @@ static struct stage_config *stage_config_new(void)
         c->child[i].parent = &c->root;
         c->children[i] = &c->child[i];
     }
+    stage_route(&c->child[6], c->to[8], 1);
+    c->child[6].group_interval_ms = 7 * 60 * SEC;
+    c->child[6].repeat_interval_ms = 10 * 60 * SEC;
+    c->match[6] = matcher_new("team", MATCH_EQUAL, false, "odd", NULL);
+    c->child[6].match = &c->match[6];
+    c->child[6].n_match = 1;
+    c->child[6].parent = &c->root;
+    c->children[6] = &c->child[6];
     c->root.children = c->children;
-    c->root.n_children = 6;
+    c->root.n_children = 7;
     c->config.receivers = c->receivers;
     c->config.n_receivers = N_RECEIVERS;
     c->config.root = &c->root;

@@ -39,6 +39,11 @@ static const struct story stories[] = {
      "fire A P1 svc=web\n go 0s\n > 0 ops/webhook #1 first notification F A+\n go 12h\n"
      "> 14400 ops/webhook #1 repeat F A=\n > 28800 ops/webhook #1 repeat F A=\n"
      "> 43200 ops/webhook #1 repeat F A=\n ."},
+    {"repeats are exact whatever the group interval",
+     "fire A P1 svc=web team=odd\n go 0s\n > 0 ops/webhook #1 first notification F A+\n go 20m\n"
+     "> 600 ops/webhook #1 repeat F A=\n > 1200 ops/webhook #1 repeat F A=\n fire B P1 svc=web "
+     "team=odd\n go 11m\n > 1620 ops/webhook #1 new alerts F A= B+\n .\n go 6m\n > 2220 "
+     "ops/webhook #1 repeat F A= B=\n ."},
     {"a slow receiver does not stretch the repeats",
      "fire A P1 svc=web\n hold\n go 0s\n go 400ms\n commit\n go 14399s\n"
      "> 0 ops/webhook #1 first notification F A+\n .\n go 600ms\n > 14400 ops/webhook #1 repeat F "
