@@ -18,6 +18,9 @@
 #include "notify/record.h"
 #include "notify/silence_make.h"
 
+/* The review itself may cost the whole budget of a run; its rows go on nevertheless, or never. */
+#define ROWS_AT_LEAST 50
+
 /* --- which lanes ------------------------------------------------------------------------------------ */
 
 static void lanes_of_receiver(struct notify *n, struct incident *inc,
@@ -272,9 +275,9 @@ static void plan_entries(struct notify *n, struct incident *inc, int64_t at_ms)
 static bool store_members(struct notify *n, struct incident *inc)
 {
     bool all;
+    int most = n->budget > ROWS_AT_LEAST ? n->budget : ROWS_AT_LEAST;
 
-    if (n->budget > 0)
-        n->budget -= (int)members_store(n, inc, (size_t)n->budget);
+    n->budget -= (int)members_store(n, inc, (size_t)most);
     all = !inc->dirty_members || inc->incomplete; /* incomplete: no memory, it comes by itself */
     if (inc->dirty && (all || !inc->one_record))
         incident_store(n, inc);
