@@ -1,5 +1,5 @@
 /* One rule file of the book: the version that runs, the text on disk, and the verdict on it. What it means for the
- * others, and when it takes its place, is the book's (rulebook.c). A file whose text is the same is not loaded
+ * others, and when it takes its place, is the book's (rulebook_load.c). A file whose text is the same is not loaded
  * again, unless it includes others. */
 #include "app/book_file.h"
 
@@ -32,7 +32,8 @@ void book_file_free(struct book_file *f)
     mem_free(f);
 }
 
-void book_file_error(struct book_file *f, const char *text)
+/* Why the text on disk is refused; NULL: it is not. */
+static void set_error(struct book_file *f, const char *text)
 {
     mem_free(f->error);
     f->error = text ? mem_strdup(text) : NULL;
@@ -42,7 +43,7 @@ void book_file_reject(struct book_file *f, bool dry_run, const char *text)
 {
     bool news = !f->error_before || strcmp(f->error_before, text) != 0;
 
-    book_file_error(f, text);
+    set_error(f, text);
     f->verdict = "rejected";
     book_file_drop(f);
     if (news && !dry_run)
@@ -146,4 +147,23 @@ size_t book_file_rules(const struct rulefile *f)
 bool book_file_needs_put(const struct book_file *f)
 {
     return f->seen && (f->candidate || (f->file && !f->runs));
+}
+
+void book_file_accept(struct book_file *f, struct store_table *t)
+{
+    assert(f->built && f->seen);
+    f->built = false;
+    f->runs = true;
+    if (!f->candidate)
+        return;
+    rulefile_unref(f->file);
+    mem_free(f->text);
+    f->file = f->candidate;
+    f->text = f->new_text;
+    f->len = f->new_len;
+    f->candidate = NULL;
+    f->new_text = NULL;
+    set_error(f, NULL);
+    store_put(t, f->path, f->text, f->len);
+    assert(f->runs && f->file && f->text && !f->candidate);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tocsin/rulefile.h"
+#include "tocsin/store.h"
 
 struct book_file {
     char *path;
@@ -31,8 +32,6 @@ struct book_file {
 void book_file_free(struct book_file *f);
 /* What is being loaded, and the text of it, goes. */
 void book_file_drop(struct book_file *f);
-/* Why the text on disk is refused; NULL: it is not. */
-void book_file_error(struct book_file *f, const char *text);
 /* Refuses the text on disk; logged when that is news and not of a dry run. */
 void book_file_reject(struct book_file *f, bool dry_run, const char *text);
 /* Reads it: afterwards it is to be loaded, is unchanged, or is refused. Cost: the file. */
@@ -47,6 +46,8 @@ struct rulefile *book_file_wanted(const struct book_file *f);
 bool book_file_is_misfit(const struct book_file *f);
 /* Accepted just now, or a kept version that does not run yet. */
 bool book_file_needs_put(const struct book_file *f);
+/* Its rules run from here on: the version that was built, whose text is put into `t`. */
+void book_file_accept(struct book_file *f, struct store_table *t);
 size_t book_file_rules(const struct rulefile *f); /* how many; NULL: 0 */
 
 #endif
