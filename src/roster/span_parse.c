@@ -334,14 +334,19 @@ static int read_once(struct reader *r, struct span *s)
 
 /* --- the whole --- */
 
-static bool keyword(struct reader *r, const char *word)
+static bool keyword_ahead(const struct reader *r, const char *word)
 {
     size_t n = strlen(word);
 
-    if ((size_t)(r->w.end - r->w.at) <= n || strncasecmp(r->w.at, word, n) != 0 ||
-        r->w.at[n] != ' ')
+    return (size_t)(r->w.end - r->w.at) > n && strncasecmp(r->w.at, word, n) == 0 &&
+           r->w.at[n] == ' ';
+}
+
+static bool keyword(struct reader *r, const char *word)
+{
+    if (!keyword_ahead(r, word))
         return false;
-    r->w.at += n;
+    r->w.at += strlen(word);
     return true;
 }
 
@@ -364,7 +369,7 @@ static int read_parts(struct reader *r, struct span *s)
 
     if (refuse_yearly(r) < 0)
         return -1;
-    if (letters(r) && strncasecmp(r->w.at, "day ", 4) != 0 && strncasecmp(r->w.at, "in ", 3) != 0 &&
+    if (letters(r) && !keyword_ahead(r, "day") && !keyword_ahead(r, "in") &&
         read_names(r, days, 7, 0, "day of the week", &s->weekdays) < 0)
         return -1;
     words_skip(&r->w);

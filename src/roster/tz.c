@@ -20,7 +20,8 @@ int tz_open(const char *name, struct tz *out, struct err *e)
     return 0;
 }
 
-int64_t tz_offset(struct tz z, int64_t at_s)
+/* How far clocks there are ahead of UTC, in seconds. */
+static int64_t offset_at(struct tz z, int64_t at_s)
 {
     int64_t day = civil_div(at_s, DAY_S), first = civil_day(YEAR_MIN, 1, 1),
             last = civil_day(YEAR_MAX, 12, 31);
@@ -39,20 +40,20 @@ int64_t tz_offset(struct tz z, int64_t at_s)
 
 int64_t tz_wall(struct tz z, int64_t at_s)
 {
-    return at_s + tz_offset(z, at_s);
+    return at_s + offset_at(z, at_s);
 }
 
 int64_t tz_change(struct tz z, int64_t from_s, int64_t until_s)
 {
-    int64_t offset = tz_offset(z, from_s), same = from_s, other = until_s;
+    int64_t offset = offset_at(z, from_s), same = from_s, other = until_s;
 
     assert(from_s <= until_s);
-    if (tz_offset(z, until_s) == offset)
+    if (offset_at(z, until_s) == offset)
         return until_s;
     while (other - same > 1) {
         int64_t middle = same + (other - same) / 2;
 
-        if (tz_offset(z, middle) == offset)
+        if (offset_at(z, middle) == offset)
             same = middle;
         else
             other = middle;
@@ -64,8 +65,8 @@ int64_t tz_change(struct tz z, int64_t from_s, int64_t until_s)
  * offset is a day. */
 int64_t tz_instant(struct tz z, int64_t wall_s)
 {
-    int64_t before = wall_s - tz_offset(z, wall_s - DAY_S),
-            after = wall_s - tz_offset(z, wall_s + DAY_S);
+    int64_t before = wall_s - offset_at(z, wall_s - DAY_S),
+            after = wall_s - offset_at(z, wall_s + DAY_S);
     int64_t first = before < after ? before : after, second = before < after ? after : before;
 
     if (tz_wall(z, first) == wall_s)

@@ -16,10 +16,9 @@ struct tz {
 
 /* NULL and "UTC" are UTC. -1 with `e`: there is none of that name, with the one that may be meant. */
 int tz_open(const char *name, struct tz *out, struct err *e) MUST_USE;
-/* How far clocks there are ahead of UTC at that instant, in seconds. Cost: some 60 ns; what the zone does in
- * a year not asked for before is worked out once, in milliseconds. */
-int64_t tz_offset(struct tz z, int64_t at_s);
-int64_t tz_wall(struct tz z, int64_t at_s); /* what the clock shows */
+/* What the clock shows. Cost: some 60 ns; what the zone does in a year not asked for before is worked out once, in
+ * milliseconds. */
+int64_t tz_wall(struct tz z, int64_t at_s);
 /* When the clock shows that: of a time that comes twice the first, of one that is skipped the jump. */
 int64_t tz_instant(struct tz z, int64_t wall_s);
 /* The first instant in (from_s, until_s] with another offset than from_s, else until_s. At most one change
