@@ -15,8 +15,5 @@ bool duty_same(const struct roster_on_call *a,
  * one of them begins or ends. `c` may be NULL. Cost: the changes of that name, with each other where they overlap. */
 void changes_apply(const struct roster_changes *c, const struct roster *r, const char *kind,
                    const char *name, int64_t at_ms, struct roster_on_call *o, int64_t *until_ms);
-/* One moment, and how long nothing of it moves. -1: no memory. */
-int duty_step(const struct roster *r, const struct roster_changes *c, const struct roster_ref *who,
-              int64_t at_ms, struct roster_on_call *out, int64_t *until_ms) MUST_USE;
 
 #endif

@@ -46,6 +46,16 @@ struct events *events_new(void)
     return NULL;
 }
 
+void event_clear(struct event *e)
+{
+    for (size_t i = 0; i < e->n_rules; i++)
+        mem_free(e->rules[i]);
+    mem_free(e->rules);
+    mem_free(e->dates);
+    mem_free(e->excepts);
+    *e = (struct event){0};
+}
+
 void events_free(struct events *ev)
 {
     if (!ev)

@@ -26,16 +26,6 @@ struct reading {
     struct err *e;
 };
 
-void event_clear(struct event *e)
-{
-    for (size_t i = 0; i < e->n_rules; i++)
-        mem_free(e->rules[i]);
-    mem_free(e->rules);
-    mem_free(e->dates);
-    mem_free(e->excepts);
-    *e = (struct event){0};
-}
-
 static int no_memory(struct err *e)
 {
     return err_set(e, ERR_MEMORY, "not enough memory");

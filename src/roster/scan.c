@@ -1,6 +1,6 @@
 /* Time on call beyond a moment: since and until, the next change, shifts, and whether a change acts.
  *
- * All of it is one walk over moments at which something may move (duty_step), forwards; what is asked is only what
+ * All of it is one walk over moments at which something may move (moment_step), forwards; what is asked is only what
  * is noted on the way. Backwards there is no walk: time before the moment is walked forwards from a day before, then
  * eight days, 64, two years, until those who are on call are seen to begin. Dropped: a step backwards of each
  * calendar and rotation, twice the code for one answer. */
@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "roster/duty.h"
+#include "roster/moment.h"
 #include "tocsin/told.h"
 
 #define DAY_MS (INT64_C(86400) * 1000)
@@ -26,7 +27,7 @@ int roster_at(const struct roster *r, const struct roster_changes *changes,
 {
     int64_t until;
 
-    return duty_step(r, changes, who, at_ms, out, &until) ? no_memory(e) : 0;
+    return moment_step(r, changes, who, at_ms, out, &until) ? no_memory(e) : 0;
 }
 
 /* --- since and until --- */
@@ -48,7 +49,7 @@ static int find_since(struct question *q, int64_t from_ms, int64_t at_ms,
     for (size_t i = 0; i < now->n; i++)
         now->list[i].since_ms = 0;
     for (int64_t t = from_ms; t <= at_ms && q->left > 0; t = until, q->left--) {
-        if (duty_step(q->r, q->changes, q->who, t, &q->step, &until))
+        if (moment_step(q->r, q->changes, q->who, t, &q->step, &until))
             return -1;
         for (size_t i = 0; i < now->n; i++) {
             struct roster_duty *d = &now->list[i];
@@ -76,7 +77,7 @@ static int find_until(struct question *q, int64_t at_ms, struct roster_state *s)
     size_t open = s->now.n;
 
     for (int64_t t = at_ms; t <= end && q->left > 0; t = until, q->left--) {
-        if (duty_step(q->r, q->changes, q->who, t, &q->step, &until))
+        if (moment_step(q->r, q->changes, q->who, t, &q->step, &until))
             return -1;
         if (s->next_ms == ROSTER_NEVER && !duty_same(&q->step, &s->now)) {
             s->next_ms = t;
@@ -178,7 +179,7 @@ int roster_shifts_between(const struct roster *r, const struct roster_changes *c
         return err_set(e, ERR_INPUT,
                        "shifts are asked for from a time to a later one, two years at most");
     for (int64_t t = from_ms; t < until_ms; t = until) {
-        int failed = duty_step(r, changes, who, t, &o, &until) ? -1 : 0;
+        int failed = moment_step(r, changes, who, t, &o, &until) ? -1 : 0;
 
         if (!failed) {
             end_shifts(&w, &o, t);
@@ -232,11 +233,11 @@ static int compare(struct question *q, struct roster_changes *c, const struct ro
     int64_t until = 0, until_with = 0;
 
     for (int64_t t = x->from_ms; t < x->until_ms && !*acts && q->left > 0; q->left--) {
-        int failed = duty_step(q->r, c, q->who, t, &q->step, &until);
+        int failed = moment_step(q->r, c, q->who, t, &q->step, &until);
 
         if (failed || roster_changes_add(c, x, e) < 0)
             return failed ? no_memory(e) : -1;
-        failed = duty_step(q->r, c, q->who, t, &with, &until_with);
+        failed = moment_step(q->r, c, q->who, t, &with, &until_with);
         roster_changes_remove(c, x);
         if (failed)
             return no_memory(e);

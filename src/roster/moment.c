@@ -1,0 +1,89 @@
+/* Who is on call at one moment: rows, rotations, `otherwise`, and changes on top of each. */
+#include "roster/moment.h"
+
+#include <assert.h>
+
+#include "roster/civil.h"
+#include "roster/duty.h"
+
+static void lower(int64_t *until_ms, int64_t to_ms)
+{
+    if (to_ms < *until_ms)
+        *until_ms = to_ms;
+}
+
+static int put(const struct roster *r, const struct roster_changes *c, const struct roster_ref *who,
+               int64_t at_ms, struct roster_on_call *out, int64_t *until_ms, int depth);
+
+static void put_rotation(const struct roster *r, const struct roster_changes *c,
+                         const struct roster_ref *who, int64_t at_ms, struct roster_on_call *own,
+                         int64_t *until_ms)
+{
+    const struct turns *t = &r->turns[who->at];
+    int64_t k, from_s, until_s;
+
+    if (rotation_turn(&t->rotation, civil_div(at_ms, 1000), &k, &from_s, &until_s))
+        duty_add(own, t->people[(size_t)k % r->config->rotations[who->at].n_people], "rotation",
+                 who->name);
+    lower(until_ms, until_s * 1000);
+    changes_apply(c, r, "rotation", who->name, at_ms, own, until_ms);
+}
+
+static int put_schedule(const struct roster *r, const struct roster_changes *c,
+                        const struct roster_ref *who, int64_t at_ms, struct roster_on_call *own,
+                        int64_t *until_ms, int depth)
+{
+    const struct plan *p = &r->plans[who->at];
+    bool any = false;
+
+    for (size_t i = 0; i < p->n_rows; i++) {
+        const struct duty_row *row = &p->rows[i];
+        int64_t until_s;
+        bool holds;
+
+        if (calendar_step(row->when, civil_div(at_ms, 1000), &holds, &until_s))
+            return -1;
+        lower(until_ms, until_s * 1000);
+        any = any || holds;
+        for (size_t k = 0; holds && k < row->n_who; k++)
+            if (put(r, c, &row->who[k], at_ms, own, until_ms, depth + 1))
+                return -1;
+    }
+    for (size_t k = 0; !any && k < p->n_otherwise; k++)
+        if (put(r, c, &p->otherwise[k], at_ms, own, until_ms, depth + 1))
+            return -1;
+    changes_apply(c, r, "schedule", who->name, at_ms, own, until_ms);
+    return 0;
+}
+
+/* What a name adds to those on call; its own changes see its own people only. */
+static int put(const struct roster *r, const struct roster_changes *c, const struct roster_ref *who,
+               int64_t at_ms, struct roster_on_call *out, int64_t *until_ms, int depth)
+{
+    struct roster_on_call own;
+
+    assert(depth <= DEPTH_MAX); /* roster_new() has let nothing deeper in */
+    own.n = own.left_out = 0;
+    if (who->kind == ROSTER_PERSON)
+        duty_add(out, &r->config->people[who->at], "person", who->name);
+    else if (who->kind == ROSTER_ROTATION)
+        put_rotation(r, c, who, at_ms, &own, until_ms);
+    else if (who->kind == ROSTER_SCHEDULE && put_schedule(r, c, who, at_ms, &own, until_ms, depth))
+        return -1;
+    for (size_t i = 0; i < own.n; i++)
+        duty_add(out, own.list[i].person, own.list[i].via_kind, own.list[i].via_name);
+    out->left_out += own.left_out;
+    return 0;
+}
+
+int moment_step(const struct roster *r, const struct roster_changes *c,
+                const struct roster_ref *who, int64_t at_ms, struct roster_on_call *out,
+                int64_t *until_ms)
+{
+    out->n = out->left_out = 0;
+    *until_ms = at_ms + CALENDAR_HORIZON_MS;
+    if (put(r, c, who, at_ms, out, until_ms, 0))
+        return -1;
+    assert(*until_ms > at_ms);
+    return 0;
+}
