@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/redact.h"
 #include "base/secret.h"
+#include "model/inhibit_rule.h"
 #include "model/matcher.h"
 #include "model/rule_def.h"
 #include "tocsin/channel.h"
@@ -126,6 +127,8 @@ struct config {
     const struct config_receiver *receivers;
     size_t n_receivers;
     const struct config_route *root;
+    const struct inhibit_rule *inhibits;
+    size_t n_inhibits;
     const struct config_priority *priorities; /* sorted by severity */
     size_t n_priorities;
     struct config_deadman deadman;

@@ -71,8 +71,9 @@ void holds_muted(struct silence *s); /* it holds one alert more */
 
 /* --- what holds an alert --- */
 
-enum hold_kind { HOLD_NONE, HOLD_UNLESS, HOLD_SILENCE };
-extern const char *const hold_names[]; /* "" "unless" "silence" */
+/* In the order in which they are asked for; the first that holds is the answer. */
+enum hold_kind { HOLD_NONE, HOLD_UNLESS, HOLD_SILENCE, HOLD_INHIBIT, HOLD_KINDS };
+extern const char *const hold_names[HOLD_KINDS]; /* "" "unless" "silence" "inhibit" */
 
 struct hold_subject {
     const struct label *labels;
@@ -86,7 +87,8 @@ struct hold {
     int64_t until_ms;        /* 0: not known */
     struct silence *silence; /* of HOLD_SILENCE, else NULL */
 };
-/* The first thing that holds it, in the order of hold_kind. -1: no memory. Cost: those silences whose
+/* The first thing that holds it, in the order of hold_kind; inhibition is asked for apart
+ * (tocsin/inhibit.h). -1: no memory. Cost: those silences whose
  * first label matches. */
 int holds_find(struct holds *h, const struct hold_subject *a, int64_t at_ms,
                struct hold *out) MUST_USE;

@@ -95,6 +95,8 @@ void notify_set_degraded(struct notify *n, bool degraded);
 /* Before notify_start(): what was loaded may hold times after now, of a clock that was ahead; what
  * happened then has happened by now. */
 void notify_clock_was_ahead(struct notify *n);
+/* Before notify_start(): until `at_ms` not every rule was looked at, so what may be inhibited is held. */
+void notify_sources_known_at(struct notify *n, int64_t at_ms);
 /* The clock has stepped by `by_ms`: how long ago things were, and how long what waits has to wait,
  * stays as it is. When alerts began and silences that have not begun keep their times. Cost: all
  * incidents, silences and what they hold; all of them are stored by the caller (store_rewrite). */
@@ -254,7 +256,9 @@ void notify_explain_route(const struct notify *n, const struct label *l, size_t 
 
 /* What Alertmanager's API tells of an alert. Lists are valid until the next call of notify. */
 struct alert_standing {
-    bool suppressed;                /* silenced, or held by `unless` */
+    bool suppressed; /* silenced, inhibited, or held by `unless` */
+    bool inhibited;
+    uint64_t inhibited_by; /* fingerprint of an alert that holds it; 0: it waits for a look */
     const char *const *silenced_by; /* UUIDs */
     size_t n_silenced_by;
     const char *const *receivers;

@@ -21,6 +21,7 @@ local function row(a)
   if a.detail ~= "" then t[#t + 1] = a.detail end
   t[#t + 1] = a.when
   if a.freed_by ~= "" then t[#t + 1] = "held back until now by " .. a.freed_by end
+  if a.n_dependents > 0 then t[#t + 1] = round(a.n_dependents) .. " held back because of it: " .. a.dependents end
   if a.nodata then t[#t + 1] = a.nodata_text end
   return t
 end

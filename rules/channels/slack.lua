@@ -8,6 +8,9 @@ local function line(a)
   if not a.firing then text = text .. " · " .. esc(a.when) end
   if a.nodata then text = text .. " · " .. a.nodata_text end
   if a.freed_by ~= "" then text = text .. " · held back until now by " .. esc(a.freed_by) end
+  if a.n_dependents > 0 then
+    text = text .. " · " .. round(a.n_dependents) .. " held back because of it: " .. esc(a.dependents)
+  end
   return text
 end
 

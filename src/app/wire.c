@@ -44,6 +44,7 @@
 #define CUT_POLL_MS          1000
 #define PULSE_MS             10000
 #define STOOD_STILL_MS       (3 * PULSE_MS)
+#define FIRST_LOOKS_MS       60000
 
 enum phase {
     PHASE_CONNECTING,
@@ -325,6 +326,21 @@ static void fill_after_start(struct wire *w)
     fills_add(w->fills, before);
 }
 
+/* How long until every rule was looked at once: the longest `every`, with its `delay`. Rules that look less than
+ * once a minute are not waited for. Cost: all rules, once. */
+static int64_t first_looks_ms(const struct rules *rules)
+{
+    int64_t most = 0;
+
+    for (size_t i = 0; i < rules_count(rules); i++) {
+        const struct rule_def *d = rule_definition(rules_at(rules, i));
+
+        if (d->every_ms <= FIRST_LOOKS_MS && d->every_ms + d->delay_ms > most)
+            most = d->every_ms + d->delay_ms;
+    }
+    return most;
+}
+
 static void go_live(const struct err *e, void *arg)
 {
     struct wire *w = arg;
@@ -336,6 +352,7 @@ static void go_live(const struct err *e, void *arg)
     }
     assert(w->phase == PHASE_JOURNAL);
     engine_go_live(w->engine, now_ms);
+    notify_sources_known_at(w->p.notify, now_ms + first_looks_ms(w->p.rules));
     notify_start(w->p.notify, w->p.book);
     w->phase = PHASE_LIVE;
     w->awake_ms = clock_mono_ms(w->p.clock);

@@ -129,6 +129,8 @@ static void add_alert(struct template_tree *t, struct template_value *list, cons
     template_string(t, o, "origin", a->origin);
     template_string(t, o, "end_reason", a->end_reason);
     template_string(t, o, "freed_by", a->freed_by);
+    template_number(t, o, "n_dependents", (double)a->n_dependents);
+    template_string(t, o, "dependents", a->dependents);
     template_bool(t, o, "nodata", a->nodata_ms != 0);
     add_alert_words(t, o, "nodata_text", x, a, wording_nodata);
     add_alert_words(t, o, "text", x, a, wording_alert);
@@ -179,7 +181,8 @@ static void add_facts(struct template_tree *t, struct template_value *root, cons
     template_number(t, root, "n_firing", (double)x->n_firing);
     template_number(t, root, "n_silenced", (double)x->n_silenced);
     template_number(t, root, "n_suppressed", (double)x->n_suppressed);
-    template_number(t, root, "n_held", (double)(x->n_silenced + x->n_suppressed));
+    template_number(t, root, "n_inhibited", (double)x->n_inhibited);
+    template_number(t, root, "n_held", (double)notice_held(x));
     template_string(t, root, "groupKey", x->group_key);
     template_string(t, root, "externalURL", x->external_url);
     template_string(t, root, "incident_url", x->incident_url);

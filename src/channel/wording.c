@@ -260,6 +260,8 @@ static void add_alert_line(const struct notice *x, const struct notice_alert *a,
     wording_when(x, a, out);
     if (*a->freed_by)
         buf_addf(out, " · was held back until now by %s", a->freed_by);
+    if (a->n_dependents)
+        buf_addf(out, " · %zu held back because of it: %s", a->n_dependents, a->dependents);
     if (a->firing && (a->nodata_ms || a->gone_ms)) {
         buf_adds(out, " · ");
         wording_nodata(x, a, out);
@@ -327,8 +329,8 @@ void wording_plain(const struct notice *x, const char *broken, struct buf *out)
     add_alert_lines(x, shown, out);
     if (x->n_alerts + x->truncated > shown)
         buf_addf(out, "and %zu more\n", x->n_alerts + x->truncated - shown);
-    if (x->n_silenced + x->n_suppressed > 0)
-        buf_addf(out, "%zu more firing, held back\n", x->n_silenced + x->n_suppressed);
+    if (notice_held(x) > 0)
+        buf_addf(out, "%zu more firing, held back\n", notice_held(x));
     if (*x->incident_url)
         buf_addf(out, "%s\n", x->incident_url);
     add_runbook_line(x, out);

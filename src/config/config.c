@@ -18,8 +18,8 @@
 #define INCLUDES_MAX 200
 
 static const char *const later_names[] = {
-    "inhibit",  "calendar", "rotation", "person",  "escalation", "step",     "pagerduty",
-    "opsgenie", "telegram", "discord",  "msteams", "sms",        "pushover", "team"};
+    "calendar", "rotation", "person",  "escalation", "step",     "pagerduty", "opsgenie",
+    "telegram", "discord",  "msteams", "sms",        "pushover", "team"};
 
 /* --- the names of the file --- */
 
@@ -96,6 +96,7 @@ static void names(lua_State *L)
     config_server_names(L);
     config_receiver_names(L);
     config_route_names(L);
+    config_inhibit_names(L);
     lua_pushcfunction(L, include);
     lua_setfield(L, -2, "include");
 }
@@ -105,6 +106,7 @@ static void loaded(lua_State *L)
     if (*script_of(L)->box.prefix)
         sandbox_fail(L, "it has no { … }");
     config_resolve(L);
+    config_resolve_inhibits(L);
 }
 
 static const struct script_kind configuration = {names, unknown, loaded};

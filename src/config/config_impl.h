@@ -16,6 +16,8 @@ struct config_file {
     struct config_receiver *receivers; /* room for cap_receivers, in the region */
     struct receiver_names *pending;    /* per receiver: what it refers to */
     size_t n_receivers, cap_receivers;
+    struct inhibit_rule *inhibits; /* those of `config`, room for cap_inhibits */
+    size_t cap_inhibits;
     struct route_block *roots; /* routes that no route has taken in, newest first */
     bool server_given, priorities_given, deadman_given, limits_given;
 };
@@ -51,8 +53,6 @@ const struct secret *config_keep_secret(lua_State *L, const char *bytes, size_t 
 const char *config_path(lua_State *L, const char *path);
 void config_check_url(lua_State *L, const char *url, const char *what, const char *const *schemes);
 void config_check_address(lua_State *L, const char *address, const char *what);
-void config_check_plain(lua_State *L, const char *text,
-                        const char *what); /* no control characters */
 /* Raises with a position other than the current one. */
 __attribute__((noreturn, format(printf, 4, 5))) void config_fail_at(lua_State *L, const char *file,
                                                                     int line, const char *fmt, ...);
@@ -72,7 +72,9 @@ void config_server_names(lua_State *L);
 int config_limits(lua_State *L); /* limits { … } */
 void config_receiver_names(lua_State *L);
 void config_route_names(lua_State *L);
+void config_inhibit_names(lua_State *L);
 /* After the file has run: names become pointers. Raises. */
 void config_resolve(lua_State *L);
+void config_resolve_inhibits(lua_State *L); /* raises where two hold each other */
 
 #endif

@@ -13,10 +13,11 @@
 #include "config/config_impl.h"
 #include "script/safelib.h"
 
-#define TEXTS_MAX   1000
-#define TIMEOUT_MAX (10 * 60 * 1000)
-#define ROWS_MAX    64
-#define HEADERS_MAX 32
+#define NAME_MAX_LEN 200 /* of receivers and whatever else has a name */
+#define TEXTS_MAX    1000
+#define TIMEOUT_MAX  (10 * 60 * 1000)
+#define ROWS_MAX     64
+#define HEADERS_MAX  32
 
 static const char *const http_schemes[] = {"http://", "https://", NULL};
 
@@ -33,7 +34,8 @@ void config_fail_at(lua_State *L, const char *file, int line, const char *fmt, .
     abort();
 }
 
-void config_check_plain(lua_State *L, const char *text, const char *what)
+/* No control characters. */
+static void check_plain(lua_State *L, const char *text, const char *what)
 {
     for (const char *p = text; *p; p++)
         if (iscntrl((unsigned char)*p))
@@ -45,7 +47,7 @@ void config_check_url(lua_State *L, const char *url, const char *what, const cha
 {
     const char *rest = NULL;
 
-    config_check_plain(L, url, what);
+    check_plain(L, url, what);
     for (size_t i = 0; schemes[i] && !rest; i++)
         if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
             rest = url + strlen(schemes[i]);
@@ -228,7 +230,7 @@ static void check_header(lua_State *L, const struct config_header *h, const char
 
     if (n == 0 || h->name[n])
         sandbox_fail(L, "%s: \"%s\" is no header name", what, h->name);
-    config_check_plain(L, secret_text(h->value), value);
+    check_plain(L, secret_text(h->value), value);
 }
 
 struct headers {
@@ -361,4 +363,21 @@ void config_rows_read(lua_State *L, int idx, const char *what, const struct row 
         lua_pop(L, 2);
     }
     lua_pop(L, 2);
+}
+
+int config_named(lua_State *L, const char *what, lua_CFunction body)
+{
+    struct sandbox *s = sandbox_of(L);
+    char file[LUA_IDSIZE];
+
+    if (*s->prefix)
+        sandbox_fail(L, "another %s begins before this one has its { … }", what);
+    if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
+        sandbox_fail(L, "%s \"name\" { … } needs a name", what);
+    check_plain(L, lua_tostring(L, 1), "the name");
+    lua_pushvalue(L, 1);
+    lua_pushinteger(L, sandbox_where(L, file, sizeof file));
+    lua_pushcclosure(L, body, 2);
+    snprintf(s->prefix, sizeof s->prefix, "%s \"%.100s\": ", what, lua_tostring(L, 1));
+    return 1;
 }

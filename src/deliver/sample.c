@@ -22,6 +22,7 @@ static void sample_alert(struct sample *s, size_t i, const char *name, int prior
                                          .generator_url = "",
                                          .end_reason = "",
                                          .freed_by = "",
+                                         .dependents = "",
                                          .why = ""};
 }
 

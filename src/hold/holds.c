@@ -3,14 +3,14 @@
  * They stand in one list, and in the index for everything that is asked of a single alert or id. The list is
  * a heap by the time at which the next thing happens to each, so that one that is made, begins or ends costs
  * the logarithm of how many there are, and a tick with nothing to tell one comparison. Dropped: one time for
- * all, by which each new silence had all looked at. Calendars and inhibition are further kinds of hold_kind. */
+ * all, by which each new silence had all looked at. Inhibition, which follows from other alerts, is a graph of its own (inhibit.c). */
 #include "base/clock.h"
 #include "base/mem.h"
 #include "hold/silence_index.h"
 
 #define RETRY_MS 10000 /* what found no memory to stand in the index is tried again */
 
-const char *const hold_names[] = {"", "unless", "silence"};
+const char *const hold_names[HOLD_KINDS] = {"", "unless", "silence", "inhibit"};
 
 struct holds {
     struct silence_record **list; /* a heap by next_ms */

@@ -58,10 +58,13 @@ struct notice_alert {
     const char *origin;        /* "rule:HighErrorRate", "token:ci" */
     const char *generator_url; /* page of the alert, below the external URL */
     const char *end_reason;    /* "condition cleared", "gone", …; "" while firing */
-    const char *freed_by;      /* "s31", "unless" when it was held back until now, else "" */
-    int64_t nodata_ms;         /* its data stopped then, 0: it has data */
-    int64_t gone_ms; /* its series ended then while their source went on, 0: they have not */
-    const char *why; /* JSON of the evaluated tree, "" when none; at most 4 KiB */
+    const char
+        *freed_by; /* "s31", "unless", "inhibit NAME" when it was held back until now, else "" */
+    size_t n_dependents;    /* alerts that are not told because this one is on */
+    const char *dependents; /* "AppDown (12), HighLatency and 3 more"; "" for none */
+    int64_t nodata_ms;      /* its data stopped then, 0: it has data */
+    int64_t gone_ms;        /* its series ended then while their source went on, 0: they have not */
+    const char *why;        /* JSON of the evaluated tree, "" when none; at most 4 KiB */
 };
 
 struct notice_ack {
@@ -96,11 +99,11 @@ struct notice {
     const char *external_url; /* without a trailing slash; "" when not known */
     const char *incident_url; /* external_url/i/412 */
     struct notice_ack ack;
-    size_t n_silenced, n_suppressed; /* firing alerts of the incident held back now */
-    int64_t at_ms;                   /* when it was claimed */
-    int64_t since_ms;                /* the incident began */
-    int64_t ended_ms;                /* its last alert ended, 0: still on */
-    uint64_t previous;               /* number of the group's previous incident, 0: none known */
+    size_t n_silenced, n_suppressed, n_inhibited; /* firing alerts of the incident held back now */
+    int64_t at_ms;                                /* when it was claimed */
+    int64_t since_ms;                             /* the incident began */
+    int64_t ended_ms;                             /* its last alert ended, 0: still on */
+    uint64_t previous; /* number of the group's previous incident, 0: none known */
     int64_t previous_ms, previous_for_ms; /* when it began and how long it was */
     int64_t next_repeat_ms;               /* 0: none */
     int64_t late_ms;          /* it should have gone out this much earlier; 0: in time */
@@ -109,6 +112,11 @@ struct notice {
     const char *data;         /* what the lane kept from earlier messages (JSON), "" when nothing */
     void *memory;             /* (internal) */
 };
+
+static inline size_t notice_held(const struct notice *x)
+{
+    return x->n_silenced + x->n_suppressed + x->n_inhibited;
+}
 
 /* In which order alerts of a message are kept when not all have room: rank[i] of alerts[i], 1 is kept
  * longest. The head (the most severe) first, then what the message is about (new, raised, ended …)

@@ -91,6 +91,8 @@ void notify_clock_stepped(struct notify *n, int64_t by_ms)
     for (size_t i = 0; i < n->n_kept; i++)
         incident_move(n->kept[i], by_ms);
     holds_shift(n->holds, by_ms);
+    inhibits_shift(n->inhibits, by_ms);
+    clock_move(&n->sources_ms, by_ms);
     for (size_t i = 0; i < n->n_starts; i++)
         clock_move(&n->starts[i].at_ms, by_ms);
     clock_move(&n->born_ms, by_ms);

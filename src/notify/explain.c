@@ -25,6 +25,24 @@ static void write_text(struct json *j, const char *key, const char *s)
         json_kstr(j, key, s);
 }
 
+static void add_hold(const struct notify *n, const struct member *m, int64_t at_ms, struct buf *out)
+{
+    struct inhibition i = {0};
+
+    if (m->hold == HOLD_SILENCE) {
+        buf_addf(out, "silenced by %s", m->held_by);
+        return;
+    }
+    if (m->hold == HOLD_INHIBIT)
+        inhibits_find(n->inhibits, m->key, at_ms, &i);
+    if (m->hold == HOLD_INHIBIT && i.source)
+        buf_addf(out, "inhibited by \"%s\", because %s is on", i.rule->name, i.source);
+    else if (m->hold == HOLD_INHIBIT)
+        buf_addf(out, "inhibited by \"%s\" until it is looked at once more", m->held_by);
+    else
+        buf_addf(out, "suppressed by %s", hold_names[m->hold]);
+}
+
 /* What stands between this lane and its next message, in words. */
 static void write_holds(struct json *j, const struct entry *e, const struct plan *p,
                         const struct actor *a, int64_t at_ms)
@@ -41,8 +59,7 @@ static void write_holds(struct json *j, const struct entry *e, const struct plan
             struct buf text = BUF_INIT;
             if (!m->firing || m->hold == HOLD_NONE || !actor_sees_member(a, m))
                 continue;
-            buf_addf(&text, "%s by %s", m->hold == HOLD_SILENCE ? "silenced" : "suppressed",
-                     m->hold == HOLD_SILENCE ? m->held_by : "unless");
+            add_hold(e->lane->notify, m, at_ms, &text);
             buf_addf(&text, ": %s", m->key);
             json_str(j, buf_str(&text));
             buf_free(&text);

@@ -12,12 +12,30 @@
 
 static int hold_now(struct notify *n, const struct member *m, int64_t at_ms, struct hold *out)
 {
+    struct inhibition inhibition;
+
     struct hold_subject a = {.labels = m->labels,
                              .n_labels = m->n_labels,
                              .priority = m->priority,
                              .suppressed = m->suppressed};
 
-    return holds_find(n->holds, &a, at_ms, out);
+    if (holds_find(n->holds, &a, at_ms, out))
+        return -1;
+    if (out->kind != HOLD_NONE)
+        return 0;
+    inhibits_find(n->inhibits, m->key, at_ms, &inhibition);
+    if (inhibition.rule)
+        *out = (struct hold){HOLD_INHIBIT, inhibition.rule->name, inhibition.until_ms, NULL};
+    return 0;
+}
+
+/* By whom, as far as a member remembers it: the name of a rule of inhibition may be longer. */
+static void held_by(const struct hold *f, char out[UUID_LEN + 1])
+{
+    size_t len = text_utf8_cut(f->by, strlen(f->by), UUID_LEN);
+
+    memset(out, 0, UUID_LEN + 1);
+    memcpy(out, f->by, len);
 }
 
 /* True when the hold ended because the alert rose above what the silence covers: no news of the
@@ -30,12 +48,24 @@ static bool broke_through(const struct notify *n, const struct member *m, int64_
            m->priority < s->priority;
 }
 
+static const char *inhibit_name(const struct member *m, char out[64])
+{
+    snprintf(out, 64, "%s %s", hold_names[HOLD_INHIBIT], m->held_by);
+    return out;
+}
+
 static void released(const struct notify *n, struct member *m, int64_t at_ms)
 {
+    char name[64];
+
     if (m->hold != HOLD_NONE && !broke_through(n, m, at_ms)) {
         m->freed_ms = at_ms;
-        snprintf(m->freed_by, sizeof m->freed_by, "%s",
-                 m->hold == HOLD_SILENCE ? m->held_by : hold_names[m->hold]);
+        if (m->hold == HOLD_SILENCE)
+            memcpy(m->freed_by, m->held_by, sizeof m->freed_by);
+        else
+            held_by(&(struct hold){.by = m->hold == HOLD_INHIBIT ? inhibit_name(m, name)
+                                                                 : hold_names[m->hold]},
+                    m->freed_by);
     }
     if (m->hold != HOLD_NONE || m->visible_ms == 0) {
         m->visible_ms = at_ms;
@@ -45,6 +75,7 @@ static void released(const struct notify *n, struct member *m, int64_t at_ms)
 
 void hold_update(struct notify *n, struct member *m, int64_t at_ms)
 {
+    char by[sizeof m->held_by];
     struct hold f;
 
     if (m->hold_known || !m->firing) /* what held it at its end is part of its record */
@@ -54,7 +85,8 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
         return;
     }
     m->hold_known = true;
-    if (f.kind != m->hold || strcmp(f.by, m->held_by) != 0)
+    held_by(&f, by);
+    if (f.kind != m->hold || strcmp(by, m->held_by) != 0)
         member_touch(m);
     if (f.kind == HOLD_NONE) {
         released(n, m, at_ms);
@@ -62,11 +94,11 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
     } else {
         if (m->hold == HOLD_NONE)
             m->held_ms = at_ms;
-        if (f.silence && strcmp(f.by, m->held_by) != 0)
+        if (f.silence && strcmp(by, m->held_by) != 0)
             holds_muted(f.silence);
         m->visible_ms = 0;
     }
-    snprintf(m->held_by, sizeof m->held_by, "%s", f.by);
+    memcpy(m->held_by, by, sizeof by);
     m->hold = f.kind;
     assert(m->hold != HOLD_NONE || m->held_ms == 0);
     assert(m->hold == HOLD_NONE || m->visible_ms == 0);

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "notify/desired.h"
 #include "notify/incident.h"
+#include "notify/inhibit.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
 #include "notify/notify_impl.h"
@@ -106,7 +107,7 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
                        struct notice_alert *out)
 {
     const struct member *m = it->m;
-    struct buf url = BUF_INIT;
+    struct buf url = BUF_INIT, dependents = BUF_INIT;
 
     *out = (struct notice_alert){
         .firing = it->kind < ITEM_RESOLVED,
@@ -140,6 +141,8 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
                         ? copy(k, m->freed_by)
                         : ""; /* once: a reminder is not about the silence */
     out->why = copy(k, m->why);
+    out->n_dependents = inhibit_dependents_text(n, m, &dependents);
+    out->dependents = copy_buf(k, &dependents);
     buf_addf(&url, "%s/i/%llu#%016llx", base_url(n), (unsigned long long)m->incident->number,
              (unsigned long long)m->fingerprint);
     out->generator_url = copy_buf(k, &url);
@@ -237,15 +240,26 @@ static void common(struct maker *k, struct notice *x)
 
 /* --- the rest ----------------------------------------------------------------------------------------- */
 
+/* `by` is "s31", "unless" or "inhibit NAME". */
+static void add_freed(struct buf *b, const char *by)
+{
+    size_t inhibit = strlen(hold_names[HOLD_INHIBIT]);
+
+    if (strcmp(by, hold_names[HOLD_UNLESS]) == 0)
+        buf_addf(b, "was suppressed until now by %s", by);
+    else if (strncmp(by, hold_names[HOLD_INHIBIT], inhibit) == 0)
+        buf_addf(b, "was inhibited until now by%s", by + inhibit);
+    else
+        buf_addf(b, "was silenced until now by %s", by);
+}
+
 static const char *reason_text(struct maker *k, const struct notify *n, const struct entry *e,
                                const struct plan *p, int64_t late_ms)
 {
     struct buf b = BUF_INIT;
 
     if (p->reason == REASON_SILENCE_ENDED && p->freed_by)
-        buf_addf(&b, "was %s until now by %s",
-                 strcmp(p->freed_by, hold_names[HOLD_UNLESS]) == 0 ? "suppressed" : "silenced",
-                 p->freed_by);
+        add_freed(&b, p->freed_by);
     else
         buf_adds(&b, notice_reason_names[p->reason]);
     if (e->fallback_for)
@@ -309,6 +323,7 @@ static void fill_incident(struct maker *k, struct notice *x, const struct notify
     for (size_t i = 0; i < inc->n_members; i++) {
         x->n_silenced += inc->members[i]->firing && inc->members[i]->hold == HOLD_SILENCE;
         x->n_suppressed += inc->members[i]->firing && inc->members[i]->hold == HOLD_UNLESS;
+        x->n_inhibited += inc->members[i]->firing && inc->members[i]->hold == HOLD_INHIBIT;
     }
     x->since_ms = inc->opened_ms;
     x->ended_ms = inc->ended_ms;
@@ -432,7 +447,8 @@ struct notice *notify_test_notice(struct notify *n, const char *receiver, size_t
         x->alerts->n_annotations = 1;
         x->alerts->fingerprint = labels_fingerprint(labels, 2);
         x->alerts->origin = x->alerts->unit_name = x->alerts->end_reason = "";
-        x->alerts->freed_by = x->alerts->why = x->alerts->generator_url = "";
+        x->alerts->freed_by = x->alerts->why = x->alerts->generator_url = x->alerts->dependents =
+            "";
         common(&k, x);
     }
     x->group_labels = take(&k, sizeof *x->group_labels);

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "notify/incident.h"
+#include "notify/inhibit.h"
 #include "notify/intake.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
@@ -86,7 +87,9 @@ static bool make_parts(struct notify *n)
     n->last_of = map_new();
     n->members = map_new();
     n->holds = holds_new();
-    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->holds)
+    n->inhibits = inhibits_new(n->config->inhibits, n->config->n_inhibits);
+    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->holds ||
+        !n->inhibits)
         return false;
     if (n->o.loop && !(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)))
         return false;
@@ -146,6 +149,7 @@ void notify_free(struct notify *n)
     while (n->n_kept > 0)
         incident_free(n, n->kept[--n->n_kept]);
     holds_free(n->holds);
+    inhibits_free(n->inhibits);
     for (size_t i = 0; n->starts && i < STARTS_MAX; i++)
         mem_free(n->starts[i].labels);
     map_free(n->lanes, drop_lane);
@@ -207,6 +211,7 @@ void notify_run(struct notify *n)
     n->deferred = false;
     do { /* the end of an incident may end a silence, which frees others */
         all = silences_tick(n, at_ms);
+        all = inhibit_run(n, at_ms) && all;
         review_marked(n, at_ms, n->o.loop ? REVIEW_A_RUN : INT_MAX);
     } while (all && !n->behind && holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
     if (at_ms >= n->sweep_ms) {
@@ -230,7 +235,10 @@ int64_t notify_next_ms(const struct notify *n)
 {
     const struct incident *inc = heap_top(n);
     int64_t next_ms = inc ? inc->next_ms : 0, hold_ms = holds_next_ms(n->holds);
+    int64_t inhibit_ms = inhibit_next_ms(n);
 
+    if (inhibit_ms != 0 && (next_ms == 0 || inhibit_ms < next_ms))
+        next_ms = inhibit_ms;
     if (hold_ms != 0 && (next_ms == 0 || hold_ms < next_ms))
         next_ms = hold_ms;
     return n->first_marked ? notify_now(n) : next_ms;
@@ -243,6 +251,7 @@ void notify_alert(struct notify *n, const struct alert *a, enum alert_change cha
     (void)change;    /* the state of the alert says it all, also when a change was missed */
     if (!n->started) /* the journal is replayed over what was loaded */
         notify_index(n);
+    inhibit_alert(n, a, at_ms);
     intake_alert(n, a, at_ms);
     if (!n->started)
         review_marked(n, at_ms,
@@ -271,12 +280,19 @@ void notify_configure(struct notify *n, const struct config *c)
     if (lanes_configure(n))
         log_error("no memory for all lanes of the configuration", NULL);
     notify_reroute(n, at_ms);
+    inhibit_configure(n, c);
     for (size_t i = 0; i < n->n_open; i++)
         incident_mark(n, n->open[i]);
     for (size_t i = 0; i < n->n_kept; i++) /* dead letters of lanes that are gone */
         if (n->kept[i]->n_entries > 0)
             incident_mark(n, n->kept[i]);
     notify_run_soon(n);
+}
+
+void notify_sources_known_at(struct notify *n, int64_t at_ms)
+{
+    assert(!n->started);
+    n->sources_ms = at_ms;
 }
 
 void notify_clock_was_ahead(struct notify *n)

@@ -20,6 +20,7 @@
 #include "base/map.h"
 #include "tocsin/config.h"
 #include "tocsin/hold.h"
+#include "tocsin/inhibit.h"
 #include "tocsin/notify.h"
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
@@ -33,6 +34,7 @@ struct notify {
     const struct own_alert *own; /* about Tocsin itself; borrowed */
     size_t n_own;
     const struct config *config;
+    struct alert_book *book; /* since the start; NULL: there is none */
     struct store_table *groups, *ledger, *silences_table;
     struct timer *timer;
     bool deferred, closing, running, degraded;
@@ -54,9 +56,12 @@ struct notify {
     struct incident **heap; /* by next_ms */
     size_t n_heap, cap_heap;
     uint64_t next_number, next_silence;
-    int64_t born_ms;      /* starts are known since then */
-    struct holds *holds;  /* all silences */
-    int64_t sweep_ms;     /* next look for what is too old */
+    int64_t born_ms;           /* starts are known since then */
+    struct holds *holds;       /* all silences */
+    struct inhibits *inhibits; /* by the present configuration; never NULL */
+    int64_t
+        sources_ms;   /* before it sources may be on that nobody looked at yet; 0: all are known */
+    int64_t sweep_ms; /* next look for what is too old */
     struct start *starts; /* ring */
     size_t n_starts, starts_at;
     struct notify_stats stats;

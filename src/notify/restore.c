@@ -52,7 +52,7 @@ static void read_hold(struct member *m, const cJSON *o)
 {
     m->suppressed = json_in_bool(o, "suppressed");
     m->moved = json_in_bool(o, "moved");
-    m->hold = (enum hold_kind)json_in_word(o, "held", hold_names, 3);
+    m->hold = (enum hold_kind)json_in_word(o, "held", hold_names, HOLD_KINDS);
     snprintf(m->held_by, sizeof m->held_by, "%s", json_in_text(o, "held_by"));
     m->held_ms = json_in_time(o, "held_since");
     m->visible_ms = json_in_time(o, "visible");

@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "notify/clock.h"
 #include "notify/incident.h"
+#include "notify/inhibit.h"
 #include "notify/intake.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
@@ -199,6 +200,7 @@ static void take_in(const struct alert *a, void *arg)
         return;
     if (map_puts(c->on, a->key, c, NULL))
         c->in_part = true;
+    inhibit_alert(c->n, a, c->at_ms);
     intake_alert(c->n, a, c->at_ms);
 }
 
@@ -253,6 +255,7 @@ void notify_start(struct notify *n, struct alert_book *book)
     for (size_t i = 0; n->clock_was_ahead && i < n->n_open; i++)
         incident_not_after(n->open[i], at_ms);
     n->started = true;
+    n->book = book;
     if (book)
         compare(n, book, at_ms);
     notify_reroute(n, at_ms);

@@ -152,7 +152,7 @@ static void write_alert(struct json *j, const struct member *m)
     if (m->firing || (m->end_reason && strcmp(m->end_reason, "gone") == 0))
         record_time(j, "goneSince", m->gone_ms);
     json_kstr(j, "endReason", m->end_reason ? m->end_reason : "");
-    json_kstr(j, "heldBy", m->hold == HOLD_SILENCE ? m->held_by : hold_names[m->hold]);
+    json_kstr(j, "heldBy", m->held_by[0] ? m->held_by : hold_names[m->hold]);
     json_kstr(j, "origin", m->origin ? m->origin : "");
     if (m->why) {
         json_key(j, "why");
@@ -276,6 +276,7 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
 {
     const struct member *m = member_of(n, a);
     struct silence *const *list = NULL;
+    struct inhibition inhibition = {0};
     size_t count = 0;
 
     *out = (struct alert_standing){.suppressed = a->suppressed};
@@ -292,7 +293,11 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
     out->silenced_by = n->answer_ids;
     for (size_t i = 0; i < count; i++)
         n->answer_ids[out->n_silenced_by++] = list[i]->id;
-    out->suppressed = out->suppressed || out->n_silenced_by > 0;
+    if (m && m->firing)
+        inhibits_find(n->inhibits, m->key, notify_now(n), &inhibition);
+    out->inhibited = inhibition.rule != NULL;
+    out->inhibited_by = inhibition.fingerprint;
+    out->suppressed = out->suppressed || out->n_silenced_by > 0 || out->inhibited;
     for (; m; m = m->next_same) {
         if (!m->firing)
             continue;

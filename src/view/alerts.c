@@ -3,6 +3,7 @@
  * are called as there, so that a script needs few changes; ours stand beside them. Numbers come with their
  * text in the rule's unit. The phase is asked of the policy and not stored: a threshold that was changed
  * changes what is said at once. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,6 +48,8 @@ static void number_json(struct json *j, const char *key, const char *text_key, d
 
 static void standing_json(struct json *j, const struct alert *a, const struct alert_standing *s)
 {
+    char fingerprint[17];
+
     json_key(j, "receivers");
     json_array(j);
     for (size_t i = 0; i < s->n_receivers; i++) {
@@ -68,6 +71,10 @@ static void standing_json(struct json *j, const struct alert *a, const struct al
     json_array_end(j);
     json_key(j, "inhibitedBy");
     json_array(j);
+    if (s->inhibited_by) {
+        snprintf(fingerprint, sizeof fingerprint, "%016" PRIx64, s->inhibited_by);
+        json_str(j, fingerprint);
+    }
     json_array_end(j);
     json_key(j, "mutedBy");
     json_array(j);

@@ -382,7 +382,19 @@ static const struct {
      "}\n"
      "route { receiver = \"x\" }",
      "tocsin.lua:1: receiver \"x\": its fallbacks lead back to it"},
-    {"inhibit \"a\" {}", T "`inhibit` is not part of this version of Tocsin"},
+    {"inhibit \"a\" {}", T "inhibit \"a\": needs `source`: which alerts hold others back, source = "
+                           "{ alertname = \"…\" }"},
+    {"inhibit \"a\" { source = { a = \"b\" } }",
+     T "inhibit \"a\": needs `target`: which alerts are held back, target = { alertname = \"…\" }"},
+    {"inhibit \"a\" { source = { a = \"b\" }, target = { a = \"c\" }, equals = {} }",
+     T "inhibit \"a\": inhibit: unknown key \"equals\" — did you mean \"equal\"?"},
+    {"local function h(n, s, t) inhibit(n) { source = { kind = s }, target = { kind = t } } end "
+     "h(\"x\", \"a\", \"b\") h(\"y\", \"b\", \"a\")",
+     "tocsin.lua: inhibit \"x\" and \"y\" hold each other: the target of each leads to the source "
+     "of the other, so nobody would be told of either; take one of them out"},
+    {"inhibit \"a\" { source = { a = \"b\" }, target = { a = \"c\" } } inhibit \"a\" { source = { "
+     "a = \"b\" }, target = { a = \"c\" } }",
+     T "inhibit \"a\": defined twice (first at line 1)"},
     {"calendar \"a\" {}", T "`calendar` is not part of this version of Tocsin"},
     {"priorities { critical = \"P0\" }", T "priorities: critical must be \"P1\" … \"P5\""},
     {"deadman { every = \"1m\" }", T "deadman needs a `url`"},
