@@ -74,7 +74,7 @@ static inline bool read_bytes(struct wire *w, struct wire *out)
     return true;
 }
 
-static inline bool read_field(struct wire *w, struct wire_field *f)
+static bool read_any_field(struct wire *w, struct wire_field *f)
 {
     uint64_t key;
 
@@ -93,6 +93,20 @@ static inline bool read_field(struct wire *w, struct wire_field *f)
         return read_fixed(w, 4, &f->value);
     }
     return false;
+}
+
+/* A message shorter than 128 bytes is the usual case. */
+static inline bool read_field(struct wire *w, struct wire_field *f)
+{
+    size_t n = (size_t)(w->end - w->p);
+
+    if (n < 2 || (w->p[0] & 0x87) != 2 || w->p[0] < 8 || w->p[1] >= 0x80 || w->p[1] > n - 2)
+        return read_any_field(w, f);
+    f->number = w->p[0] >> 3;
+    f->type = 2;
+    f->message = (struct wire){w->p + 2, w->p + 2 + w->p[1]};
+    w->p = f->message.end;
+    return true;
 }
 
 static bool is(const struct wire_field *f, uint32_t number, unsigned type)
@@ -169,12 +183,24 @@ static int walk_label(struct walk *k, struct wire w)
     return 0;
 }
 
+/* What every sender sends: the value, then the time. */
+static bool read_usual_sample(struct wire w, uint64_t *bits, uint64_t *t_ms)
+{
+    if (w.end - w.p < 11 || w.p[0] != (1 << 3 | 1) || w.p[9] != (2 << 3 | 0))
+        return false;
+    memcpy(bits, w.p + 1, sizeof *bits);
+    w.p += 10;
+    return read_varint(&w, t_ms) && w.p == w.end;
+}
+
 static int walk_sample(struct walk *k, struct wire w)
 {
     struct wire_field f;
     uint64_t bits = 0, t_ms = 0;
     double v;
 
+    if (read_usual_sample(w, &bits, &t_ms))
+        w.p = w.end;
     while (w.p < w.end) {
         if (!read_field(&w, &f))
             return torn(k);
@@ -210,10 +236,10 @@ static int walk_samples(struct walk *k, struct wire w)
  * when all labels have been seen. */
 static int walk_series(struct walk *k, struct wire w)
 {
-    struct wire samples = {w.end, w.end};
+    struct wire samples = {w.end, w.end}, first = samples;
     const uint8_t *all = w.p, *labels_end = w.p;
     struct wire_field f;
-    size_t n_samples = 0;
+    size_t n_samples = 0, before;
     int rc;
 
     while (w.p < w.end) {
@@ -226,8 +252,10 @@ static int walk_series(struct walk *k, struct wire w)
                 return rc;
             labels_end = w.p;
         }
-        if (is(&f, 2, 2) && n_samples++ == 0)
+        if (is(&f, 2, 2) && n_samples++ == 0) {
             samples.p = begin;
+            first = f.message;
+        }
         k->batch->counts.exemplars += is(&f, 3, 2);
         k->batch->counts.histograms += is(&f, 4, 2);
     }
@@ -241,10 +269,10 @@ static int walk_series(struct walk *k, struct wire w)
     k->batch->build->plain_labels = false;
     if (rc != 0)
         return k->bad.code == ERR_INPUT ? LEFT_OUT : batch_no_memory(k->e);
-    n_samples = k->batch->n_samples;
-    if (walk_samples(k, samples) != 0)
+    before = k->batch->n_samples;
+    if ((n_samples == 1 ? walk_sample(k, first) : walk_samples(k, samples)) != 0)
         return -1;
-    if (k->batch->n_samples == n_samples) /* none was a number */
+    if (k->batch->n_samples == before) /* none was a number */
         batch_series_drop(k->batch);
     return 0;
 }
