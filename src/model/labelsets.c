@@ -6,8 +6,8 @@
  * what has no room leaves everything as it was. One level (whole sets by their text) was dropped: grouping
  * needs the pairs.
  *
- * Sets that are interned one behind the other share most pairs: a target's metrics, at its first batch as at
- * a start. These are compared with the set before, which costs a tenth of finding them by hash. */
+ * Sets that are interned one behind the other share most pairs, or all: a target's metrics, at its first batch
+ * as at a start. They are compared with the set before, which costs a tenth of finding them by hash. */
 #include "model/labelsets.h"
 
 #include <assert.h>
@@ -314,6 +314,17 @@ labelset labelsets_of_pairs(struct labelsets *ls, const uint32_t *pairs, uint32_
     return id;
 }
 
+static bool is_recent_set(const struct labelsets *ls, const struct label *l, size_t n)
+{
+    size_t same = 0;
+
+    if (n != ls->n_recent)
+        return false;
+    while (same < n && pair_is(ls, ls->recent[same], &l[same]))
+        same++;
+    return n > 0 && same == n;
+}
+
 labelset labelsets_intern(struct labelsets *ls, const struct label *l, size_t n)
 {
     uint32_t pairs[LABELS_MAX], got = 0, recent = 0;
@@ -322,6 +333,10 @@ labelset labelsets_intern(struct labelsets *ls, const struct label *l, size_t n)
     assert(l || n == 0);
     if (n > LABELS_MAX)
         return LABELSET_NONE;
+    if (is_recent_set(ls, l, n)) {
+        labelset_ref(ls, ls->recent_set);
+        return ls->recent_set;
+    }
     while (got < n && (pairs[got] = pair_intern(ls, &l[got], &recent)) != ARENA_NONE)
         got++;
     if (got == n)
@@ -329,6 +344,7 @@ labelset labelsets_intern(struct labelsets *ls, const struct label *l, size_t n)
     if (id != LABELSET_NONE) {
         memcpy(ls->recent, pairs, got * sizeof *pairs);
         ls->n_recent = got;
+        ls->recent_set = id;
     }
     while (got > 0)
         pair_unref(ls, pairs[--got]);
@@ -376,6 +392,8 @@ void labelset_unref(struct labelsets *ls, labelset id)
         s->refs = 1;
         return;
     }
+    if (id == ls->recent_set)
+        ls->n_recent = 0;
     idtable_remove(&ls->sets, idtable_tag(set_hash(ls, s->pairs, s->n)), id);
     for (uint32_t i = 0; i < s->n; i++)
         pair_unref(ls, s->pairs[i]);

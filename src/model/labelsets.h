@@ -47,8 +47,9 @@ struct labelsets {
     size_t cap_symbols;
     size_t symbol_bytes; /* of their texts */
     labelset empty;
-    uint32_t recent[LABELS_MAX]; /* pairs of the set interned last; none once any pair was freed */
+    uint32_t recent[LABELS_MAX]; /* pairs of the set interned last; none once any was freed */
     uint32_t n_recent;
+    labelset recent_set;
 };
 
 uint32_t symbol_intern(struct labelsets *ls, const char *text, size_t len); /* one reference more */

@@ -173,42 +173,63 @@ static bool is_about_scrape(const struct label *name)
            (name->value_len > 7 && memcmp(name->value, "scrape_", 7) == 0);
 }
 
-static bool create(struct series_table *t, uint32_t id, uint32_t tag, const struct label *l,
-                   size_t n, const char *token, enum sample_kind kind)
+/* Name and labels of a series, each with one reference more. False: it is no series, or no memory. */
+static bool intern(struct series_table *t, struct series *s, const struct label *l, size_t n,
+                   enum sample_kind kind)
 {
     struct label others[LABELS_MAX + 1];
     const struct label *name;
-    struct series s = {.labels = LABELSET_NONE, .kind = (uint8_t)kind};
-    struct series_page *page;
-    size_t before = labelsets_held(t->ls);
 
-    if (t->count >= t->max_series || !split_name(l, n, others, &name))
+    if (!split_name(l, n, others, &name))
         return false;
-    s.about_scrape = is_about_scrape(name);
-    s.name = symbol_intern(t->ls, name->value, name->value_len);
-    if (s.name == SYMBOL_NONE)
+    *s = (struct series){.kind = (uint8_t)kind, .about_scrape = is_about_scrape(name)};
+    s->name = symbol_intern(t->ls, name->value, name->value_len);
+    if (s->name == SYMBOL_NONE)
         return false;
-    s.labels = labelsets_intern(t->ls, others, n - 1);
-    if (s.labels == LABELSET_NONE)
-        goto release_name;
-    page = idtable_reserve(&t->ids) == 0 ? page_for(t, id) : NULL;
-    if (!page)
-        goto release_labels;
-    s.source = series_source_take(t, l, n, token); /* last: nothing is to be uncharged */
-    if (s.source == SERIES_NONE)
-        goto release_labels;
-    page->series[id % SERIES_PAGE] = s;
+    s->labels = labelsets_intern(t->ls, others, n - 1);
+    if (s->labels != LABELSET_NONE)
+        return true;
+    symbol_unref(t->ls, s->name);
+    return false;
+}
+
+static void release(struct series_table *t, const struct series *s)
+{
+    labelset_unref(t->ls, s->labels);
+    symbol_unref(t->ls, s->name);
+}
+
+/* Puts a series that is interned into the table, and charges its source for what labels grew by since they
+ * held `before`. False: over the bound or no memory; its references are released. */
+static bool put(struct series_table *t, uint32_t id, uint32_t tag, struct series *s, size_t before,
+                const struct label *l, size_t n, const char *token)
+{
+    struct series_page *page;
+
+    if (t->count >= t->max_series || idtable_reserve(&t->ids) != 0 || !(page = page_for(t, id)))
+        goto refuse;
+    s->source = series_source_take(t, l, n, token); /* last: nothing is to be uncharged */
+    if (s->source == SERIES_NONE)
+        goto refuse;
+    page->series[id % SERIES_PAGE] = *s;
     page->live++;
     t->count++;
     idtable_insert(&t->ids, tag, id);
-    series_source_charge(t, s.source, labelsets_held(t->ls) - before + SERIES_BYTES);
-    assert(t->count <= t->max_series && s.source < t->n_sources);
+    series_source_charge(t, s->source, labelsets_held(t->ls) - before + SERIES_BYTES);
+    assert(t->count <= t->max_series && s->source < t->n_sources);
     return true;
-release_labels:
-    labelset_unref(t->ls, s.labels);
-release_name:
-    symbol_unref(t->ls, s.name);
+refuse:
+    release(t, s);
     return false;
+}
+
+static bool create(struct series_table *t, uint32_t id, uint32_t tag, const struct label *l,
+                   size_t n, const char *token, enum sample_kind kind)
+{
+    size_t before = labelsets_held(t->ls);
+    struct series s;
+
+    return intern(t, &s, l, n, kind) && put(t, id, tag, &s, before, l, n, token);
 }
 
 uint32_t series_resolve_hashed(struct series_table *t, uint64_t hash, const struct label *l,
@@ -241,22 +262,49 @@ uint32_t series_find(const struct series_table *t, uint64_t hash, const struct l
     return find(t, idtable_tag(hash), l, n);
 }
 
+/* What is interned is found by its numbers. */
+static uint32_t find_interned(const struct series_table *t, uint32_t tag, const struct series *s)
+{
+    const struct idtable *ids = &t->ids;
+
+    for (uint32_t i = idtable_home(ids, tag); ids->slots[i].id_plus_1; i = idtable_next(ids, i)) {
+        const struct series *there = series_slot(t, ids->slots[i].id_plus_1 - 1);
+
+        if (ids->slots[i].tag == tag && there->labels == s->labels && there->name == s->name)
+            return ids->slots[i].id_plus_1 - 1;
+    }
+    return SERIES_NONE;
+}
+
+/* Nearly none is there already, so it is interned before it is looked for: meanwhile its place in the table
+ * comes from memory. */
 int series_restore(struct series_table *t, uint32_t id, const struct label *l, size_t n,
                    const char *token, enum sample_kind kind, struct err *e)
 {
-    uint32_t tag = idtable_tag(series_hash(t, l, n)), known = find(t, tag, l, n);
+    uint64_t hash = series_hash(t, l, n);
+    size_t before = labelsets_held(t->ls);
+    uint32_t known, tag = idtable_tag(hash);
+    struct series s;
 
+    series_prefetch(t, hash);
+    if (!intern(t, &s, l, n, kind))
+        return err_set(e, ERR_MEMORY, "series %u cannot be restored: it has no name, or no memory",
+                       id);
+    known = find_interned(t, tag, &s);
+    if (known == SERIES_NONE && id < SERIES_NONE - 1 && !series_get(t, id)) {
+        if (!put(t, id, tag, &s, before, l, n, token))
+            return err_set(e, ERR_MEMORY,
+                           "series %u cannot be restored: over the bound of series, or no memory",
+                           id);
+        series_set_end(t, id + 1);
+        return 0;
+    }
+    release(t, &s);
     if (known == id)
         return 0;
-    if (id >= SERIES_NONE - 1 || known != SERIES_NONE)
+    if (known != SERIES_NONE)
         return err_set(e, ERR_INPUT, "series %u is also series %u in the dictionary", id, known);
-    if (series_get(t, id))
-        return err_set(e, ERR_INPUT, "series %u stands twice in the dictionary", id);
-    if (!create(t, id, tag, l, n, token, kind))
-        return err_set(e, ERR_MEMORY,
-                       "series %u cannot be restored: over the bound of series or memory", id);
-    series_set_end(t, id + 1);
-    return 0;
+    return err_set(e, ERR_INPUT, "series %u stands twice in the dictionary", id);
 }
 
 void series_forget(struct series_table *t, uint32_t id)

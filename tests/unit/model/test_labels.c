@@ -194,6 +194,27 @@ START_TEST(a_set_that_was_freed_lends_nothing_to_the_next_one)
 }
 END_TEST
 
+/* Another set may keep all pairs of one that was freed. */
+START_TEST(a_set_whose_pairs_live_on_is_freed_all_the_same)
+{
+    labelset a;
+
+    ls = labelsets_new(0);
+    set("env=prod,job=api,pod=1");
+    for (int i = 0; i < 3; i++) {
+        a = set("env=prod,job=api");
+        ck_assert_uint_eq(set("env=prod,job=api"), a); /* of the set before */
+        ck_assert_uint_eq(labelsets_count(ls), 3);
+        labelset_unref(ls, a);
+        ck_assert_uint_eq(find("env=prod,job=api"), a);
+        labelset_unref(ls, a);
+        ck_assert_uint_eq(find("env=prod,job=api"), LABELSET_NONE);
+        ck_assert_uint_eq(labelsets_count(ls), 2);
+    }
+    labelsets_free(ls);
+}
+END_TEST
+
 /* Labels that only one of two sets has lie between those that they share. */
 START_TEST(sets_after_one_another_share_pairs_wherever_they_stand)
 {
@@ -449,6 +470,7 @@ static void add(TCase *t)
     tcase_add_test(t, fingerprints_are_alertmanagers);
     tcase_add_test(t, equal_sets_have_one_id_until_the_last_reference_goes);
     tcase_add_test(t, a_set_that_was_freed_lends_nothing_to_the_next_one);
+    tcase_add_test(t, a_set_whose_pairs_live_on_is_freed_all_the_same);
     tcase_add_test(t, sets_after_one_another_share_pairs_wherever_they_stand);
     tcase_add_test(t, the_empty_set_is_always_there);
     tcase_add_test(t, sets_take_as_many_labels_as_allowed_and_not_one_more);
