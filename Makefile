@@ -25,7 +25,7 @@ build/rooms.mk: contrib/rooms Makefile
 	    END { print "ROOMS :=" rooms; print "links_all :=" rooms }' contrib/rooms >$@
 
 # --- flags ------------------------------------------------------------------------------------
-PACKAGES := libevent libevent_openssl libevent_pthreads lua5.4 hiredis libcurl libpcre2-8 libxxhash libzstd zlib openssl libcjson libical
+PACKAGES := libevent libevent_openssl libevent_pthreads lua5.4 hiredis libcurl libpcre2-8 libxxhash libzstd zlib openssl libcjson libical yaml-0.1
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lsnappy -lm
 CHECK_LIBS := $(shell pkg-config --libs check 2>/dev/null)

@@ -16,7 +16,7 @@ _tocsin() {
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="serve check test explain alerts incidents ack release silence route receiver
-            deliveries history status reload send demo help version"
+            deliveries history status reload send convert demo help version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
         return
     fi
@@ -64,6 +64,14 @@ _tocsin() {
         [ "$COMP_CWORD" -eq 2 ] && words="list expire during $(_tocsin_numbers)"
         [ "${COMP_WORDS[2]}" = expire ] &&
             words=$(tocsin silence list --json 2>/dev/null | grep -o '"short":"[^"]*"' | cut -d'"' -f4)
+        ;;
+    convert)
+        options="--json --help -o"
+        [ "$COMP_CWORD" -eq 2 ] && words=alertmanager
+        if [ "$COMP_CWORD" -gt 2 ]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            return
+        fi
         ;;
     route) options="$options --priority --at" ;;
     receiver)

@@ -76,6 +76,12 @@ const struct command commands[] = {
      "  … | send event service=x -    lines: JSON, or text that becomes the message\n"
      "  --follow        sends each line as it comes\n",
      command_send},
+    {"convert", "alertmanager FILE.yml [-o tocsin.lua]",
+     "Alertmanager's configuration as tocsin.lua",
+     "The text goes to standard output or to the file of -o; standard error tells of each element\n"
+     "whether it is exact, what differs, or what is to be done by hand. Secrets are not copied:\n"
+     "the text names files that you write. Exit 1 when something is to be done by hand.\n",
+     command_convert},
     {"demo", "[--for 60s] [--healthy] [--deploy-after 10s]", "a small shop that breaks",
      "Sends the traffic of four services; after ten seconds a bad deploy makes requests fail.\n"
      "  --for D         ends after D; else Ctrl-C\n"

@@ -18,6 +18,7 @@ int command_history(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_reload(int argc, char **argv);
 int command_send(int argc, char **argv);
+int command_convert(int argc, char **argv);
 int command_demo(int argc, char **argv);
 
 #endif
