@@ -20,7 +20,7 @@ void show_costs(const struct ruleset *s, struct buf *out);
 /* Members of one rule: "leaves", "bytes_per_group", "fields". */
 void write_cost(const struct rule_def *d, struct json *j);
 
-/* Warns of each label that routes of `c` match or group by and no rule of the set gives. -1: no memory. */
+/* Warns of each label that routes and inhibition of `c` ask for and no rule of the set gives. -1: no memory. */
 int check_labels(const struct config *c, const struct ruleset *s, ruleset_found found,
                  void *arg) MUST_USE;
 

@@ -3,6 +3,7 @@
  * Only a warning, since alerts from outside bring labels of their own. Where a rule watches each series by
  * itself its labels are those of the data, which are not known here: then only what looks like a slip of a
  * known label is told. Cost: the labels of all rules once, then one look a label asked for. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/map.h"
@@ -71,8 +72,9 @@ static int know_all(struct known *k, const struct ruleset *s)
     return rc;
 }
 
-static int ask_label(struct known *k, const char *path, const struct config_route *r,
-                     const char *key, const char *name, ruleset_found found, void *arg)
+/* `where`: "route 0.1 in line 4" */
+static int ask_label(struct known *k, const char *path, const char *where, const char *key,
+                     const char *name, ruleset_found found, void *arg)
 {
     const char *near;
     struct buf text = BUF_INIT;
@@ -82,8 +84,8 @@ static int ask_label(struct known *k, const char *path, const struct config_rout
     near = text_nearest(name, k->names, k->n);
     if (k->open && !near)
         return 0;
-    buf_addf(&text, "%s: route %s in line %d: `%s` asks for \"%s\", a label that no rule gives",
-             path, r->id, r->line, key, name);
+    buf_addf(&text, "%s: %s: `%s` asks for \"%s\", a label that no rule gives", path, where, key,
+             name);
     if (near)
         buf_addf(&text, " — did you mean \"%s\"?", near);
     else
@@ -104,14 +106,32 @@ static bool is_own_grouping(const struct config_route *r)
 static int ask_route(struct known *k, const char *path, const struct config_route *r,
                      ruleset_found found, void *arg)
 {
+    char where[320];
     int rc = 0;
 
+    snprintf(where, sizeof where, "route %s in line %d", r->id, r->line);
     for (size_t i = 0; rc == 0 && i < r->n_match; i++)
-        rc = ask_label(k, path, r, "match", matcher_name(r->match[i]), found, arg);
+        rc = ask_label(k, path, where, "match", matcher_name(r->match[i]), found, arg);
     for (size_t i = 0; rc == 0 && is_own_grouping(r) && i < r->n_group_by; i++)
-        rc = ask_label(k, path, r, "group_by", r->group_by[i], found, arg);
+        rc = ask_label(k, path, where, "group_by", r->group_by[i], found, arg);
     for (size_t i = 0; rc == 0 && i < r->n_children; i++)
         rc = ask_route(k, path, r->children[i], found, arg);
+    return rc;
+}
+
+static int ask_inhibit(struct known *k, const char *path, const struct inhibit_rule *r,
+                       ruleset_found found, void *arg)
+{
+    char where[320];
+    int rc = 0;
+
+    snprintf(where, sizeof where, "inhibit \"%.200s\" in line %d", r->name, r->line);
+    for (size_t i = 0; rc == 0 && i < r->n_source; i++)
+        rc = ask_label(k, path, where, "source", matcher_name(r->source[i]), found, arg);
+    for (size_t i = 0; rc == 0 && i < r->n_target; i++)
+        rc = ask_label(k, path, where, "target", matcher_name(r->target[i]), found, arg);
+    for (size_t i = 0; rc == 0 && i < r->n_equal; i++)
+        rc = ask_label(k, path, where, "equal", r->equal[i], found, arg);
     return rc;
 }
 
@@ -122,6 +142,8 @@ int check_labels(const struct config *c, const struct ruleset *s, ruleset_found 
 
     if (rc == 0 && s->n_files + s->n_beside > 1) /* beside Tocsin's own there are rules */
         rc = ask_route(&k, c->path, c->root, found, arg);
+    for (size_t i = 0; rc == 0 && s->n_files + s->n_beside > 1 && i < c->n_inhibits; i++)
+        rc = ask_inhibit(&k, c->path, &c->inhibits[i], found, arg);
     map_free(k.set, NULL);
     map_free(k.told, NULL);
     mem_free(k.names);

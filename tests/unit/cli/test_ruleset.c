@@ -138,6 +138,11 @@ START_TEST(a_configuration_is_none_of_the_rules)
 }
 END_TEST
 
+#define INHIBIT                                                                                  \
+    "warning: tocsin.lua: inhibit \"i\" in line 6: `target` asks for \"servics\", a label that " \
+    "no rule "                                                                                   \
+    "gives — did you mean \"service\"?\n"
+
 START_TEST(a_label_that_no_rule_gives_is_told_with_the_nearest)
 {
     static const char config[] =
@@ -145,7 +150,9 @@ START_TEST(a_label_that_no_rule_gives_is_told_with_the_nearest)
         "route { receiver = \"x\", group_by = { \"servise\", \"alertname\" },\n"
         "  route { match = { team = \"a\", servise = \"b\", priority = \"P1\" } },\n"
         "  route { matchers = { 'customer=~\"gold|silver\"', 'region=eu' },\n"
-        "    route { match = { env = \"prod\" } } } }\n";
+        "    route { match = { env = \"prod\" } } } }\n"
+        "inhibit \"i\" { source = { alertname = \"A\" }, target = { servics = \"x\" }, equal = { "
+        "\"rack\" } }\n";
     static const struct {
         const char *rules, *want;
     } rows[] = {
@@ -159,12 +166,15 @@ START_TEST(a_label_that_no_rule_gives_is_told_with_the_nearest)
          "rule gives; only alerts from outside could bring it\n"
          "warning: tocsin.lua: route 0.1.0 in line 5: `match` asks for \"env\", a label that no "
          "rule "
+         "gives; only alerts from outside could bring it\n" INHIBIT
+         "warning: tocsin.lua: inhibit \"i\" in line 6: `equal` asks for \"rack\", a label that no "
+         "rule "
          "gives; only alerts from outside could bring it\n"},
         /* all labels of the data may come: only the slip is told */
         {"alert \"A\" { value = m.x, fire = above(1), labels = { service = \"eu\" } }\n",
          "warning: tocsin.lua: route 0 in line 2: `group_by` asks for \"servise\", a label that no "
          "rule "
-         "gives — did you mean \"service\"?\n"},
+         "gives — did you mean \"service\"?\n" INHIBIT},
     };
     struct err e;
     struct config *c = config_load("tocsin.lua", config, strlen(config), NULL, &e);
