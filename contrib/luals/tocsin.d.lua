@@ -557,3 +557,47 @@ function route(spec) end
 function priorities(map) end
 ---@param o { url: string|Secret, every?: Duration }
 function deadman(o) end
+
+---@class Calendar
+---@class File
+---@param path string
+---@return File
+function file(path) end
+---@class CalendarRule
+---@field start string "2026-01-06T02:00"
+---@field lasts Duration
+---@field rule string "FREQ=MONTHLY;BYDAY=2TU"
+---@class CalendarSpec
+---@field [integer] string "Mon-Fri 08:00-20:00"
+---@field zone? string
+---@field except? string|Calendar|(string|Calendar)[]
+---@field ical? File
+---@field rrule? CalendarRule|CalendarRule[]
+---@param name string
+---@return Calendar|fun(spec: CalendarSpec)
+function calendar(name) end
+---@param name string
+---@return fun(spec: { receiver?: string, notify?: (string|table)[], email?: string, slack?: string, zone?: string })
+function person(name) end
+---@param name string
+---@return fun(spec: { zone?: string, start: string, every: string, people: string[] })
+function rotation(name) end
+---@class ScheduleSpec
+---@field [integer] string[] spans, then "rotation:…", "person:…", "schedule:…"
+---@field zone? string
+---@field otherwise? string|string[]
+---@param name string
+---@return fun(spec: ScheduleSpec)
+function schedule(name) end
+---@class Step
+---@param o { notify: string|string[], wait?: Duration, every_round?: boolean }
+---@return Step
+function step(o) end
+---@class EscalationSpec
+---@field [integer] Step
+---@field rounds? integer
+---@field unanswered? string
+---@field only? string[]
+---@param name string
+---@return fun(spec: EscalationSpec)
+function escalation(name) end

@@ -22,6 +22,7 @@
 #include "model/matcher.h"
 #include "model/rule_def.h"
 #include "tocsin/channel.h"
+#include "tocsin/roster.h"
 
 /* --- server { … } --- */
 enum config_role { ROLE_INGEST = 1, ROLE_READ = 2, ROLE_RESPOND = 4, ROLE_ADMIN = 8 };
@@ -132,7 +133,9 @@ struct config {
     const struct config_priority *priorities; /* sorted by severity */
     size_t n_priorities;
     struct config_deadman deadman;
-    const char *const *inputs; /* files read: included ones, secrets; to be watched */
+    const struct roster_config *on_call; /* calendars, people, rotations, schedules, escalations */
+    struct roster *roster;               /* the same, names resolved: tocsin/oncall.h */
+    const char *const *inputs;           /* files read: included ones, secrets; to be watched */
     size_t n_inputs;
     const char *const *warnings; /* "tocsin.lua:12: …" */
     size_t n_warnings;

@@ -137,7 +137,9 @@ void ruleset_config_errors(const char *path, ruleset_found found, void *arg)
 
 bool ruleset_is_config(const char *path)
 {
-    static const char *const words[] = {"receiver", "route", "server", "priorities", "deadman"};
+    static const char *const words[] = {"receiver", "route",     "server", "priorities",
+                                        "deadman",  "calendar",  "person", "rotation",
+                                        "schedule", "escalation"};
     const char *slash = strrchr(path, '/');
     struct err e;
     size_t len;

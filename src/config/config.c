@@ -17,9 +17,8 @@
 
 #define INCLUDES_MAX 200
 
-static const char *const later_names[] = {
-    "calendar", "rotation", "person",  "escalation", "step",     "pagerduty", "opsgenie",
-    "telegram", "discord",  "msteams", "sms",        "pushover", "team"};
+static const char *const later_names[] = {"pagerduty", "opsgenie", "telegram", "discord",
+                                          "msteams",   "sms",      "pushover", "team"};
 
 /* --- the names of the file --- */
 
@@ -97,6 +96,9 @@ static void names(lua_State *L)
     config_receiver_names(L);
     config_route_names(L);
     config_inhibit_names(L);
+    config_calendar_names(L);
+    config_people_names(L);
+    config_escalation_names(L);
     lua_pushcfunction(L, include);
     lua_setfield(L, -2, "include");
 }
@@ -107,6 +109,7 @@ static void loaded(lua_State *L)
         sandbox_fail(L, "it has no { … }");
     config_resolve(L);
     config_resolve_inhibits(L);
+    config_roster_resolve(L);
 }
 
 static const struct script_kind configuration = {names, unknown, loaded};
@@ -144,6 +147,7 @@ static void free_file(struct config_file *f)
     for (size_t i = 0; i < f->n_secrets; i++)
         secret_free(f->secrets[i]);
     mem_free(f->secrets);
+    roster_free(f->config.roster);
     script_free(&f->script);
     mem_free(f);
 }
@@ -189,7 +193,7 @@ struct config *config_load(const char *path, const char *text, size_t len,
     f->config.n_inputs = f->script.n_inputs;
     f->config.warnings = f->script.warnings;
     f->config.n_warnings = f->script.n_warnings;
-    assert(f->config.root && f->config.n_receivers > 0 && f->refs == 1);
+    assert(f->config.root && f->config.roster && f->config.n_receivers > 0 && f->refs == 1);
     return &f->config;
 }
 

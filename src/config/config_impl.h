@@ -6,6 +6,24 @@
 #include "script/value.h"
 #include "tocsin/config.h"
 
+/* Who is on call, as it is collected: lists in the region. */
+struct roster_parts {
+    struct roster_calendar *calendars;
+    struct roster_person *people;
+    struct roster_rotation *rotations;
+    struct roster_schedule *schedules;
+    struct roster_escalation *escalations;
+    size_t n_calendars, n_people, n_rotations, n_schedules, n_escalations;
+    size_t cap_calendars, cap_people, cap_rotations, cap_schedules, cap_escalations;
+    struct calendar_name *mentioned; /* calendar "x", with or without its { … }; newest first */
+};
+
+struct calendar_name {
+    const char *name;
+    struct roster_place place;
+    struct calendar_name *next;
+};
+
 struct config_file {
     struct config config; /* first: what the door hands out */
     int refs;
@@ -19,6 +37,8 @@ struct config_file {
     struct inhibit_rule *inhibits; /* those of `config`, room for cap_inhibits */
     size_t cap_inhibits;
     struct route_block *roots; /* routes that no route has taken in, newest first */
+    struct roster_parts parts;
+    struct roster_config on_call;
     bool server_given, priorities_given, deadman_given, limits_given;
 };
 
@@ -66,6 +86,11 @@ struct matcher **config_read_match(lua_State *L, const char *what, const char *k
 /* The function of a block with a name, `what "name" { … }`: returns `body`, whose upvalues are the name and its
  * line, and which takes the table. Errors begin with block and name until `body` clears the prefix. */
 int config_named(lua_State *L, const char *what, lua_CFunction body);
+/* The name at 1 of such a block, checked; Lua's. */
+const char *config_name(lua_State *L, const char *what);
+struct roster_place config_here(lua_State *L); /* where the file is now */
+/* Room in the region for one more of a list of `n`; raises. */
+void *config_grow(lua_State *L, void *list, size_t n, size_t *cap, size_t size);
 
 /* --- functions of the file, into the table on top of the stack --- */
 void config_server_names(lua_State *L);
@@ -73,8 +98,12 @@ int config_limits(lua_State *L); /* limits { … } */
 void config_receiver_names(lua_State *L);
 void config_route_names(lua_State *L);
 void config_inhibit_names(lua_State *L);
+void config_calendar_names(lua_State *L);
+void config_people_names(lua_State *L);
+void config_escalation_names(lua_State *L);
 /* After the file has run: names become pointers. Raises. */
 void config_resolve(lua_State *L);
 void config_resolve_inhibits(lua_State *L); /* raises where two hold each other */
+void config_roster_resolve(lua_State *L);   /* after the receivers */
 
 #endif

@@ -11,6 +11,7 @@ static const char *const kind_names[VALUE_KINDS] = {
     [VALUE_SELECTOR] = "a selector", [VALUE_MATCH] = "a matcher", [VALUE_EXPR] = "an expression",
     [VALUE_COND] = "a condition",    [VALUE_GROUP] = "the group", [VALUE_SECRET] = "a secret",
     [VALUE_CHANNEL] = "a channel",   [VALUE_ROUTE] = "a route",   [VALUE_TEST] = "the test",
+    [VALUE_CALENDAR] = "a calendar", [VALUE_STEP] = "a step",     [VALUE_FILE] = "a file",
 };
 
 void value_push(lua_State *L, enum value_kind kind, void *p)

@@ -20,6 +20,9 @@ enum value_kind {
     VALUE_SECRET,   /* configuration: struct secret */
     VALUE_CHANNEL,  /* configuration: struct config_channel */
     VALUE_ROUTE,    /* configuration: struct route_block */
+    VALUE_CALENDAR, /* configuration: struct calendar_name */
+    VALUE_STEP,     /* configuration: struct escalation_step */
+    VALUE_FILE,     /* configuration: the bytes of a file */
     VALUE_TEST,     /* tests: t */
     VALUE_MOMENT,   /* tests: what t:at() returns */
     VALUE_EXPECTED, /* tests: near(…), has"…" */

@@ -395,7 +395,6 @@ static const struct {
     {"inhibit \"a\" { source = { a = \"b\" }, target = { a = \"c\" } } inhibit \"a\" { source = { "
      "a = \"b\" }, target = { a = \"c\" } }",
      T "inhibit \"a\": defined twice (first at line 1)"},
-    {"calendar \"a\" {}", T "`calendar` is not part of this version of Tocsin"},
     {"priorities { critical = \"P0\" }", T "priorities: critical must be \"P1\" … \"P5\""},
     {"deadman { every = \"1m\" }", T "deadman needs a `url`"},
     {"recever \"x\" {}", T "unknown name \"recever\" — did you mean \"receiver\"?"},
