@@ -73,6 +73,8 @@ const struct secret *config_keep_secret(lua_State *L, const char *bytes, size_t 
 const char *config_path(lua_State *L, const char *path);
 void config_check_url(lua_State *L, const char *url, const char *what, const char *const *schemes);
 void config_check_address(lua_State *L, const char *address, const char *what);
+void config_check_plain(lua_State *L, const char *text,
+                        const char *what); /* no control characters */
 /* Raises with a position other than the current one. */
 __attribute__((noreturn, format(printf, 4, 5))) void config_fail_at(lua_State *L, const char *file,
                                                                     int line, const char *fmt, ...);

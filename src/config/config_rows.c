@@ -13,11 +13,10 @@
 #include "config/config_impl.h"
 #include "script/safelib.h"
 
-#define NAME_MAX_LEN 200 /* of receivers and whatever else has a name */
-#define TEXTS_MAX    1000
-#define TIMEOUT_MAX  (10 * 60 * 1000)
-#define ROWS_MAX     64
-#define HEADERS_MAX  32
+#define TEXTS_MAX   1000
+#define TIMEOUT_MAX (10 * 60 * 1000)
+#define ROWS_MAX    64
+#define HEADERS_MAX 32
 
 static const char *const http_schemes[] = {"http://", "https://", NULL};
 
@@ -35,7 +34,7 @@ void config_fail_at(lua_State *L, const char *file, int line, const char *fmt, .
 }
 
 /* No control characters. */
-static void check_plain(lua_State *L, const char *text, const char *what)
+void config_check_plain(lua_State *L, const char *text, const char *what)
 {
     for (const char *p = text; *p; p++)
         if (iscntrl((unsigned char)*p))
@@ -47,7 +46,7 @@ void config_check_url(lua_State *L, const char *url, const char *what, const cha
 {
     const char *rest = NULL;
 
-    check_plain(L, url, what);
+    config_check_plain(L, url, what);
     for (size_t i = 0; schemes[i] && !rest; i++)
         if (strncmp(url, schemes[i], strlen(schemes[i])) == 0)
             rest = url + strlen(schemes[i]);
@@ -230,7 +229,7 @@ static void check_header(lua_State *L, const struct config_header *h, const char
 
     if (n == 0 || h->name[n])
         sandbox_fail(L, "%s: \"%s\" is no header name", what, h->name);
-    check_plain(L, secret_text(h->value), value);
+    config_check_plain(L, secret_text(h->value), value);
 }
 
 struct headers {
@@ -363,21 +362,4 @@ void config_rows_read(lua_State *L, int idx, const char *what, const struct row 
         lua_pop(L, 2);
     }
     lua_pop(L, 2);
-}
-
-int config_named(lua_State *L, const char *what, lua_CFunction body)
-{
-    struct sandbox *s = sandbox_of(L);
-    char file[LUA_IDSIZE];
-
-    if (*s->prefix)
-        sandbox_fail(L, "another %s begins before this one has its { … }", what);
-    if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
-        sandbox_fail(L, "%s \"name\" { … } needs a name", what);
-    check_plain(L, lua_tostring(L, 1), "the name");
-    lua_pushvalue(L, 1);
-    lua_pushinteger(L, sandbox_where(L, file, sizeof file));
-    lua_pushcclosure(L, body, 2);
-    snprintf(s->prefix, sizeof s->prefix, "%s \"%.100s\": ", what, lua_tostring(L, 1));
-    return 1;
 }
