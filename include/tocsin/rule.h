@@ -53,9 +53,14 @@ int rules_put(struct rules *e, const char *path, struct rulefile *file, int64_t 
  * another; 1: done. */
 int rules_put_some(struct rules *e, const char *path, struct rulefile *file, int64_t at_ms,
                    size_t most, struct err *e_out) MUST_USE;
-/* All files that were put begin to run, in one step: order of evaluation, links of firing(). State is
- * kept as alert_rule_put() says. Cost: 50 ns for each rule there is, about 1 us for each that is new. */
+/* All files that were put begin to run: order of evaluation, links of firing(). State is kept as
+ * alert_rule_put() says. Between two instants: none is begun (rules_are_looking()). Cost: some 0.2 us for
+ * each rule there is, 3 us for each that comes or goes. */
 void rules_exchange(struct rules *e, int64_t at_ms);
+/* The same in slices of about so many rules each. False: there is more, call it again; until it says true no
+ * block is applied and no instant begun. `at_ms`: of the first call. What is asked meanwhile is answered of
+ * the rules that ran or, by name, already of those that will. */
+bool rules_exchange_some(struct rules *e, int64_t at_ms, size_t most);
 /* What was replaced is freed, at most so many rules; alerts of those that no file defines any more end
  * here (so that a rule may move between files). False: there are more. */
 bool rules_tidy(struct rules *e, int64_t at_ms, size_t most);

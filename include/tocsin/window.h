@@ -51,7 +51,8 @@ leaf_id windows_leaf(struct windows *w, const struct leaf_spec *spec, int64_t no
  * before windows_wake(), from which on it counts as made. */
 leaf_id windows_leaf_ahead(struct windows *w, const struct leaf_spec *spec, int64_t now_ms,
                            struct err *e);
-void windows_wake(struct windows *w, int64_t now_ms);       /* all of them; 0.3 us each */
+/* At most so many of them, 0.3 us each; true: all are awake. No block between two calls. */
+bool windows_wake(struct windows *w, int64_t now_ms, size_t most);
 void windows_leaf_hold(struct windows *w, leaf_id leaf);    /* one reference more */
 void windows_leaf_release(struct windows *w, leaf_id leaf); /* the last reference frees it */
 const struct leaf_spec *windows_leaf_spec(const struct windows *w, leaf_id leaf);

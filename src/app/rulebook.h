@@ -26,10 +26,11 @@ void rulebook_keep(struct rulebook *b, const char *path, const char *text, size_
 void rulebook_rewrite(struct rulebook *b, struct store_table *t);
 
 /* A load in slices, so that no file holds the loop: begin, step until it is true, end, tidy until it
- * is true. Nothing that runs changes before the end. `dry_run`: loads and compares, changes nothing.
- * The end makes the files run in one step (rules_exchange() says what it costs), writes what happened
- * to each file and rule to `out` (an object; may be NULL) and returns how many files were refused. To
- * tidy is to free what was replaced and to end the alerts of rules that are gone. One at a time. */
+ * is true. Nothing that runs changes before all files are checked and their rules built; the steps behind that
+ * exchange all of them between two instants (wire_hold()). `dry_run`: loads and compares, changes nothing.
+ * The end writes what happened to each file and rule to `out` (an object; may be NULL) and returns how many
+ * files were refused. To tidy is to free what was replaced and to end the alerts of rules that are gone. One
+ * at a time. */
 void rulebook_begin(struct rulebook *b, struct wire *w, const char *const *patterns,
                     size_t n_patterns, bool dry_run);
 /* Works for about `slice_us` of processor time, on one file at most, or on some hundreds of rules

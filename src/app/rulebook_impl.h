@@ -8,7 +8,17 @@
 #include "app/rulebook.h"
 #include "base/map.h"
 
-enum stage { STAGE_READ, STAGE_LOAD, STAGE_CHECK, STAGE_COMPARE, STAGE_BUILD, STAGE_END };
+enum stage {
+    STAGE_READ,
+    STAGE_LOAD,
+    STAGE_CHECK,
+    STAGE_COMPARE,
+    STAGE_BUILD,
+    STAGE_HOLD,
+    STAGE_EXCHANGE,
+    STAGE_ACCEPT,
+    STAGE_END
+};
 
 struct rulebook {
     struct book_file **files;
@@ -16,7 +26,7 @@ struct rulebook {
     struct map *by_path;
     struct rulefile *own;
     /* of the load under way: */
-    bool loading, dry_run;
+    bool loading, dry_run, holding;
     struct wire *wire;
     enum stage stage;
     int64_t at_ms;

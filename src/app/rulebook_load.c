@@ -2,9 +2,9 @@
  *
  * A load has stages, each in pieces of a few milliseconds, so that nothing that runs changes before all is
  * known: files are read and loaded, the set is checked as a whole (names, firing() across files), compared
- * with what runs, and the rules of each accepted candidate are built. The end is one step: the candidates
- * take the places of their files' versions. What has gone is freed afterwards, in pieces again. All or nothing
- * was dropped: one mistyped file would keep every other edit out. Blame is by time: of two files that quarrel the
+ * with what runs, and the rules of each accepted candidate are built. Then looks and blocks are held back
+ * between two instants, and all candidates take the places of their files' versions, in pieces again: no block
+ * and no tick is judged by some of both. What has gone is freed afterwards. All or nothing was dropped: one mistyped file would keep every other edit out. Blame is by time: of two files that quarrel the
  * one that does not run yet is refused; one that runs and has lost what it names runs on. A dry run goes the same
  * way and is undone, rather than being a second way that could differ. */
 #include <assert.h>
@@ -16,12 +16,15 @@
 #include "base/log.h"
 #include "base/mem.h"
 
-#define READ_FILES    32           /* of a piece: about a millisecond */
-#define READ_BYTES    (256u << 10) /* the same; a file more */
-#define CHECK_RULES   2000         /* the same */
-#define COMPARE_RULES 500          /* the same; a file more */
-#define BUILD_RULES   200          /* of a piece: about two milliseconds */
-#define TIDY_RULES    500          /* the same */
+#define READ_FILES     32           /* of a piece: about a millisecond */
+#define READ_BYTES     (256u << 10) /* the same; a file more */
+#define CHECK_RULES    2000         /* the same */
+#define COMPARE_RULES  500          /* the same; a file more */
+#define BUILD_RULES    200          /* of a piece: about two milliseconds */
+#define EXCHANGE_RULES 2000         /* the same */
+#define ACCEPT_FILES   32           /* the same */
+#define ACCEPT_BYTES   (256u << 10) /* the same; a file more */
+#define TIDY_RULES     500          /* the same */
 
 /* --- finding files --- */
 
@@ -163,16 +166,42 @@ static size_t count_rejected(const struct rulebook *b)
     return n;
 }
 
-/* The step in which the new versions begin to run. Bound: some 0.1 us a rule that stays, 2 us one that comes. */
-static void exchange(struct rulebook *b, bool in_part)
+/* A piece of the exchange, in which the new versions begin to run. Looks and blocks are held back until it
+ * is done. */
+static bool exchange_some(struct rulebook *b, size_t most)
+{
+    if (!rules_exchange_some(wire_parts(b->wire)->rules, b->at_ms, most))
+        return false;
+    if (wire_is_live(b->wire)) {
+        changes_log(&b->changes, count_rejected(b) > 0);
+        wire_fill_new_leaves(b->wire);
+    }
+    b->holding = false;
+    wire_release(b->wire);
+    return true;
+}
+
+static bool hold(struct rulebook *b)
 {
     b->at_ms = clock_wall_ms(wire_parts(b->wire)->clock);
-    rules_exchange(wire_parts(b->wire)->rules, b->at_ms);
-    wire_rules_changed(b->wire);
-    if (!wire_is_live(b->wire))
-        return;
-    changes_log(&b->changes, in_part);
-    wire_fill_new_leaves(b->wire);
+    b->holding = b->holding || wire_hold(b->wire);
+    return b->holding;
+}
+
+/* Some files whose new versions run are kept as such. */
+static bool accept_some(struct rulebook *b)
+{
+    size_t bytes = 0;
+
+    for (size_t n = 0; b->next < b->n && bytes < ACCEPT_BYTES && n < ACCEPT_FILES; n++) {
+        struct book_file *f = b->files[b->next++];
+
+        if (f->built && f->seen)
+            book_file_accept(f, wire_parts(b->wire)->rule_files);
+        bytes += f->len;
+        book_file_drop(f);
+    }
+    return b->next == b->n;
 }
 
 /* Nothing could be listed: that is no reason to end what runs. */
@@ -244,6 +273,12 @@ static bool work(struct rulebook *b, int64_t slice_us)
         return compare_some(b, COMPARE_RULES);
     case STAGE_BUILD:
         return b->dry_run || build_some(b, BUILD_RULES);
+    case STAGE_HOLD:
+        return b->dry_run || hold(b);
+    case STAGE_EXCHANGE:
+        return b->dry_run || exchange_some(b, EXCHANGE_RULES);
+    case STAGE_ACCEPT:
+        return b->dry_run || accept_some(b);
     case STAGE_END:
         break;
     }
@@ -291,22 +326,18 @@ size_t rulebook_end(struct rulebook *b, struct wire *w, struct json *out)
         end_stages(b);
         return list_failed(b, out);
     }
-    for (size_t i = 0; i < b->n; i++)
-        if (b->files[i]->built && b->files[i]->seen)
-            book_file_accept(b->files[i], wire_parts(w)->rule_files);
     if (out)
         book_told_result(b->files, b->n, &b->changes, out);
     if (out && b->dry_run)
         book_told_would_end(b->files, b->n, b->own, wire_parts(w)->book, out);
     rejected = count_rejected(b);
-    for (size_t i = 0; i < b->n; i++)
-        book_file_drop(b->files[i]);
     if (b->dry_run) {
+        for (size_t i = 0; i < b->n; i++)
+            book_file_drop(b->files[i]);
         undo(b, b->n_before);
     } else {
         end_load(b);
         forget_missing(b);
-        exchange(b, rejected > 0);
     }
     end_stages(b);
     assert(!b->loading && !b->list_error);

@@ -73,6 +73,8 @@ struct wire {
     struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
     bool cutting;
+    unsigned holds;   /* looks and blocks wait while it is not 0 */
+    bool stopping;    /* the same: somebody waits for the instant at hand to end */
     int64_t awake_ms; /* monotonic: the last look, or pulse */
     int64_t still_from_ms,
         still_to_ms; /* the program stood still; 0: what came before is decided */
@@ -161,6 +163,21 @@ static bool advance(struct wire *w, int64_t to_ms)
     return engine_advance(w->engine, to_ms);
 }
 
+static bool may_begin(const struct wire *w)
+{
+    return w->holds == 0 && !w->stopping;
+}
+
+/* The instant at hand is decided, and no other is begun. */
+static void end_instant(struct wire *w)
+{
+    if (!rules_are_looking(w->p.rules))
+        return;
+    feel_the_pulse(w);
+    (void)engine_advance(w->engine, rules_now_ms(w->p.rules));
+    set_look_timer(w);
+}
+
 /* An instant may be decided once everything that was received until then is applied. */
 static void look(void *arg)
 {
@@ -168,6 +185,10 @@ static void look(void *arg)
     int64_t to_ms = journal_applied_ms(w->p.journal);
     int64_t now_ms = clock_wall_ms(w->p.clock), due_ms = rules_next_ms(w->p.rules);
 
+    if (!may_begin(w)) {
+        end_instant(w);
+        return;
+    }
     if (due_ms <= to_ms && now_ms - due_ms > (int64_t)w->stats.looks_late_ms)
         w->stats.looks_late_ms = (uint64_t)(now_ms - due_ms);
     if (advance(w, to_ms)) {
@@ -177,9 +198,19 @@ static void look(void *arg)
     set_look_timer(w);
 }
 
-void wire_rules_changed(struct wire *w)
+bool wire_hold(struct wire *w)
 {
-    set_look_timer(w);
+    w->stopping = rules_are_looking(w->p.rules);
+    w->holds += !w->stopping;
+    return !w->stopping;
+}
+
+/* What has waited comes at once. */
+void wire_release(struct wire *w)
+{
+    assert(w->holds > 0);
+    if (--w->holds == 0 && w->phase == PHASE_LIVE)
+        timer_in(w->look_timer, 0);
 }
 
 /* --- the journal's side --- */
@@ -188,9 +219,9 @@ void wire_rules_changed(struct wire *w)
 static bool may_apply(int64_t recv_ms, void *arg)
 {
     struct wire *w = arg;
-    bool may = w->phase != PHASE_LIVE || advance(w, recv_ms - 1);
+    bool may = w->phase != PHASE_LIVE || (may_begin(w) && advance(w, recv_ms - 1));
 
-    if (!may)
+    if (!may && may_begin(w)) /* else it is set by who holds them */
         set_look_timer(w);
     return may;
 }

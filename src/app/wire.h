@@ -56,8 +56,11 @@ bool wire_is_live(const struct wire *w);
 const char *wire_redis_trouble(const struct wire *w);
 /* What the start is doing, for /startupz. */
 const char *wire_phase(const struct wire *w);
-/* Rules changed: the timer for the next look is set anew. */
-void wire_rules_changed(struct wire *w);
+/* Looks and blocks wait while rules are exchanged: no instant is begun, and blocks that Redis has stored are
+ * applied and answered afterwards. False: an instant that is begun goes on first; call it again in another
+ * turn. Each that was told true releases once. */
+bool wire_hold(struct wire *w) MUST_USE;
+void wire_release(struct wire *w);
 void wire_rules_loaded(struct wire *w); /* once, of the start */
 /* Starts filling leaves that a reload has added from what the journal still holds. */
 void wire_fill_new_leaves(struct wire *w);

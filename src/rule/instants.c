@@ -71,7 +71,8 @@ void rules_shift(struct rules *e, int64_t by_ms)
     agenda_shift(&e->agenda, by_ms);
     clock_move(&e->decided_ms, by_ms);
     clock_move(&e->now_ms, by_ms);
-    for (size_t i = 0; i < e->n; i++) {
+    clock_move(&e->exchange.at_ms, by_ms);
+    for (size_t i = 0; i < e->n || i < e->exchange.n_next; i++) {
         struct rule *r = e->order[i];
 
         clock_move(&r->last_look_ms, by_ms);
@@ -173,7 +174,7 @@ static void begin_instant(struct rules *e, int64_t at_ms, bool is_tick)
     if (at_ms > e->now_ms)
         e->now_ms = at_ms;
     if (!e->passing && e->adoptions_left)
-        link_again(e, at_ms);
+        link_adopt_again(e, at_ms);
     agenda_mark_due(&e->agenda, at_ms);
     if (is_tick && !e->passing)
         mark_ticks(e, at_ms);
@@ -214,6 +215,7 @@ bool rules_advance(struct rules *e, int64_t at_ms)
 {
     uint64_t until_ns = slice_end(e);
 
+    assert(!e->exchange.on); /* who exchanges holds instants back */
     if (!run_instant(e, until_ns))
         return false;
     if (e->tick_ms == 0 || at_ms - e->tick_ms > CATCH_UP_MAX_MS)

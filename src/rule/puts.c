@@ -1,11 +1,10 @@
-/* Files of rules, put in beside the running ones and exchanged with them in one step.
+/* Files of rules, put in beside the running ones until they are exchanged with them (exchange.c).
  *
  * What takes time for each rule is done before, a few rules a call, while the old ones go on judging: its
  * rows and leaves, its place in the book of alerts, and all memory that the exchange will need, so that it
  * cannot fail half way. Putting files in one by one and judging in between was dropped: rules name each
  * other, and a file that is half there would end alerts. What is left for the exchange is a look-up of the
- * name and the alerts of each rule that comes, and forgetting whom its leaves told of each that goes; what
- * has gone is freed afterwards, again a few a call (rules_tidy). */
+ * name and the alerts of each rule that comes. */
 #include <assert.h>
 #include <string.h>
 
@@ -182,59 +181,42 @@ void puts_enter_name(struct rules *e, struct rule *r)
 }
 
 /* Another file may have the name by now. */
-static void leave_name(struct rules *e, const struct rule *r)
+void puts_leave_name(struct rules *e, const struct rule *r)
 {
     if (e->by_name && map_gets(e->by_name, r->d->name) == r)
         (void)map_removes(e->by_name, r->d->name);
 }
 
-static void set_first(struct rules *e, const struct put *p)
+void puts_come(struct rules *e, struct put *p, size_t i, int64_t at_ms)
 {
+    struct rule *r = p->rules[i];
+
+    r->next_in_file = i + 1 < p->n ? p->rules[i + 1] : NULL;
+    running_register(r, at_ms);
+    puts_enter_name(e, r);
+    assert(r->alerts && !r->leaving);
+}
+
+struct rule *puts_replace(struct rules *e, const struct put *p)
+{
+    struct rule *gone = first_of(e, p->path);
+
     if (p->n == 0)
         (void)map_removes(e->by_path, p->path);
     else if (map_puts(e->by_path, p->path, p->rules[0], NULL) < 0)
         assert(false); /* the path has its place since reserve() */
+    return gone;
 }
 
-/* The rules of other files stay; those of this one are replaced. Cost: these. */
-static void swap_file(struct rules *e, struct put *p)
+bool puts_done(struct rules *e, size_t *most)
 {
-    struct rule *first = first_of(e, p->path);
-
-    set_first(e, p);
-    for (size_t i = 0; i < p->n; i++) {
-        struct rule *r = p->rules[i];
-
-        r->rank = (uint32_t)e->n;
-        r->next_in_file = i + 1 < p->n ? p->rules[i + 1] : NULL;
-        e->order[e->n++] = r;
-        puts_enter_name(e, r);
+    for (; e->n_puts > 0; e->n_puts--) {
+        if (*most == 0)
+            return false;
+        --*most;
+        assert(e->puts[e->n_puts - 1].n_built == 0);
+        drop(e, &e->puts[e->n_puts - 1]);
     }
-    for (; first; first = first->next_in_file) {
-        assert(e->order[first->rank] == first && e->n_retired < e->retired_cap);
-        e->order[first->rank] = NULL;
-        e->retired[e->n_retired++] = first;
-        leave_name(e, first);
-    }
-    e->n_deps += p->n_deps;
-    assert(e->n < e->cap);
-}
-
-void puts_exchange(struct rules *e, int64_t at_ms)
-{
-    for (size_t i = 0; i < e->n_puts; i++)
-        swap_file(e, &e->puts[i]);
-    /* only when nothing can meet a bound any more: it restarts what is pending */
-    for (size_t i = 0; i < e->n_puts; i++)
-        for (size_t k = 0; k < e->puts[i].n; k++)
-            running_register(e->puts[i].rules[k], at_ms);
-}
-
-void puts_done(struct rules *e)
-{
-    for (size_t i = 0; i < e->n_puts; i++) {
-        e->puts[i].n_built = 0; /* they run */
-        drop(e, &e->puts[i]);
-    }
-    e->n_puts = e->n_coming = e->n_coming_deps = e->n_leaving = 0;
+    e->n_coming = e->n_coming_deps = e->n_leaving = 0;
+    return true;
 }

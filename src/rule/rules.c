@@ -22,8 +22,8 @@ struct rule *rules_find(const struct rules *e, const char *name)
 {
     if (e->by_name)
         return map_gets(e->by_name, name);
-    for (size_t i = 0; i < e->n; i++)
-        if (e->order[i] && strcmp(e->order[i]->d->name, name) == 0)
+    for (size_t i = 0; i < e->n || i < e->exchange.n_next; i++)
+        if (!e->order[i]->leaving && strcmp(e->order[i]->d->name, name) == 0)
             return e->order[i];
     return NULL;
 }

@@ -1,5 +1,5 @@
-/* The running rules as a whole, private to this room: link.c keeps them and who has to look at
- * what, instants.c runs the instants. */
+/* The running rules as a whole, private to this room: exchange.c exchanges them, link.c and uses.c know who
+ * has to look at what, instants.c runs the instants. */
 #ifndef RULE_RULES_H
 #define RULE_RULES_H
 
@@ -11,6 +11,7 @@
 struct uses { /* the rules that look early at what touches a leaf */
     struct rule **list;
     size_t n, cap;
+    uint64_t swept; /* the exchange in which those that go have left */
 };
 
 struct grid { /* the rules with one `every` */
@@ -23,6 +24,15 @@ struct put { /* a file of rules that do not run yet */
     struct rulefile *file; /* NULL: it is gone */
     struct rule **rules;
     size_t n, n_built, n_deps;
+    struct rule *gone; /* of the version that ran, the next that is to be marked */
+};
+
+struct exchange { /* under way; {0}: none is */
+    bool on;
+    size_t stage, at, in; /* where it goes on: see exchange.c */
+    int64_t at_ms;
+    size_t n_next; /* rules in `order`, with those that come behind the `n` that run */
+    size_t n_busy, n_gone, n_sorted;
 };
 
 struct rules {
@@ -37,6 +47,8 @@ struct rules {
     size_t n_puts, puts_cap, n_coming, n_coming_deps, n_leaving;
     struct rule **retired; /* replaced by a reload, until rules_tidy() has freed them */
     size_t n_retired, n_tidied, retired_cap;
+    struct exchange exchange;
+    uint64_t n_exchanges;
     struct map *by_name, *by_path; /* of a file: the first of its rules, see next_in_file */
 
     struct uses *uses; /* [leaf id] */
@@ -65,17 +77,43 @@ struct rules {
     bool ticks_only;
 };
 
+/* Stages of an exchange work on at most *most rules, take them off and say whether they are done. */
+
 /* --- puts.c --- */
 void puts_free(struct rules *e);
-/* All files that were put take the place of those that run, whose rules are retired. */
-void puts_exchange(struct rules *e, int64_t at_ms);
-void puts_done(struct rules *e); /* forgets that they were put */
+/* A rule of a file that was put has its alerts and its name. */
+void puts_come(struct rules *e, struct put *p, size_t i, int64_t at_ms);
+/* The file is known by its new rules; returns the first of the old ones. */
+struct rule *puts_replace(struct rules *e, const struct put *p);
+bool puts_done(struct rules *e, size_t *most); /* forgets that they were put */
+/* Without memory there is no index of names, and rules_find() walks until one can be made. */
 void puts_enter_name(struct rules *e, struct rule *r);
+void puts_leave_name(struct rules *e, const struct rule *r);
+
+/* --- exchange.c --- */
+bool exchange_runs(const struct rules *e, const struct rule_def *d); /* NULL is fine */
 
 /* --- link.c --- */
-void link_free(struct rules *e); /* all that it keeps */
-/* Links anew what runs, as rules_exchange() does: alerts of renamed rules had found no memory. */
-void link_again(struct rules *e, int64_t at_ms);
+void link_free(struct rules *e);        /* all that the rules keep */
+size_t link_list_busy(struct rules *e); /* into `busy`; how many */
+bool link_sort_plain(struct rules *e, size_t *most);
+bool link_sort_rest(struct rules *e, size_t *most);
+void link_turn(struct rules *e); /* what was sorted is the order */
+bool link_renamed(struct rules *e, size_t *most);
+bool link_firing(struct rules *e, size_t *most);
+bool link_count_dependents(struct rules *e, size_t *most);
+bool link_dependents(struct rules *e, size_t *most);
+bool link_grids(struct rules *e, size_t *most);
+/* Alerts of renamed rules had found no memory: they are tried again. Bound: the rules. */
+void link_adopt_again(struct rules *e, int64_t at_ms);
+
+/* --- uses.c --- */
+void uses_free(struct rules *e);
+void uses_enter(struct rules *e, struct rule *r);
+/* Cost: the rules that share its leaves, once for all that leave them in one exchange. */
+void uses_leave(struct rules *e, struct rule *r);
+/* Bound: the rules; after memory was short, else nothing. */
+void uses_mend(struct rules *e);
 
 /* --- instants.c --- */
 /* Puts a rule on the agenda as it stands: what is ready is marked, what waits is waited for. */

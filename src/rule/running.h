@@ -51,6 +51,7 @@ struct rule {
     bool changed;            /* one of its alerts changed at the present instant */
     bool look_due;           /* a rule it depends on changed */
     bool uses_noted;         /* its leaves name it */
+    bool leaving;            /* an exchange has replaced it, or does */
     bool linked;             /* firing() knows its rules; without that nothing is decided */
     bool pins_missing;       /* there was no memory for the rows of some alerts */
     struct waiting *waiting; /* in order of the first touch (touched.c) */

@@ -266,10 +266,10 @@ leaf_id windows_leaf_ahead(struct windows *w, const struct leaf_spec *spec, int6
     return take_leaf(w, spec, now_ms, true, e);
 }
 
-void windows_wake(struct windows *w, int64_t now_ms)
+bool windows_wake(struct windows *w, int64_t now_ms, size_t most)
 {
-    for (size_t i = 0; i < w->n_sleepers; i++) {
-        struct leaf *l = w->leaves[w->sleepers[i]];
+    for (; w->n_sleepers > 0 && most > 0; most--) {
+        struct leaf *l = w->leaves[w->sleepers[--w->n_sleepers]];
 
         if (!l || !l->asleep)
             continue;
@@ -278,7 +278,7 @@ void windows_wake(struct windows *w, int64_t now_ms)
         if (l->spec->source == LEAF_METRIC)
             bind_woken(w, l);
     }
-    w->n_sleepers = 0;
+    return w->n_sleepers == 0;
 }
 
 void windows_leaf_hold(struct windows *w, leaf_id leaf)

@@ -1080,9 +1080,11 @@ static void reload(void)
     }
     w.rules = !w.rules;
     note("rules %d", w.rules);
+    while (!wire_hold(w.p->wire))
+        fake_loop_settle(w.p->loop);
     put_rules(w.p);
-    wire_rules_changed(w.p->wire);
     wire_fill_new_leaves(w.p->wire);
+    wire_release(w.p->wire);
 }
 
 static void step_world(void)

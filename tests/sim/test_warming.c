@@ -85,9 +85,11 @@ static void load_rules(struct wire *wire, void *arg)
 static void reload(const char *rules)
 {
     w.rules = rules;
+    while (!wire_hold(w.wire))
+        fake_loop_run_for(w.loop, 1);
     put_rules();
     wire_fill_new_leaves(w.wire);
-    wire_rules_changed(w.wire);
+    wire_release(w.wire);
 }
 
 static void kept(const char *path, const char *text, size_t len, void *arg)
@@ -283,8 +285,48 @@ START_TEST(what_is_ill_from_the_start_is_told_at_the_latest_a_window_later)
 }
 END_TEST
 
+/* --- an exchange of rules, in slices --- */
+
+static void note_answer(enum journal_answer got, const struct err *e, void *arg)
+{
+    (void)e;
+    *(int *)arg = 1 + (int)got;
+}
+
+START_TEST(blocks_and_ticks_wait_while_rules_are_exchanged_and_come_at_once_afterwards)
+{
+    struct sample s;
+    struct journal_request r = {.samples = &s, .n_samples = 1};
+    const struct wire_parts *p;
+    uint32_t block;
+    int64_t looked_ms;
+    int answer = 0;
+
+    begin(conditions[0].text);
+    run(MINUTE);
+    p = wire_parts(w.wire);
+    while (!wire_hold(w.wire))
+        fake_loop_run_for(w.loop, 1);
+    block = windows_block(p->windows);
+    looked_ms = rules_now_ms(p->rules);
+    s = sample_of("other_total", "a", 1);
+    journal_append(p->journal, &r, note_answer, &answer);
+    fake_loop_run_for(w.loop, 12 * SEC); /* over the next tick */
+    ck_assert_uint_eq(windows_block(p->windows), block);
+    ck_assert_int_eq(rules_now_ms(p->rules), looked_ms);
+    ck_assert_int_eq(answer, 0);
+    wire_release(w.wire);
+    fake_loop_run_for(w.loop, 1);
+    ck_assert_uint_eq(windows_block(p->windows), block + 1);
+    ck_assert_int_gt(rules_now_ms(p->rules), looked_ms);
+    ck_assert_int_eq(answer, 1 + (int)JOURNAL_STORED);
+    end();
+}
+END_TEST
+
 static void add(TCase *t)
 {
+    tcase_add_test(t, blocks_and_ticks_wait_while_rules_are_exchanged_and_come_at_once_afterwards);
     tcase_add_loop_test(t, healthy_traffic_pages_nobody_and_ill_traffic_does_within_its_window, 0,
                         BEGINNINGS * CONDITIONS);
     tcase_add_loop_test(t, what_is_ill_from_the_start_is_told_at_the_latest_a_window_later, 0,

@@ -1,4 +1,4 @@
-/* Files of rules are built beside those that run, in pieces, and exchanged in one step. */
+/* Files of rules are built beside those that run, in pieces, and exchanged between two instants, in slices. */
 #include "unit.h"
 
 #include <stdio.h>
@@ -255,6 +255,123 @@ START_TEST(events_are_kept_by_the_rules_that_want_them_whatever_came_and_went)
 }
 END_TEST
 
+#define OF_MANY(name, i) "alert '" name #i "' { value = m.x, fire = above(" #i ") }\n"
+#define OLD_FILE                         \
+    OF_MANY("P", 1)                      \
+    OF_MANY("P", 2)                      \
+    "alert 'C' { fire = firing('D') }\n" \
+    "alert 'D' { fire = firing('P2') }\n" ERRORS("A", "a") X_ABOVE(5)
+#define NEW_FILE                                                                            \
+    "alert 'C' { fire = firing('P2') }\n" OF_MANY("P", 2)                                   \
+        OF_MANY("Q", 3) "alert 'R' { value = m.x, fire = above(1), renamed_from = 'P1' }\n" \
+                        "alert 'E' { fire = firing('C') }\n" ERRORS("B", "b")
+
+static void put_many(void)
+{
+    open_bench();
+    put("a.lua", OLD_FILE);
+    put("b.lua", Y_ABOVE(5));
+    put("c.lua", OF_MANY("S", 4));
+    rules_link(b.rules, b.at_ms);
+    feed("x", 9);
+    feed("y", 9);
+    event("a");
+    buf_clear(&b.log);
+    put("a.lua", NEW_FILE);
+    put("c.lua", NULL);
+    put("d.lua", X_ABOVE(8) "alert 'Z' { fire = firing('Y') }\n");
+}
+
+/* Who asks meanwhile gets rules that are there, by place and by name. */
+static void ask(void)
+{
+    struct rule_stats stats;
+
+    ck_assert_uint_gt(rules_count(b.rules), 0);
+    for (size_t i = 0; i < rules_count(b.rules); i++) {
+        const struct rule *r = rules_at(b.rules, i);
+
+        rule_stats(r, &stats);
+        r = rules_find(b.rules, rule_definition(r)->name);
+        ck_assert_ptr_nonnull(r);
+        rule_stats(r, &stats);
+    }
+}
+
+static void go_on(struct buf *out)
+{
+    while (!rules_tidy(b.rules, b.at_ms, 1))
+        continue;
+    for (size_t i = 0; i < rules_count(b.rules); i++)
+        buf_addf(out, "%s ", rule_definition(rules_at(b.rules, i))->name);
+    feed("x", 1);
+    feed("y", 1);
+    event("a");
+    event("b");
+    feed("x", 9);
+    buf_adds(out, buf_str(&b.log));
+}
+
+START_TEST(an_exchange_in_slices_ends_as_one_in_one_go_and_leaves_what_is_asked_meanwhile)
+{
+    struct buf whole = BUF_INIT, sliced = BUF_INIT;
+    size_t slices = 1;
+
+    put_many();
+    rules_exchange(b.rules, b.at_ms);
+    go_on(&whole);
+    close_bench();
+    put_many();
+    for (; !rules_exchange_some(b.rules, b.at_ms, 1); slices++)
+        ask();
+    ck_assert_uint_gt(slices, 50);
+    go_on(&sliced);
+    close_bench();
+    ck_assert_str_eq(buf_str(&sliced), buf_str(&whole));
+    ck_assert_ptr_nonnull(strstr(buf_str(&whole), "R fired"));
+    buf_free(&whole);
+    buf_free(&sliced);
+}
+END_TEST
+
+START_TEST(a_program_may_end_in_any_slice_of_an_exchange)
+{
+    bool done = false;
+
+    for (size_t n = 0; !done; n++) {
+        put_many();
+        for (size_t i = 0; i < n && !done; i++)
+            done = rules_exchange_some(b.rules, b.at_ms, 1);
+        close_bench();
+    }
+}
+END_TEST
+
+/* The clock steps between two slices: what came and what waits goes on from the new time. */
+START_TEST(a_step_of_the_clock_in_an_exchange_moves_it_too)
+{
+    struct rule_stats stats;
+    size_t n = 0;
+
+    put_many();
+    while (!rules_exchange_some(b.rules, b.at_ms, 1))
+        if (++n == 10) {
+            windows_shift(b.windows, 60000);
+            rules_shift(b.rules, 60000);
+            alert_book_shift(b.book, 60000);
+            b.at_ms += 60000;
+        }
+    for (size_t i = 0; i < rules_count(b.rules); i++) {
+        rule_stats(rules_at(b.rules, i), &stats);
+        ck_assert_int_ge(stats.since_ms, T0);
+        ck_assert_int_le(stats.since_ms, b.at_ms);
+    }
+    feed("x", 1);
+    ck_assert_ptr_nonnull(strstr(buf_str(&b.log), "P2 resolved"));
+    close_bench();
+}
+END_TEST
+
 /* Whatever allocation fails: the file is refused and what ran goes on, or it runs whole. */
 START_TEST(without_memory_a_file_is_refused_as_a_whole)
 {
@@ -294,6 +411,10 @@ static void add(TCase *t)
     tcase_add_test(t, rules_that_are_gone_are_ended_a_few_at_a_time);
     tcase_add_test(t, what_waits_for_its_time_waits_through_a_reload);
     tcase_add_test(t, events_are_kept_by_the_rules_that_want_them_whatever_came_and_went);
+    tcase_add_test(t,
+                   an_exchange_in_slices_ends_as_one_in_one_go_and_leaves_what_is_asked_meanwhile);
+    tcase_add_test(t, a_program_may_end_in_any_slice_of_an_exchange);
+    tcase_add_test(t, a_step_of_the_clock_in_an_exchange_moves_it_too);
     tcase_add_test(t, without_memory_a_file_is_refused_as_a_whole);
 }
 

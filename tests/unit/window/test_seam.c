@@ -135,7 +135,7 @@ static void one_story(uint64_t seed)
         give(f.w, a, 0, ahead);
         late = windows_leaf_ahead(f.w, &spec, a[ahead].recv_ms, &e);
         give(f.w, a, ahead, made);
-        windows_wake(f.w, a[made].recv_ms);
+        ck_assert(windows_wake(f.w, a[made].recv_ms, SIZE_MAX));
     } else {
         give(f.w, a, 0, made);
         late = windows_leaf(f.w, &spec, a[made].recv_ms, &e);
@@ -190,7 +190,7 @@ START_TEST(a_leaf_that_is_asleep_takes_nothing_and_is_in_no_cut)
     put(&f, "m", SAMPLE_GAUGE, BASE + 2 * S, 11);
     put(&f, "m a=born", SAMPLE_GAUGE, BASE + 2 * S, 11);
     windows_leaf_release(f.w, gone); /* its rule was refused */
-    windows_wake(f.w, BASE + 3 * S);
+    ck_assert(windows_wake(f.w, BASE + 3 * S, SIZE_MAX));
     ck_assert_uint_eq(windows_next_fresh(f.w, 0), late);
     ck_assert_int_eq(windows_leaf_since_ms(f.w, late), BASE + 3 * S);
     put(&f, "m", SAMPLE_GAUGE, BASE + 4 * S, 12);
