@@ -10,7 +10,8 @@
  * them; never the priority, the rule's severity or the value. A rule's own labels never replace one
  * of the group: such a group is refused, so that two alerts never come out as one. When an edit of
  * the rule changes what others know an alert by (its labels, its name), the old one is told as
- * ended and the new one goes on with its timers. All times are the instants of looks (engine time), never
+ * ended and the new one goes on with its timers. Alerts of senders (alert_post) are decided elsewhere and
+ * follow the wall clock; of those of rules all times are the instants of looks (engine time), never
  * the live clock, so that a replay decides the same. */
 #ifndef TOCSIN_ALERT_H
 #define TOCSIN_ALERT_H
@@ -139,6 +140,9 @@ struct alert {
     char **when_state;  /* g.state of `when` rules, n_state strings or NULL */
     struct label *labels; /* all: alertname, group, the rule's own, team, severity; sorted */
     size_t n_labels;
+    bool external;      /* of a sender, see alert_post() */
+    const char *url;    /* of one of a sender: what it gave as generatorURL, may be ""; else NULL */
+    int64_t expires_ms; /* of one of a sender, while it fires: its end unless it is repeated */
     uint64_t fingerprint; /* Alertmanager's, of its labels without a severity of the rule's own */
     char *key;            /* origin and the labels behind the fingerprint: who is told "firing" of a
                              key is told its end; there with the labels, else NULL */
@@ -157,6 +161,8 @@ struct alert_book_options {
      * freed when it returns. */
     void (*changed)(const struct alert *a, enum alert_change change, int64_t at_ms, void *arg);
     void *arg;
+    /* seams of tests; 0 or NULL, as in the program: what is said */
+    size_t external_max, external_max_each; /* alerts of all senders, of one; 0: 200,000, 100,000 */
 };
 
 struct alert_book *alert_book_new(const struct alert_book_options *o);
@@ -254,6 +260,31 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
 /* Ends it by hand ("retired") or because its rule did. */
 void alert_end(struct alert *a, const char *reason, int64_t at_ms);
 
+/* --- alerts of senders (POST /api/v2/alerts) --- */
+
+/* What a sender says of one alert. Its identity is the origin and the labels without `severity` and
+ * without a `priority` that is P1 … P5; of each severity it has a life of its own, and it fires as
+ * severely as the worst of them that is on. */
+struct alert_posted {
+    const char *origin;         /* "token:ci" */
+    const struct label *labels; /* sorted, without empty values; at most LABELS_MAX - 1 */
+    size_t n_labels;
+    const struct rule_pair *annotations;
+    size_t n_annotations;
+    const char *url;            /* generatorURL; NULL or "": none */
+    int64_t starts_ms, ends_ms; /* 0: not given */
+    int64_t timeout_ms;         /* without an end it ends so long after it was last repeated */
+    int priority;               /* 1…5: of its severity; a label `priority` goes before */
+};
+/* Takes it, merged with what is known of it as Alertmanager does (alert/external.c); one that has ended and was not
+ * known is taken and forgotten. -1 with `e`: ERR_INPUT, ERR_LIMIT (a bound, named) or ERR_MEMORY, and
+ * nothing has changed. Cost: a look-up and the logarithm of how many there are. */
+int alert_post(struct alert_book *b, const struct alert_posted *p, int64_t at_ms,
+               struct err *e) MUST_USE;
+/* Ends those whose time has passed, and forgets what ended long ago; of `most` at most. False: there are
+ * more. Cost: of those alone. */
+bool alert_book_tick(struct alert_book *b, int64_t at_ms, size_t most);
+
 /* For firing(): is any alert of the rule on, at least as severe as `priority` (0: any), whose
  * labels equal those of `group` on the names given? */
 bool alert_rule_fires(const struct alert_rule *r, int priority, const struct label_names *by,
@@ -269,6 +300,7 @@ struct alert *alert_by_fingerprint(struct alert_book *b, uint64_t fingerprint);
 
 struct alert_stats {
     uint32_t alerts, pending, firing, nodata; /* with memory; of them in each state */
+    uint32_t external;                        /* of them, those of senders */
     uint64_t changes, overflow; /* since the start; groups refused now, by a limit or a label */
 };
 /* Cost: none, they are kept where states change. */

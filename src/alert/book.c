@@ -1,5 +1,5 @@
 /* The book: which alerts there are, and what a look does to one of them.
- * An alert is in memory, in its rule's map, only while there is something to remember of it: conclude()
+ * An alert is in memory, in its rule's map, only while there is something to remember of it: entry_conclude()
  * stores, tells and frees, in this order, so that whoever is told can still read it and nothing that is over
  * is kept. Counts are kept where states change; summing them up when somebody asks was a walk over all
  * alerts for each /metrics. What was refused by the rule's limit is counted for whole looks: the present one
@@ -10,9 +10,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/external.h"
 #include "base/keys.h"
 #include "base/log.h"
 #include "base/mem.h"
+
+struct alert_rule *book_next(const struct alert_book *b, struct book_cursor *c)
+{
+    struct alert_rule *r = c->senders ? NULL : map_next(b->rules, &c->at, NULL, NULL);
+
+    if (!r && !c->senders)
+        *c = (struct book_cursor){.senders = true};
+    return r ? r : map_next(b->senders, &c->at, NULL, NULL);
+}
 
 static void rewrite_alerts(struct store_table *t, void *arg)
 {
@@ -20,7 +30,7 @@ static void rewrite_alerts(struct store_table *t, void *arg)
     struct alert_rule *r;
 
     (void)t;
-    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+    for (struct book_cursor c = {0}; (r = book_next(b, &c));)
         for (size_t i = 0; i < r->alerts.cap; i++) {
             struct alert_entry *e = r->alerts.slots[i].value;
             if (!e)
@@ -60,13 +70,18 @@ struct alert_book *alert_book_new(const struct alert_book_options *o)
     b->o = *o;
     if (b->o.history_max == 0)
         b->o.history_max = HISTORY_DEFAULT;
+    if (b->o.external_max == 0)
+        b->o.external_max = EXTERNAL_DEFAULT;
+    if (b->o.external_max_each == 0)
+        b->o.external_max_each = EXTERNAL_EACH_DEFAULT;
     b->rules = map_new();
+    b->senders = map_new();
     b->by_fingerprint = map_new();
     if (o->store) {
         b->table = store_table(o->store, KEY_ALERTS, rewrite_alerts, b);
         b->meta = store_table(o->store, KEY_CONTROL_META, rewrite_meta, b);
     }
-    if (b->rules && b->by_fingerprint && (!o->store || (b->table && b->meta)))
+    if (b->rules && b->senders && b->by_fingerprint && (!o->store || (b->table && b->meta)))
         return b;
     alert_book_free(b);
     return NULL;
@@ -83,6 +98,9 @@ void alert_book_free(struct alert_book *b)
         return;
     if (b->rules)
         map_free(b->rules, drop_rule);
+    if (b->senders)
+        map_free(b->senders, drop_rule);
+    due_free(&b->due);
     map_free(b->by_fingerprint, NULL);
     mem_free(b);
 }
@@ -241,8 +259,8 @@ static void follow_value(struct alert_entry *e, const struct alert_look *look,
     }
 }
 
-static void follow_times(struct alert *a, enum alert_change change, const char *reason,
-                         int64_t at_ms)
+void entry_follow_times(struct alert *a, enum alert_change change, const char *reason,
+                        int64_t at_ms)
 {
     if (a->state.firing != 0) {
         a->started_ms = a->state.active_ms;
@@ -271,8 +289,12 @@ static void forget_memory(struct alert_entry *e, const struct observation *o, in
     entry_state_clear(e);
 }
 
-static bool nothing_to_remember(const struct alert *a)
+static bool nothing_to_remember(const struct alert_entry *e)
 {
+    const struct alert *a = &e->a;
+
+    if (e->x)
+        return e->x->n == 0;
     if (!alert_is_blank(&a->state) || a->sticky != 0 || a->when_state)
         return false;
     for (int i = 0; i < ALERT_SINCE_MAX; i++)
@@ -281,26 +303,24 @@ static bool nothing_to_remember(const struct alert *a)
     return true;
 }
 
-/* Writes, tells and frees, after the state has changed. */
-static void conclude(struct alert_entry *e, enum alert_change change, int from,
-                     enum alert_phase from_phase, bool tell, int64_t at_ms)
+void entry_conclude(struct alert_entry *e, const struct conclusion *c)
 {
     struct alert_book *b = e->a.rule->book;
-    bool forget = nothing_to_remember(&e->a);
+    bool forget = nothing_to_remember(e);
 
     entry_count(e);
-    assert((change != CHANGE_RESOLVED && change != CHANGE_GONE) || e->a.state.firing == 0);
-    assert(change != CHANGE_FIRED || (from == 0 && e->a.state.firing != 0));
-    if (change != CHANGE_NONE) {
+    assert((c->change != CHANGE_RESOLVED && c->change != CHANGE_GONE) || e->a.state.firing == 0);
+    assert(c->change != CHANGE_FIRED || (c->from == 0 && e->a.state.firing != 0));
+    if (c->change != CHANGE_NONE) {
         b->counts.changes++;
-        entry_history(e, change, from, from_phase, at_ms, e->a.end_reason);
+        entry_history(e, c, e->a.end_reason);
     }
     if (forget)
         entry_unstore(e);
     else
         entry_store(e);
-    if (tell && b->o.changed)
-        b->o.changed(&e->a, change, at_ms, b->o.arg);
+    if (c->tell && b->o.changed)
+        b->o.changed(&e->a, c->change, c->at_ms, b->o.arg);
     if (forget)
         entry_free(e);
 }
@@ -323,7 +343,7 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
     a->suppressed = look->suppressed;
     a->warming = look->o.warming;
     follow_value(e, look, change);
-    follow_times(a, change, change_reason(e, change, verdict != UNKNOWN_), at_ms);
+    entry_follow_times(a, change, change_reason(e, change, verdict != UNKNOWN_), at_ms);
     if (priority != 0 || change != CHANGE_NONE)
         if (!a->labels || (priority != 0 && priority != e->labels_priority))
             entry_label(e, priority);
@@ -335,8 +355,12 @@ enum alert_change alert_observe(struct alert *a, const struct alert_look *look, 
         entry_explain(e, look);
     if (verdict == UNKNOWN_)
         forget_memory(e, &look->o, at_ms);
-    conclude(e, change, from, from_phase,
-             change != CHANGE_NONE || from != 0 || was_suppressed != a->suppressed, at_ms);
+    entry_conclude(e, &(struct conclusion){.change = change,
+                                           .from = from,
+                                           .from_phase = from_phase,
+                                           .tell = change != CHANGE_NONE || from != 0 ||
+                                                   was_suppressed != a->suppressed,
+                                           .at_ms = at_ms});
     return change;
 }
 
@@ -349,13 +373,21 @@ void alert_end(struct alert *a, const char *reason, int64_t at_ms)
                                : from_phase == ALERT_PENDING ? CHANGE_DROPPED
                                                              : CHANGE_NONE;
 
+    if (e->x) {
+        external_end(e, reason, at_ms);
+        return;
+    }
     a->state = (struct alert_state){0};
     a->sticky = 0;
     memset(a->since_ms, 0, sizeof a->since_ms);
     entry_state_clear(e);
-    follow_times(a, change, reason, at_ms);
+    entry_follow_times(a, change, reason, at_ms);
     assert(a->state.firing == 0 && (from == 0 || a->ended_ms == at_ms));
-    conclude(e, change, from, from_phase, change != CHANGE_NONE, at_ms);
+    entry_conclude(e, &(struct conclusion){.change = change,
+                                           .from = from,
+                                           .from_phase = from_phase,
+                                           .tell = change != CHANGE_NONE,
+                                           .at_ms = at_ms});
 }
 
 /* --- walks --------------------------------------------------------------------------------------- */
@@ -364,7 +396,7 @@ void alert_each(struct alert_book *b, void (*each)(const struct alert *a, void *
 {
     struct alert_rule *r;
 
-    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+    for (struct book_cursor c = {0}; (r = book_next(b, &c));)
         for (size_t i = 0; i < r->alerts.cap; i++)
             if (r->alerts.slots[i].value)
                 each(r->alerts.slots[i].value, arg);
@@ -385,4 +417,5 @@ struct alert *alert_by_fingerprint(struct alert_book *b, uint64_t fingerprint)
 void alert_stats(const struct alert_book *b, struct alert_stats *out)
 {
     *out = b->counts;
+    out->external = (uint32_t)b->due.n;
 }

@@ -1,6 +1,7 @@
 #include <assert.h>
 
 #include "alert/book.h"
+#include "alert/external.h"
 #include "base/mem.h"
 
 struct alert_entry *entry_new(struct alert_rule *r, labelset group)
@@ -69,6 +70,8 @@ void entry_free(struct alert_entry *e)
     struct alert_stats *c = &r->book->counts;
 
     assert(group_map_get(&r->alerts, a->group) == e);
+    if (e->x)
+        external_free(e);
     follow(&c->pending, &e->is_pending, false);
     follow(&c->firing, &e->is_firing, false);
     follow(&c->nodata, &e->is_nodata, false);

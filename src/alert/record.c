@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/external.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/keys.h"
@@ -55,6 +56,8 @@ static uint64_t lasting_hash(const struct alert_entry *e)
     h = hash_bytes(v, sizeof v);
     for (size_t i = 0; a->when_state && i < e->n_state; i++)
         h = hash_mix(h, hash_bytes(a->when_state[i], strlen(a->when_state[i])));
+    if (e->x)
+        h = hash_mix(h, external_hash(e->x));
     return h ? h : 1;
 }
 
@@ -131,6 +134,19 @@ static void write_labels(struct json *j, const char *key, const struct alert_ent
     json_object_end(j);
 }
 
+static void write_annotations(struct json *j, const struct alert_entry *e)
+{
+    if (e->x) {
+        external_write(e->x, j);
+        return;
+    }
+    json_key(j, "annotations");
+    json_object(j);
+    for (size_t i = 0; i < e->a.n_annotations; i++)
+        json_kstr(j, e->a.annotations[i].name, e->a.annotations[i].value);
+    json_object_end(j);
+}
+
 static void write_alert(struct json *j, const struct alert_entry *e)
 {
     const struct alert *a = &e->a;
@@ -138,10 +154,14 @@ static void write_alert(struct json *j, const struct alert_entry *e)
 
     json_object(j);
     json_kint(j, "v", RECORD_VERSION);
-    json_kstr(j, "rule", a->rule->name);
-    json_kstr(j, "keys", a->rule->keys);
-    snprintf(hex, sizeof hex, "%llx", (unsigned long long)a->rule->fire_hash);
-    json_kstr(j, "conditions", hex);
+    if (e->x) {
+        json_kstr(j, "sender", a->origin);
+    } else {
+        json_kstr(j, "rule", a->rule->name);
+        json_kstr(j, "keys", a->rule->keys);
+        snprintf(hex, sizeof hex, "%llx", (unsigned long long)a->rule->fire_hash);
+        json_kstr(j, "conditions", hex);
+    }
     write_labels(j, "group", e, false);
     write_state(j, e);
     if (a->has_value)
@@ -161,11 +181,7 @@ static void write_alert(struct json *j, const struct alert_entry *e)
         write_labels(j, "labels", e, true);
         json_kstr(j, "labels_priority", priority_name(e->labels_priority));
     }
-    json_key(j, "annotations");
-    json_object(j);
-    for (size_t i = 0; i < a->n_annotations; i++)
-        json_kstr(j, a->annotations[i].name, a->annotations[i].value);
-    json_object_end(j);
+    write_annotations(j, e);
     if (a->why) {
         json_key(j, "why");
         json_raw(j, a->why, strlen(a->why));
@@ -215,18 +231,21 @@ static const char *state_name(int priority, enum alert_phase phase)
     return phase == ALERT_PENDING ? "pending" : "ok";
 }
 
-void entry_history(const struct alert_entry *e, enum alert_change change, int from,
-                   enum alert_phase from_phase, int64_t at_ms, const char *reason)
+void entry_history(const struct alert_entry *e, const struct conclusion *c, const char *reason)
 {
     const struct alert *a = &e->a;
+    const char *name = a->rule->name;
+    size_t len;
     struct alert_book *b = a->rule->book;
     struct buf labels = BUF_INIT, value = BUF_INIT;
     char at[TEXT_TIME_LEN], fingerprint[17];
 
-    assert(change != CHANGE_NONE);
+    assert(c->change != CHANGE_NONE);
     if (!b->o.store)
         return;
-    text_time(at, at_ms);
+    if (e->x)
+        name = labelset_value(b->o.labels, a->group, "alertname", &len);
+    text_time(at, c->at_ms);
     snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)a->fingerprint);
     labelset_text(b->o.labels, a->group, &labels);
     if (a->has_value)
@@ -234,15 +253,16 @@ void entry_history(const struct alert_entry *e, enum alert_change change, int fr
     if (buf_ok(&labels) && buf_ok(&value)) {
         const char *pairs[] = {
             "at",          at,
-            "rule",        a->rule->name,
+            "rule",        name,
             "labels",      buf_str(&labels),
-            "change",      alert_change_names[change],
-            "from",        state_name(from, from_phase),
+            "change",      alert_change_names[c->change],
+            "from",        state_name(c->from, c->from_phase),
             "to",          state_name(a->state.firing, alert_phase(&a->rule->policy, &a->state)),
             "value",       buf_str(&value),
             "reason",      reason ? reason : "",
             "fingerprint", a->labels ? fingerprint : "",
             "why",         a->why ? a->why : "",
+            "origin",      a->origin,
             NULL};
         store_append(b->o.store, KEY_HISTORY, b->o.history_max, NULL, pairs);
     }
@@ -389,16 +409,17 @@ static int restore(struct alert_book *b, const cJSON *o, struct err *err)
     struct alert_rule *r;
     struct alert_entry *e;
     labelset group;
+    const char *sender = json_in_text(o, "sender");
     int n;
 
     if (json_in_whole(o, "v") != RECORD_VERSION)
         return err_set(err, ERR_INPUT, "its format is not version %d", RECORD_VERSION);
-    if (!json_in_text(o, "rule")[0])
-        return err_set(err, ERR_INPUT, "it names no rule");
+    if (!json_in_text(o, "rule")[0] && !sender[0])
+        return err_set(err, ERR_INPUT, "it names neither a rule nor a sender");
     n = record_in_labels(o, "group", l, LABELS_MAX);
     if (n < 0)
         return err_set(err, ERR_INPUT, "\"group\" is not a set of labels");
-    r = restored_rule(b, o, json_in_text(o, "rule"));
+    r = sender[0] ? external_sender(b, sender) : restored_rule(b, o, json_in_text(o, "rule"));
     group = labelsets_intern(b->o.labels, l, (size_t)n);
     if (!r || group == LABELSET_NONE)
         return err_set(err, ERR_MEMORY, "no memory");
@@ -410,6 +431,10 @@ static int restore(struct alert_book *b, const cJSON *o, struct err *err)
     entry_count(e);
     read_when_state(o, e);
     read_content(o, e);
+    if (sender[0] && external_read(o, e)) {
+        entry_free(e);
+        return err_set(err, ERR_INPUT, "\"severities\" is no list of them, or no memory");
+    }
     n = record_in_labels(o, "labels", l, sizeof l / sizeof *l);
     if (n > 0)
         entry_label_as(e, l, (size_t)n);

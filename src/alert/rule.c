@@ -10,32 +10,43 @@
 #include <assert.h>
 #include <string.h>
 
+#include "alert/external.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
 #define COUNTED_OUTAGE_MS (15 * 60 * 1000) /* shorter ones count as passed time */
 
-struct alert_rule *rule_new(struct alert_book *b, const char *name)
+struct alert_rule *rule_alloc(struct alert_book *b, const char *name, const char *origin)
 {
     struct alert_rule *r = mem_zalloc(sizeof *r);
-    struct buf origin = BUF_INIT;
 
     if (!r)
         return NULL;
     r->book = b;
     r->name = mem_strdup(name);
     r->keys = mem_strdup("*");
-    buf_addf(&origin, "rule:%s", name);
-    r->origin = buf_take(&origin, NULL);
+    r->origin = mem_strdup(origin);
     r->policy.n_levels = PRIORITIES;
     for (int i = 0; i < PRIORITIES; i++)
         r->policy.priority[i] = i + 1;
-    if (r->name && r->keys && r->origin && map_puts(b->rules, name, r, NULL) == 0)
+    if (r->name && r->keys && r->origin)
         return r;
-    mem_free(r->name);
-    mem_free(r->keys);
-    mem_free(r->origin);
-    mem_free(r);
+    rule_free(r);
+    return NULL;
+}
+
+struct alert_rule *rule_new(struct alert_book *b, const char *name)
+{
+    struct buf origin = BUF_INIT;
+    struct alert_rule *r;
+
+    buf_addf(&origin, "rule:%s", name);
+    r = buf_ok(&origin) ? rule_alloc(b, name, origin.data) : NULL;
+    buf_free(&origin);
+    if (r && map_puts(b->rules, name, r, NULL) == 0)
+        return r;
+    if (r)
+        rule_free(r);
     return NULL;
 }
 
@@ -201,7 +212,7 @@ static int adopt(struct alert_rule *r, struct alert_entry *from, int64_t at_ms)
     buf_free(&reason);
     if (priority == 0)
         return 0;
-    entry_history(to, CHANGE_FIRED, 0, ALERT_OK, at_ms, "renamed");
+    entry_history(to, &(struct conclusion){.change = CHANGE_FIRED, .at_ms = at_ms}, "renamed");
     if (r->book->o.changed)
         r->book->o.changed(&to->a, CHANGE_FIRED, at_ms, r->book->o.arg);
     return 0;
@@ -341,6 +352,13 @@ static void move_back(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
         *at_ms = now_ms;
 }
 
+/* Of an end that lies ahead. */
+static void take_back(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
+{
+    (void)now_ms;
+    *at_ms -= by_ms;
+}
+
 static void move(int64_t *at_ms, int64_t by_ms, int64_t now_ms)
 {
     (void)now_ms;
@@ -372,13 +390,15 @@ int64_t alert_book_set_right(struct alert_book *b, int64_t now_ms)
     int64_t by_ms = b->evaluated_to_ms > now_ms ? b->evaluated_to_ms - now_ms : 0;
     struct alert_rule *r;
 
-    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+    for (struct book_cursor c = {0}; (r = book_next(b, &c));)
         for (size_t i = 0; i < r->alerts.cap; i++) {
             struct alert_entry *e = r->alerts.slots[i].value;
 
             if (!e)
                 continue;
             each_time(&e->a, move_back, by_ms, now_ms);
+            if (e->x)
+                external_move(e, take_back, by_ms, now_ms);
             move_back(&e->a.state.active_ms, by_ms, now_ms);
             entry_count(e);
         }
@@ -392,13 +412,15 @@ void alert_book_shift(struct alert_book *b, int64_t by_ms)
 {
     struct alert_rule *r;
 
-    for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)
+    for (struct book_cursor c = {0}; (r = book_next(b, &c));)
         for (size_t i = 0; i < r->alerts.cap; i++) {
             struct alert_entry *e = r->alerts.slots[i].value;
 
             if (!e)
                 continue;
             each_time(&e->a, move, by_ms, 0);
+            if (e->x)
+                external_move(e, move, by_ms, 0);
             entry_count(e);
             entry_store(e);
         }
@@ -410,6 +432,7 @@ void alert_book_bridge(struct alert_book *b, int64_t outage_ms)
 {
     struct alert_rule *r;
 
+    external_bridge(b, outage_ms);
     if (outage_ms <= COUNTED_OUTAGE_MS)
         return;
     for (size_t at = 0; (r = map_next(b->rules, &at, NULL, NULL));)

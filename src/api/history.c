@@ -82,6 +82,8 @@ static const char *pair(const char *const *pairs, size_t n, const char *name)
 struct history_entry {
     const char *rule, *labels, *fingerprint; /* "" where it has none */
     const struct label_list *group;
+    bool
+        sender; /* of an alert of a sender: `rule` is its alertname, and no rule of that name its own */
 };
 
 static const struct label *find_label(const struct label *l, size_t n, const char *name)
@@ -93,11 +95,11 @@ static const struct label *find_label(const struct label *l, size_t n, const cha
 }
 
 /* The labels of its alert, as far as they are known: group, name and what the rule adds. */
-static bool in_scope_of(const struct history_search *s, const char *rule,
-                        const struct label_list *group)
+static bool in_scope_of(const struct history_search *s, const struct history_entry *e)
 {
     struct label l[2 * LABELS_MAX];
-    struct rule *running = rules_find(s->api->o.rules, rule);
+    const struct label_list *group = e->group;
+    struct rule *running = e->sender ? NULL : rules_find(s->api->o.rules, e->rule);
     const struct rule_def *d = running ? rule_definition(running) : NULL;
     size_t n = 0;
 
@@ -107,7 +109,7 @@ static bool in_scope_of(const struct history_search *s, const char *rule,
         l[n++] = label_of(d->labels[i].name, d->labels[i].value);
     if (d && d->team)
         l[n++] = label_of("team", d->team);
-    l[n++] = label_of("alertname", rule);
+    l[n++] = label_of("alertname", e->rule);
     for (size_t i = 0; i < group->n && n < 2 * LABELS_MAX; i++)
         if (!find_label(l, n, group->l[i].name))
             l[n++] = group->l[i];
@@ -144,7 +146,7 @@ static bool is_wanted(const struct history_search *s, const struct history_entry
 
         named = l && strcmp(l->value, s->labels.l[i].value) == 0;
     }
-    return named && in_scope_of(s, e->rule, group);
+    return named && in_scope_of(s, e);
 }
 
 static void entry_json(struct buf *out, const char *id, const char *const *pairs, size_t n,
@@ -174,9 +176,12 @@ static void on_entry(const char *id, const char *const *pairs, size_t n, void *a
 {
     struct history_search *s = arg;
     const char *at = pair(pairs, n, "at"), *labels = pair(pairs, n, "labels");
-    const char *rule = pair(pairs, n, "rule");
     struct label_list group;
-    struct history_entry e = {rule, labels, pair(pairs, n, "fingerprint"), &group};
+    struct history_entry e = {.rule = pair(pairs, n, "rule"),
+                              .labels = labels,
+                              .fingerprint = pair(pairs, n, "fingerprint"),
+                              .group = &group,
+                              .sender = strncmp(pair(pairs, n, "origin"), "token:", 6) == 0};
     bool later = false;
     int64_t at_ms = 0;
 

@@ -29,10 +29,10 @@ struct would_end {
 static void note_would_end(const struct alert *a, void *arg)
 {
     struct would_end *w = arg;
-    const char *name = alert_rule_def(a->rule)->name;
+    const struct rule_def *d = alert_rule_def(a->rule); /* NULL: it is a sender's */
     struct buf text = BUF_INIT;
 
-    if (a->state.firing == 0 || map_gets(w->stay, name))
+    if (a->state.firing == 0 || !d || map_gets(w->stay, d->name))
         return;
     labels_text(a->labels, a->n_labels, &text);
     json_str(w->out, buf_str(&text));

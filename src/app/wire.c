@@ -19,6 +19,9 @@
  *      v
  *   deliver_due ---------> notify_claim, template, outbound, notify_commit
  *
+ *   POST /api/v2/alerts (api) ---> alert_post, and a timer: alert_book_tick ends what is not repeated;
+ *                                  from there on as above
+ *
  * Backwards, through callbacks: deliver's outcomes to notify (notify_commit), the journal's
  * `regressed` to the store (write everything again), forgotten series to the dictionary.
  *
@@ -42,6 +45,8 @@
 #define EXPIRE_BUDGET        20000   /* groups and series looked at in one go: about 1 ms */
 #define LOOK_SLICE_NS        5000000 /* of the loop, in one turn */
 #define CUT_POLL_MS          1000
+#define ENDS_POLL_MS         1000 /* how late an alert that is not repeated may end */
+#define ENDS_A_TURN          250  /* as many as notify reviews in one */
 #define PULSE_MS             10000
 #define STOOD_STILL_MS       (3 * PULSE_MS)
 #define FIRST_LOOKS_MS       60000
@@ -69,6 +74,7 @@ struct wire {
     enum phase phase;
     struct timer *look_timer;
     struct timer *upkeep_timer; /* expiry, cuts */
+    struct timer *ends_timer;   /* of alerts of senders */
     struct fills *fills;
     struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
@@ -299,6 +305,15 @@ static void upkeep(void *arg)
     timer_in(w->upkeep_timer, CUT_POLL_MS);
 }
 
+/* Alerts of senders that were not repeated in time. */
+static void end_unrepeated(void *arg)
+{
+    struct wire *w = arg;
+    bool all = alert_book_tick(w->p.book, clock_wall_ms(w->p.clock), ENDS_A_TURN);
+
+    timer_in(w->ends_timer, all ? ENDS_POLL_MS : 0);
+}
+
 /* --- the clock --- */
 
 void wire_clock_stepped(struct wire *w, int64_t by_ms)
@@ -389,6 +404,7 @@ static void go_live(const struct err *e, void *arg)
     w->awake_ms = clock_mono_ms(w->p.clock);
     set_look_timer(w);
     timer_in(w->upkeep_timer, journal_wants_cut(w->p.journal) ? 0 : CUT_POLL_MS);
+    timer_in(w->ends_timer, ENDS_POLL_MS);
     assert(wire_is_live(w));
     w->o.ready(NULL, w->o.arg);
     fill_after_start(w);
@@ -630,7 +646,8 @@ struct wire *wire_new(const struct wire_options *o, struct err *e)
     w->p.config = config_ref(o->config);
     w->look_timer = timer_new(o->loop, LOOP_EVALUATION, look, w);
     w->upkeep_timer = timer_new(o->loop, LOOP_INGEST, upkeep, w);
-    if (!w->look_timer || !w->upkeep_timer) {
+    w->ends_timer = timer_new(o->loop, LOOP_EVALUATION, end_unrepeated, w);
+    if (!w->look_timer || !w->upkeep_timer || !w->ends_timer) {
         err_set(e, ERR_MEMORY, "no memory for timers");
         wire_free(w);
         return NULL;
@@ -648,6 +665,7 @@ void wire_free(struct wire *w)
         return;
     timer_free(w->look_timer);
     timer_free(w->upkeep_timer);
+    timer_free(w->ends_timer);
     fills_free(w->fills);
     deliver_free(w->p.deliver);
     notify_free(w->p.notify);
