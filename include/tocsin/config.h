@@ -43,6 +43,7 @@ struct config_server {
         *peer_url; /* where another Tocsin on the same Redis reaches this one; NULL: not given */
     const char
         *peer_ca; /* certificates to trust where the other one is https; NULL: the system's */
+    int64_t resolve_timeout_ms; /* of an alert of a sender that gives no end; default: 5 min */
     const char *external_url;   /* without a final slash; NULL: not given */
     const struct secret *redis; /* "embedded", or a URL (may hold a password) */
     bool redis_embedded;

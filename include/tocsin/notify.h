@@ -266,6 +266,15 @@ struct alert_standing {
     uint64_t incident; /* the first one, 0: none */
 };
 void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out);
+/* Each incident that the alert is on in, with each receiver that it is routed to there. */
+struct alert_place {
+    uint64_t incident;
+    const struct label *group;
+    size_t n_group;
+    const char *receiver;
+};
+void notify_places(const struct notify *n, const struct alert *a,
+                   void (*each)(const struct alert_place *p, void *arg), void *arg);
 
 /* Ledger entries as a JSON array: those with something in flight, retried, given to a fallback or
  * dead; `all`: every one of incidents that are not settled. Newest incident first. */

@@ -17,6 +17,7 @@
 #include "tocsin/rule.h"
 
 struct cJSON;
+struct config;
 struct config_receiver;
 
 /* What documents are made of, and for whom; all borrowed. */
@@ -97,6 +98,14 @@ int incident_explain_json(const struct view *v, uint64_t number, struct buf *out
 /* --- receivers --- */
 void lane_members_json(const struct view *v, struct json *j, const struct lane_stats *s);
 void channel_json(const struct view *v, struct json *j, const struct config_receiver *r, size_t i);
+
+/* --- in Alertmanager's shape --- */
+/* It fires, and somebody is to hear of it. */
+bool am_is_listed(const struct alert *a);
+void am_alert_json(const struct view *v, struct json *j, const struct alert *a,
+                   const struct alert_standing *s);
+/* The configuration as a file that Alertmanager's tools load; without secrets. */
+void am_config_yaml(const struct config *c, struct buf *out);
 
 /* --- in Prometheus' shape --- */
 void prom_alerts_json(const struct view *v, struct json *j);

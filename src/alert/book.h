@@ -95,6 +95,8 @@ void entry_annotate(struct alert_entry *e, const struct alert_look *look, enum a
 void entry_annotations_clear(struct alert_entry *e);
 void entry_explain(struct alert_entry *e, const struct alert_look *look);
 void entry_fingerprint_drop(struct alert_entry *e);
+/* It is found by its fingerprint, unless another one that fires is: two origins may have the same labels. */
+void entry_fingerprint_claim(struct alert_entry *e);
 /* After the rule's labels changed: makes its labels anew. Who may have been told of it under the
  * old ones is told its end, then its start under the new ones. */
 void entry_relabel(struct alert_entry *e, int64_t at_ms);

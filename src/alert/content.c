@@ -141,6 +141,16 @@ void entry_fingerprint_drop(struct alert_entry *e)
         map_remove(m, &e->a.fingerprint, sizeof e->a.fingerprint);
 }
 
+void entry_fingerprint_claim(struct alert_entry *e)
+{
+    struct map *m = e->a.rule->book->by_fingerprint;
+    const struct alert_entry *holder = map_get(m, &e->a.fingerprint, sizeof e->a.fingerprint);
+
+    if (e->a.labels && (!holder || holder->a.state.firing == 0) &&
+        map_put(m, &e->a.fingerprint, sizeof e->a.fingerprint, e, NULL))
+        return; /* no memory: found by it after the next word */
+}
+
 int entry_label_as(struct alert_entry *e, const struct label *l, size_t n)
 {
     struct made x;

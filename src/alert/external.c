@@ -242,6 +242,8 @@ static void settle(struct alert_entry *e, const char *reason, int64_t at_ms)
     if ((change == CHANGE_NONE || a->state.firing) && label(e, shown, &relabelled))
         relabelled = false;
     external_show(e, shown);
+    if (a->state.firing)
+        entry_fingerprint_claim(e);
     entry_follow_times(a, change, reason, at_ms);
     if (change == CHANGE_RESOLVED && shown->ends_ms < at_ms)
         a->ended_ms = shown->ends_ms > a->started_ms ? shown->ends_ms : a->started_ms;

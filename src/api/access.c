@@ -103,7 +103,7 @@ bool access_of(const struct config_server *s, const char *authorization, struct 
     assert(s->tokens_given || s->n_tokens == 0);
     *out = (struct access){.tokens = s->tokens_given, .name = ""};
     if (!out->tokens) {
-        out->roles = with_included(ROLE_ADMIN);
+        out->roles = with_included(ROLE_ADMIN) | ROLE_INGEST;
         return true;
     }
     n = authorization ? presented(authorization, token) : 0;

@@ -10,9 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "api/am.h"
 #include "api/form.h"
 #include "api/handlers.h"
 #include "api/history.h"
+#include "api/sliced.h"
 #include "base/hash.h"
 #include "base/mem.h"
 
@@ -36,6 +38,7 @@ void api_free(struct api *a)
     if (!a)
         return;
     later_free_all(a);
+    sliced_free_all(a);
     while (a->searches)
         history_search_free(a->searches);
     mem_free(a);
@@ -69,7 +72,10 @@ static void no_route(struct call *c, const char *allow)
 
     if (*allow) {
         http_reply_header(c->r, "Allow", allow);
-        refuse(c, page, 405, "method_not_allowed", "this path does not take that method");
+        if (strncmp(path, "/api/v2/", 8) == 0)
+            am_reply_code(c->r, 405, 405, "method %s is not allowed, but [%s] are", method, allow);
+        else
+            refuse(c, page, 405, "method_not_allowed", "this path does not take that method");
     } else if (!reads) {
         refuse(c, page, 404, "not_found",
                "there is nothing at this path; data is taken at /api/tocsin/v1/metrics, "

@@ -40,6 +40,7 @@
 struct form;
 struct later;
 struct history_search;
+struct sliced;
 
 struct api {
     struct api_options o;
@@ -48,6 +49,13 @@ struct api {
     char csrf[CSRF_LEN + 1];
     struct later *later; /* requests that are answered when something has happened */
     struct history_search *searches;
+    struct sliced *sliced; /* requests that are worked on in slices, in turns */
+    size_t n_sliced;
+    struct timer *slice_timer;
+    struct am_counts { /* of /api/v2/alerts, since the start */
+        uint64_t firing, resolved, invalid;
+        unsigned lists; /* of alerts that are made now */
+    } am;
 };
 
 struct call {

@@ -49,8 +49,17 @@ void get_metrics(struct call *c);
 /* prometheus.c */
 void get_prom_rules(struct call *c);
 void get_prom_alerts(struct call *c);
+/* am.c, am_alerts.c, am_post.c, am_silences.c: Alertmanager's API */
 void get_am_status(struct call *c);
-void get_am_other(struct call *c);
+void get_am_receivers(struct call *c);
+void am_v1_gone(struct call *c);
+void get_am_alerts(struct call *c);
+void get_am_groups(struct call *c);
+void post_am_alerts(struct call *c);
+void get_am_silences(struct call *c);
+void post_am_silence(struct call *c);
+void get_am_silence(struct call *c);
+void delete_am_silence(struct call *c);
 /* pages.c */
 void get_page_overview(struct call *c);
 void get_page_incident(struct call *c);

@@ -1,4 +1,5 @@
 /* Probes with reasons, and own metrics. */
+#include "api/am.h"
 #include "api/handlers.h"
 
 static void probe(struct call *c, bool (*ask)(struct json *out, void *arg))
@@ -51,5 +52,6 @@ void get_metrics(struct call *c)
     struct buf out = BUF_INIT;
 
     c->api->o.metrics(&out, c->api->o.arg);
+    am_metrics(c->api, &out);
     http_reply_buf(c->r, 200, "text/plain; version=0.0.4; charset=utf-8", &out);
 }

@@ -1,5 +1,4 @@
-/* Rules and alerts in Prometheus' shape, and the one answer of Alertmanager's API that amtool asks
- * for first. */
+/* Rules and alerts in Prometheus' shape. */
 #include <string.h>
 
 #include "api/handlers.h"
@@ -51,52 +50,4 @@ void get_prom_rules(struct call *c)
     prom_rules_json(&c->view, &j, list, n, !call_flag(c, "exclude_alerts"));
     reply_json(c->r, 200, &out);
     mem_free(list);
-}
-
-/* --- Alertmanager -------------------------------------------------------------------------------------- */
-
-void get_am_status(struct call *c)
-{
-    struct buf out = BUF_INIT;
-    struct json j = json_into(&out);
-
-    json_object(&j);
-    json_key(&j, "cluster");
-    json_object(&j);
-    json_kstr(&j, "status", "disabled");
-    json_key(&j, "peers");
-    json_array(&j);
-    json_array_end(&j);
-    json_object_end(&j);
-    json_key(&j, "versionInfo");
-    json_object(&j);
-    json_kstr(&j, "version", TOCSIN_VERSION);
-    json_kstr(&j, "revision", "");
-    json_kstr(&j, "branch", "");
-    json_kstr(&j, "buildUser", "");
-    json_kstr(&j, "buildDate", "");
-    json_kstr(&j, "goVersion", "");
-    json_object_end(&j);
-    json_key(&j, "config");
-    json_object(&j);
-    json_kstr(&j, "original", "");
-    json_object_end(&j);
-    json_ktime(&j, "uptime", c->api->started_ms);
-    json_object_end(&j);
-    reply_json(c->r, 200, &out);
-}
-
-void get_am_other(struct call *c)
-{
-    static const char text[] =
-        "this version of Tocsin has of Alertmanager's API only GET /api/v2/status; its own is "
-        "under /api/tocsin/v1";
-    /* amtool and its kin show the text of these only: the one documented for all of a silence is
-     * 500, of the lists 400; both are plain strings there */
-    bool one = strncmp(http_path(c->r), "/api/v2/silence/", strlen("/api/v2/silence/")) == 0;
-    struct buf out = BUF_INIT;
-    struct json j = json_into(&out);
-
-    json_str(&j, text);
-    reply_json(c->r, one ? 500 : 400, &out);
 }

@@ -417,7 +417,10 @@ void get_whoami(struct call *c)
     static const struct {
         enum config_role role;
         const char *name;
-    } roles[] = {{ROLE_READ, "read"}, {ROLE_RESPOND, "respond"}, {ROLE_ADMIN, "admin"}};
+    } roles[] = {{ROLE_READ, "read"},
+                 {ROLE_RESPOND, "respond"},
+                 {ROLE_ADMIN, "admin"},
+                 {ROLE_INGEST, "ingest"}};
     struct buf out = BUF_INIT;
     struct json j = json_into(&out);
 

@@ -316,8 +316,6 @@ void selfwatch_metrics(struct selfwatch *s, struct buf *out)
 {
     metric(out, "tocsin_build_info", "gauge", "Version.");
     value(out, "tocsin_build_info", "version", TOCSIN_VERSION, 1);
-    metric(out, "alertmanager_build_info", "gauge", "For tools that look for it.");
-    value(out, "alertmanager_build_info", "version", "0.27.0", 1);
     intake_metrics(s, out);
     journal_metrics(s, out);
     damage_metrics(s, out);

@@ -129,6 +129,7 @@ static int set_defaults(lua_State *L)
     c->server.listen = "127.0.0.1:9393";
     c->server.redis = config_keep_secret(L, "embedded", strlen("embedded"));
     c->server.redis_embedded = true;
+    c->server.resolve_timeout_ms = 5 * 60000;
     c->server.data_dir = config_path(L, "data");
     c->server.rules = script_alloc(L, sizeof *c->server.rules);
     c->server.rules[0] = config_path(L, "rules/*.lua");

@@ -205,6 +205,7 @@ static const struct row server_rows[] = {
     {"peer_url", ROW_TEXT, AT(peer_url), NULL},
     {"peer_ca", ROW_PATH, AT(peer_ca), NULL},
     {"external_url", ROW_TEXT, AT(external_url), NULL},
+    {"resolve_timeout", ROW_DURATION, AT(resolve_timeout_ms), NULL},
     {"redis", ROW_SECRET, AT(redis), NULL},
     {"data_dir", ROW_PATH, AT(data_dir), NULL},
     {"redis_ca", ROW_PATH, AT(redis_ca), NULL},

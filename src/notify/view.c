@@ -308,6 +308,19 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
     out->receivers = n->answer_receivers;
 }
 
+void notify_places(const struct notify *n, const struct alert *a,
+                   void (*each)(const struct alert_place *p, void *arg), void *arg)
+{
+    for (const struct member *m = member_of(n, a); m; m = m->next_same)
+        for (size_t r = 0; m->firing && r < m->n_routes; r++)
+            for (size_t k = 0; k < m->routes[r]->n_receivers; k++)
+                each(&(struct alert_place){.incident = m->incident->number,
+                                           .group = m->incident->labels,
+                                           .n_group = m->incident->n_labels,
+                                           .receiver = m->routes[r]->receivers[k]->name},
+                     arg);
+}
+
 /* --- lanes and figures ---------------------------------------------------------------------------------------- */
 
 void notify_lanes(struct notify *n,

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/zone.h"
 #include "view/why.h"
 
 #define GROUPS_SHOWN 20
@@ -201,6 +202,35 @@ void rule_explain_json(const struct view *v, struct json *j, struct rule *r,
 
 /* --- an incident ------------------------------------------------------------------------------------- */
 
+/* Its name: that of its rule, or what its sender calls it. */
+static const char *name_of(const struct alert *a)
+{
+    for (size_t i = 0; a->external && i < a->n_labels; i++)
+        if (strcmp(a->labels[i].name, "alertname") == 0)
+            return a->labels[i].value;
+    return alert_rule_name(a);
+}
+
+/* What is decided elsewhere has no tree: who said so, and until when. */
+static void sender_json(struct json *j, const struct alert *a)
+{
+    const char *colon = strchr(a->origin, ':');
+    struct buf text = BUF_INIT;
+    char time[ZONE_TIME_LEN];
+
+    zone_time(time, a->expires_ms, true);
+    buf_adds(&text, "sent");
+    if (colon && colon[1])
+        buf_addf(&text, " by the token %s", colon + 1);
+    if (a->expires_ms)
+        buf_addf(&text, "; ends %s unless it is sent again", time);
+    json_key(j, "text");
+    json_array(j);
+    json_str(j, buf_str(&text));
+    json_array_end(j);
+    buf_free(&text);
+}
+
 static void incident_alert(const struct view *v, struct json *j, const cJSON *told)
 {
     const char *hex = cJSON_GetStringValue(cJSON_GetObjectItem(told, "fingerprint"));
@@ -211,13 +241,15 @@ static void incident_alert(const struct view *v, struct json *j, const cJSON *to
         return; /* it has ended and is forgotten */
     json_object(j);
     json_kstr(j, "fingerprint", hex);
-    json_kstr(j, "rule", alert_rule_name(alert));
+    json_kstr(j, "rule", name_of(alert));
     labels_json(j, "labels", alert->labels, alert->n_labels);
     json_kstr(j, "state", alert_phase_name(alert));
     if (alert->state.firing)
         json_kstr(j, "priority", priority_name(alert->state.firing));
     if (r)
         seen_json(v, j, r, alert->group, alert);
+    else if (alert->external)
+        sender_json(j, alert);
     json_object_end(j);
 }
 

@@ -71,10 +71,6 @@ START_TEST(wrong_requests_are_told_so)
         {"GET", V1 "deliveries/99/everyone/inbox", NULL, NULL, 404, "not_found", NULL},
         {"POST", V1 "receivers/nobody/test", JSON_TYPE, "", 404, "not_found", "nobody"},
         {"GET", V1 "rules/Nope", NULL, NULL, 404, "not_found", NULL},
-        /* amtool shows the text of these only */
-        {"GET", "/api/v2/alerts", NULL, NULL, 400, NULL, "\"this version of Tocsin has"},
-        {"POST", "/api/v2/alerts", JSON_TYPE, "[]", 400, NULL, "\"this version of Tocsin has"},
-        {"DELETE", "/api/v2/silence/x", NULL, NULL, 500, NULL, "\"this version of Tocsin has"},
         {"POST", "/v1/metrics", JSON_TYPE, "{}", 404, "not_found", "/api/tocsin/v1/metrics"},
         {"GET", "/i/99", NULL, NULL, 404, NULL, "no such incident"},
         {"GET", "/i/x", NULL, NULL, 404, NULL, "<!doctype html>"},
@@ -687,7 +683,7 @@ START_TEST(rules_and_status_are_told)
     ck_assert_str_eq(text_at(a.json, "roles.2"), "admin");
     answer_free(&a);
     a = get("/metrics");
-    ck_assert_str_eq(a.body, "tocsin_build_info 1\n");
+    ck_assert_int_eq(strncmp(a.body, "tocsin_build_info 1\n", 20), 0);
     answer_free(&a);
     stage_close();
 }
@@ -723,10 +719,6 @@ START_TEST(prometheus_shapes)
     a = get("/api/v1/rules?exclude_alerts=true");
     ck_assert_int_eq(cJSON_GetArraySize(at(a.json, "data.groups.0.rules")), 3);
     ck_assert(!strstr(a.body, "\"alerts\""));
-    answer_free(&a);
-    a = get("/api/v2/status");
-    ck_assert_str_eq(text_at(a.json, "cluster.status"), "disabled");
-    ck_assert_str_eq(text_at(a.json, "versionInfo.version"), TOCSIN_VERSION);
     answer_free(&a);
     stage_close();
 }

@@ -23,11 +23,11 @@ static const struct {
     unsigned roles;
     bool scoped;
 } callers[] = {
-    {"payingest", 0, true},
+    {"payingest", ROLE_INGEST, true},
     {"payread", ROLE_READ, true},
     {"pay", ROLE_READ | ROLE_RESPOND, true},
     {"payadmin", ROLE_READ | ROLE_RESPOND | ROLE_ADMIN, true},
-    {"ingest", 0, false},
+    {"ingest", ROLE_INGEST, false},
     {"read", ROLE_READ, false},
     {"respond", ROLE_READ | ROLE_RESPOND, false},
     {"admin", ROLE_READ | ROLE_RESPOND | ROLE_ADMIN, false},
@@ -57,6 +57,7 @@ static void other_sample(const char *queue)
 }
 
 static char other_fingerprint[17];
+static char other_silence[64];
 
 /* #1 holds alerts of payments and web, #2 of web alone; s1 is a silence of web's. */
 static void mixed_open(void)
@@ -80,6 +81,7 @@ static void mixed_open(void)
     a = as("admin", "POST", V1 "silences", JSON_TYPE,
            "{\"matchers\":[\"team=web\",\"queue=elsewhere\"],\"for\":\"1h\",\"comment\":\"HUSH\"}");
     ck_assert_msg(a.status == 201, "%s", a.body);
+    snprintf(other_silence, sizeof other_silence, "%s", text_at(a.json, "id"));
     answer_free(&a);
     a = as("admin", "GET", V1 "alerts?filter=alertname%3DWages", NULL, NULL);
     ck_assert_int_eq(strlen(text_at(a.json, "0.fingerprint")), 16);
@@ -97,8 +99,11 @@ static void path_of(const char *pattern, char out[256])
     static const struct {
         const char *before, *one, *rest;
     } fill[] = {
-        {"/alerts/", other_fingerprint, NULL},   {"/silences/", "s1", NULL},
-        {"/receivers/", NULL, "everyone"},       {"/rules/", NULL, "Wages"},
+        {"/alerts/", other_fingerprint, NULL},
+        {"/silences/", "s1", NULL},
+        {"/v2/silence/", other_silence, NULL},
+        {"/receivers/", NULL, "everyone"},
+        {"/rules/", NULL, "Wages"},
         {"/deliveries/", "1", "everyone/inbox"},
     };
     const char *one = "1", *rest = "x";

@@ -50,7 +50,7 @@ static struct config *load(const char *source, struct err *e)
 static const char whole[] =
     "server {\n"
     "  listen = \"127.0.0.1:9393\", statsd = \"127.0.0.1:8125\",\n"
-    "  external_url = \"https://tocsin.example.com/\",\n"
+    "  external_url = \"https://tocsin.example.com/\", resolve_timeout = \"90s\",\n"
     "  redis = \"embedded\", data_dir = \"data\", rules = { \"rules/*.lua\", \"/opt/r.lua\" },\n"
     "  tls = { cert = \"cert.pem\", key = \"key.pem\" },\n"
     "  tokens = secret_file \"tokens\", redact = { \"badge_no\", \"acme-*\" }, zone = "
@@ -85,6 +85,7 @@ START_TEST(a_whole_file_becomes_a_tree)
 
     ck_assert_msg(c != NULL, "%s", e.text);
     ck_assert_str_eq(c->server.external_url, "https://tocsin.example.com");
+    ck_assert_int_eq(c->server.resolve_timeout_ms, 90000);
     ck_assert_str_eq(c->server.data_dir, "etc/data");
     ck_assert_str_eq(c->server.rules[0], "etc/rules/*.lua");
     ck_assert_str_eq(c->server.rules[1], "/opt/r.lua");
