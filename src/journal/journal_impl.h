@@ -17,9 +17,9 @@
 #define REFUSED_WAIT_MS 1000
 #define RUN_MAX_MS      (5 * 60 * 1000) /* readers start at the beginning of a run */
 #define FLIGHT_BYTES    ((size_t)8 << 20)
-#define RECENT_BYTES    ((size_t)4 << 20)
-#define MEMORY_FULL     0.75 /* of Redis' maxmemory: the rest is for control state */
-#define MEMORY_FREE     0.73 /* and it must be this low again */
+#define RECENT_BYTES    ((size_t)2 << 20) /* three seconds of the highest rate */
+#define MEMORY_FULL     0.75              /* of Redis' maxmemory: the rest is for control state */
+#define MEMORY_FREE     0.73              /* and it must be this low again */
 #define BLOCK_FIELD     "b"
 
 struct answer_due { /* a sender to be told from the loop */

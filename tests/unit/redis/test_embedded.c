@@ -111,6 +111,61 @@ START_TEST(a_server_is_started_private_and_durable)
 }
 END_TEST
 
+/* Whole nodes are what a rough trim takes: none, where all lie in one. */
+START_TEST(blocks_share_the_nodes_of_their_stream)
+{
+    struct embedded *s = open_in(dir);
+    char block[5000];
+    struct told t = {0};
+
+    memset(block, 'b', sizeof block);
+    connect_db(embedded_url(s));
+    for (int i = 0; i < 10; i++)
+        db_writef(v.db, NULL, NULL, "XADD s * b %b", block, sizeof block);
+    db_sendf(v.db, told_done, &t, "XTRIM s MAXLEN ~ 1");
+    AWAIT(&v, t.times == 1);
+    ck_assert_int_eq(t.kind, REPLY_INT);
+    ck_assert_int_eq(t.number, 0);
+    embedded_close(s, false);
+}
+END_TEST
+
+static char allocator[65536]; /* what the server's allocator says of itself; "": not yet */
+
+static void take_allocator(enum db_fate fate, const struct reply *r, void *arg)
+{
+    (void)arg;
+    ck_assert_int_eq(fate, DB_DONE);
+    snprintf(allocator, sizeof allocator, "%s", r->text);
+}
+
+static void check_decay(const char *expected)
+{
+    struct embedded *s = open_in(dir);
+    char line[64];
+
+    connect_db(embedded_url(s));
+    allocator[0] = 0;
+    db_sendf(v.db, take_allocator, NULL, "MEMORY MALLOC-STATS");
+    AWAIT(&v, allocator[0]);
+    snprintf(line, sizeof line, "opt.dirty_decay_ms: %s ", expected);
+    ck_assert_msg(strstr(allocator, line) || !strstr(allocator, "jemalloc"), "%.2000s", allocator);
+    embedded_close(s, false);
+}
+
+START_TEST(the_server_gives_memory_back_after_a_second)
+{
+    check_decay("1000");
+}
+END_TEST
+
+START_TEST(an_allocators_settings_that_are_given_stay)
+{
+    setenv("MALLOC_CONF", "dirty_decay_ms:7000", 1);
+    check_decay("7000");
+}
+END_TEST
+
 START_TEST(what_was_stored_is_there_after_the_next_start)
 {
     struct embedded *s = open_in(dir);
@@ -400,6 +455,9 @@ static void add(TCase *c)
 {
     tcase_add_checked_fixture(c, setup, teardown);
     tcase_add_test(c, a_server_is_started_private_and_durable);
+    tcase_add_test(c, blocks_share_the_nodes_of_their_stream);
+    tcase_add_test(c, the_server_gives_memory_back_after_a_second);
+    tcase_add_test(c, an_allocators_settings_that_are_given_stay);
     tcase_add_test(c, what_was_stored_is_there_after_the_next_start);
     tcase_add_test(c, a_second_tocsin_is_refused_with_the_first_ones_id);
     tcase_add_test(c, the_server_of_a_killed_tocsin_is_adopted_and_kept_alive);
