@@ -2,8 +2,8 @@
  * that pages take, and the canary proves it. Deciding here, with numbers from memory, was dropped: it
  * would say that all is well while nothing comes through.
  *
- * Samples carry a label that only the program can give. A turn builds all of them, appends them as one
- * request and waits for no answer. What was mended sends a 0 as long as its alert is on, also one of
+ * Samples carry a label that only the program can give. All of one time are appended as one request, which
+ * waits for no answer. What was mended sends a 0 as long as its alert is on, also one of
  * the run before; nothing else remembers what was told. The dead man's switch is pinged only while the
  * canary sings, looks are on time and no lane has failed for long: its silence is the message. /readyz has
  * its reasons here, since they are the same facts. */
@@ -19,11 +19,10 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define EVERY_MS          10000
-#define UNMATCHED_TOLD_MS (3 * 3600 * 1000) /* a rule that has seen no data for this long is told */
-#define LANE_BROKEN_MS    (10 * 60 * 1000) /* the deadman stays silent when a lane fails this long */
-#define CANARY_LATE_MS    30000
-#define LOSS_TOLD_MS      (60 * 60 * 1000) /* so long the start's losses are alerted on */
+#define EVERY_MS       10000
+#define LANE_BROKEN_MS (10 * 60 * 1000) /* the deadman stays silent when a lane fails this long */
+#define CANARY_LATE_MS 30000
+#define LOSS_TOLD_MS   (60 * 60 * 1000) /* so long the start's losses are alerted on */
 
 /* --- samples of our own --- */
 
@@ -59,72 +58,6 @@ static void add_lane(const struct lane_stats *lane, void *arg)
         lane->failing_since_ms ? (double)(s->at_ms - lane->failing_since_ms) / 1000 : 0;
 
     selfwatch_add(s, "tocsin_lane_failing_seconds", "lane", lane->lane, seconds);
-}
-
-static void add_rules(struct selfwatch *s)
-{
-    const struct rules *rules = selfwatch_parts(s)->rules;
-
-    for (size_t i = 0; i < rules_count(rules); i++) {
-        const struct rule *r = rules_at(rules, i);
-        const struct rule_def *d = rule_definition(r);
-        struct rule_stats st;
-
-        rule_stats(r, &st);
-        if (st.overflow > 0)
-            selfwatch_add(s, "tocsin_rule_groups_over_limit", "rule", d->name, st.overflow);
-        if (st.broken)
-            selfwatch_add(s, "tocsin_rule_broken", "rule", d->name, 1);
-        if (!st.matched && d->n_leaves > 0 && s->at_ms - st.since_ms > UNMATCHED_TOLD_MS)
-            selfwatch_add(s, "tocsin_rule_unmatched_seconds", "rule", d->name,
-                          (double)(s->at_ms - st.since_ms) / 1000);
-    }
-}
-
-/* What was mended or removed sends no sample any more, also after a restart: 0 is sent for each
- * alert that is on, or it would stay on until it is forgotten. */
-struct settling {
-    struct selfwatch *s;
-    const char *metric, *label;
-    size_t n_before; /* samples of this turn that say otherwise */
-};
-
-static void settle_alert(struct alert *a, void *arg)
-{
-    const struct settling *x = arg;
-    struct selfwatch *s = x->s;
-    size_t n = s->n_samples;
-
-    for (size_t i = 0; a->state.firing && i < a->n_labels; i++)
-        if (strcmp(a->labels[i].name, x->label) == 0)
-            selfwatch_add(s, x->metric, x->label, a->labels[i].value, 0);
-    for (size_t i = 0; s->n_samples > n && i < x->n_before; i++)
-        if (s->samples[i].series == s->samples[n].series)
-            s->n_samples = n;
-}
-
-static void settle(struct selfwatch *s)
-{
-    static const struct {
-        const char *rule, *metric, *label;
-    } rows[] = {{"RuleFileRejected", "tocsin_rule_file_rejected", "file"},
-                {"RuleBroken", "tocsin_rule_broken", "rule"},
-                {"RuleLimitReached", "tocsin_rule_groups_over_limit", "rule"},
-                {"RuleNeverMatched", "tocsin_rule_unmatched_seconds", "rule"},
-                {"DeliveryFailing", "tocsin_lane_failing_seconds", "lane"},
-                {"RedisRefuses", "tocsin_redis_refusing_seconds", "reason"},
-                {"ClockStepped", "tocsin_clock_step_seconds", "what"},
-                {"SourceClockOff", "tocsin_source_clock_off_seconds", "source"},
-                {"DataLost", "tocsin_data_lost", "what"}};
-    size_t n_before = s->n_samples;
-
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct alert_rule *r = alert_rule_find(selfwatch_parts(s)->book, rows[i].rule);
-        struct settling x = {s, rows[i].metric, rows[i].label, n_before};
-
-        if (r)
-            alert_each_of(r, settle_alert, &x);
-    }
 }
 
 /* Its text; empty: there is no trouble. */
@@ -215,11 +148,9 @@ static void add_labels(struct selfwatch *s)
     selfwatch_add(s, "tocsin_label_memory_ratio", NULL, NULL, all > token ? all : token);
 }
 
-static void turn(void *arg)
+static void gather(struct selfwatch *s)
 {
-    struct selfwatch *s = arg;
     const struct db_health *h = db_health(selfwatch_parts(s)->db);
-    struct journal_request r = {.samples = s->samples};
 
     s->at_ms = clock_wall_ms(selfwatch_parts(s)->clock);
     s->n_samples = 0;
@@ -244,9 +175,25 @@ static void turn(void *arg)
     add_input(s);
     deliver_lanes(selfwatch_parts(s)->deliver, add_lane, s);
     rulebook_rejected(s->o.rulebook, add_rejected, s);
-    add_rules(s); /* last: of these there may be more than there is room for */
-    settle(s);
     tell_late(s);
+    s->next_rule = 0;
+}
+
+/* Rules come last: of these there may be more than there is room for. Thousands are asked over several turns
+ * of the loop; an exchange of rules in between may leave one out until the next time. */
+static void turn(void *arg)
+{
+    struct selfwatch *s = arg;
+    struct journal_request r = {.samples = s->samples};
+
+    if (!s->asking)
+        gather(s);
+    s->asking = !selfwatch_add_rules(s);
+    if (s->asking) {
+        timer_in(s->timer, 0);
+        return;
+    }
+    selfwatch_settle(s);
     assert(s->n_samples <= SELF_SAMPLES_MAX);
     r.n_samples = s->n_samples;
     journal_append(selfwatch_parts(s)->journal, &r, NULL, NULL);

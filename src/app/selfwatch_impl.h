@@ -1,4 +1,4 @@
-/* What watching itself keeps, for its two files: samples and probes, and /metrics. */
+/* What watching itself keeps, for its files: samples and probes, and /metrics. */
 #ifndef TOCSIN_APP_SELFWATCH_IMPL_H
 #define TOCSIN_APP_SELFWATCH_IMPL_H
 
@@ -22,8 +22,9 @@ struct selfwatch {
     bool pinging, late_told;
     uint64_t pings, pings_failed, pings_held;
     struct sample samples[SELF_SAMPLES_MAX];
-    size_t n_samples;
-    int64_t at_ms;                /* of the turn */
+    size_t n_samples, next_rule;
+    bool asking;                  /* rules, from next_rule on */
+    int64_t at_ms;                /* of the samples */
     int64_t began_ms;             /* monotonic */
     struct clocks_off clocks_off; /* at the last turn */
     bool off_told;
@@ -34,6 +35,10 @@ struct selfwatch {
  * are right. */
 void selfwatch_add_clocks(struct selfwatch *s);
 bool selfwatch_describe_clocks(const struct selfwatch *s, char *text, size_t size);
+/* selfwatch_rules.c: samples about rules, of some thousand from `next_rule` on; true: of all. Then a 0 for
+ * each alert of our own that is on and of which no sample says otherwise. */
+bool selfwatch_add_rules(struct selfwatch *s);
+void selfwatch_settle(struct selfwatch *s);
 /* selfwatch_lease.c: who acts. Returns whether that is as it should be. */
 bool selfwatch_describe_lease(const struct selfwatch *s, char *text, size_t size);
 void selfwatch_lease_json(const struct selfwatch *s, struct json *out);

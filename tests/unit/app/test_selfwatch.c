@@ -31,7 +31,7 @@ static struct stage s;
 static struct rulefile *own;
 static struct selfwatch *self;
 static const struct config *config;
-static unsigned turns, pings;
+static unsigned turns, pings, fires; /* of the timer of samples */
 
 /* --- in place of what is watched --- */
 
@@ -286,6 +286,7 @@ static void run_for(int64_t ms)
         if (next->due_ms > clock_wall_ms(s.clock))
             clock_set(s.clock, next->due_ms);
         next->due_ms = 0;
+        fires += next == timers;
         next->fire(next->arg);
     }
     clock_set(s.clock, end_ms);
@@ -364,7 +365,7 @@ static void setup(void)
                          .health = {.known = true, .aof = true, .aof_always = true},
                          .ping_status = 200};
     n_timers = 0;
-    turns = pings = 0;
+    turns = pings = fires = 0;
     ping_done = NULL;
     log_divert(no_line, NULL);
     self = selfwatch_new(&o);
@@ -493,6 +494,30 @@ START_TEST(a_turn_has_a_bound_and_the_canary_is_within_it)
     run_for(SEC);
     ck_assert_uint_eq(self->n_samples, SELF_SAMPLES_MAX);
     ck_assert(told("tocsin_canary", NULL) == 1);
+}
+END_TEST
+
+#define MANY_RULES 6000
+
+START_TEST(many_rules_are_asked_over_several_turns_and_told_in_one_request)
+{
+    struct buf text = BUF_INIT;
+    struct rulefile *many;
+
+    for (unsigned i = 0; i < MANY_RULES; i++)
+        buf_addf(&text, "alert 'R%u' { value = m.x:last(), fire = above(5) }\n", i);
+    buf_adds(&text, "alert 'Late' { value = m.never:last(), fire = above(5) }\n");
+    many = stage_rules(buf_str(&text));
+    stage_put(&s, many);
+    stage_send(&s, "x", "one", 1);
+    clock_set(s.clock, s.at_ms + 4 * 60 * MINUTE);
+    run_for(SEC);
+    ck_assert_uint_eq(turns, 1);
+    ck_assert_uint_ge(fires, 2);
+    ck_assert(told("tocsin_rule_unmatched_seconds", "Late") == 4 * 3600 + 1);
+    ck_assert(told("tocsin_rule_unmatched_seconds", "R0") == -1);
+    rulefile_unref(many);
+    buf_free(&text);
 }
 END_TEST
 
@@ -635,6 +660,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_word_of_redis_has_a_bound);
     tcase_add_test(t, input_is_missed_only_once_there_was_some);
     tcase_add_test(t, a_turn_has_a_bound_and_the_canary_is_within_it);
+    tcase_add_test(t, many_rules_are_asked_over_several_turns_and_told_in_one_request);
     tcase_add_test(t, what_the_start_has_lost_is_told_for_an_hour);
     tcase_add_test(t, ready_is_only_what_keeps_and_takes_everything);
     tcase_add_test(t, a_redis_that_may_lose_something_is_said_so);
