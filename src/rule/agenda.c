@@ -36,6 +36,7 @@ int agenda_fit(struct agenda *a, size_t n)
     /* a column that has grown while another could not is as good as before */
     if (grow((void **)&a->marked, words, sizeof *a->marked) < 0 ||
         grow((void **)&a->words, words_of(words), sizeof *a->words) < 0 ||
+        grow((void **)&a->whole, words, sizeof *a->whole) < 0 ||
         grow((void **)&a->heap, n, sizeof *a->heap) < 0 ||
         grow((void **)&a->places, n, sizeof *a->places) < 0 ||
         grow((void **)&a->due_ms, n, sizeof *a->due_ms) < 0)
@@ -48,6 +49,7 @@ void agenda_clear(struct agenda *a)
 {
     mem_free(a->marked);
     mem_free(a->words);
+    mem_free(a->whole);
     mem_free(a->heap);
     mem_free(a->places);
     mem_free(a->due_ms);
@@ -62,6 +64,7 @@ void agenda_reset(struct agenda *a, size_t n)
     if (n == 0)
         return;
     memset(a->marked, 0, words_of(n) * sizeof *a->marked);
+    memset(a->whole, 0, words_of(n) * sizeof *a->whole);
     memset(a->words, 0, words_of(words_of(n)) * sizeof *a->words);
     memset(a->places, 0, n * sizeof *a->places);
 }
@@ -75,6 +78,21 @@ void agenda_mark(struct agenda *a, uint32_t rank)
     assert(rank < a->n);
     a->marked[word] |= UINT64_C(1) << rank % 64;
     a->words[word / 64] |= UINT64_C(1) << word % 64;
+}
+
+void agenda_mark_whole(struct agenda *a, uint32_t rank)
+{
+    agenda_mark(a, rank);
+    a->whole[rank / 64] |= UINT64_C(1) << rank % 64;
+}
+
+bool agenda_take_whole(struct agenda *a, uint32_t rank)
+{
+    bool whole = a->whole[rank / 64] >> rank % 64 & 1;
+
+    assert(rank < a->n);
+    a->whole[rank / 64] &= ~(UINT64_C(1) << rank % 64);
+    return whole;
 }
 
 bool agenda_take(struct agenda *a, uint32_t *rank)

@@ -2,10 +2,12 @@
  * the rules that have something to do in it, not all of them.
  *
  * Rules are numbered by their rank: their place in the order of evaluation, where a rule stands
- * after those it depends on. Two things are kept:
+ * after those it depends on. Three things are kept:
  *
  *   marked    a bit a rank, with a bit for each word above it: taken lowest first, and a look that
  *             marks a higher rank (a rule that depends on it) is taken in the same round
+ *   whole     a bit a rank: its mark is of a tick, for a look at all groups. A tick of a hundred thousand
+ *             rules sets bits and touches none of them
  *   waiting   a heap of ranks by the time when their wait runs out, each of which knows its place
  *             in it, so that a wait can be moved or ended
  *
@@ -24,6 +26,7 @@ struct agenda {
     size_t n, cap;           /* ranks; that there is room for */
     uint64_t *marked;        /* [rank / 64] */
     uint64_t *words;         /* bits of the words that are not 0 */
+    uint64_t *whole;         /* [rank / 64] */
     uint32_t *heap, *places; /* [place] -> rank; [rank] -> 1 + place, 0: it does not wait */
     int64_t *due_ms;         /* [rank] */
     size_t n_waiting;
@@ -36,6 +39,9 @@ void agenda_clear(struct agenda *a); /* gives its memory back */
 void agenda_reset(struct agenda *a, size_t n);
 
 void agenda_mark(struct agenda *a, uint32_t rank);
+void agenda_mark_whole(struct agenda *a, uint32_t rank);
+/* Was it marked so? Forgets it. */
+bool agenda_take_whole(struct agenda *a, uint32_t rank);
 /* Takes the lowest marked rank. False: none is marked. Cost: the words between, n / 4096 at most. */
 bool agenda_take(struct agenda *a, uint32_t *rank);
 

@@ -130,6 +130,7 @@ static void after_look(struct rules *e, struct rule *r)
     wake_dependents(e, r);
 }
 
+/* Bound: the rules that tick, some ns each. */
 static void mark_ticks(struct rules *e, int64_t at_ms)
 {
     for (size_t i = 0; i < e->n_grids; i++) {
@@ -137,10 +138,8 @@ static void mark_ticks(struct rules *e, int64_t at_ms)
 
         if (at_ms % g->every_ms != 0)
             continue;
-        for (uint32_t k = g->first; k < g->first + g->n; k++) {
-            e->order[e->grid_ranks[k]]->look_due = true;
-            agenda_mark(&e->agenda, e->grid_ranks[k]);
-        }
+        for (uint32_t k = g->first; k < g->first + g->n; k++)
+            agenda_mark_whole(&e->agenda, e->grid_ranks[k]);
     }
 }
 
@@ -190,6 +189,7 @@ static bool run_instant(struct rules *e, uint64_t until_ns)
     while (e->in_instant && agenda_take(&e->agenda, &rank)) {
         struct rule *r = e->order[rank];
 
+        r->look_due = agenda_take_whole(&e->agenda, rank) || r->look_due;
         if (e->passing)
             (void)touched_pick(r, e->now_ms);
         else if (!look(e, r, until_ns)) {

@@ -49,7 +49,7 @@ struct rule {
     bool early;              /* may look between ticks */
     bool depends;            /* on other rules: looks when one of them changed */
     bool changed;            /* one of its alerts changed at the present instant */
-    bool look_due;           /* a rule it depends on changed */
+    bool look_due;           /* its tick has come, or a rule it depends on changed */
     bool uses_noted;         /* its leaves name it */
     bool leaving;            /* an exchange has replaced it, or does */
     bool linked;             /* firing() knows its rules; without that nothing is decided */

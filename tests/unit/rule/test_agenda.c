@@ -27,6 +27,25 @@ START_TEST(marked_ranks_are_taken_lowest_first_and_later_marks_join)
 }
 END_TEST
 
+START_TEST(a_mark_of_a_tick_is_told_once_and_gone_after_a_reset)
+{
+    struct agenda a = {0};
+    uint32_t rank;
+
+    ck_assert_int_eq(agenda_fit(&a, RANKS), 0);
+    agenda_reset(&a, RANKS);
+    agenda_mark(&a, 64);
+    agenda_mark_whole(&a, 63);
+    agenda_mark_whole(&a, 4999);
+    ck_assert(agenda_take(&a, &rank) && rank == 63);
+    ck_assert(agenda_take_whole(&a, 63) && !agenda_take_whole(&a, 63));
+    ck_assert(agenda_take(&a, &rank) && rank == 64 && !agenda_take_whole(&a, 64));
+    agenda_reset(&a, RANKS);
+    ck_assert(!agenda_take(&a, &rank) && !agenda_take_whole(&a, 4999));
+    agenda_clear(&a);
+}
+END_TEST
+
 START_TEST(waits_run_out_in_order_whatever_was_moved_or_ended)
 {
     static int64_t due[RANKS];
@@ -85,6 +104,7 @@ END_TEST
 static void add(TCase *t)
 {
     tcase_add_test(t, marked_ranks_are_taken_lowest_first_and_later_marks_join);
+    tcase_add_test(t, a_mark_of_a_tick_is_told_once_and_gone_after_a_reset);
     tcase_add_test(t, waits_run_out_in_order_whatever_was_moved_or_ended);
     tcase_add_test(t, a_step_of_the_clock_moves_all_waits);
 }
