@@ -15,7 +15,7 @@ _tocsin() {
     command=${COMP_WORDS[1]}
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
-        words="serve check test explain alerts incidents ack release silence route receiver
+        words="serve check test explain alerts incidents ack release silence route receiver oncall calendar
             deliveries history status reload send convert demo help version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
         return
@@ -51,6 +51,7 @@ _tocsin() {
     case $command in
     serve) options="--config --listen --redis --data-dir --rules --statsd --workers --shadow
         --log-json --verbose --help" ;;
+    oncall | calendar) options="$options --at --zone --config" ;;
     check) options="$options --config --cost --live" ;;
     test) options="$options --config --junit --watch" ;;
     explain) options="$options --tree" words="$(_tocsin_numbers)" ;;

@@ -68,4 +68,8 @@ struct calendar_state {
  * what is taken out. */
 int calendar_look(struct calendar *c, int64_t at_ms, struct calendar_state *out) MUST_USE;
 
+/* The instant at which a clock in `zone` (NULL: UTC) shows "2026-11-09 08:00": of a time that comes twice the first, of one
+ * that is skipped the jump. -1 with `e`: no such form, no such zone. */
+int calendar_instant(const char *text, const char *zone, int64_t *at_ms, struct err *e) MUST_USE;
+
 #endif

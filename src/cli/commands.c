@@ -61,6 +61,14 @@ const struct command commands[] = {
      command_route},
     {"receiver", "[list] | test NAME", "receivers; sends a real test message", NULL,
      command_receiver},
+    {"oncall", "[SCHEDULE | ROTATION] [--at TIME] [--config F]", "who is on call, and who is next",
+     "From the configuration alone; needs no server.\n"
+     "  --at TIME       20:15, \"2026-11-09 08:00\" or RFC 3339\n"
+     "  --zone Z        of \"2026-11-09 08:00\": Europe/Paris; default: this machine's\n",
+     command_oncall},
+    {"calendar", "NAME [--at TIME] [--config F]", "whether a calendar holds, and until when",
+     "From the configuration alone; needs no server. --at and --zone as of oncall.\n",
+     command_calendar},
     {"deliveries", "[list [--all] [--limit 1000] | show N LANE | retry N LANE | drop N LANE]",
      "messages on their way, failed, dead", NULL, command_deliveries},
     {"history", "[RULE | N] [label=value…] [--limit 30]", "what changed, newest first", NULL,

@@ -12,6 +12,8 @@ int command_ack(int argc, char **argv);
 int command_release(int argc, char **argv);
 int command_silence(int argc, char **argv);
 int command_route(int argc, char **argv);
+int command_calendar(int argc, char **argv);
+int command_oncall(int argc, char **argv);
 int command_receiver(int argc, char **argv);
 int command_deliveries(int argc, char **argv);
 int command_history(int argc, char **argv);

@@ -44,6 +44,8 @@ void show_incident(const cJSON *incident, int64_t now_ms, struct buf *out);
 void show_ack(const cJSON *incident, int64_t now_ms, struct buf *out);
 void show_silence_made(const cJSON *silence, int64_t now_ms, struct buf *out);
 void show_silences(const cJSON *list, int64_t now_ms, struct buf *out);
+void show_on_call(const cJSON *list, int64_t now_ms, struct buf *out);
+void show_calendar(const cJSON *answer, int64_t now_ms, struct buf *out);
 void show_routes(const cJSON *answer, int64_t now_ms, struct buf *out);
 bool show_receiver_test(const cJSON *answer, struct buf *out); /* false: a channel failed */
 void show_deliveries(const cJSON *list, int64_t now_ms, struct buf *out);

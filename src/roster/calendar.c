@@ -263,6 +263,20 @@ int calendar_look(struct calendar *c, int64_t at_ms, struct calendar_state *out)
     return 0;
 }
 
+int calendar_instant(const char *text, const char *zone, int64_t *at_ms, struct err *e)
+{
+    struct words w = {text, text, text + strlen(text)};
+    struct tz tz;
+    int64_t wall;
+
+    if (tz_open(zone, &tz, e) < 0)
+        return -1;
+    if (!words_date_time(&w, &wall) || w.at != w.end)
+        return err_set(e, ERR_INPUT, "\"%.40s\" is no time of the form \"2026-11-09 08:00\"", text);
+    *at_ms = tz_instant(tz, wall) * 1000;
+    return 0;
+}
+
 /* --- can it hold at all? --- */
 
 static int tried(struct calendar *c, int64_t at_s, bool *found)
