@@ -3,7 +3,10 @@
  * What has become untrue is not sent, whatever made it due. The claim is stored before it is sent, so that a
  * death in between leaves "unknown" and not "never". The number of a message changes with its content alone:
  * a retry of the same content carries the same key, by which a receiver can tell that it has it. An unknown
- * fate is noted per alert: what may have been told is owed its end, what may be over is told again. */
+ * fate is noted per alert: what may have been told is owed its end, what may be over is told again.
+ * A turn claims for some milliseconds, counted in alerts, and lanes that are left begin the next. What a
+ * message of thousands changes in the ledger is noted at once in memory and written by slices, the entry's own
+ * row last: until then the next start finds a claim of unknown fate, as if the answer had not come. */
 #include "tocsin/notify.h"
 
 #include <assert.h>
@@ -19,14 +22,23 @@
 #include "notify/notify_impl.h"
 #include "notify/record.h"
 #include "notify/review.h"
+#include "notify/told.h"
 
-#define RETRY_FOR_MS (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
+#define MEMBERS_A_CLAIM 50 /* so many are planned and made a notice of in the time of a row */
+#define RETRY_FOR_MS    (INT64_C(60) * 60 * 1000) /* a temporary failure, then it is a dead letter */
+
+static void put_aside(struct notify *n, struct entry *e)
+{
+    ledger_set_due(n, e, false);
+    incident_mark(n, e->incident);
+}
 
 static struct notice *claim(struct notify *n, struct entry *e, const struct plan *p, int64_t at_ms)
 {
     struct notice *x;
     uint64_t seq = e->seq;
 
+    n->claims -= 1 + (int)(e->incident->n_members / MEMBERS_A_CLAIM);
     assert(e->state != ENTRY_CLAIMED && p->due_ms != 0 && p->due_ms <= at_ms);
     if (e->digest != p->digest)
         e->uncertain = false;
@@ -37,9 +49,6 @@ static struct notice *claim(struct notify *n, struct entry *e, const struct plan
         e->seq = seq;
         return NULL;
     }
-    for (size_t i = 0; i < p->n_items; i++)
-        if (p->items[i].kind == ITEM_NEW && owed_put(e, p->items[i].m->n, p->due_ms))
-            break;
     if (e->state == ENTRY_DEAD)
         e->attempts = 0;
     e->digest = p->digest;
@@ -47,9 +56,38 @@ static struct notice *claim(struct notify *n, struct entry *e, const struct plan
     e->state = ENTRY_CLAIMED;
     e->claimed_ms = at_ms;
     ledger_set_due(n, e, false);
+    e->dirty = true;
     x->degraded = n->degraded;
-    ledger_store(n, e);
+    if (!entries_store(n, e->incident))
+        log_error("a claim could not be written for lack of memory", "lane", e->lane->name, NULL);
     assert(!e->due_at && e->claimed_ms == at_ms && e->seq > 0);
+    return x;
+}
+
+/* The first that is due there, if it may be claimed as things are; else it is reviewed before, and due again. */
+static struct notice *claim_first(struct notify *n, struct lane *l, int64_t at_ms)
+{
+    struct entry *e = l->due[0];
+    struct notice *x = NULL;
+    struct item *items;
+    struct plan p;
+
+    if (e->due_ms > at_ms || incident_is_behind(e->incident)) {
+        put_aside(n, e);
+        return NULL;
+    }
+    items = mem_alloc((e->incident->n_members + 1) * sizeof *items);
+    if (!items)
+        return NULL;
+    plan_desired(e, at_ms, items, &p);
+    if (p.due_ms == 0 || p.due_ms > at_ms) /* nothing is to be said any more */
+        put_aside(n, e);
+    else if (owed_put_new(e, items, p.n_items, p.due_ms) || e->rows_dirty ||
+             e->n_rows > ENTRIES_ROWS_AT_LEAST)
+        put_aside(n, e); /* so many joined just now: their rows have turns of their own */
+    else
+        x = claim(n, e, &p, at_ms);
+    mem_free(items);
     return x;
 }
 
@@ -58,34 +96,17 @@ struct notice *notify_claim(struct notify *n, const char *lane)
     struct lane *l = map_gets(n->lanes, lane);
     int64_t at_ms = notify_now(n);
     struct notice *x = NULL;
-    struct entry *e;
 
-    if (!n->started)
+    if (!n->started || !l)
         return NULL;
-    if (!n->behind) /* else the rest of the reviews has the next turn */
+    if (!n->o.loop)
         notify_run(n);
-    while (l && !x && l->n_due > 0) {
-        struct item *items;
-        struct plan p;
+    while (!x && l->n_due > 0 && notify_may_claim(n, l, at_ms)) {
+        const struct entry *first = l->due[0];
 
-        e = l->due[0];
-        if (e->due_ms > at_ms || e->incident->dirty_members) { /* reviewed, it is due again */
-            ledger_set_due(n, e, false);
-            incident_mark(n, e->incident);
-            continue;
-        }
-        items = mem_alloc((e->incident->n_members + 1) * sizeof *items);
-        if (!items)
-            return NULL;
-        plan_desired(e, at_ms, items, &p);
-        if (p.due_ms == 0 || p.due_ms > at_ms) { /* nothing is to be said any more */
-            ledger_set_due(n, e, false);
-            incident_mark(n, e->incident);
-        } else if (!(x = claim(n, e, &p, at_ms))) {
-            mem_free(items);
-            return NULL;
-        }
-        mem_free(items);
+        x = claim_first(n, l, at_ms);
+        if (!x && l->n_due > 0 && l->due[0] == first)
+            break; /* no memory */
     }
     if (n->first_marked)
         notify_run_soon(n);
@@ -94,33 +115,14 @@ struct notice *notify_claim(struct notify *n, const char *lane)
 
 /* --- outcomes ---------------------------------------------------------------------------------------- */
 
-/* A message shows again what is as it was: nothing is to be noted of that. */
-static bool is_known(const struct entry *e, const struct item_told *it)
-{
-    const struct told *t = told_find(e, it->n);
-    const struct member *m = incident_member(e->incident, it->n);
-
-    return it->kind == ITEM_STILL && t && m && !t->maybe_ended && t->priority == it->priority &&
-           t->starts_ms == it->starts_ms && m->freed_ms <= t->told_ms;
-}
-
 static void delivered(struct notify *n, struct entry *e, const struct claim *c,
                       const struct outcome *o, int64_t at_ms)
 {
-    for (size_t i = 0; i < c->n_items; i++) {
-        const struct item_told *it = &c->items[i];
-        struct told t = {it->n, it->priority, it->starts_ms, e->claimed_ms, false};
-        owed_remove(e, it->n);
-        if (is_known(e, it))
-            continue;
-        if (it->kind >= ITEM_RESOLVED) {
-            told_remove(e, it->n);
-            n->stats.missed += it->kind == ITEM_MISSED;
-        } else if (told_put(e, &t)) {
-            log_error("no memory to note what was told: its end may not be told", "lane",
-                      e->lane->name, NULL);
-        }
-    }
+    for (size_t i = 0; i < c->n_items; i++)
+        n->stats.missed += c->items[i].kind == ITEM_MISSED;
+    if (told_delivered(e, c->items, c->n_items, e->claimed_ms))
+        log_error("no memory to note what was told: its end may not be told", "lane", e->lane->name,
+                  NULL);
     if (e->first_ms == 0)
         e->first_ms = at_ms;
     e->last_ms = at_ms;
@@ -203,7 +205,7 @@ void notify_commit(struct notify *n, struct notice *x, const struct outcome *o)
         failed(n, e, c, o, at_ms);
     e->dirty = true;
     assert(e->state == ENTRY_IDLE || e->state == ENTRY_RETRYING || e->state == ENTRY_DEAD);
-    ledger_store(n, e);
+    (void)entries_store(n, e->incident); /* the rest has the turns of the review */
     incident_mark(n, e->incident);
     notify_notice_free(x);
     notify_run_soon(n);

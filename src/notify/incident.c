@@ -14,8 +14,10 @@
 #include "notify/member.h"
 #include "notify/notify_impl.h"
 #include "notify/record.h"
+#include "notify/told.h"
 
-#define SWEEP_MS 1000 /* between two walks of a full incident */
+#define SWEEP_MS   1000 /* between two walks of a full incident */
+#define SWEEP_ROWS 250 /* of old incidents are deleted in one turn, and those of the last of them */
 
 struct incident *incident_by_number(const struct notify *n, uint64_t number)
 {
@@ -46,7 +48,19 @@ int incident_list(struct notify *n, struct incident *inc)
     if (mem_grow((void **)&n->open, &n->cap_open, n->n_open + 1, sizeof *n->open))
         return -1;
     n->open[n->n_open++] = inc;
+    inc->open_at = n->n_open;
     return 0;
+}
+
+void incident_unlist(struct notify *n, struct incident *inc)
+{
+    struct incident *last = n->open[n->n_open - 1];
+
+    assert(inc->open_at > 0 && n->open[inc->open_at - 1] == inc);
+    n->open[inc->open_at - 1] = last;
+    last->open_at = inc->open_at;
+    inc->open_at = 0;
+    n->n_open--;
 }
 
 struct incident *incident_open(struct notify *n, const char *key, const struct label *l,
@@ -66,7 +80,7 @@ struct incident *incident_open(struct notify *n, const char *key, const struct l
         return NULL;
     }
     if (map_puts(n->by_key, key, inc, NULL)) {
-        n->n_open--;
+        incident_unlist(n, inc);
         incident_free(n, inc);
         return NULL;
     }
@@ -182,6 +196,12 @@ void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms)
 
 void incident_mark(struct notify *n, struct incident *inc)
 {
+    inc->changed = true;
+    incident_mark_rest(n, inc);
+}
+
+void incident_mark_rest(struct notify *n, struct incident *inc)
+{
     if (inc->marked)
         return;
     inc->marked = true;
@@ -200,6 +220,14 @@ void incident_unmark(struct notify *n, struct incident *inc)
     *(inc->next_marked ? &inc->next_marked->prev_marked : &n->last_marked) = inc->prev_marked;
     inc->marked = false;
     assert((n->first_marked == NULL) == (n->last_marked == NULL));
+}
+
+bool incident_is_behind(const struct incident *inc)
+{
+    for (size_t i = 0; i < inc->n_entries; i++)
+        if (ledger_rows_wait(inc->entries[i]))
+            return true;
+    return inc->changed || inc->to_plan > 0 || inc->dirty_members;
 }
 
 /* --- the end of one -------------------------------------------------------------------------------- */
@@ -277,23 +305,13 @@ bool incident_has_room(struct notify *n, struct incident *inc, int priority, int
     return as_severe(inc, priority) < MEMBERS_MAX;
 }
 
-static void list_remove(struct incident **list, size_t *count, const struct incident *inc)
-{
-    for (size_t i = 0; i < *count; i++)
-        if (list[i] == inc) {
-            memmove(list + i, list + i + 1, (*count - i - 1) * sizeof *list);
-            (*count)--;
-            return;
-        }
-}
-
 /* Everybody was told everything: it is history now. */
 void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms)
 {
     assert(inc->ended_ms != 0 && inc->settled_ms == 0);
     if (mem_grow((void **)&n->kept, &n->cap_kept, n->n_kept + 1, sizeof *n->kept))
         return;
-    list_remove(n->open, &n->n_open, inc);
+    incident_unlist(n, inc);
     if (map_gets(n->by_key, inc->key) == inc)
         map_removes(n->by_key, inc->key);
     for (size_t i = 0; i < inc->n_members; i++) {
@@ -352,23 +370,28 @@ static void drop(struct notify *n, struct incident *inc, int64_t at_ms)
     while (inc->n_entries > 0) {
         struct entry *e = inc->entries[inc->n_entries - 1];
         while (e->n_owed > 0)
-            ledger_expire(n, e, e->owed[0].n, "its incident is too old", at_ms);
+            ledger_expire(n, e, e->owed[e->n_owed - 1].n, "its incident is too old", at_ms);
         ledger_drop(n, e);
     }
     incident_unstore(n, inc);
     incident_free(n, inc);
 }
 
-void incidents_sweep(struct notify *n, int64_t at_ms)
+bool incidents_sweep(struct notify *n, int64_t at_ms)
 {
-    size_t gone = 0;
+    size_t gone = 0, rows = 0;
+    bool more;
 
-    while (gone < n->n_kept && !is_claimed(n->kept[gone]) &&
-           (n->n_kept - gone > n->o.max_incidents ||
-            at_ms - n->kept[gone]->settled_ms > n->o.keep_incidents_ms))
+    while ((more = gone < n->n_kept && !is_claimed(n->kept[gone]) &&
+                   (n->n_kept - gone > n->o.max_incidents ||
+                    at_ms - n->kept[gone]->settled_ms > n->o.keep_incidents_ms)) &&
+           (rows < SWEEP_ROWS || !n->o.loop)) {
+        rows += 1 + n->kept[gone]->n_members;
         drop(n, n->kept[gone++], at_ms);
-    if (gone == 0)
-        return;
-    n->n_kept -= gone;
-    memmove(n->kept, n->kept + gone, n->n_kept * sizeof *n->kept);
+    }
+    if (gone > 0) {
+        n->n_kept -= gone;
+        memmove(n->kept, n->kept + gone, n->n_kept * sizeof *n->kept);
+    }
+    return !more;
 }

@@ -40,6 +40,10 @@ struct incident {
     size_t n_entries, cap_entries;
     int64_t next_ms; /* when it must be reviewed for time alone, 0: never */
     size_t heap_at;  /* place in the heap + 1, 0: not in it */
+    size_t open_at;  /* place among the open ones + 1, 0: not there */
+    size_t plan_at,
+        to_plan;  /* the lane that is planned next; how many are, since the last change */
+    bool changed; /* since all were */
     struct incident *prev_marked, *next_marked;
     bool dirty, marked;
     bool
@@ -55,23 +59,29 @@ struct incident *incident_open(struct notify *n, const char *key, const struct l
                                size_t n_labels, int64_t at_ms);
 /* NULL: there is none. Cost: one look-up, as for all that asks by number or key. */
 struct incident *incident_by_number(const struct notify *n, uint64_t number);
-/* Among the open ones. -1: no memory. */
+/* Among the open ones, in any order. -1: no memory. */
 int incident_list(struct notify *n, struct incident *inc);
+void incident_unlist(struct notify *n, struct incident *inc);
 /* It has ended and every lane knows: from the open ones to the kept. Without memory it stays open, and the
- * next review comes here again. Cost: the open ones, and its alerts. */
+ * next review comes here again. Cost: its alerts. */
 void incident_settle(struct notify *n, struct incident *inc, int64_t at_ms);
 /* Out of all maps, with its entries and alerts; the lists and the store are the caller's. */
 void incident_free(struct notify *n, struct incident *inc);
-/* To be reviewed with the next run; in the order of the marks. */
+/* Something of it has changed: to be reviewed as a whole with the next run; in the order of the marks. */
 void incident_mark(struct notify *n, struct incident *inc);
+/* Its review goes on with the next run. */
+void incident_mark_rest(struct notify *n, struct incident *inc);
+/* Something of it has changed, or rows of it wait to be written: no lane may speak of it before its review. */
+bool incident_is_behind(const struct incident *inc);
 void incident_unmark(struct notify *n, struct incident *inc);
 /* When it is reviewed for time alone; 0: never. It replaces an earlier time, and cannot fail: there is room
  * since it was made. Cost: the logarithm of how many wait. */
 void incident_schedule(struct notify *n, struct incident *inc, int64_t at_ms);
 /* The one whose time comes first; NULL: none waits. */
 struct incident *heap_top(const struct notify *n);
-/* Kept ones that are too old or too many go, the oldest first; not behind one whose message is on its way. */
-void incidents_sweep(struct notify *n, int64_t at_ms);
+/* Kept ones that are too old or too many go, the oldest first; not behind one whose message is on its way.
+ * So many as one turn has room for: false when some are left. */
+bool incidents_sweep(struct notify *n, int64_t at_ms);
 /* The order of lists that people read, for qsort(): of struct incident *. */
 int incident_newest_first(const void *a, const void *b);
 /* Whether an alert of that priority may join; makes room by forgetting what is over and told,

@@ -1,8 +1,7 @@
 /* The ledger: lanes, and what each was told and is owed of an incident.
- * What was told is kept by member number and not by message, so that "what does it not know yet" is a
- * comparison which survives restarts, reloads and lost answers; dropped are queues of messages, which go
- * stale. Each change of told or owed writes its own row, whoever makes it. Lanes outlive their configuration
- * for as long as an entry names them. What a lane may claim stands in a heap of its own, the most severe and
+ * What was told is kept by member number and not by message (told.c), so that "what does it not know yet" is
+ * a comparison which survives restarts, reloads and lost answers; dropped are queues of messages, which go
+ * stale. Lanes outlive their configuration for as long as an entry names them. What a lane may claim stands in a heap of its own, the most severe and
  * the longest waiting first: 20,000 due messages cost the claim of one no more than their logarithm. */
 #include "notify/ledger.h"
 
@@ -16,6 +15,7 @@
 #include "notify/member.h"
 #include "notify/notify_impl.h"
 #include "notify/record.h"
+#include "notify/told.h"
 
 const char *const entry_state_names[] = {"idle", "waiting", "due", "claimed", "retrying", "dead"};
 
@@ -141,6 +141,7 @@ void ledger_release(struct entry *e)
     mem_free(e->field);
     mem_free(e->told);
     mem_free(e->owed);
+    mem_free(e->rows);
     mem_free(e->fallback_for);
     mem_free(e->error);
     mem_free(e->data);
@@ -163,116 +164,6 @@ void ledger_drop(struct notify *n, struct entry *e)
     inc->dirty = true;
     ledger_unstore(n, e);
     ledger_release(e);
-}
-
-/* Both lists are sorted by the member's number, so that a storm of thousands stays quick. */
-static int by_n(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-    return (x > y) - (x < y);
-}
-
-struct told *told_find(const struct entry *e, uint32_t n)
-{
-    return e->n_told ? bsearch(&n, e->told, e->n_told, sizeof *e->told, by_n) : NULL;
-}
-
-struct owed *owed_find(const struct entry *e, uint32_t n)
-{
-    return e->n_owed ? bsearch(&n, e->owed, e->n_owed, sizeof *e->owed, by_n) : NULL;
-}
-
-/* Where a number that is not in the list goes. */
-static size_t place(const void *list, size_t count, size_t size, uint32_t n)
-{
-    size_t i = count;
-
-    while (i > 0 && *(const uint32_t *)((const char *)list + (i - 1) * size) > n)
-        i--;
-    return i;
-}
-
-int told_put(struct entry *e, const struct told *t)
-{
-    struct told *old = told_find(e, t->n);
-    size_t i;
-
-    if (old) {
-        *old = *t;
-        ledger_store_row(e, t->n);
-        return 0;
-    }
-    e->dirty = e->dirty || e->n_told + e->n_owed == 0; /* rows are nothing without the entry's */
-    if (mem_grow((void **)&e->told, &e->cap_told, e->n_told + 1, sizeof *e->told))
-        return -1;
-    i = place(e->told, e->n_told, sizeof *e->told, t->n);
-    memmove(e->told + i + 1, e->told + i, (e->n_told - i) * sizeof *e->told);
-    e->told[i] = *t;
-    e->n_told++;
-    assert(i == 0 || e->told[i - 1].n < t->n);
-    assert(i + 1 == e->n_told || t->n < e->told[i + 1].n);
-    ledger_store_row(e, t->n);
-    return 0;
-}
-
-void told_remove(struct entry *e, uint32_t n)
-{
-    struct told *t = told_find(e, n);
-
-    if (!t)
-        return;
-    e->n_told--;
-    memmove(t, t + 1, (size_t)(e->told + e->n_told - t) * sizeof *t);
-    ledger_store_row(e, n);
-}
-
-int owed_put(struct entry *e, uint32_t n, int64_t due_ms)
-{
-    size_t i;
-
-    if (owed_find(e, n))
-        return 0;
-    e->dirty = e->dirty || e->n_told + e->n_owed == 0;
-    if (mem_grow((void **)&e->owed, &e->cap_owed, e->n_owed + 1, sizeof *e->owed))
-        return -1;
-    i = place(e->owed, e->n_owed, sizeof *e->owed, n);
-    memmove(e->owed + i + 1, e->owed + i, (e->n_owed - i) * sizeof *e->owed);
-    e->owed[i] = (struct owed){.n = n, .due_ms = due_ms};
-    e->n_owed++;
-    assert(i == 0 || e->owed[i - 1].n < n);
-    assert(i + 1 == e->n_owed || n < e->owed[i + 1].n);
-    ledger_store_row(e, n);
-    return 0;
-}
-
-void owed_remove(struct entry *e, uint32_t n)
-{
-    struct owed *o = owed_find(e, n);
-
-    if (!o)
-        return;
-    e->n_owed--;
-    memmove(o, o + 1, (size_t)(e->owed + e->n_owed - o) * sizeof *o);
-    ledger_store_row(e, n);
-}
-
-void owed_may_be_told(struct entry *e, uint32_t n)
-{
-    struct owed *o = owed_find(e, n);
-
-    assert(o);
-    o->maybe = true;
-    ledger_store_row(e, n);
-}
-
-void told_may_be_ended(struct entry *e, uint32_t n)
-{
-    struct told *t = told_find(e, n);
-
-    assert(t);
-    t->maybe_ended = true;
-    ledger_store_row(e, n);
 }
 
 bool ledger_settled(const struct entry *e)

@@ -80,7 +80,10 @@ struct entry {
     char *fallback_for; /* NULL: its own */
     char *error, *data;
     bool dirty;
-    bool rows_dirty;  /* of told and owed any may differ from its row */
+    bool stored;    /* its own row is in Redis */
+    uint32_t *rows; /* members whose row differs from told and owed: record.c writes it */
+    size_t n_rows, cap_rows;
+    bool rows_dirty;  /* any may */
     size_t due_at;    /* place among the lane's due + 1, 0: not there */
     int due_priority; /* what orders it there: as they were when it was put there, last */
     int64_t due_since_ms;
@@ -98,22 +101,11 @@ struct entry *ledger_get(struct incident *inc, struct lane *lane); /* made; NULL
 /* Out of its incident and the store, and freed; not while its message is on its way. */
 void ledger_drop(struct notify *n, struct entry *e);
 void ledger_release(struct entry *e); /* frees it alone */
-/* What it knows of a member, by number. NULL: nothing. Cost: the logarithm of how many. */
-struct told *told_find(const struct entry *e, uint32_t n);
-struct owed *owed_find(const struct entry *e, uint32_t n);
-/* Each writes its row as well. -1: no memory, and nothing has changed. What is owed already stays as it is. */
-int told_put(struct entry *e, const struct told *t);
-void told_remove(struct entry *e, uint32_t n);
-int owed_put(struct entry *e, uint32_t n, int64_t due_ms);
-void owed_remove(struct entry *e, uint32_t n);
 /* The lane knows all that it should, and nothing is on its way. */
 bool ledger_settled(const struct entry *e);
 /* Among what its lane may claim now, or not; also when what orders it has changed. Cost: the logarithm
  * of how many are due there. */
 void ledger_set_due(struct notify *n, struct entry *e, bool due);
-/* `maybe` of what it is owed, `maybe_ended` of what it was told: kept with their rows. */
-void owed_may_be_told(struct entry *e, uint32_t n);
-void told_may_be_ended(struct entry *e, uint32_t n);
 /* Its due time into the sorted set of Redis, for people: it decides nothing. */
 void ledger_mirror(struct notify *n, struct entry *e);
 /* It will never be told of that member: recorded, with the reason, and counted. */

@@ -18,38 +18,41 @@ struct config_route;
 struct incident;
 
 struct member {
+    /* what every plan asks of each, side by side: walks over thousands wait for memory */
     uint32_t n; /* number within the incident, never used again */
+    bool firing;
+    bool moved;      /* ended here because it is routed to other incidents */
+    bool hold_known; /* `hold` is by the silences there are; false: to be computed */
+    bool dirty;      /* differs from its row: among the incident's dirty_members */
+    int priority;    /* now, or the last */
+    int worst;       /* the most severe since it started: what its end is told as */
+    enum hold_kind hold;
+    size_t n_routes;
+    const struct config_route **routes; /* that lead it here; of the present configuration */
+    int64_t starts_ms, ends_ms;
+    int64_t visible_ms; /* fires and is not held since then, 0: is not */
+    int64_t raised_ms;  /* its priority changed, last */
+    int64_t routed_ms;  /* its routes changed, last */
+    int64_t freed_ms;   /* a hold ended with it still on, last */
     struct incident *incident;
     struct member *next_same; /* the same alert in other incidents */
-    char *key;                /* origin + labels without severity: its identity */
+    struct member *next_dirty;
+    char *key; /* origin + labels without severity: its identity */
     char *origin;
     struct label *labels; /* one block; sorted */
     size_t n_labels;
     struct rule_pair *annotations; /* one block */
     size_t n_annotations;
     uint64_t fingerprint;
-    bool firing, suppressed, has_value, has_threshold;
-    bool moved;   /* ended here because it is routed to other incidents */
-    int priority; /* now, or the last */
-    int worst;    /* the most severe since it started: what its end is told as */
+    bool suppressed, has_value, has_threshold;
     double value, peak, threshold;
     enum unit unit;
     char *unit_name;
-    int64_t starts_ms, ends_ms, nodata_ms, gone_ms;
+    int64_t nodata_ms, gone_ms;
     char *end_reason, *why;
-    enum hold_kind hold;
-    char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */
     int64_t held_ms;
-    int64_t visible_ms; /* fires and is not held since then, 0: is not */
-    int64_t raised_ms;  /* its priority changed, last */
-    int64_t routed_ms;  /* its routes changed, last */
-    int64_t freed_ms;   /* a hold ended with it still on, last */
+    char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */
     char freed_by[UUID_LEN + 1];
-    const struct config_route **routes; /* that lead it here; of the present configuration */
-    size_t n_routes;
-    bool hold_known; /* `hold` is by the silences there are; false: to be computed */
-    bool dirty;      /* differs from its row: among the incident's dirty_members */
-    struct member *next_dirty;
 };
 
 /* Joins the incident with the next number, behind all others. NULL: no memory. */

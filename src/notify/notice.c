@@ -8,11 +8,11 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/hash.h"
 #include "base/mem.h"
+#include "notify/choose.h"
 #include "notify/desired.h"
 #include "notify/incident.h"
 #include "notify/inhibit.h"
@@ -146,49 +146,6 @@ static void fill_alert(struct maker *k, const struct notify *n, const struct ite
     buf_addf(&url, "%s/i/%llu#%016llx", base_url(n), (unsigned long long)m->incident->number,
              (unsigned long long)m->fingerprint);
     out->generator_url = copy_buf(k, &url);
-}
-
-/* As member_order(); one that moved away fires, but not for this lane. */
-static int by_weight(const void *pa, const void *pb)
-{
-    const struct item *a = pa, *b = pb;
-    bool fa = a->kind < ITEM_RESOLVED, fb = b->kind < ITEM_RESOLVED;
-
-    if (fa != fb)
-        return fa ? -1 : 1;
-    return member_order(a->m, b->m);
-}
-
-/* Which are left out last: what the message is about, by severity, then the rest. */
-static int by_importance(const void *pa, const void *pb)
-{
-    const struct item *a = pa, *b = pb;
-    bool ca = a->kind != ITEM_STILL, cb = b->kind != ITEM_STILL;
-
-    if (ca != cb)
-        return ca ? -1 : 1;
-    if (ca && a->m->priority != b->m->priority)
-        return a->m->priority < b->m->priority ? -1 : 1;
-    return by_weight(pa, pb);
-}
-
-/* Brings those that are shown to the front, in their order. The head of all stays: it says how bad
- * it is. */
-static void choose(const struct plan *p, size_t shown)
-{
-    size_t head = 0;
-
-    if (p->n_items > shown) {
-        struct item first;
-        for (size_t i = 1; i < p->n_items; i++)
-            if (by_weight(&p->items[i], &p->items[head]) < 0)
-                head = i;
-        first = p->items[head];
-        p->items[head] = p->items[0];
-        p->items[0] = first;
-        qsort(p->items + 1, p->n_items - 1, sizeof *p->items, by_importance);
-    }
-    qsort(p->items, shown, sizeof *p->items, by_weight);
 }
 
 static const struct label *label_in(const struct notice_alert *a, const char *name)
@@ -337,18 +294,18 @@ static void fill_alerts(struct maker *k, struct notice *x, const struct notify *
 {
     size_t shown = p->n_items < NOTICE_ALERTS_MAX ? p->n_items : NOTICE_ALERTS_MAX;
 
-    choose(p, shown);
     x->alerts = take(k, (shown + 1) * sizeof *x->alerts);
     k->c->items = take(k, (p->n_items + 1) * sizeof *k->c->items);
     if (!x->alerts || !k->c->items)
         return;
     for (size_t i = 0; i < p->n_items; i++) {
         const struct item *it = &p->items[i];
-        if (i < shown)
-            fill_alert(k, n, it, &x->alerts[i]);
         k->c->items[i] = (struct item_told){it->m->n, it->kind, it->m->priority, it->m->starts_ms};
     }
     k->c->n_items = p->n_items;
+    choose_items(p->items, p->n_items, shown);
+    for (size_t i = 0; i < shown; i++)
+        fill_alert(k, n, &p->items[i], &x->alerts[i]);
     x->n_alerts = shown;
     x->n_firing = p->n_firing;
     x->truncated = p->n_items - shown;

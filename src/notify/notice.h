@@ -20,7 +20,7 @@ struct claim {     /* behind notice.memory */
     struct entry *entry;
     struct notify *notify;
     size_t n_items;
-    struct item_told {
+    struct item_told { /* by rising numbers */
         uint32_t n;
         enum item_kind kind;
         int priority;

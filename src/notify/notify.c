@@ -27,6 +27,7 @@
 #define SWEEP_EVERY_MS (10 * 60 * 1000)
 /* A run reviews and writes so much, in rows of some 20 us; the rest waits for the next turn. */
 #define REVIEW_A_RUN 250
+#define CLAIMS_A_RUN 100 /* besides, messages of one alert; one of 10,000 counts as 200 */
 
 /* --- tables are written again ------------------------------------------------------------------------- */
 
@@ -42,8 +43,7 @@ static void store_entries(struct notify *n, struct incident *inc)
 {
     for (size_t i = 0; i < inc->n_entries; i++) {
         struct entry *e = inc->entries[i];
-        e->rows_dirty = true;
-        ledger_store(n, e);
+        ledger_store_all(n, e);
         e->mirrored_ms = 0; /* the sorted set was cleared as well */
         ledger_mirror(n, e);
     }
@@ -170,40 +170,71 @@ void notify_free(struct notify *n)
 
 /* --- running -------------------------------------------------------------------------------------------- */
 
+static struct incident *due_by_time(const struct notify *n, int64_t at_ms)
+{
+    struct incident *inc = heap_top(n);
+
+    return inc && inc->next_ms <= at_ms ? inc : NULL;
+}
+
+/* 100,000 may become due in one instant: each is taken from the heap when its turn has room for it. */
 static void review_marked(struct notify *n, int64_t at_ms, int budget)
 {
     n->budget = budget;
-    for (struct incident *inc; (inc = heap_top(n)) && inc->next_ms <= at_ms;) {
-        incident_schedule(n, inc, 0);
-        incident_mark(n, inc);
-    }
-    for (struct incident *inc; n->budget > 0 && (inc = n->first_marked);) {
+    while (n->budget > 0) {
+        struct incident *inc = due_by_time(n, at_ms);
+        if (inc) {
+            incident_schedule(n, inc, 0);
+            incident_mark(n, inc);
+        }
+        inc = n->first_marked;
+        if (!inc)
+            break;
         incident_unmark(n, inc);
         incident_review(n, inc, at_ms);
     }
-    n->behind = n->budget <= 0 && n->first_marked;
+    n->behind = n->first_marked || due_by_time(n, at_ms);
     assert(budget < INT_MAX || n->budget > 0);
 }
 
+bool notify_may_claim(struct notify *n, struct lane *l, int64_t at_ms)
+{
+    int64_t hold_ms = holds_next_ms(n->holds);
+
+    if (!n->o.loop)
+        return true;
+    if (n->claims > 0 && (n->running || !n->lanes_wait) && (hold_ms == 0 || hold_ms > at_ms))
+        return true;
+    l->told_due = n->lanes_wait = true;
+    notify_run_soon(n);
+    return false;
+}
+
+/* Those that the last run had no claims left for come first. */
 static void tell_lanes(struct notify *n)
 {
+    size_t from = n->first_lane, k = 0;
     struct lane *l;
 
-    if (!n->o.due)
-        return;
-    for (size_t at = 0; (l = map_next(n->lanes, &at, NULL, NULL));) {
-        if (!l->told_due)
-            continue;
-        l->told_due = false;
-        if (l->n_due > 0)
-            n->o.due(l->name, n->o.arg);
-    }
+    n->lanes_wait = false;
+    n->first_lane = 0;
+    for (int round = 0; n->o.due && round < 2; round++, k = 0)
+        for (size_t at = 0; (l = map_next(n->lanes, &at, NULL, NULL)); k++) {
+            bool waited = n->lanes_wait;
+            if (!l->told_due || (round == 0) != (k >= from))
+                continue;
+            l->told_due = false;
+            if (l->n_due > 0)
+                n->o.due(l->name, n->o.arg);
+            if (n->lanes_wait && !waited)
+                n->first_lane = k;
+        }
 }
 
 void notify_run(struct notify *n)
 {
     int64_t at_ms = notify_now(n), next_ms;
-    bool all;
+    bool all, swept = true;
 
     if (n->running || !n->started)
         return; /* deliver claims from within `due`; nobody does before the start */
@@ -215,15 +246,17 @@ void notify_run(struct notify *n)
         review_marked(n, at_ms, n->o.loop ? REVIEW_A_RUN : INT_MAX);
     } while (all && !n->behind && holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
     if (at_ms >= n->sweep_ms) {
-        incidents_sweep(n, at_ms);
-        n->sweep_ms = at_ms + SWEEP_EVERY_MS;
+        swept = incidents_sweep(n, at_ms);
+        if (swept)
+            n->sweep_ms = at_ms + SWEEP_EVERY_MS;
     }
+    n->claims = CLAIMS_A_RUN;
     tell_lanes(n);
     n->running = false;
     next_ms = notify_next_ms(n);
     if (!n->timer)
         return;
-    if (n->first_marked || !all)
+    if (n->first_marked || !all || !swept || n->lanes_wait)
         notify_run_soon(n);
     else if (next_ms != 0)
         timer_at(n->timer, next_ms);

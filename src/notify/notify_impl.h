@@ -26,6 +26,7 @@
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 struct incident;
+struct lane;
 struct pending_row;
 struct start;
 
@@ -52,7 +53,10 @@ struct notify {
     size_t n_kept, cap_kept;
     struct incident *first_marked, *last_marked; /* to be reviewed, in this order */
     int budget;                                  /* what is left of this run's REVIEW_A_RUN */
-    bool behind;            /* the last run has left marked ones for the next */
+    int claims;                                  /* of CLAIMS_A_RUN, until the next run */
+    bool behind;                                 /* the last run has left some for the next */
+    bool lanes_wait;        /* some were left no claims: they come first in the next run */
+    size_t first_lane;      /* the first of them, as the map counts */
     struct incident **heap; /* by next_ms */
     size_t n_heap, cap_heap;
     uint64_t next_number, next_silence;
@@ -86,6 +90,8 @@ static inline void notify_run_soon(struct notify *n)
     timer_in(n->timer, 0);
 }
 
+/* Whether there is room for another claim before the next run; else that run tells the lane again. */
+bool notify_may_claim(struct notify *n, struct lane *l, int64_t at_ms);
 /* Every alert, by the present configuration. Bound: all members of open incidents. */
 void notify_reroute(struct notify *n, int64_t at_ms);
 

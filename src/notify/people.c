@@ -118,7 +118,7 @@ int notify_drop(struct notify *n, uint64_t incident, const char *lane, const str
     if (!x)
         return -1;
     while (x->n_owed > 0)
-        ledger_expire(n, x, x->owed[0].n, "dropped by hand", at_ms);
+        ledger_expire(n, x, x->owed[x->n_owed - 1].n, "dropped by hand", at_ms);
     for (size_t i = x->n_told; i-- > 0;) { /* ends that are owed go as well */
         const struct member *m = incident_member(x->incident, x->told[i].n);
         if (!m || !m->firing)

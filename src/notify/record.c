@@ -13,14 +13,17 @@
 #include <string.h>
 
 #include "base/keys.h"
+#include "base/mem.h"
 #include "notify/incident.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
 #include "notify/notify_impl.h"
+#include "notify/told.h"
 
 #define AUDIT_MAX 100000
 /* of larger incidents the reasons stay in memory and in the history: the record would be large */
 #define WHY_MEMBERS 200
+#define ROWS_KEPT   64 /* room for numbers of rows that an entry keeps */
 
 void record_time(struct json *j, const char *key, int64_t at_ms)
 {
@@ -312,12 +315,59 @@ static void put_row(struct entry *e, uint32_t member)
     buf_free(&out);
 }
 
-void ledger_store_row(struct entry *e, uint32_t member)
+void ledger_touch_row(struct entry *e, uint32_t member)
 {
-    if (e->lane->notify->ledger && !e->rows_dirty)
-        put_row(e, member);
-    else if (e->lane->notify->ledger && !told_find(e, member) && !owed_find(e, member))
-        put_row(e, member); /* one that is gone is in no list to be written from */
+    if (!e->lane->notify->ledger || e->rows_dirty)
+        return;
+    if (e->n_rows > 0 && e->rows[e->n_rows - 1] == member)
+        return; /* not owed any more, and told: once */
+    if (mem_grow((void **)&e->rows, &e->cap_rows, e->n_rows + 1, sizeof *e->rows))
+        e->dirty = e->rows_dirty = true;
+    else
+        e->rows[e->n_rows++] = member;
+}
+
+/* All rows, also those of alerts of which it knows nothing any more: which had one is not known. */
+static int touch_all(struct entry *e)
+{
+    const struct incident *inc = e->incident;
+    size_t most = inc->n_members + e->n_told + e->n_owed, at = 0;
+
+    if (mem_grow((void **)&e->rows, &e->cap_rows, most, sizeof *e->rows))
+        return -1;
+    e->n_rows = 0;
+    for (size_t i = 0; i < inc->n_members; i++)
+        e->rows[e->n_rows++] = inc->members[i]->n;
+    for (size_t i = 0; i < e->n_told; i++)
+        if (!incident_member(inc, e->told[i].n))
+            e->rows[e->n_rows++] = e->told[i].n;
+    for (size_t i = 0; i < e->n_owed; i++)
+        if (!incident_member(inc, e->owed[i].n) && !told_next(e, &at, e->owed[i].n))
+            e->rows[e->n_rows++] = e->owed[i].n;
+    assert(e->n_rows <= most);
+    e->rows_dirty = false;
+    return 0;
+}
+
+size_t ledger_rows_store(struct entry *e, size_t most)
+{
+    size_t written = 0;
+
+    if (e->rows_dirty && touch_all(e))
+        return 0;
+    for (; written < most && e->n_rows > 0 && !e->rows_dirty; written++)
+        put_row(e, e->rows[--e->n_rows]);
+    if (e->n_rows == 0 && e->cap_rows > ROWS_KEPT) {
+        mem_free(e->rows);
+        e->rows = NULL;
+        e->cap_rows = 0;
+    }
+    return written;
+}
+
+bool ledger_rows_wait(const struct entry *e)
+{
+    return e->n_rows > 0 || e->rows_dirty;
 }
 
 static void write_hex(struct json *j, const char *key, uint64_t v)
@@ -369,14 +419,21 @@ void ledger_store(struct notify *n, struct entry *e)
     if (!n->ledger)
         return;
     write_entry(&j, e);
+    e->stored = e->stored || buf_ok(&out);
     if (buf_ok(&out))
         store_put(n->ledger, e->field, out.data, out.len);
     else
         e->dirty = true;
     buf_free(&out);
-    if (!e->rows_dirty)
-        return;
+}
+
+void ledger_store_all(struct notify *n, struct entry *e)
+{
+    ledger_store(n, e);
+    e->n_rows = 0;
     e->rows_dirty = false; /* again true where a row finds no memory */
+    if (!n->ledger)
+        return;
     for (size_t i = 0; i < e->n_told; i++)
         put_row(e, e->told[i].n);
     for (size_t i = 0; i < e->n_owed; i++)
@@ -396,6 +453,10 @@ void ledger_unstore(struct notify *n, const struct entry *e)
     }
     for (size_t i = 0; i < e->n_owed; i++) {
         row_field(field, e, e->owed[i].n);
+        store_del(n->ledger, field);
+    }
+    for (size_t i = 0; i < e->n_rows; i++) { /* of what it knew when they were written */
+        row_field(field, e, e->rows[i]);
         store_del(n->ledger, field);
     }
     store_del(n->ledger, e->field);

@@ -3,6 +3,7 @@
 #ifndef TOCSIN_NOTIFY_RECORD_H
 #define TOCSIN_NOTIFY_RECORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,8 +23,14 @@ size_t members_store(struct notify *n, struct incident *inc, size_t most);
 void incident_store_all(struct notify *n, struct incident *inc); /* with all alerts, dirty or not */
 void incident_unstore(struct notify *n, const struct incident *inc); /* with its alerts */
 void member_unstore(struct notify *n, const struct member *m);
-void ledger_store(struct notify *n, struct entry *e); /* with rows_dirty also all of its rows */
-void ledger_store_row(struct entry *e, uint32_t n);   /* or deletes it: neither told nor owed */
+void ledger_store(struct notify *n, struct entry *e);     /* its own row */
+void ledger_store_all(struct notify *n, struct entry *e); /* with all of its rows */
+/* What it knows of that member differs from its row. */
+void ledger_touch_row(struct entry *e, uint32_t n);
+/* Writes such rows, or deletes those that say nothing any more: at most `most`. Returns how many; without
+ * memory fewer, and ledger_rows_wait() stays true. */
+size_t ledger_rows_store(struct entry *e, size_t most);
+bool ledger_rows_wait(const struct entry *e);
 void ledger_unstore(struct notify *n, const struct entry *e);
 void numbers_store(struct notify *n); /* the next ones of incidents and silences */
 void silence_store(struct notify *n, const struct silence *s);

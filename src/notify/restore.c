@@ -15,6 +15,7 @@
 #include "notify/ledger.h"
 #include "notify/member.h"
 #include "notify/notify_impl.h"
+#include "notify/told.h"
 
 static cJSON *parse(const char *json, size_t len, struct err *e)
 {
@@ -150,7 +151,7 @@ static int list_restored(struct notify *n, struct incident *inc)
         return -1;
     for (size_t i = 0; i < inc->n_members; i++)
         if (list_member(n, inc->members[i])) {
-            n->n_open--; /* it is the last one there, and freed by the caller */
+            incident_unlist(n, inc); /* it is freed by the caller */
             return -1;
         }
     return 0;
@@ -295,6 +296,7 @@ static bool has_ended(const struct entry *e, uint32_t n)
 
 static void read_entry(struct entry *e, const cJSON *o)
 {
+    e->stored = true;
     e->rows_dirty = true; /* until it is whole nothing is written: restored_entry() */
     read_lists(e, o);
     e->state = (enum entry_state)json_in_word(o, "state", entry_state_names, ENTRY_DEAD + 1);

@@ -12,6 +12,7 @@
 #include "notify/incident.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
+#include "notify/told.h"
 
 bool actor_sees(const struct actor *a, const struct label *l, size_t n, int priority)
 {
@@ -53,17 +54,6 @@ enum sight notify_sight(const struct notify *n, uint64_t incident, const struct 
     return inc ? actor_sight(a, inc) : SIGHT_NONE;
 }
 
-static bool was_told(const struct entry *e, const struct member *m)
-{
-    for (size_t i = 0; i < e->n_told; i++)
-        if (e->told[i].n == m->n)
-            return true;
-    for (size_t i = 0; i < e->n_owed; i++)
-        if (e->owed[i].n == m->n)
-            return true;
-    return false;
-}
-
 /* A lane is shown to whom it tells of something that he may see. */
 bool actor_sees_entry(const struct actor *a, const struct entry *e)
 {
@@ -72,7 +62,8 @@ bool actor_sees_entry(const struct actor *a, const struct entry *e)
     for (size_t i = 0; i < e->incident->n_members; i++) {
         const struct member *m = e->incident->members[i];
 
-        if (actor_sees_member(a, m) && (ledger_routes(e, m) || was_told(e, m)))
+        if (actor_sees_member(a, m) &&
+            (ledger_routes(e, m) || told_find(e, m->n) || owed_find(e, m->n)))
             return true;
     }
     return false;

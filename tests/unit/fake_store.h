@@ -20,6 +20,7 @@ struct store {
     size_t n_fields, cap_fields;
     struct store_table *tables;
     size_t appended, members; /* of streams; of sorted sets */
+    size_t puts;              /* of fields, set or deleted */
     char last_entry[4096];    /* of a stream: "name=value name=value" */
 };
 
@@ -122,6 +123,7 @@ void store_put(struct store_table *t, const char *field, const void *value, size
     struct store *s = t->store;
     struct fake_field *f = fake_find(s, t->key, field);
 
+    s->puts++;
     if (!f) {
         if (s->n_fields == s->cap_fields) {
             s->cap_fields = s->cap_fields ? 2 * s->cap_fields : 64;
@@ -142,6 +144,7 @@ void store_del(struct store_table *t, const char *field)
     struct store *s = t->store;
     struct fake_field *f = fake_find(s, t->key, field);
 
+    s->puts++;
     if (!f)
         return;
     free(f->key);

@@ -129,6 +129,7 @@ struct actor_alert {
 
 struct scene {
     struct clock *clock;
+    struct loop *loop; /* NULL, unless a test turns one */
     struct store *store;
     struct stage_config *config;
     struct notify *n;
@@ -157,6 +158,7 @@ static enum tells stage_tells(const char *channel)
 static struct notify *scene_notify(struct scene *s)
 {
     struct notify_options o = {.clock = s->clock,
+                               .loop = s->loop,
                                .store = s->store,
                                .config = &s->config->config,
                                .tells = stage_tells,

@@ -132,8 +132,7 @@ START_TEST(every_time_of_a_record_moves)
         }
         incident_store_all(s->n, inc);
         incident_store_all(s->n, old);
-        inc->entries[0]->rows_dirty = true;
-        ledger_store(s->n, inc->entries[0]);
+        ledger_store_all(s->n, inc->entries[0]);
         out[0] = record_of(s, KEY_GROUPS, "7");
         out[1] = record_of(s, KEY_GROUPS, "8");
         out[2] = record_of(s, KEY_LEDGER, inc->entries[0]->field);

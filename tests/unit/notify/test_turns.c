@@ -3,43 +3,52 @@
 
 #include "tocsin/loop.h"
 
-#define FULL 10000 /* alerts of one incident */
+#define FULL  10000 /* alerts of one incident */
+#define MANY  2000
+#define SOME  600 /* all have room in a message */
+#define LANES 3
 
+static const char *const lanes[LANES] = {"ops/webhook", "two/webhook", "two/webhook:2"};
 static struct scene *s;
-static struct loop *loop;
-
-static struct notify *with_loop(struct store *store)
-{
-    struct notify_options o = {.clock = s->clock,
-                               .loop = loop,
-                               .store = store,
-                               .config = &s->config->config,
-                               .tells = stage_tells};
-
-    return notify_new(&o);
-}
 
 /* Alerts of team=both go to ops and to both webhooks of two: three lanes. */
 static void set_up(void)
 {
     struct err e;
 
-    (void)scene_fire, (void)scene_end, (void)scene_silence, (void)scene_restart; /* of others */
-    (void)scene_go;
+    (void)scene_fire, (void)scene_end, (void)scene_silence, (void)scene_go; /* of others */
     s = scene_new();
     s->config->to[1][1] = &s->config->receivers[TWO];
-    loop = loop_new(s->clock, &e);
     notify_free(s->n);
-    s->n = with_loop(NULL);
+    s->loop = loop_new(s->clock, &e);
+    s->n = scene_notify(s);
     notify_start(s->n, NULL);
 }
 
 static void tear_down(void)
 {
+    struct outcome o = {.kind = OUTCOME_RETURNED};
+    struct loop *loop = s->loop;
+
+    if (s->held)
+        notify_commit(s->n, s->held, &o);
+    s->held = NULL;
     notify_free(s->n);
-    s->n = NULL;
     loop_free(loop);
+    s->loop = NULL;
+    s->n = NULL;
     scene_free(s);
+}
+
+/* It keeps nothing: looking for a row among thousands takes the fake store its time. */
+static void without_store(void)
+{
+    struct notify_options o = {
+        .clock = s->clock, .loop = s->loop, .config = &s->config->config, .tells = stage_tells};
+
+    notify_free(s->n);
+    s->n = notify_new(&o);
+    notify_start(s->n, NULL);
 }
 
 /* Host `i` of service web is down with that priority, or up (0). */
@@ -60,17 +69,30 @@ static void tell(int i, int priority)
     notify_alert(s->n, &a, priority ? CHANGE_FIRED : CHANGE_RESOLVED, clock_wall_ms(s->clock));
 }
 
-/* Turns until nothing is left to do now; how many there were. */
-static int settle(void)
+static bool has_work(void)
 {
-    int turns = 0;
-    int64_t at_ms = clock_wall_ms(s->clock), next_ms;
+    int64_t next_ms = notify_next_ms(s->n);
 
-    while ((next_ms = notify_next_ms(s->n)) != 0 && next_ms <= at_ms) {
-        ck_assert_msg(++turns < 5000, "it never ends");
-        loop_turn(loop, 0);
+    return next_ms != 0 && next_ms <= clock_wall_ms(s->clock);
+}
+
+/* Turns until nothing is left to do now. The most rows that one of them wrote. */
+static size_t settle(void)
+{
+    size_t most = 0;
+
+    for (int turns = 0; has_work(); turns++) {
+        size_t before = s->store->puts;
+        ck_assert_msg(turns < 5000, "it never ends");
+        loop_turn(s->loop, 0);
+        most = s->store->puts - before > most ? s->store->puts - before : most;
     }
-    return turns;
+    return most;
+}
+
+static void pass(int64_t ms)
+{
+    clock_set(s->clock, clock_wall_ms(s->clock) + ms);
 }
 
 /* What a claim on the lane tells of, shown or counted, and takes; 0: nothing is due. */
@@ -88,6 +110,7 @@ static size_t told(const char *lane)
 
 START_TEST(a_full_incident_is_told_on_however_many_lanes)
 {
+    without_store();
     for (int i = 0; i < FULL; i++)
         tell(i, 1);
     settle();
@@ -95,17 +118,180 @@ START_TEST(a_full_incident_is_told_on_however_many_lanes)
     ck_assert_uint_eq(told("two/webhook"), FULL);
     ck_assert_uint_eq(told("two/webhook:2"), FULL);
     ck_assert_uint_eq(told("two/webhook"), 0);
-    clock_set(s->clock, clock_wall_ms(s->clock) + 120 * SEC);
+    pass(120 * SEC);
     tell(7, 0); /* and what changes later */
     settle();
     ck_assert_uint_eq(told("two/webhook:2"), FULL);
 }
 END_TEST
 
+/* What a turn may write: the budget of a run in rows of lanes, and of alerts beside it. */
+#define ROWS_A_TURN (4 * 250 + LANES * 100 + 50)
+
+START_TEST(no_turn_writes_thousands_of_rows)
+{
+    struct outcome o = {.kind = OUTCOME_DELIVERED};
+
+    for (int i = 0; i < MANY; i++)
+        tell(i, 1);
+    ck_assert_uint_le(settle(), ROWS_A_TURN);
+    ck_assert_uint_ge(s->store->puts, (LANES + 1) * MANY); /* each alert, owed on each lane */
+    for (int i = 0; i < LANES; i++) {
+        size_t before = s->store->puts;
+        struct notice *x = notify_claim(s->n, lanes[i]);
+        ck_assert_msg(x != NULL, "%s is not told", lanes[i]);
+        notify_commit(s->n, x, &o);
+        ck_assert_uint_le(s->store->puts - before, ROWS_A_TURN);
+        ck_assert_uint_le(settle(), ROWS_A_TURN);
+    }
+}
+END_TEST
+
+START_TEST(one_alert_of_thousands_writes_a_few_rows)
+{
+    size_t before;
+
+    for (int i = 0; i < MANY; i++)
+        tell(i, 1);
+    settle();
+    for (int i = 0; i < LANES; i++)
+        ck_assert_uint_eq(told(lanes[i]), MANY);
+    pass(120 * SEC);
+    settle();
+    before = s->store->puts;
+    tell(7, 0);
+    settle();
+    for (int i = 0; i < LANES; i++)
+        ck_assert_uint_eq(told(lanes[i]), MANY);
+    /* the alert; of each lane it is due, claimed, over, and not known any more */
+    ck_assert_uint_le(s->store->puts - before, 1 + LANES * 5);
+}
+END_TEST
+
+/* Whether the row of ops says so. */
+static bool row_says(const char *text)
+{
+    const char *row = fake_get(s->store, KEY_LEDGER, "ops/webhook|1");
+
+    return row && strstr(row, text);
+}
+
+/* Else a start would find a delivery whose alerts are not told, or a fate unknown that no alert bears. */
+START_TEST(what_a_lane_is_is_written_after_what_it_knows)
+{
+    struct outcome o = {.kind = OUTCOME_UNKNOWN};
+    struct notice *x;
+    const char *last;
+
+    for (int i = 0; i < MANY; i++)
+        tell(i, 1);
+    settle();
+    x = notify_claim(s->n, lanes[0]);
+    ck_assert_ptr_nonnull(x);
+    ck_assert(row_says("\"state\":\"claimed\"")); /* before it is sent */
+    notify_commit(s->n, x, &o);
+    ck_assert(row_says("\"state\":\"claimed\"")); /* rows wait */
+    settle();
+    ck_assert(row_says("\"state\":\"retrying\""));
+    last = fake_get(s->store, KEY_LEDGER, "ops/webhook|1#1");
+    ck_assert(last && strstr(last, "maybe_told"));
+}
+END_TEST
+
+/* --- kill -9 after each turn ------------------------------------------------------------------------- */
+
+struct heard {
+    int firing, over; /* messages that told of it */
+    bool on;          /* by the last of them */
+};
+static struct heard heard[LANES][SOME];
+static int turns, kill_at, held_lane, now_on;
+
+static void hear(const struct notice *x, int lane)
+{
+    for (size_t i = 0; i < x->n_alerts; i++) {
+        struct heard *h = &heard[lane][atoi(notice_label(&x->alerts[i], "host") + 1)];
+        h->firing += x->alerts[i].firing;
+        h->over += !x->alerts[i].firing;
+        h->on = x->alerts[i].firing;
+    }
+}
+
+static void tell_all(int priority)
+{
+    now_on = priority;
+    for (int i = 0; i < SOME; i++)
+        tell(i, priority);
+}
+
+/* One turn; messages are taken one after the other, each answered a turn later. True: a message was. */
+static bool one_turn(void)
+{
+    struct outcome o = {.kind = OUTCOME_DELIVERED};
+    struct notice *x = s->held;
+
+    loop_turn(s->loop, 0);
+    if (++turns == kill_at) {
+        scene_restart(s);
+        tell_all(now_on); /* the journal tells them again */
+        return true;
+    }
+    s->held = NULL;
+    if (x)
+        notify_commit(s->n, x, &o);
+    for (int i = 0; i < LANES && !s->held; i++)
+        if ((s->held = notify_claim(s->n, lanes[i]))) {
+            held_lane = i;
+            hear(s->held, held_lane);
+        }
+    return x || s->held;
+}
+
+static void go_on(void)
+{
+    while (one_turn() || has_work())
+        ck_assert_msg(turns < 5000, "it never ends");
+}
+
+START_TEST(a_kill_after_any_turn_loses_no_page_and_no_resolve)
+{
+    bool killed = true;
+
+    for (int k = 1; killed; k++) {
+        memset(heard, 0, sizeof heard);
+        turns = 0;
+        kill_at = k;
+        tell_all(1);
+        go_on();
+        pass(120 * SEC);
+        tell_all(0);
+        go_on();
+        killed = turns >= k;
+        for (int l = 0; l < LANES; l++)
+            for (int i = 0; i < SOME; i++) {
+                const struct heard *h = &heard[l][i];
+                ck_assert_msg(h->firing >= 1 && h->over >= 1 && !h->on,
+                              "killed after turn %d: %s heard of h%d %d times, of its end %d", k,
+                              lanes[l], i, h->firing, h->over);
+                ck_assert_msg(h->firing + h->over <= (killed ? 3 : 2),
+                              "killed after turn %d: %s heard of h%d %d times, of its end %d", k,
+                              lanes[l], i, h->firing, h->over);
+            }
+        tear_down();
+        set_up();
+    }
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, set_up, tear_down);
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, a_full_incident_is_told_on_however_many_lanes);
+    tcase_add_test(t, no_turn_writes_thousands_of_rows);
+    tcase_add_test(t, one_alert_of_thousands_writes_a_few_rows);
+    tcase_add_test(t, what_a_lane_is_is_written_after_what_it_knows);
+    tcase_add_test(t, a_kill_after_any_turn_loses_no_page_and_no_resolve);
 }
 
 UNIT_MAIN("notify/turns", add)
