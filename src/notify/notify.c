@@ -197,13 +197,19 @@ static void review_marked(struct notify *n, int64_t at_ms, int budget)
     assert(budget < INT_MAX || n->budget > 0);
 }
 
+/* What holds messages back changes at this instant. */
+static bool holds_are_due(const struct notify *n, int64_t at_ms)
+{
+    int64_t hold_ms = holds_next_ms(n->holds), inhibit_ms = inhibit_next_ms(n);
+
+    return (hold_ms != 0 && hold_ms <= at_ms) || (inhibit_ms != 0 && inhibit_ms <= at_ms);
+}
+
 bool notify_may_claim(struct notify *n, struct lane *l, int64_t at_ms)
 {
-    int64_t hold_ms = holds_next_ms(n->holds);
-
     if (!n->o.loop)
         return true;
-    if (n->claims > 0 && (n->running || !n->lanes_wait) && (hold_ms == 0 || hold_ms > at_ms))
+    if (n->claims > 0 && (n->running || (!n->lanes_wait && !holds_are_due(n, at_ms))))
         return true;
     l->told_due = n->lanes_wait = true;
     notify_run_soon(n);
