@@ -186,10 +186,11 @@ static void follow_levels(struct alert_entry *e, int64_t at_ms)
     s->firing = 0;
     e->a.expires_ms = 0;
     for (size_t i = 0; i < e->x->n; i++) {
-        const struct external_part *p = &e->x->part[i];
+        struct external_part *p = &e->x->part[i];
         int64_t since_ms = p->starts_ms < at_ms ? p->starts_ms : at_ms;
 
-        if (!is_on(p, at_ms))
+        p->on = is_on(p, at_ms);
+        if (!p->on)
             continue;
         s->level[p->priority - 1] = (struct alert_level){.on = true, .true_ms = since_ms};
         if (s->firing == 0 || p->priority < s->firing)
@@ -474,19 +475,24 @@ bool alert_book_tick(struct alert_book *b, int64_t at_ms, size_t most)
 
 /* --- time ---------------------------------------------------------------------------------------------- */
 
-/* Only what was on: an end that has been told stays. */
-static void bridge_one(struct alert_entry *e, int64_t decided_ms, int64_t outage_ms)
+/* Only what was on: an end that has been told stays. Not written: 100,000 records would hold the start. So
+ * after a second outage before its next word the first one is not known, and it lasts as long as that word
+ * gave it. */
+static void bridge_one(struct alert_entry *e, int64_t now_ms, int64_t outage_ms)
 {
     for (size_t i = 0; i < e->x->n; i++) {
         struct external_part *p = &e->x->part[i];
 
-        if (e->a.state.level[p->priority - 1].on && p->ends_ms > decided_ms)
+        if (!p->on)
+            continue;
+        if (p->ends_ms + outage_ms > now_ms)
             p->ends_ms += outage_ms;
+        else
+            p->ends_ms += now_ms - p->updated_ms;
         if (p->ends_ms > e->a.expires_ms)
             e->a.expires_ms = p->ends_ms;
     }
     due_move(&e->a.rule->book->due, e, external_due_ms(e->x, 0));
-    entry_store(e);
 }
 
 void external_bridge(struct alert_book *b, int64_t outage_ms)
@@ -496,7 +502,7 @@ void external_bridge(struct alert_book *b, int64_t outage_ms)
     for (size_t at = 0; (r = map_next(b->senders, &at, NULL, NULL));)
         for (size_t i = 0; i < r->alerts.cap; i++)
             if (r->alerts.slots[i].value)
-                bridge_one(r->alerts.slots[i].value, b->evaluated_to_ms, outage_ms);
+                bridge_one(r->alerts.slots[i].value, b->evaluated_to_ms + outage_ms, outage_ms);
 }
 
 void external_move(struct alert_entry *e,

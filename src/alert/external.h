@@ -28,6 +28,7 @@ struct external_part {
     int priority;
     int64_t starts_ms, ends_ms; /* ended where ends_ms is not later than now */
     int64_t updated_ms;
+    bool on;      /* had not ended when it was last looked at */
     bool timeout; /* ends_ms is not its sender's word: it was not given */
     char *url;
     struct rule_pair *annotations; /* one block */

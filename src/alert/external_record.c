@@ -19,7 +19,7 @@ uint64_t external_hash(const struct external *x)
 
     for (size_t i = 0; i < x->n; i++) {
         const struct external_part *p = &x->part[i];
-        const int64_t v[] = {p->priority, p->starts_ms, p->ends_ms, p->timeout};
+        const int64_t v[] = {p->priority, p->starts_ms, p->ends_ms, p->timeout, p->on};
 
         h = hash_mix(h, hash_bytes(v, sizeof v));
         h = mix_text(mix_text(h, p->severity), p->url);
@@ -41,6 +41,7 @@ void external_write(const struct external *x, struct json *j)
         json_kstr(j, "priority", priority_name(p->priority));
         json_ktime(j, "starts", p->starts_ms);
         json_ktime(j, "ends", p->ends_ms);
+        json_kbool(j, "on", p->on);
         json_kbool(j, "timeout", p->timeout);
         json_ktime(j, "updated", p->updated_ms);
         json_kstr(j, "url", p->url);
@@ -86,6 +87,7 @@ static int part_read(const cJSON *o, struct external_part *out)
     p.annotations = pairs;
     rc = external_part_make(out, &p, json_in_text(o, "severity"), priority,
                             json_in_time(o, "updated"));
+    out->on = json_in_bool(o, "on");
     out->timeout = json_in_bool(o, "timeout");
     mem_free(pairs);
     return rc;

@@ -4,7 +4,6 @@
  * the version told is Alertmanager's whose API this is, and the configuration is one that amtool loads. */
 #include "api/am.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 #include <strings.h>
@@ -156,6 +155,59 @@ static void sample(struct buf *out, const char *name, const char *labels, uint64
     buf_addf(out, "alertmanager_%s{%s} %llu\n", name, labels, (unsigned long long)v);
 }
 
+#define CHANNELS_MAX 32 /* types of channels; a dozen is more than there are */
+
+struct sent {
+    struct {
+        const char *name; /* within the lane's */
+        int len;
+        uint64_t all, failed;
+    } channel[CHANNELS_MAX];
+    int n;
+};
+
+/* A lane is RECEIVER/CHANNEL, or RECEIVER/CHANNEL:2. */
+static void count_lane(const struct lane_stats *s, void *arg)
+{
+    struct sent *sum = arg;
+    const char *slash = strrchr(s->lane, '/'), *name = slash ? slash + 1 : s->lane;
+    int len = (int)strcspn(name, ":"), i = 0;
+
+    while (i < sum->n &&
+           (sum->channel[i].len != len || strncmp(sum->channel[i].name, name, (size_t)len) != 0))
+        i++;
+    if (i == CHANNELS_MAX)
+        return;
+    if (i == sum->n) {
+        sum->channel[i].name = name;
+        sum->channel[i].len = len;
+        sum->n++;
+    }
+    sum->channel[i].all += s->delivered + s->failed;
+    sum->channel[i].failed += s->failed;
+}
+
+static void notification_metrics(const struct api *a, const struct notify_stats *n, struct buf *out)
+{
+    struct sent sum = {.n = 0};
+
+    deliver_lanes(a->o.deliver, count_lane, &sum);
+    buf_adds(out, "# HELP alertmanager_notifications_total Attempts to notify.\n"
+                  "# TYPE alertmanager_notifications_total counter\n");
+    for (int i = 0; i < sum.n; i++)
+        buf_addf(out, "alertmanager_notifications_total{integration=\"%.*s\"} %llu\n",
+                 sum.channel[i].len, sum.channel[i].name, (unsigned long long)sum.channel[i].all);
+    buf_adds(out, "# HELP alertmanager_notifications_failed_total Attempts that failed.\n"
+                  "# TYPE alertmanager_notifications_failed_total counter\n");
+    for (int i = 0; i < sum.n; i++)
+        buf_addf(out, "alertmanager_notifications_failed_total{integration=\"%.*s\"} %llu\n",
+                 sum.channel[i].len, sum.channel[i].name,
+                 (unsigned long long)sum.channel[i].failed);
+    buf_adds(out, "# HELP alertmanager_dispatcher_aggregation_groups Incidents that are open.\n"
+                  "# TYPE alertmanager_dispatcher_aggregation_groups gauge\n");
+    buf_addf(out, "alertmanager_dispatcher_aggregation_groups %zu\n", n->incidents_open);
+}
+
 void am_metrics(const struct api *a, struct buf *out)
 {
     struct notify_stats n;
@@ -183,4 +235,5 @@ void am_metrics(const struct api *a, struct buf *out)
     sample(out, "silences", "state=\"active\"", n.silences_active);
     sample(out, "silences", "state=\"pending\"", n.silences_pending);
     sample(out, "silences", "state=\"expired\"", n.silences_expired);
+    notification_metrics(a, &n, out);
 }

@@ -361,6 +361,21 @@ START_TEST(while_nobody_listened_no_alert_ends)
 }
 END_TEST
 
+START_TEST(a_second_outage_before_its_next_word_ends_it_neither)
+{
+    post((struct word){.host = "a", .ends = 250}, 0);
+    tick(60);
+    restart(START + 1060 * SEC);
+    tick(1060);
+    told[0] = '\0';
+    restart(START + 1070 * SEC);
+    tick(1070);
+    is_told("");
+    tick(1070 + 250);
+    is_told("resolved " A " its sender did not repeat it in time;");
+}
+END_TEST
+
 START_TEST(a_step_of_the_clock_moves_ends_that_we_counted_not_those_that_were_given)
 {
     post((struct word){.host = "a"}, 0);
@@ -479,6 +494,7 @@ static void add(TCase *t)
     tcase_add_test(t, a_stranger_ends_nothing);
     tcase_add_test(t, a_restart_goes_on_with_parts_ends_and_texts);
     tcase_add_test(t, while_nobody_listened_no_alert_ends);
+    tcase_add_test(t, a_second_outage_before_its_next_word_ends_it_neither);
     tcase_add_test(t, a_step_of_the_clock_moves_ends_that_we_counted_not_those_that_were_given);
     tcase_add_test(t, retired_by_hand_until_it_is_sent_again);
     tcase_add_test(t, bounds_are_named_and_what_is_known_is_still_taken);

@@ -207,6 +207,9 @@ START_TEST(what_amtool_and_prometheus_send_is_an_alert)
     ck_assert_int_eq(listed(V2 "alerts"), 1);
     a = get("/metrics");
     ck_assert_ptr_nonnull(strstr(a.body, "alertmanager_build_info{version=\"0.25.0\""));
+    ck_assert_ptr_nonnull(strstr(a.body, "alertmanager_dispatcher_aggregation_groups 1\n"));
+    ck_assert_ptr_nonnull(
+        strstr(a.body, "alertmanager_notifications_total{integration=\"inbox\"} "));
     ck_assert_ptr_nonnull(
         strstr(a.body, "alertmanager_alerts_received_total{status=\"firing\",version=\"v2\"} 2"));
     ck_assert_ptr_nonnull(
