@@ -91,6 +91,11 @@ struct config_receiver {
 #define CONFIG_ROUTES_MAX      64   /* that one alert can reach; more are refused at load */
 #define GROUP_WAIT_BY_PRIORITY (-1) /* 0 s for P1 and P2, 10 s for the rest */
 
+struct config_hours { /* a calendar that a route names */
+    const char *name;
+    struct calendar *calendar; /* of `config.roster` */
+};
+
 struct config_route {
     int line;
     const char *id;         /* "0", "0.1": place in the tree, for people; not stable */
@@ -104,7 +109,11 @@ struct config_route {
     int64_t group_wait_ms;      /* or GROUP_WAIT_BY_PRIORITY when no parent gave one either */
     int64_t group_interval_ms;  /* default: 1 min; inherited */
     int64_t repeat_interval_ms; /* default: 4 h; inherited */
-    bool continue_matching;     /* never inherited */
+    bool continue_matching;     /* never inherited, nor are these: */
+    const struct config_hours *active; /* messages go out while one of them holds; none: always */
+    size_t n_active;
+    const struct config_hours *mute; /* and while none of these does */
+    size_t n_mute;
     const struct config_route *parent;          /* NULL: the root */
     const struct config_route *const *children; /* in the order written */
     size_t n_children;

@@ -261,6 +261,8 @@ struct alert_standing {
     uint64_t inhibited_by; /* fingerprint of an alert that holds it; 0: it waits for a look */
     const char *const *silenced_by; /* UUIDs */
     size_t n_silenced_by;
+    const char *
+        muted_by; /* a calendar that holds it now, where all its routes are held by one; NULL: not */
     const char *const *receivers;
     size_t n_receivers;
     uint64_t incident; /* the first one, 0: none */

@@ -1,3 +1,5 @@
+/* tocsin route: who would be told of such an alert, and what would hold it back then. What is shown is a function of
+ * the answer alone: a server that does not say something yet (until when a silence holds) is shown as far as it goes. */
 #include "cli/commands.h"
 
 #include <string.h>
@@ -55,6 +57,20 @@ static void add_way(struct buf *out, const cJSON *r)
     buf_adds(out, "}\n");
 }
 
+static void add_mute(struct buf *out, const cJSON *muted, int64_t now_ms)
+{
+    if (!muted)
+        return;
+    buf_addf(out, "  held back: calendar %s ", field_text(muted, "by"));
+    if (field_ms(muted, "until")) {
+        buf_adds(out, "until ");
+        show_until(out, field_ms(muted, "until"), now_ms);
+        buf_addc(out, '\n');
+    } else {
+        buf_adds(out, "for the next two years\n");
+    }
+}
+
 /* Silences as /route tells them since it says until when; before that only their ids. */
 static void add_silences(struct buf *out, const cJSON *answer, int64_t now_ms)
 {
@@ -100,6 +116,7 @@ void show_routes(const cJSON *answer, int64_t now_ms, struct buf *out)
         if (field_true(r, "continue"))
             buf_adds(out, " · then goes on to the next route");
         buf_addc(out, '\n');
+        add_mute(out, field(r, "muted"), now_ms);
     }
     add_silences(out, answer, now_ms);
 }

@@ -109,7 +109,6 @@ static void loaded(lua_State *L)
         sandbox_fail(L, "it has no { … }");
     config_resolve(L);
     config_resolve_inhibits(L);
-    config_roster_resolve(L);
 }
 
 static const struct script_kind configuration = {names, unknown, loaded};

@@ -53,6 +53,8 @@ struct route_block {
     const char *file;
     const char **receivers; /* names */
     size_t n_receivers;
+    const char **active, **mute; /* names of calendars */
+    size_t n_active, n_mute;
     bool has_group_by, has_wait, has_interval, has_repeat;
     struct route_block **children;
     size_t n_children;

@@ -24,6 +24,10 @@ struct written { /* what the rows of a route fill */
     bool continue_matching;
     const char **receivers;
     size_t n_receivers;
+    const char **active;
+    size_t n_active;
+    const char **mute;
+    size_t n_mute;
 };
 
 #define AT(field) offsetof(struct written, field)
@@ -35,11 +39,14 @@ static const struct row route_rows[] = {{"match", ROW_OTHER, 0, NULL},
                                         {"group_interval", ROW_DURATION, AT(interval_ms), NULL},
                                         {"repeat_interval", ROW_DURATION, AT(repeat_ms), NULL},
                                         {"continue", ROW_BOOL, AT(continue_matching), NULL},
-                                        {"active", ROW_LATER, 0, NULL},
-                                        {"mute", ROW_LATER, 0, NULL},
+                                        {"active", ROW_TEXTS, AT(active), NULL},
+                                        {"mute", ROW_TEXTS, AT(mute), NULL},
                                         {"escalation", ROW_LATER, 0, NULL},
                                         {0}};
-_Static_assert(AT(n_receivers) == AT(receivers) + sizeof(char **), "the count comes behind");
+_Static_assert(AT(n_receivers) == AT(receivers) + sizeof(char **) &&
+                   AT(n_active) == AT(active) + sizeof(char **) &&
+                   AT(n_mute) == AT(mute) + sizeof(char **),
+               "the count comes behind");
 
 /* `match` and `matchers` together: all of both. */
 static void read_match(lua_State *L, struct config_route *r)
@@ -135,6 +142,10 @@ static int route(lua_State *L)
         sandbox_fail(L, "route: more than %d receivers", RECEIVERS_MAX);
     b->receivers = w.receivers;
     b->n_receivers = w.n_receivers;
+    b->active = w.active;
+    b->n_active = w.n_active;
+    b->mute = w.mute;
+    b->n_mute = w.n_mute;
     b->route.continue_matching = w.continue_matching;
     b->route.group_wait_ms = w.wait_ms;
     b->route.group_interval_ms = w.interval_ms;
@@ -198,6 +209,30 @@ static void resolve_receivers(lua_State *L, struct route_block *b)
     }
 }
 
+static const struct config_hours *resolve_hours(lua_State *L, const struct route_block *b,
+                                                const char *key, const char **names, size_t n)
+{
+    struct config_hours *list = script_alloc(L, (n + 1) * sizeof *list);
+
+    for (size_t i = 0; i < n; i++) {
+        struct err e = {0};
+
+        list[i].name = names[i];
+        list[i].calendar = roster_calendar_named(config_file_of(L)->config.roster, names[i], &e);
+        if (!list[i].calendar)
+            config_fail_at(L, b->file, b->route.line, "route: `%s`: %s", key, e.text);
+    }
+    return list;
+}
+
+static void resolve_calendars(lua_State *L, struct route_block *b)
+{
+    b->route.active = resolve_hours(L, b, "active", b->active, b->n_active);
+    b->route.n_active = b->n_active;
+    b->route.mute = resolve_hours(L, b, "mute", b->mute, b->n_mute);
+    b->route.n_mute = b->n_mute;
+}
+
 static void inherit(struct config_route *r, const struct route_block *b,
                     const struct config_route *parent)
 {
@@ -230,6 +265,7 @@ static void resolve_route(lua_State *L, struct route_block *b, const struct conf
     r->id = script_dup(L, id, strlen(id));
     r->parent = parent;
     resolve_receivers(L, b);
+    resolve_calendars(L, b);
     if (parent)
         inherit(r, b, parent);
     if (r->repeat_interval_ms < r->group_interval_ms)
@@ -361,6 +397,10 @@ static void check_root(lua_State *L, const struct route_block *b)
     if (b->route.n_match)
         config_fail_at(L, b->file, b->route.line,
                        "the root route takes every alert: `match` belongs to the routes inside it");
+    if (b->n_active || b->n_mute)
+        config_fail_at(
+            L, b->file, b->route.line,
+            "the root route is always active: `active` and `mute` belong to the routes inside it");
     if (b->route.continue_matching)
         config_fail_at(L, b->file, b->route.line, "`continue` means nothing on the root route");
 }
@@ -401,14 +441,15 @@ void config_resolve(lua_State *L)
     check_root(L, root);
     root_defaults(L, root);
     resolve_fallbacks(L);
+    f->config.receivers = f->receivers;
+    f->config.n_receivers = f->n_receivers;
+    config_roster_resolve(L); /* routes name its calendars */
     resolve_route(L, root, NULL, "0", 0);
     if (reach(&root->route) > CONFIG_ROUTES_MAX)
         sandbox_fail(L,
                      "route: one alert can reach %d routes (`continue`), and may reach %d: give a "
                      "route several receivers, receiver = { \"a\", \"b\" }",
                      (int)reach(&root->route), CONFIG_ROUTES_MAX);
-    f->config.receivers = f->receivers;
-    f->config.n_receivers = f->n_receivers;
     f->config.root = &root->route;
     assert(f->config.root->n_receivers > 0 && !f->config.root->parent);
     warn_unused(L, f);

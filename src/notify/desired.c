@@ -5,6 +5,7 @@
  *                      told firing                  not told
  *   on, not held       STILL RAISED LOWERED FREED   NEW
  *   on, held           nothing                      nothing
+ *   (also by calendars of the route that leads here)
  *   ended              RESOLVED (through any hold)  MISSED when its firing was owed, else nothing
  *   routed elsewhere   MOVED                        nothing
  *
@@ -28,6 +29,7 @@
 #include "notify/told.h"
 
 #define INTERVAL_DEFAULT_MS 60000
+#define OPEN_STEPS          16 /* changes of calendars that are looked back over */
 
 static const struct config_route *route_to(const struct member *m, const struct lane *lane)
 {
@@ -78,6 +80,12 @@ struct view {
     const struct config_route *new_route;
     int64_t visible_ms; /* since then something it was told of is on and not held */
     bool first, any_told, any_visible_told;
+    const struct config_route *asked_route; /* of `mute` */
+    struct route_mute mute;
+    int64_t
+        open_ms; /* it is not muted since then, but was before; 0: not known to have been; -1: not asked yet */
+    const char *open_by;
+    bool failed;                           /* no memory to ask a calendar */
     unsigned kinds;                        /* bit per item_kind, of what is a reason to send */
     size_t at_told, at_owed;               /* where the walk is in the lists of the entry */
     const struct config_route *last_route; /* thousands of one route: asked once */
@@ -157,6 +165,72 @@ static bool tells_ends(const struct view *v)
     return v->e->lane->tells != TELLS_WORSE || !v->any_on;
 }
 
+/* Do calendars of its route hold messages of it now? Out of memory nothing is decided: the plan is made again soon. */
+static bool is_muted(struct view *v, const struct config_route *r)
+{
+    if (r->n_active + r->n_mute == 0)
+        return false;
+    if (r != v->asked_route) {
+        v->asked_route = r;
+        v->open_ms = -1;
+        v->failed = v->failed || route_mute(r, v->at_ms, &v->mute);
+    }
+    return v->mute.muted || v->failed;
+}
+
+static void note_mute(struct view *v)
+{
+    struct plan *p = v->p;
+
+    if (v->failed || (p->muted && p->muted_until_ms <= v->mute.until_ms))
+        return;
+    p->muted = true;
+    p->muted_by = v->mute.by;
+    p->muted_until_ms = v->mute.until_ms;
+}
+
+/* When calendars of its route last stopped holding messages back, into v->open_ms; 0: not within OPEN_STEPS changes. */
+static void find_open(struct view *v, const struct config_route *r)
+{
+    struct route_mute m = v->mute;
+    int64_t at_ms = v->at_ms;
+
+    v->open_ms = 0;
+    for (int i = 0; i < OPEN_STEPS && !m.muted && m.from_ms > 0; i++) {
+        at_ms = m.from_ms - 1;
+        if (route_mute(r, at_ms, &m))
+            return;
+    }
+    if (!m.muted)
+        return;
+    v->open_ms = m.until_ms;
+    v->open_by = m.by;
+    assert(v->open_ms <= v->at_ms);
+}
+
+/* What was due while calendars of its route held it back is due since they do not. It is not muted now. */
+static int64_t open_for(struct view *v, const struct config_route *r, int64_t due_ms)
+{
+    if (r->n_active + r->n_mute == 0 || r != v->asked_route || due_ms >= v->mute.from_ms)
+        return due_ms;
+    if (v->open_ms < 0)
+        find_open(v, r);
+    return later(due_ms, v->open_ms);
+}
+
+/* It came while calendars of its route held messages back: it goes out since they do not any more. */
+static bool came_muted(struct view *v, const struct member *m, const struct config_route *r)
+{
+    int64_t open_ms = open_for(v, r, m->visible_ms);
+
+    if (open_ms == m->visible_ms)
+        return false;
+    v->p->freed_by = v->open_by;
+    v->p->freed_by_hours = true;
+    is_reason(v, ITEM_FREED, open_ms);
+    return true;
+}
+
 static void look_new(struct view *v, struct member *m, const struct config_route *r)
 {
     add_item(v, m, ITEM_NEW, 0);
@@ -165,6 +239,8 @@ static void look_new(struct view *v, struct member *m, const struct config_route
         is_reason(v, ITEM_FREED, m->freed_ms);
         return;
     }
+    if (came_muted(v, m, r))
+        return;
     if (!v->first && !tells_now(v, m->priority)) {
         v->p->n_later++;
         return;
@@ -186,9 +262,12 @@ static void look_new(struct view *v, struct member *m, const struct config_route
 static void look_told(struct view *v, struct member *m, const struct told *t,
                       const struct config_route *r)
 {
+    int64_t open_ms;
+
     v->any_visible_told = true;
-    if (v->visible_ms == 0 || m->visible_ms < v->visible_ms)
-        v->visible_ms = m->visible_ms;
+    open_ms = open_for(v, r, m->visible_ms);
+    if (v->visible_ms == 0 || open_ms < v->visible_ms)
+        v->visible_ms = open_ms;
     if (m->priority < t->priority) {
         add_item(v, m, ITEM_RAISED, t->priority);
         if (!tells_now(v, m->priority)) {
@@ -196,8 +275,8 @@ static void look_told(struct view *v, struct member *m, const struct told *t,
             return;
         }
         if (m->priority < v->top_told)
-            is_reason(v, ITEM_RAISED, m->raised_ms + route_wait(r, m->priority));
-        is_reason(v, ITEM_RAISED, batched(v, m->raised_ms));
+            is_reason(v, ITEM_RAISED, open_for(v, r, m->raised_ms + route_wait(r, m->priority)));
+        is_reason(v, ITEM_RAISED, open_for(v, r, batched(v, m->raised_ms)));
     } else if (m->freed_ms > t->told_ms && !v->acked) {
         add_item(v, m, ITEM_FREED, t->priority);
         v->p->freed_by = m->freed_by;
@@ -252,6 +331,12 @@ static void look(struct view *v, struct member *m)
     if (m->hold != HOLD_NONE) {
         v->p->n_held++;
         v->p->firing = v->p->firing || t;
+        return;
+    }
+    if (is_muted(v, r)) {
+        v->p->n_held++;
+        v->p->firing = v->p->firing || t;
+        note_mute(v);
         return;
     }
     v->p->firing = true;
@@ -339,7 +424,7 @@ static void look_ahead(struct view *v, const struct member *m)
         return;
     if (v->interval_ms == 0 || r->group_interval_ms < v->interval_ms)
         v->interval_ms = r->group_interval_ms;
-    if (!m->firing || m->hold != HOLD_NONE)
+    if (!m->firing || m->hold != HOLD_NONE || is_muted(v, r))
         return;
     v->any_on = true;
     if (t && !t->maybe_ended && (v->top_known == 0 || t->priority < v->top_known))
@@ -367,6 +452,8 @@ void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, stru
         out->priority = v.top_ended ? v.top_ended : inc->priority;
     out->reason = reason_of(&v);
     look_at_time(&v);
+    if (v.failed)
+        inc->incomplete = true;
     if (e->state == ENTRY_DEAD)
         stay_dead(&v);
     assert(out->due_ms == 0 || out->reason != REASON_NONE);

@@ -39,6 +39,10 @@ struct plan {
     uint32_t n_held;   /* routed here, firing, and held */
     uint32_t n_later;  /* changes that are no reason for a message: the next one tells them */
     const char *freed_by;
+    bool freed_by_hours; /* which is a calendar */
+    bool muted; /* calendars of a route hold something of it until then: the plan is made again */
+    const char *muted_by;
+    int64_t muted_until_ms; /* the first of them; CALENDAR_NEVER: not within two years */
 };
 /* What the lane should be told, and when. `items` has room for all members, or is NULL. */
 void plan_desired(const struct entry *e, int64_t at_ms, struct item *items, struct plan *out);

@@ -43,6 +43,18 @@ static void add_hold(const struct notify *n, const struct member *m, int64_t at_
         buf_addf(out, "suppressed by %s", hold_names[m->hold]);
 }
 
+static void add_mute(const char *by, int64_t until_ms, struct buf *out)
+{
+    char at[TEXT_TIME_LEN];
+
+    text_time(at, until_ms);
+    buf_addf(out, "muted by calendar \"%s\" ", by);
+    if (until_ms == CALENDAR_NEVER)
+        buf_adds(out, "for the next two years");
+    else
+        buf_addf(out, "until %s", at);
+}
+
 /* What stands between this lane and its next message, in words. */
 static void write_holds(struct json *j, const struct entry *e, const struct plan *p,
                         const struct actor *a, int64_t at_ms)
@@ -64,6 +76,13 @@ static void write_holds(struct json *j, const struct entry *e, const struct plan
             json_str(j, buf_str(&text));
             buf_free(&text);
         }
+    }
+    if (p->muted) {
+        struct buf text = BUF_INIT;
+
+        add_mute(p->muted_by, p->muted_until_ms, &text);
+        json_str(j, buf_str(&text));
+        buf_free(&text);
     }
     if (incident_acked(inc, at_ms))
         json_str(j, "acknowledged: reminders are stopped");
@@ -165,7 +184,24 @@ static void write_above(struct json *j, const struct config_route *r)
     json_object_end(j);
 }
 
-static void write_route(struct json *j, const struct config_route *r, int priority)
+/* What its calendars hold back then; nothing where they do not. */
+static void write_mute(struct json *j, const struct config_route *r, int64_t at_ms)
+{
+    struct route_mute m;
+
+    if (route_mute(r, at_ms, &m))
+        j->out->failed = true;
+    else if (m.muted) {
+        json_key(j, "muted");
+        json_object(j);
+        json_kstr(j, "by", m.by);
+        if (m.until_ms != CALENDAR_NEVER)
+            json_ktime(j, "until", m.until_ms);
+        json_object_end(j);
+    }
+}
+
+static void write_route(struct json *j, const struct config_route *r, int priority, int64_t at_ms)
 {
     json_object(j);
     json_kstr(j, "path", r->id);
@@ -191,6 +227,7 @@ static void write_route(struct json *j, const struct config_route *r, int priori
     json_kint(j, "group_interval_ms", r->group_interval_ms);
     json_kint(j, "repeat_interval_ms", r->repeat_interval_ms);
     json_kbool(j, "continue", r->continue_matching);
+    write_mute(j, r, at_ms);
     json_object_end(j);
 }
 
@@ -222,7 +259,7 @@ static void write_silences(struct json *j, const struct notify *n, const struct 
 }
 
 static void write_routes(struct json *j, const struct notify *n, const struct label *l,
-                         size_t n_labels, int priority)
+                         size_t n_labels, int priority, int64_t at_ms)
 {
     const struct config_route *routes[ROUTES_MAX];
     size_t count = n->config ? route_find(n->config->root, l, n_labels, priority, routes) : 0;
@@ -230,7 +267,7 @@ static void write_routes(struct json *j, const struct notify *n, const struct la
     json_key(j, "routes");
     json_array(j);
     for (size_t i = 0; i < count; i++)
-        write_route(j, routes[i], priority);
+        write_route(j, routes[i], priority, at_ms);
     json_array_end(j);
 }
 
@@ -240,7 +277,7 @@ void notify_explain_route(const struct notify *n, const struct label *l, size_t 
     struct json j = json_into(out);
 
     json_object(&j);
-    write_routes(&j, n, l, n_labels, priority);
+    write_routes(&j, n, l, n_labels, priority, at_ms);
     write_silences(&j, n,
                    &(struct hold_subject){.labels = l, .n_labels = n_labels, .priority = priority},
                    at_ms);
@@ -262,7 +299,7 @@ void notify_explain_alert(const struct notify *n, const struct alert *a, const s
     if (a->state.firing == 0)
         json_kstr(&j, "nowhere", "it does not fire");
     if (a->labels) {
-        write_routes(&j, n, a->labels, a->n_labels, a->state.firing);
+        write_routes(&j, n, a->labels, a->n_labels, a->state.firing, notify_now(n));
         if (a->state.firing || a->state.pending_ms) /* what was made after its end held nothing */
             write_silences(&j, n,
                            &(struct hold_subject){.labels = a->labels,

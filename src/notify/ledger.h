@@ -72,6 +72,7 @@ struct entry {
     int64_t due_ms;            /* of the plan, 0: nothing is due */
     int64_t since_ms;          /* what is owed now became due then, 0 */
     int64_t not_before_ms;     /* the next try after a failure, 0 */
+    int64_t muted_until_ms;    /* calendars hold something of it until then, 0 */
     int64_t claimed_ms, dead_ms;
     int64_t told_ack_ms; /* the acknowledgement it knows of */
     int attempts;

@@ -215,7 +215,9 @@ static const char *reason_text(struct maker *k, const struct notify *n, const st
 {
     struct buf b = BUF_INIT;
 
-    if (p->reason == REASON_SILENCE_ENDED && p->freed_by)
+    if (p->reason == REASON_SILENCE_ENDED && p->freed_by && p->freed_by_hours)
+        buf_addf(&b, "was muted until now by calendar \"%s\"", p->freed_by);
+    else if (p->reason == REASON_SILENCE_ENDED && p->freed_by)
         add_freed(&b, p->freed_by);
     else
         buf_adds(&b, notice_reason_names[p->reason]);

@@ -153,6 +153,7 @@ static void plan_entry(struct notify *n, struct entry *e, int64_t at_ms)
     if (e->state == ENTRY_CLAIMED)
         return;
     plan_desired(e, at_ms, NULL, &p);
+    e->muted_until_ms = p.muted && p.muted_until_ms != CALENDAR_NEVER ? p.muted_until_ms : 0;
     e->due_ms = p.due_ms;
     if (p.due_ms != 0 && e->not_before_ms > p.due_ms)
         e->due_ms = e->not_before_ms;
@@ -265,6 +266,8 @@ static int64_t entry_next(const struct entry *e, int64_t at_ms)
         return 0;
     if (e->due_ms != 0 && !is_due(e, at_ms))
         sooner(&next_ms, e->due_ms);
+    if (e->muted_until_ms > at_ms)
+        sooner(&next_ms, e->muted_until_ms);
     if (e->since_ms != 0 && !e->fell_back && e->lane->config->fallback && e->state != ENTRY_DEAD)
         sooner(&next_ms, e->since_ms + e->lane->config->if_undelivered_ms);
     return next_ms;

@@ -89,3 +89,32 @@ bool route_reaches(const struct config_route *r, const struct lane *lane)
             return true;
     return false;
 }
+
+int route_mute(const struct config_route *r, int64_t at_ms, struct route_mute *out)
+{
+    struct calendar_state s;
+    int64_t open_ms = CALENDAR_NEVER;
+    bool active = r->n_active == 0;
+
+    *out = (struct route_mute){.by = ""};
+    for (size_t i = 0; i < r->n_mute; i++) {
+        if (calendar_look(r->mute[i].calendar, at_ms, &s))
+            return -1;
+        if (s.holds && (!out->muted || s.until_ms > out->until_ms))
+            *out = (struct route_mute){true, r->mute[i].name, s.until_ms, 0};
+        else if (!out->muted && s.from_ms > out->from_ms)
+            out->from_ms = s.from_ms;
+    }
+    for (size_t i = 0; i < r->n_active && !active; i++) {
+        if (calendar_look(r->active[i].calendar, at_ms, &s))
+            return -1;
+        active = s.holds;
+        open_ms = s.until_ms < open_ms ? s.until_ms : open_ms;
+        if (active && !out->muted && s.from_ms > out->from_ms)
+            out->from_ms = s.from_ms;
+    }
+    if (!active && (!out->muted || open_ms > out->until_ms))
+        *out = (struct route_mute){true, r->active[0].name, open_ms, 0};
+    assert(!out->muted || out->until_ms > at_ms);
+    return 0;
+}

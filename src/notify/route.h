@@ -26,4 +26,15 @@ int64_t route_wait(const struct config_route *r, int priority);
 /* Does one of its receivers have that lane? */
 bool route_reaches(const struct config_route *r, const struct lane *lane);
 
+/* Do its calendars hold messages back at that moment (those that begin, rise or are repeated, never an end)? */
+struct route_mute {
+    bool muted;
+    const char *
+        by; /* the calendar that says so: one of `mute` that holds, else the first of `active`, none of which does */
+    int64_t until_ms; /* while muted; CALENDAR_NEVER: not within two years */
+    int64_t from_ms;  /* while not: for so long at least */
+};
+/* -1: no memory, nothing is decided. Cost: a comparison for each calendar, as long as what it worked out last is true. */
+int route_mute(const struct config_route *r, int64_t at_ms, struct route_mute *out) MUST_USE;
+
 #endif

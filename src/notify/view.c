@@ -16,6 +16,7 @@
 #include "notify/member.h"
 #include "notify/notify_impl.h"
 #include "notify/record.h"
+#include "notify/route.h"
 #include "notify/scope.h"
 
 /* --- incidents ------------------------------------------------------------------------------------------- */
@@ -272,6 +273,22 @@ static void add_receivers(struct notify *n, const struct member *m, struct alert
         }
 }
 
+/* The calendar of its first route, where calendars of all of them hold it; NULL: not, or no memory to know. */
+static const char *muted_by(const struct member *m, int64_t at_ms)
+{
+    const char *by = NULL;
+
+    for (; m; m = m->next_same)
+        for (size_t i = 0; m->firing && i < m->n_routes; i++) {
+            struct route_mute mute;
+
+            if (route_mute(m->routes[i], at_ms, &mute) || !mute.muted)
+                return NULL;
+            by = by ? by : mute.by;
+        }
+    return by;
+}
+
 void notify_standing(struct notify *n, const struct alert *a, struct alert_standing *out)
 {
     const struct member *m = member_of(n, a);
@@ -298,6 +315,8 @@ void notify_standing(struct notify *n, const struct alert *a, struct alert_stand
     out->inhibited = inhibition.rule != NULL;
     out->inhibited_by = inhibition.fingerprint;
     out->suppressed = out->suppressed || out->n_silenced_by > 0 || out->inhibited;
+    out->muted_by = muted_by(m, notify_now(n));
+    out->suppressed = out->suppressed || out->muted_by;
     for (; m; m = m->next_same) {
         if (!m->firing)
             continue;

@@ -78,6 +78,8 @@ static void standing_json(struct json *j, const struct alert *a, const struct al
     json_array_end(j);
     json_key(j, "mutedBy");
     json_array(j);
+    if (s->muted_by)
+        json_str(j, s->muted_by);
     json_array_end(j);
     json_object_end(j);
 }

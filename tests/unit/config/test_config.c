@@ -376,7 +376,11 @@ static const struct {
     {R "route { receiver = \"x\", repeat_interval = \"0s\" }",
      T "route: `repeat_interval`: a duration must be positive"},
     {R "route { receiver = \"x\", active = \"hours\" }",
-     T "route: `active` is not part of this version of Tocsin"},
+     T "the root route is always active: `active` and `mute` belong to the routes inside it"},
+    {R
+     "calendar \"hours\" { \"08:00-20:00\" } route { receiver = \"x\", route { mute = { \"hours\", "
+     "\"hour\" } } }",
+     T "route: `mute`: there is no calendar \"hour\" — did you mean \"hours\"?"},
     {R "route { receiver = \"x\", grup_by = {} }",
      T "route: unknown key \"grup_by\" — did you mean \"group_by\"?"},
     {"receiver \"x\" { inbox {}, fallback = \"y\" }\nreceiver \"y\" { inbox {}, fallback = \"x\" "
