@@ -74,7 +74,7 @@ static inline bool read_bytes(struct wire *w, struct wire *out)
     return true;
 }
 
-static bool read_any_field(struct wire *w, struct wire_field *f)
+static bool read_field(struct wire *w, struct wire_field *f)
 {
     uint64_t key;
 
@@ -95,17 +95,17 @@ static bool read_any_field(struct wire *w, struct wire_field *f)
     return false;
 }
 
-/* A message shorter than 128 bytes is the usual case. */
-static inline bool read_field(struct wire *w, struct wire_field *f)
+/* The next field when it is this message (`tag`) and shorter than 128 bytes, as nearly all are. It is handed
+ * over in registers: as a part of a wire_field it would be stored in halves and loaded as a whole, for which
+ * the processor waits as long as a label takes. */
+static inline bool read_short(struct wire *w, uint8_t tag, struct wire *message)
 {
     size_t n = (size_t)(w->end - w->p);
 
-    if (n < 2 || (w->p[0] & 0x87) != 2 || w->p[0] < 8 || w->p[1] >= 0x80 || w->p[1] > n - 2)
-        return read_any_field(w, f);
-    f->number = w->p[0] >> 3;
-    f->type = 2;
-    f->message = (struct wire){w->p + 2, w->p + 2 + w->p[1]};
-    w->p = f->message.end;
+    if (n < 2 || w->p[0] != tag || w->p[1] >= 0x80 || w->p[1] > n - 2)
+        return false;
+    *message = (struct wire){w->p + 2, w->p + 2 + w->p[1]};
+    w->p = message->end;
     return true;
 }
 
@@ -156,25 +156,32 @@ static bool read_usual_label(struct wire w, struct wire *name, struct wire *valu
     return true;
 }
 
-static int walk_label(struct walk *k, struct wire w)
+static int read_odd_label(struct walk *k, struct wire w, struct wire *name, struct wire *value)
 {
     struct wire_field f;
-    struct wire name = {0}, value = {0};
 
-    if (read_usual_label(w, &name, &value))
-        w.p = w.end;
     while (w.p < w.end) {
         if (!read_field(&w, &f))
             return torn(k);
         if (is(&f, 1, 2))
-            name = f.message;
+            *name = f.message;
         else if (is(&f, 2, 2))
-            value = f.message;
+            *value = f.message;
     }
-    if (!name.p)
+    if (!name->p)
         return leave_out(k, "a label has no name");
-    if (!value.p)
-        value = (struct wire){name.p, name.p};
+    if (!value->p)
+        *value = (struct wire){name->p, name->p};
+    return 0;
+}
+
+static int walk_label(struct walk *k, struct wire w)
+{
+    struct wire name = {0}, value = {0};
+    int rc;
+
+    if (!read_usual_label(w, &name, &value) && (rc = read_odd_label(k, w, &name, &value)) != 0)
+        return rc;
     if (k->batch->build->n_labels - k->batch->build->open > LABELS_MAX)
         return leave_out(k, "it has more labels than any series may have");
     if (batch_label(k->batch, (const char *)name.p, (size_t)(name.end - name.p),
@@ -244,20 +251,28 @@ static int walk_series(struct walk *k, struct wire w)
 
     while (w.p < w.end) {
         const uint8_t *begin = w.p;
+        struct wire part;
+        bool label = read_short(&w, 1 << 3 | 2, &part);
+        bool sample = !label && read_short(&w, 2 << 3 | 2, &part);
 
-        if (!read_field(&w, &f))
-            return torn(k);
-        if (is(&f, 1, 2)) {
-            if ((rc = walk_label(k, f.message)) != 0)
+        if (!label && !sample) {
+            if (!read_field(&w, &f))
+                return torn(k);
+            label = is(&f, 1, 2);
+            sample = is(&f, 2, 2);
+            part = f.message;
+            k->batch->counts.exemplars += is(&f, 3, 2);
+            k->batch->counts.histograms += is(&f, 4, 2);
+        }
+        if (label) {
+            if ((rc = walk_label(k, part)) != 0)
                 return rc;
             labels_end = w.p;
         }
-        if (is(&f, 2, 2) && n_samples++ == 0) {
+        if (sample && n_samples++ == 0) {
             samples.p = begin;
-            first = f.message;
+            first = part;
         }
-        k->batch->counts.exemplars += is(&f, 3, 2);
-        k->batch->counts.histograms += is(&f, 4, 2);
     }
     if (n_samples == 0) {
         batch_abandon(k->batch);
