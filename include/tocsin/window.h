@@ -41,6 +41,8 @@ struct windows_options {
 
 struct windows *windows_new(const struct windows_options *o); /* NULL: no memory */
 void windows_free(struct windows *w);
+/* The same in slices of at most so many leaves, before which nothing may be asked any more. True: done. */
+bool windows_free_some(struct windows *w, size_t most) MUST_USE;
 
 /* The leaf for `spec`, created when new, with one reference more. A new leaf is attached to the
  * series that exist already; its windows start empty (see windows_adopt). LEAF_NONE: over a
@@ -173,9 +175,23 @@ void windows_reset(struct windows *w);
 /* Merges the groups of leaves[i], of other windows, into to[i] of these (same spec, same series table,
  * filled from the journal up to the block that to[i] was made behind), for `n` leaves at once. What
  * was kept for them is applied to `from` first. -1: no memory for some, which stay as they are.
- * Cost: the series that `from` has seen, and the groups. */
+ * Cost: the series that `from` has seen, and the groups. Seam of tests: all at once. */
 int windows_adopt(struct windows *w, struct windows *from, const leaf_id *to, const leaf_id *leaves,
                   size_t n, struct err *e) MUST_USE;
+/* The same in slices: about `most` looks of 20 ns each. True: done. No block is applied to either, and nothing
+ * expires, from the first to the last. */
+struct windows_adoption { /* begin with to, leaves (borrowed) and n */
+    const leaf_id *to, *leaves;
+    size_t n;
+    bool short_of_memory; /* some stay as they are */
+    /* how far it is: */
+    unsigned stage;
+    size_t at;
+    uint32_t slot, first_made;
+    bool awaited;
+};
+bool windows_adopt_some(struct windows *w, struct windows *from, struct windows_adoption *a,
+                        size_t most) MUST_USE;
 
 struct windows_stats {
     uint64_t bytes;

@@ -2,34 +2,60 @@
  * then merged into the one that has been counting since it was made.
  *
  * Reading into the running windows would count blocks twice, or hold back those that arrive meanwhile. The
- * leaf there begins with the first block that was read, so that it is as old as what it was filled with.
+ * leaf there wakes with the first block that was read, so that it is as old as what it was filled with. A
+ * reload may bring a hundred thousand leaves: they are listed, made, taken over and freed some at a time, and
+ * blocks wait while they are listed and taken over, as they do while rules are exchanged.
  * References to both leaves are held until the end, because a reload may drop the rule while the journal
  * is read. A fill that fails leaves a leaf that is young and says so (it warms up); nothing is retried,
  * since after its window's length the leaf is full by itself. */
 #include "app/fill.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/mem.h"
 #include "tocsin/engine.h"
 
+#define LIST_LEAVES 5000   /* of a slice: about a millisecond */
+#define MAKE_LEAVES 200    /* about two */
+#define ADOPT_LOOKS 100000 /* the same */
+#define LET_GO      1000   /* leaves: the same */
+
+enum stage {
+    STAGE_LIST,
+    STAGE_WAIT,
+    STAGE_MAKE,
+    STAGE_READ,
+    STAGE_HOLD,
+    STAGE_ADOPT,
+    STAGE_SETTLE,
+    STAGE_RELEASE,
+    STAGE_FREE
+};
+
 struct fill {
     struct fills *all;
     struct fill *next;
+    enum stage stage;
+    size_t at;               /* where the stage goes on */
     struct windows *windows; /* hold only these leaves, while the journal is read into them */
-    leaf_id *from, *to;      /* the leaf there (made at the first block), the leaf that is filled */
+    leaf_id *from,
+        *to; /* the leaf there, which wakes with the first block; the leaf that is filled */
     size_t n, cap_from, cap_to;
     struct journal_id before;
-    bool begun;
+    bool begun, empty; /* empty: some found no memory to be listed */
     uint64_t refusals; /* of memory, when it began: with more of them the windows have holes */
+    struct windows_adoption adoption;
+    struct err why; /* it cannot be filled; "": it can */
 };
 
 struct fills {
     struct fills_options o;
-    struct fill *first; /* is being read; the others wait */
-    uint8_t *reading;   /* [leaf]: in one of these */
+    struct fill *first;   /* is being read; the others wait */
+    struct fill *listing; /* finds its leaves, while blocks are held back */
+    uint8_t *reading;     /* [leaf]: in one of these */
     size_t cap_reading;
     uint64_t done;
 };
@@ -38,7 +64,7 @@ struct fills *fills_new(const struct fills_options *o)
 {
     struct fills *f = mem_zalloc(sizeof *f);
 
-    assert(o->journal && o->windows && o->series);
+    assert(o->journal && o->windows && o->series && o->work && o->hold && o->release);
     if (f)
         f->o = *o;
     return f;
@@ -46,11 +72,10 @@ struct fills *fills_new(const struct fills_options *o)
 
 static void fill_free(struct fill *f)
 {
-    for (size_t i = 0; i < f->n; i++) {
-        if (f->from[i] != LEAF_NONE)
-            windows_leaf_release(f->windows, f->from[i]);
-        windows_leaf_release(f->all->o.windows, f->to[i]);
-    }
+    if (!f)
+        return;
+    for (; f->n > 0; f->n--)
+        windows_leaf_release(f->all->o.windows, f->to[f->n - 1]);
     windows_free(f->windows);
     mem_free(f->from);
     mem_free(f->to);
@@ -61,6 +86,7 @@ void fills_free(struct fills *f)
 {
     if (!f)
         return;
+    fill_free(f->listing);
     while (f->first) {
         struct fill *next = f->first->next;
 
@@ -73,7 +99,7 @@ void fills_free(struct fills *f)
 
 size_t fills_running(const struct fills *f)
 {
-    size_t n = 0;
+    size_t n = f->listing != NULL;
 
     for (const struct fill *i = f->first; i; i = i->next)
         n++;
@@ -87,16 +113,11 @@ uint64_t fills_done(const struct fills *f)
 
 /* --- reading --- */
 
-static void start_next(struct fills *all);
-
-/* A filled leaf is as old as what it was filled with. */
+/* A filled leaf is as old as what it was filled with. Bound: 0.3 us a leaf. */
 static void begin(struct fill *f, int64_t recv_ms)
 {
     assert(!f->begun);
-    f->begun = true;
-    for (size_t i = 0; i < f->n; i++)
-        f->from[i] =
-            windows_leaf(f->windows, windows_leaf_spec(f->all->o.windows, f->to[i]), recv_ms, NULL);
+    f->begun = windows_wake(f->windows, recv_ms, SIZE_MAX);
     f->refusals = mem_refusals();
 }
 
@@ -136,53 +157,184 @@ static size_t part(struct fill *f)
     return n;
 }
 
-/* NULL: all went well, or the journal is empty. */
-static const char *take_over(struct fill *f, struct err *err)
+static void give_up(struct fill *f, const char *why)
 {
-    size_t n = f->begun ? part(f) : 0;
-
-    if (f->begun && mem_refusals() != f->refusals)
-        return "no memory"; /* a young leaf says that it is; one with holes would not */
-    if (n > 0 && windows_adopt(f->all->o.windows, f->windows, f->to, f->from, n, err) < 0)
-        return err->text;
-    return f->begun && n < f->n ? "no memory" : NULL;
+    err_set(&f->why, ERR_MEMORY, "%s", why);
 }
 
+/* When all went well, or the journal is empty, it is taken over. */
 static void have_read(const struct err *e, void *arg)
 {
     struct fill *f = arg;
-    struct fills *all = f->all;
-    struct err err = {0};
-    const char *why = e ? e->text : take_over(f, &err);
+    size_t n = f->begun ? part(f) : 0;
 
-    assert(all->first == f); /* one at a time, in order */
-    if (why)
-        log_warn("new windows could not be filled from the journal; they start empty", "error", why,
-                 NULL);
-    for (size_t i = 0; i < f->n; i++) {
-        windows_leaf_settle(all->o.windows, f->to[i]);
-        all->reading[f->to[i]] = 0;
-    }
-    all->first = f->next;
-    all->done++;
-    fill_free(f);
-    start_next(all);
+    assert(f->all->first == f && f->stage == STAGE_READ); /* one at a time, in order */
+    if (e)
+        give_up(f, e->text);
+    else if (f->begun && mem_refusals() != f->refusals)
+        give_up(f, "no memory"); /* a young leaf says that it is; one with holes would not */
+    f->adoption =
+        (struct windows_adoption){.to = f->to, .leaves = f->from, .n = f->why.text[0] ? 0 : n};
+    if (f->begun && n < f->n && !f->why.text[0])
+        give_up(f, "no memory");
+    f->stage = STAGE_HOLD;
+    f->all->o.work(f->all->o.arg);
 }
 
-static void start_next(struct fills *all)
+/* --- what is done in slices; each is true when it is done --- */
+
+static bool make_some(struct fill *f)
+{
+    for (size_t most = MAKE_LEAVES; f->at < f->n && most > 0; most--, f->at++)
+        f->from[f->at] = windows_leaf_ahead(
+            f->windows, windows_leaf_spec(f->all->o.windows, f->to[f->at]), 0, NULL);
+    return f->at == f->n;
+}
+
+static bool adopt_some(struct fill *f)
+{
+    if (f->adoption.n > 0 &&
+        !windows_adopt_some(f->all->o.windows, f->windows, &f->adoption, ADOPT_LOOKS))
+        return false;
+    if (f->adoption.short_of_memory)
+        give_up(f, "no memory for the groups of an adopted leaf");
+    if (f->why.text[0])
+        log_warn("new windows could not be filled from the journal; they start empty", "error",
+                 f->why.text, NULL);
+    return true;
+}
+
+static bool settle_some(struct fill *f)
+{
+    for (size_t most = LIST_LEAVES; f->at < f->n && most > 0; most--, f->at++) {
+        windows_leaf_settle(f->all->o.windows, f->to[f->at]);
+        f->all->reading[f->to[f->at]] = 0;
+    }
+    return f->at == f->n;
+}
+
+static bool let_go_some(struct fill *f)
+{
+    size_t most = LET_GO;
+
+    for (; f->n > 0 && most > 0; f->n--, most--)
+        windows_leaf_release(f->all->o.windows, f->to[f->n - 1]);
+    return f->n == 0;
+}
+
+static bool free_some(struct fill *f)
+{
+    if (f->windows && !windows_free_some(f->windows, LET_GO))
+        return false;
+    f->windows = NULL;
+    return true;
+}
+
+static void read_on(struct fill *f)
+{
+    f->stage = STAGE_READ;
+    journal_scan(f->all->o.journal, 0, INT64_MAX, take_block, have_read, f);
+}
+
+static void end_first(struct fills *all)
 {
     struct fill *f = all->first;
 
-    if (f)
-        journal_scan(all->o.journal, 0, INT64_MAX, take_block, have_read, f);
+    all->first = f->next;
+    fill_free(f);
+    if (all->first)
+        all->first->stage = STAGE_MAKE;
+}
+
+static bool work(struct fill *f)
+{
+    struct fills *all = f->all;
+
+    switch (f->stage) {
+    case STAGE_MAKE:
+        return make_some(f);
+    case STAGE_HOLD:
+        return all->o.hold(all->o.arg);
+    case STAGE_ADOPT:
+        return adopt_some(f);
+    case STAGE_SETTLE:
+        return settle_some(f);
+    case STAGE_RELEASE:
+        return let_go_some(f);
+    case STAGE_FREE:
+        return free_some(f);
+    case STAGE_LIST:
+    case STAGE_WAIT:
+    case STAGE_READ:
+        break;
+    }
+    return false;
+}
+
+static void next_stage(struct fill *f)
+{
+    struct fills *all = f->all;
+
+    f->at = 0;
+    switch (f->stage) {
+    case STAGE_MAKE:
+        read_on(f);
+        return;
+    case STAGE_SETTLE:
+        all->o.release(all->o.arg);
+        all->done++;
+        break;
+    case STAGE_FREE:
+        end_first(all);
+        return;
+    default:
+        break;
+    }
+    f->stage = (enum stage)(f->stage + 1);
+}
+
+static bool list_some(struct fill *f);
+
+/* Its leaves are known, and blocks may come. */
+static void have_listed(struct fills *all)
+{
+    struct fill *f = all->listing, **end = &all->first;
+
+    all->listing = NULL;
+    while (*end)
+        end = &(*end)->next;
+    if (f->n > 0) {
+        f->stage = end == &all->first ? STAGE_MAKE : STAGE_WAIT;
+        *end = f;
+    } else {
+        fill_free(f);
+    }
+    all->o.release(all->o.arg);
+}
+
+bool fills_work(struct fills *all)
+{
+    struct fill *f = all->first;
+
+    if (all->listing) {
+        if (list_some(all->listing))
+            have_listed(all);
+    } else if (f && f->stage != STAGE_READ && work(f)) {
+        next_stage(f);
+    }
+    f = all->first;
+    return all->listing || (f && f->stage != STAGE_READ);
 }
 
 /* The blocks still to be read are moved by the journal. What is bounded here is an id, so the end in
  * time need not be exact. */
 void fills_shift(struct fills *all, int64_t by_ms)
 {
+    if (all->listing)
+        windows_shift(all->listing->windows, by_ms);
     for (struct fill *f = all->first; f; f = f->next)
-        windows_shift(f->windows, by_ms);
+        if (f->windows && f->stage != STAGE_FREE)
+            windows_shift(f->windows, by_ms);
 }
 
 /* --- which leaves --- */
@@ -226,17 +378,20 @@ static void tell_no_memory(void)
 
 /* A reference is kept on those that are listed: a reload may drop the rule while the journal is
  * read. What there is no memory for starts empty. */
-static void list_leaves(struct fill *f)
+static bool list_some(struct fill *f)
 {
     struct fills *all = f->all;
-    bool empty = false;
+    leaf_id leaf = (leaf_id)f->at;
 
-    for (leaf_id leaf = 0; (leaf = next_unread(all, leaf)) != LEAF_NONE; leaf++) {
+    for (size_t most = LIST_LEAVES; most > 0; most--, leaf++) {
+        leaf = next_unread(all, leaf);
+        if (leaf == LEAF_NONE)
+            break;
         if (mem_grow((void **)&f->from, &f->cap_from, f->n + 1, sizeof *f->from) < 0 ||
             mem_grow((void **)&f->to, &f->cap_to, f->n + 1, sizeof *f->to) < 0 ||
             note_reading(all, leaf) < 0) {
             windows_leaf_settle(all->o.windows, leaf);
-            empty = true;
+            f->empty = true;
             continue;
         }
         windows_leaf_await(all->o.windows, leaf);
@@ -244,8 +399,13 @@ static void list_leaves(struct fill *f)
         f->from[f->n] = LEAF_NONE;
         f->to[f->n++] = leaf;
     }
-    if (empty)
+    f->at = leaf;
+    if (leaf != LEAF_NONE)
+        return false;
+    f->at = 0;
+    if (f->empty)
         tell_no_memory();
+    return true;
 }
 
 static struct fill *fill_new(struct fills *all, struct journal_id before)
@@ -270,21 +430,21 @@ static struct fill *fill_new(struct fills *all, struct journal_id before)
 
 void fills_add(struct fills *all, struct journal_id before)
 {
-    struct fill *f = fill_new(all, before), **end = &all->first;
+    bool held;
 
-    if (!f) {
+    if (all->listing) { /* no block has come since: what is new now is found with it */
+        assert(journal_id_compare(all->listing->before, before) == 0);
+        all->listing->at = 0;
+        return;
+    }
+    all->listing = fill_new(all, before);
+    if (!all->listing) {
         tell_no_memory();
         each_unread(all, windows_leaf_settle);
         return;
     }
-    list_leaves(f);
-    if (f->n == 0) {
-        fill_free(f);
-        return;
-    }
-    while (*end)
-        end = &(*end)->next;
-    *end = f;
-    if (all->first == f)
-        start_next(all);
+    held = all->o.hold(all->o.arg);
+    assert(held);
+    (void)held;
+    all->o.work(all->o.arg);
 }

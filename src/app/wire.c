@@ -76,6 +76,7 @@ struct wire {
     struct timer *upkeep_timer; /* expiry, cuts */
     struct timer *ends_timer;   /* of alerts of senders */
     struct fills *fills;
+    struct timer *fill_timer;
     struct journal_id replayed_from; /* have seen the blocks from this one on; 0: none came */
     struct wire_stats stats;
     bool cutting;
@@ -296,7 +297,8 @@ static void upkeep(void *arg)
     struct err e;
 
     notify_set_degraded(w->p.notify, !db_is_up(w->p.db) || *wire_redis_trouble(w));
-    engine_expire(w->engine, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
+    if (w->holds == 0) /* what is exchanged or taken over counts on series that stay */
+        engine_expire(w->engine, rules_now_ms(w->p.rules), EXPIRE_BUDGET, series_forgotten, w);
     if (!w->cutting && journal_wants_cut(w->p.journal)) {
         w->cutting = true;
         if (journal_cut(w->p.journal, &cut, &e) < 0)
@@ -341,6 +343,31 @@ void wire_clock_refused(struct wire *w, int64_t by_ms)
 }
 
 /* --- leaves that a reload has added --- */
+
+static void fill_on(void *arg)
+{
+    struct wire *w = arg;
+
+    if (fills_work(w->fills))
+        timer_in(w->fill_timer, 0);
+}
+
+static void fills_have_work(void *arg)
+{
+    struct wire *w = arg;
+
+    timer_in(w->fill_timer, 0);
+}
+
+static bool hold(void *arg)
+{
+    return wire_hold(arg);
+}
+
+static void release(void *arg)
+{
+    wire_release(arg);
+}
 
 void wire_fill_new_leaves(struct wire *w)
 {
@@ -603,7 +630,11 @@ static int make_control_side(struct wire *w, struct err *e)
                                   .series = w->p.series,
                                   .window_bytes = limits->window_memory,
                                   .groups = (uint32_t)limits->groups,
-                                  .redact = &w->redact};
+                                  .redact = &w->redact,
+                                  .work = fills_have_work,
+                                  .hold = hold,
+                                  .release = release,
+                                  .arg = w};
     struct deliver_options deliver = {.loop = w->o.loop,
                                       .outbound = w->o.outbound,
                                       .config = w->p.config,
@@ -647,7 +678,8 @@ struct wire *wire_new(const struct wire_options *o, struct err *e)
     w->look_timer = timer_new(o->loop, LOOP_EVALUATION, look, w);
     w->upkeep_timer = timer_new(o->loop, LOOP_INGEST, upkeep, w);
     w->ends_timer = timer_new(o->loop, LOOP_EVALUATION, end_unrepeated, w);
-    if (!w->look_timer || !w->upkeep_timer || !w->ends_timer) {
+    w->fill_timer = timer_new(o->loop, LOOP_INGEST, fill_on, w);
+    if (!w->look_timer || !w->upkeep_timer || !w->ends_timer || !w->fill_timer) {
         err_set(e, ERR_MEMORY, "no memory for timers");
         wire_free(w);
         return NULL;
@@ -666,6 +698,7 @@ void wire_free(struct wire *w)
     timer_free(w->look_timer);
     timer_free(w->upkeep_timer);
     timer_free(w->ends_timer);
+    timer_free(w->fill_timer);
     fills_free(w->fills);
     deliver_free(w->p.deliver);
     notify_free(w->p.notify);

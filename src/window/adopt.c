@@ -5,11 +5,6 @@
 #include "window/kind.h"
 #include "window/windows.h"
 
-static int refuse(struct err *e)
-{
-    return err_set(e, ERR_MEMORY, "no memory for the groups of an adopted leaf");
-}
-
 /* Goes on where the other windows stopped: a series that these windows had no track of, or an
  * older one, would lose the increment in between. */
 static void adopt_track(struct windows *w, uint32_t id, const struct track *from,
@@ -49,16 +44,27 @@ static const struct recent *recent_of(const struct windows *w, uint32_t use)
     return kept ? recent_at(w, use) : NULL;
 }
 
-static void adopt_tracks(struct windows *w, const struct windows *from)
+static bool adopt_tracks(struct windows *w, const struct windows *from, struct windows_adoption *a,
+                         size_t *most)
 {
-    uint32_t end = series_end(w->series);
+    for (uint32_t end = series_end(w->series); a->at < end;) {
+        uint32_t id = (uint32_t)a->at, page = id / USE_PAGE, use;
+        size_t cost;
 
-    for (uint32_t id = 0; id < end; id++) {
-        uint32_t use = use_of(from, id);
-
+        if (id % USE_PAGE == 0 && (page >= from->n_use || !from->use[page])) {
+            a->at += USE_PAGE;
+            continue;
+        }
+        if (*most == 0)
+            return false;
+        use = use_of(from, id);
         if (use >= USE_TRACK)
             adopt_track(w, id, track_at(from, use), recent_of(from, use));
+        cost = use >= USE_TRACK ? BIND_COST : 1;
+        *most -= *most < cost ? *most : cost;
+        a->at++;
     }
+    return true;
 }
 
 static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *other, uint32_t slot)
@@ -81,38 +87,84 @@ static int adopt_group(struct windows *w, struct leaf *l, const struct leaf *oth
     return 0;
 }
 
-static int adopt_groups(struct windows *w, struct leaf *l, const struct leaf *other)
+static bool is_live(const struct leaf *l, uint32_t slot)
 {
-    for (uint32_t slot = 0; slot < other->n_slots; slot++) {
-        if (other->labels[slot] == LABELSET_NONE || leaf_slot(other, slot)->flags & SLOT_HIDDEN)
-            continue;
-        if (adopt_group(w, l, other, slot) != 0)
-            return -1;
+    return l->labels[slot] != LABELSET_NONE && !(leaf_slot(l, slot)->flags & SLOT_HIDDEN);
+}
+
+/* Of one leaf, from a->slot on; false: the slice is over. */
+static bool adopt_leaf(struct windows *w, struct leaf *l, const struct leaf *other,
+                       struct windows_adoption *a, size_t *most)
+{
+    assert(other->moved_ms == l->moved_ms);
+    for (; a->slot < other->n_slots; a->slot++) {
+        if (*most == 0)
+            return false;
+        *most -= *most < BIND_COST ? *most : BIND_COST;
+        if (is_live(other, a->slot) && adopt_group(w, l, other, a->slot) != 0) {
+            a->short_of_memory = true;
+            return true;
+        }
     }
     if (other->since_ms < l->since_ms)
         l->since_ms = other->since_ms;
-    return 0;
+    l->fresh = false;
+    return true;
+}
+
+static bool adopt_groups(struct windows *w, const struct windows *from, struct windows_adoption *a,
+                         size_t *most)
+{
+    for (; a->at < a->n; a->at++, a->slot = 0) {
+        if (*most == 0)
+            return false;
+        *most -= *most < LEAF_COST ? *most : LEAF_COST;
+        if (!adopt_leaf(w, w->leaves[a->to[a->at]], from->leaves[a->leaves[a->at]], a, most))
+            return false;
+    }
+    return true;
+}
+
+enum stage { STAGE_FIND, STAGE_GIVE, STAGE_END_WAIT, STAGE_TRACKS, STAGE_GROUPS, STAGES };
+
+static bool work(struct windows *w, struct windows *from, struct windows_adoption *a, size_t *most)
+{
+    switch ((enum stage)a->stage) {
+    case STAGE_FIND:
+        return seam_find(w, a, most);
+    case STAGE_GIVE:
+        return seam_give(w, from, a, most);
+    case STAGE_END_WAIT:
+        return seam_end_all(w, a, most);
+    case STAGE_TRACKS:
+        return adopt_tracks(w, from, a, most);
+    case STAGE_GROUPS:
+        return adopt_groups(w, from, a, most);
+    case STAGES:
+        break;
+    }
+    return true;
+}
+
+bool windows_adopt_some(struct windows *w, struct windows *from, struct windows_adoption *a,
+                        size_t most)
+{
+    assert(from->stepped_ms == w->stepped_ms && most > 0);
+    if (w->dirty)
+        rebind_begin(w);
+    for (; a->stage < STAGES; a->stage++, a->at = 0)
+        if (!work(w, from, a, &most))
+            return false;
+    return true;
 }
 
 int windows_adopt(struct windows *w, struct windows *from, const leaf_id *to, const leaf_id *leaves,
                   size_t n, struct err *e)
 {
-    int rc = 0;
+    struct windows_adoption a = {.to = to, .leaves = leaves, .n = n};
 
-    assert(from->stepped_ms == w->stepped_ms);
-    if (w->dirty)
-        rebind_begin(w);
-    seam_give(w, to, n, from);
-    adopt_tracks(w, from);
-    for (size_t i = 0; i < n; i++) {
-        struct leaf *l = w->leaves[to[i]];
-        const struct leaf *other = from->leaves[leaves[i]];
-
-        assert(other->moved_ms == l->moved_ms);
-        if (adopt_groups(w, l, other) != 0)
-            rc = refuse(e);
-        else
-            l->fresh = false;
-    }
-    return rc;
+    while (!windows_adopt_some(w, from, &a, SIZE_MAX))
+        continue;
+    return a.short_of_memory ? err_set(e, ERR_MEMORY, "no memory for the groups of an adopted leaf")
+                             : 0;
 }

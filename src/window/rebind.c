@@ -18,8 +18,6 @@
 #include "base/mem.h"
 #include "window/windows.h"
 
-#define BIND_COST 50 /* of binding a series, in series that are passed over: about 1 us to 20 ns */
-
 static int compare_u32(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;

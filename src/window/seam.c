@@ -28,34 +28,61 @@ bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s)
     return true;
 }
 
-static bool is_of(const struct leaf *l, const struct kept *k)
+static bool is_after(uint32_t made_block, const struct kept *k)
 {
-    return (int32_t)(k->block - l->made_block) > 0;
+    return (int32_t)(k->block - made_block) > 0;
 }
 
-void seam_give(struct windows *w, const leaf_id *leaves, size_t n, struct windows *to)
+static bool take(size_t *most, size_t n)
 {
-    const struct leaf *first = NULL; /* that awaited: what is before it is of none */
+    if (*most == 0)
+        return false;
+    *most -= *most < n ? *most : n;
+    return true;
+}
 
-    assert(to->stepped_ms == w->stepped_ms);
-    for (size_t i = 0; i < n; i++) {
-        const struct leaf *l = w->leaves[leaves[i]];
+bool seam_find(struct windows *w, struct windows_adoption *a, size_t *most)
+{
+    for (; a->at < a->n; a->at++) {
+        const struct leaf *l = w->leaves[a->to[a->at]];
 
-        if (l->awaits && (!first || (int32_t)(first->made_block - l->made_block) > 0))
-            first = l;
+        if (!take(most, LEAF_COST))
+            return false;
+        if (!l->awaits || (a->awaited && (int32_t)(a->first_made - l->made_block) <= 0))
+            continue;
+        a->awaited = true;
+        a->first_made = l->made_block; /* what came before it is of none */
     }
-    for (size_t i = 0; first && i < w->n_kept; i++) {
-        struct sample s = w->kept[i].s;
+    return true;
+}
 
-        if (!is_of(first, &w->kept[i]))
+bool seam_give(struct windows *w, struct windows *to, struct windows_adoption *a, size_t *most)
+{
+    assert(to->stepped_ms == w->stepped_ms);
+    for (; a->awaited && a->at < w->n_kept; a->at++) {
+        const struct kept *k = &w->kept[a->at];
+        struct sample s = k->s;
+
+        if (!take(most, is_after(a->first_made, k) ? BIND_COST : 1))
+            return false;
+        if (!is_after(a->first_made, k))
             continue;
         s.t_ms += w->stepped_ms;
-        windows_apply(to, w->kept[i].now_ms + w->stepped_ms, &s, 1, NULL, 0);
+        windows_apply(to, k->now_ms + w->stepped_ms, &s, 1, NULL, 0);
+        windows_clear_touched(to);
     }
-    windows_clear_touched(to);
-    for (size_t i = 0; i < n; i++)
-        if (w->leaves[leaves[i]]->awaits)
-            seam_end(w, w->leaves[leaves[i]]);
+    return true;
+}
+
+bool seam_end_all(struct windows *w, struct windows_adoption *a, size_t *most)
+{
+    for (; a->at < a->n; a->at++) {
+        if (!take(most, LEAF_COST))
+            return false;
+        if (w->leaves[a->to[a->at]]->awaits)
+            seam_end(w, w->leaves[a->to[a->at]]);
+    }
+    return true;
 }
 
 void seam_end(struct windows *w, struct leaf *l)
@@ -115,7 +142,7 @@ void windows_leaf_settle(struct windows *w, leaf_id leaf)
     if (w->dirty)
         rebind_begin(w);
     for (size_t i = 0; i < w->n_kept; i++)
-        if (is_of(l, &w->kept[i]))
+        if (is_after(l->made_block, &w->kept[i]))
             count_here(w, l, &w->kept[i]);
     seam_end(w, l);
 }

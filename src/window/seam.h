@@ -21,9 +21,12 @@ struct kept {
 /* Keeps a sample that is a base and nothing more, where a leaf of the plan awaits its fill; it is not
  * to count in leaves that do. False: there is none, or no memory. */
 bool seam_keep(struct windows *w, const struct plan *p, const struct sample *s);
-/* Applies to the windows that leaves are filled from what was kept since the first of them was made,
- * and ends their waiting. What these have already is a repetition to them. */
-void seam_give(struct windows *w, const leaf_id *leaves, size_t n, struct windows *to);
+/* Stages of an adoption, each of which takes what it looks at off *most and says whether it is done: finds from
+ * where on is to be given what was kept; gives it to the windows that leaves are filled from, where what they
+ * have already is a repetition; ends the leaves' waiting. */
+bool seam_find(struct windows *w, struct windows_adoption *a, size_t *most);
+bool seam_give(struct windows *w, struct windows *to, struct windows_adoption *a, size_t *most);
+bool seam_end_all(struct windows *w, struct windows_adoption *a, size_t *most);
 void seam_end(struct windows *w, struct leaf *l); /* the leaf awaits nothing any more */
 
 #endif

@@ -61,6 +61,17 @@ void leaf_free(struct windows *w, struct leaf *l)
     mem_free(l);
 }
 
+bool windows_free_some(struct windows *w, size_t most)
+{
+    for (; w->n_leaves > 0 && most > 0; most--)
+        if (w->leaves[--w->n_leaves])
+            leaf_free(w, w->leaves[w->n_leaves]);
+    if (w->n_leaves > 0)
+        return false;
+    windows_free(w);
+    return true;
+}
+
 void windows_free(struct windows *w)
 {
     if (!w)

@@ -209,4 +209,8 @@ void step_into(const struct leaf *l, int64_t wall_ms, struct step *x); /* in tim
 /* --- shift.c --- */
 void leaf_move(const struct windows *w, struct leaf *l); /* to where all steps have moved it */
 
+/* What is done in slices counts looks of about 20 ns: to pass over a series is one. */
+#define BIND_COST 50 /* of binding a series, or of taking over a group */
+#define LEAF_COST 5  /* of a look at a leaf */
+
 #endif

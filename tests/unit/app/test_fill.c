@@ -56,6 +56,38 @@ static struct journal_id id_at(size_t i)
     return (struct journal_id){.ms = (uint64_t)(T0 + IN_FRONT + (int64_t)i * SEC)};
 }
 
+/* --- the loop --- */
+
+static bool works, held;
+
+static void has_work(void *arg)
+{
+    (void)arg;
+    works = true;
+}
+
+static bool hold(void *arg)
+{
+    (void)arg;
+    ck_assert(!held);
+    return held = true;
+}
+
+static void release(void *arg)
+{
+    (void)arg;
+    ck_assert(held);
+    held = false;
+}
+
+/* Turns until nothing but reading is left. */
+static void work_off(void)
+{
+    while (works)
+        works = fills_work(fills);
+    ck_assert(!held);
+}
+
 /* The next block, as it is received: it is applied, and stands in the journal. */
 static void receive(void)
 {
@@ -64,6 +96,7 @@ static void receive(void)
     struct sample *s = &samples[n_blocks];
     bool is_new;
 
+    ck_assert(!held);
     *s = (struct sample){.t_ms = at_ms, .v = 1, .weight = 1, .kind = SAMPLE_DELTA};
     s->series = series_resolve(series, l, 2, "t", SAMPLE_DELTA, &is_new);
     ck_assert(s->series != SERIES_NONE);
@@ -92,6 +125,7 @@ static void read_journal(const char *why)
     if (why)
         err_set(&e, ERR_IO, "%s", why);
     now.done(why ? &e : NULL, now.arg);
+    work_off();
 }
 
 /* --- the leaves --- */
@@ -117,11 +151,15 @@ static void setup(void)
     f.journal = (struct journal *)(uintptr_t)1;
     f.windows = windows;
     f.series = series;
+    f.work = has_work;
+    f.hold = hold;
+    f.release = release;
     fills = fills_new(&f);
     ck_assert(windows && fills);
     n_blocks = 0;
     moved_ms = 0;
     scans = lines = 0;
+    works = held = false;
     scan = (struct scan){0};
     rules = NULL;
     log_divert(count_line, NULL);
@@ -170,6 +208,7 @@ static double value_of(leaf_id leaf)
 static void add_fill(void)
 {
     fills_add(fills, id_at(n_blocks));
+    work_off();
 }
 
 /* --- what is promised --- */
@@ -226,6 +265,7 @@ START_TEST(what_a_replay_shows_is_not_read_again)
     before = n_blocks;
     receive_many(20);
     fills_add(fills, id_at(before));
+    work_off();
     read_journal(NULL);
     ck_assert(value_of(leaf) == HELD + 20);
 }
@@ -370,6 +410,69 @@ START_TEST(memory_runs_out)
 }
 END_TEST
 
+/* So many that each stage takes several turns; a block comes wherever it may. */
+#define MANY 6000
+
+START_TEST(many_leaves_are_filled_in_slices_and_blocks_that_come_meanwhile_count_once)
+{
+    leaf_id first, last;
+    unsigned turns = 0, held_turns = 0;
+    char text[80];
+
+    receive_many(HELD);
+    first = new_leaf(SUM("10m"));
+    for (int i = 0; i < MANY; i++) {
+        snprintf(text, sizeof text,
+                 "alert 'A' { value = m.hits{ g = 'g%d' }:sum('5m'), fire = above(1) }", i);
+        (void)new_leaf(text);
+    }
+    last = new_leaf(SUM("20m"));
+    fills_add(fills, id_at(n_blocks));
+    for (bool read = false; works || !read; turns++) {
+        works = works && fills_work(fills);
+        held_turns += held;
+        if (!held && n_blocks < HELD + 20)
+            receive();
+        if (!works && !read) {
+            struct scan now = scan;
+
+            for (size_t i = 0; i < n_blocks; i++)
+                now.block(&blocks[i], now.arg);
+            scan = (struct scan){0};
+            now.done(NULL, now.arg);
+            read = true;
+        }
+    }
+    ck_assert_uint_gt(turns, 20);
+    ck_assert_uint_gt(held_turns, 3);
+    ck_assert_uint_eq(lines, 0);
+    ck_assert(value_of(first) == (double)n_blocks && value_of(last) == (double)n_blocks);
+}
+END_TEST
+
+START_TEST(the_end_may_come_in_any_turn)
+{
+    for (unsigned turns = 0; turns < 12; turns++) {
+        teardown();
+        setup();
+        receive_many(HELD);
+        new_leaf(SUM("10m"));
+        fills_add(fills, id_at(n_blocks));
+        for (unsigned i = 0; i < turns; i++) {
+            works = works && fills_work(fills);
+            if (!works && scan.done) {
+                struct scan now = scan;
+
+                for (size_t k = 0; k < n_blocks; k++)
+                    now.block(&blocks[k], now.arg);
+                scan = (struct scan){0};
+                now.done(NULL, now.arg);
+            }
+        }
+    }
+}
+END_TEST
+
 START_TEST(the_end_may_come_while_they_run)
 {
     receive_many(HELD);
@@ -394,6 +497,8 @@ static void add(TCase *t)
     tcase_add_test(t, a_leaf_that_nobody_wants_any_more_is_held_until_the_end);
     tcase_add_test(t, a_clock_that_steps_meanwhile_moves_both);
     tcase_add_test(t, memory_runs_out);
+    tcase_add_test(t, many_leaves_are_filled_in_slices_and_blocks_that_come_meanwhile_count_once);
+    tcase_add_test(t, the_end_may_come_in_any_turn);
     tcase_add_test(t, the_end_may_come_while_they_run);
 }
 
