@@ -13,8 +13,8 @@
 #include "base/err.h"
 #include "tocsin/roster.h"
 
-#define ROSTER_DUTY_MAX  64    /* on call at one moment */
-#define ROSTER_STEPS_MAX 20000 /* moments looked at for one question, some 20 ms */
+#define ROSTER_DUTY_MAX  64   /* on call at one moment */
+#define ROSTER_STEPS_MAX 5000 /* moments looked at for one question */
 
 struct roster_duty {
     const struct roster_person *person;

@@ -166,12 +166,14 @@ int calendar_except(struct calendar *c, struct calendar *other, struct err *e)
 static void work_out_day(struct calendar *c, int64_t day)
 {
     struct civil date = civil_of(day);
+    struct span_days days;
 
     if (c->day_known && c->day == day)
         return;
     memset(c->minutes, 0, sizeof c->minutes);
+    span_days_of(day, &days);
     for (size_t i = 0; i < c->n_spans; i++)
-        span_mark(&c->spans[i], day, c->minutes);
+        span_mark(&c->spans[i], &days, c->minutes);
     c->day_excepted =
         (c->except_yearly[date.month] >> date.day & 1) ||
         (c->n_except_days && bsearch(&day, c->except_days, c->n_except_days, sizeof day, by_day));

@@ -15,17 +15,41 @@ static void lower(int64_t *until_ms, int64_t to_ms)
 static int put(const struct roster *r, const struct roster_changes *c, const struct roster_ref *who,
                int64_t at_ms, struct roster_on_call *out, int64_t *until_ms, int depth);
 
+/* Several turns of one person after another are one. With a single person there is no end at all, and between a few
+ * the next one is not far. */
+static void find_turn(const struct roster *r, size_t at, int64_t at_s)
+{
+    struct turns *t = &r->turns[at];
+    size_t n = r->config->rotations[at].n_people, same = 1;
+    int64_t k;
+
+    if (at_s >= t->from_s && at_s < t->until_s)
+        return;
+    t->person = NULL;
+    if (!rotation_turn(&t->rotation, at_s, &k, &t->from_s, &t->until_s)) {
+        t->from_s = at_s;
+        return;
+    }
+    t->person = t->people[(size_t)k % n];
+    while (same < n && t->people[((size_t)k + same) % n] == t->person)
+        same++;
+    if (same == n)
+        t->until_s = INT64_MAX / 1000;
+    else if (same > 1)
+        t->until_s = rotation_handoff(&t->rotation, k + (int64_t)same);
+    assert(t->from_s <= at_s && at_s < t->until_s);
+}
+
 static void put_rotation(const struct roster *r, const struct roster_changes *c,
                          const struct roster_ref *who, int64_t at_ms, struct roster_on_call *own,
                          int64_t *until_ms)
 {
     const struct turns *t = &r->turns[who->at];
-    int64_t k, from_s, until_s;
 
-    if (rotation_turn(&t->rotation, civil_div(at_ms, 1000), &k, &from_s, &until_s))
-        duty_add(own, t->people[(size_t)k % r->config->rotations[who->at].n_people], "rotation",
-                 who->name);
-    lower(until_ms, until_s * 1000);
+    find_turn(r, who->at, civil_div(at_ms, 1000));
+    if (t->person)
+        duty_add(own, t->person, "rotation", who->name);
+    lower(until_ms, t->until_s * 1000);
     changes_apply(c, r, "rotation", who->name, at_ms, own, until_ms);
 }
 

@@ -12,6 +12,9 @@
 struct turns { /* a rotation */
     struct rotation rotation;
     const struct roster_person **people;
+    /* the last answer: whose turn it is in [from, until) */
+    const struct roster_person *person; /* NULL: before the start */
+    int64_t from_s, until_s;            /* both 0: nothing is known */
 };
 
 struct duty_row { /* of a schedule */

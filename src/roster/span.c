@@ -21,35 +21,39 @@ static void mark(uint64_t minutes[DAY_WORDS], int64_t from, int64_t until)
     }
 }
 
-static bool begins_on(const struct span *s, int64_t day)
+void span_days_of(int64_t day, struct span_days *out)
 {
-    struct civil c;
-    int back;
+    out->day = day;
+    for (int i = 0; i < SPAN_DAYS; i++) {
+        struct civil c = civil_of(day - i);
 
-    if (!(s->weekdays >> civil_weekday(day) & 1))
-        return false;
-    if (s->months == 0x1FFE && !s->by_day)
-        return true;
-    c = civil_of(day);
-    if (!(s->months >> c.month & 1))
-        return false;
-    back = civil_days_in(c.year, c.month) - c.day + 1;
-    return !s->by_day || s->days >> c.day & 1 || s->days_back >> back & 1;
+        out->back[i] = (struct span_day){.weekday = 1u << civil_weekday(day - i),
+                                         .month = 1u << c.month,
+                                         .of_month = UINT32_C(1) << c.day,
+                                         .to_end = UINT32_C(1)
+                                                   << (civil_days_in(c.year, c.month) - c.day + 1)};
+    }
 }
 
-void span_mark(const struct span *s, int64_t day, uint64_t minutes[DAY_WORDS])
+static bool begins_on(const struct span *s, const struct span_day *d)
+{
+    return (s->weekdays & d->weekday) && (s->months & d->month) &&
+           (!s->by_day || (s->days & d->of_month) || (s->days_back & d->to_end));
+}
+
+void span_mark(const struct span *s, const struct span_days *d, uint64_t minutes[DAY_WORDS])
 {
     int longest = 0;
 
     if (s->once) {
-        mark(minutes, s->from_min - day * DAY_MIN, s->until_min - day * DAY_MIN);
+        mark(minutes, s->from_min - d->day * DAY_MIN, s->until_min - d->day * DAY_MIN);
         return;
     }
     for (size_t i = 0; i < s->n_times; i++)
         longest = s->times[i].until > longest ? s->times[i].until : longest;
-    for (int back = 0; back * DAY_MIN < longest;
-         back++) { /* nine days at most: DAY TIME - DAY TIME */
-        if (!begins_on(s, day - back))
+    assert(longest <= SPAN_DAYS * DAY_MIN);
+    for (int back = 0; back * DAY_MIN < longest; back++) {
+        if (!begins_on(s, &d->back[back]))
             continue;
         for (size_t i = 0; i < s->n_times; i++)
             mark(minutes, s->times[i].from - back * DAY_MIN, s->times[i].until - back * DAY_MIN);

@@ -37,8 +37,19 @@ struct span {
 
 /* -1 with `e`, which quotes the text, says the column and what may be meant. */
 int span_parse(const char *text, size_t len, struct span *out, struct err *e) MUST_USE;
-/* Sets the bits of those minutes of a day that lie in it. Cost: a step for each day that it lasts. */
-void span_mark(const struct span *s, int64_t day, uint64_t minutes[DAY_WORDS]);
+/* A day and those before it on which a span that reaches into it can begin: worked out once for all spans of a calendar,
+ * which is most of what a day costs. */
+#define SPAN_DAYS 9 /* DAY TIME - DAY TIME lasts a week and a part of two days at most */
+struct span_days {
+    int64_t day;
+    struct span_day {
+        unsigned weekday, month;   /* as bits */
+        uint32_t of_month, to_end; /* as bits, from the first and from the last */
+    } back[SPAN_DAYS];             /* back[0] is the day itself */
+};
+void span_days_of(int64_t day, struct span_days *out);
+/* Sets the bits of those minutes of the day that lie in it. Cost: a comparison for each day that it lasts. */
+void span_mark(const struct span *s, const struct span_days *d, uint64_t minutes[DAY_WORDS]);
 /* The first minute at or after `minute` whose bit differs from that of `minute`; DAY_MIN: none. */
 int span_bits_until(const uint64_t minutes[DAY_WORDS], int minute);
 static inline bool span_bit(const uint64_t minutes[DAY_WORDS], int minute)

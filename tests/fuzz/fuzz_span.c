@@ -17,9 +17,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     for (int64_t day = 20000; day < 20000 + 30; day++) {
         uint64_t minutes[DAY_WORDS] = {0};
+        struct span_days days;
         int changes = 0;
 
-        span_mark(&s, day, minutes);
+        span_days_of(day, &days);
+        span_mark(&s, &days, minutes);
         for (int at = 0; at < DAY_MIN; at = span_bits_until(minutes, at))
             changes++;
         assert(changes <= 2 * SPAN_TIMES_MAX + 3);

@@ -361,6 +361,52 @@ START_TEST(since_and_until_are_those_of_unbroken_time_also_over_several_shifts_a
 }
 END_TEST
 
+START_TEST(turns_of_one_person_after_another_are_one)
+{
+    struct roster_rotation list[] = {{.name = "twice",
+                                      .start = "2026-11-02 09:00",
+                                      .every = "1d",
+                                      .people = LIST("ana", "ana", "bo"),
+                                      .n_people = 3},
+                                     {.name = "alone",
+                                      .start = "2026-11-02 09:00",
+                                      .every = "1h",
+                                      .people = three,
+                                      .n_people = 1}};
+    struct roster_config c = config;
+    struct roster_state s;
+    struct roster_ref who;
+    struct err e = {0};
+    static const char *const days[] = {"ana", "ana", "bo"};
+
+    c.rotations = list;
+    c.n_rotations = 2;
+    c.n_schedules = c.n_escalations = 0;
+    roster = roster_new(&c, NULL, &e);
+    ck_assert_msg(roster != NULL, "%s", e.text);
+    who = ref("rotation:twice");
+    for (int d = 30; d >= 0; d--) { /* backwards: nothing known helps */
+        int64_t at_ms = ms("2026-11-02T12:00:00Z") + d * INT64_C(86400000);
+
+        ck_assert_int_eq(roster_look(roster, NULL, &who, at_ms, &s, &e), 0);
+        ck_assert_uint_eq(s.now.n, 1);
+        ck_assert_str_eq(s.now.list[0].person->name, days[d % 3]);
+        ck_assert_int_eq(s.next_ms, ms("2026-11-02T09:00:00Z") +
+                                        (d / 3 * 3 + (d % 3 < 2 ? 2 : 3)) * INT64_C(86400000));
+        ck_assert_int_eq(s.now.list[0].since_ms,
+                         ms("2026-11-02T09:00:00Z") +
+                             (d / 3 * 3 + (d % 3 < 2 ? 0 : 2)) * INT64_C(86400000));
+    }
+    who = ref("rotation:alone");
+    ck_assert_int_eq(roster_look(roster, NULL, &who, ms("2026-11-12T12:00:00Z"), &s, &e), 0);
+    ck_assert_int_eq(s.now.list[0].since_ms, ms("2026-11-02T09:00:00Z"));
+    ck_assert_int_eq(s.now.list[0].until_ms, ROSTER_NEVER);
+    ck_assert_int_eq(roster_look(roster, NULL, &who, ms("2026-11-02T08:00:00Z"), &s, &e), 0);
+    ck_assert_uint_eq(s.now.n, 0);
+    roster_free(roster);
+}
+END_TEST
+
 START_TEST(a_gap_of_a_minute_breaks_the_time_on_call)
 {
     struct roster_change a;
@@ -701,6 +747,7 @@ static void add(TCase *c)
     tcase_add_test(c, a_change_that_changes_nobody_says_so_before_it_is_made);
     tcase_add_test(c, changes_of_one_schedule_are_bounded);
     tcase_add_test(c, since_and_until_are_those_of_unbroken_time_also_over_several_shifts_and_rows);
+    tcase_add_test(c, turns_of_one_person_after_another_are_one);
     tcase_add_test(c, a_gap_of_a_minute_breaks_the_time_on_call);
     tcase_add_test(c, each_minute_of_400_days_has_the_people_and_the_joined_shifts_of_a_model);
     tcase_add_test(c, shifts_are_cut_to_what_was_asked_for_and_bounded);

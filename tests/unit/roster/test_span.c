@@ -11,10 +11,12 @@ static bool in(const char *text, int64_t day, int minute)
 {
     uint64_t minutes[DAY_WORDS] = {0};
     struct err e = {0};
+    struct span_days days;
     struct span s;
 
     ck_assert_msg(span_parse(text, strlen(text), &s, &e) == 0, "%s: %s", text, e.text);
-    span_mark(&s, day, minutes);
+    span_days_of(day, &days);
+    span_mark(&s, &days, minutes);
     return span_bit(minutes, minute);
 }
 
