@@ -1,5 +1,8 @@
-/* tocsin route: who would be told of such an alert, and what would hold it back then. What is shown is a function of
- * the answer alone: a server that does not say something yet (until when a silence holds) is shown as far as it goes. */
+/* tocsin route: who would be told of such an alert, by which way through the tree, and what would hold it back then.
+ *
+ * What is shown is a function of the answer alone, so that it is tested without a server, and an older server, which does
+ * not say until when a silence holds, is shown as far as it goes. Nothing is decided here: the way comes from the server, whose
+ * routes are those that run, not those of a file beside it. */
 #include "cli/commands.h"
 
 #include <string.h>
