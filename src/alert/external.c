@@ -5,7 +5,8 @@
  *
  * Who sends is kept as a rule without a definition, so that labels, records, counts and walks are those of
  * all alerts. An alert is known by its labels without severity, as everywhere, but senders have one rule for
- * each severity: of those the alert has a part each, and fires as severely as its worst part that is on.
+ * each severity: of those the alert has a part each (external_part.c), and fires as severely as its worst
+ * part that is on.
  * Taking the last word instead was dropped: two rules that fire together would make it rise and fall with
  * each repetition. What has ended is kept for a while, because a late or repeated word about it must be
  * compared with it. A heap by due time finds what ends: no walk. Each repetition is written, since its end
@@ -46,116 +47,7 @@ static void forget_sender(struct alert_book *b, struct alert_rule *r)
     rule_free(r);
 }
 
-/* --- parts ------------------------------------------------------------------------------------------ */
-
-static bool is_on(const struct external_part *p, int64_t at_ms)
-{
-    return p->ends_ms > at_ms;
-}
-
-static void part_clear(struct external_part *p)
-{
-    mem_free(p->severity);
-    mem_free(p->url);
-    mem_free(p->annotations);
-    *p = (struct external_part){0};
-}
-
-static void part_remove(struct external *x, size_t i)
-{
-    part_clear(&x->part[i]);
-    x->n--;
-    memmove(&x->part[i], &x->part[i + 1], (x->n - i) * sizeof *x->part);
-    x->part[x->n] = (struct external_part){0};
-}
-
-static size_t part_find(const struct external *x, const char *severity)
-{
-    size_t i = 0;
-
-    while (i < x->n && strcmp(x->part[i].severity, severity) != 0)
-        i++;
-    return i;
-}
-
-/* What the alert is shown as: the most severe part that is on, else the one that ended last. */
-const struct external_part *external_shown(const struct external *x, int64_t at_ms)
-{
-    const struct external_part *best = NULL;
-
-    for (size_t i = 0; i < x->n; i++) {
-        const struct external_part *p = &x->part[i];
-
-        if (!best || is_on(p, at_ms) != is_on(best, at_ms))
-            best = !best || is_on(p, at_ms) ? p : best;
-        else if (is_on(p, at_ms) ? p->priority < best->priority : p->ends_ms > best->ends_ms)
-            best = p;
-    }
-    return best;
-}
-
-static struct rule_pair *pairs_dup(const struct rule_pair *pairs, size_t n)
-{
-    size_t bytes = n * sizeof *pairs + 1;
-    struct rule_pair *out;
-    char *to;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += strlen(pairs[i].name) + strlen(pairs[i].value) + 2;
-    out = mem_alloc(bytes);
-    if (!out)
-        return NULL;
-    to = (char *)(out + n);
-    for (size_t i = 0; i < n; i++) {
-        out[i].name = to;
-        to = stpcpy(to, pairs[i].name) + 1;
-        out[i].value = to;
-        to = stpcpy(to, pairs[i].value) + 1;
-    }
-    return out;
-}
-
-static bool inside(int64_t at_ms, const struct external_part *p)
-{
-    return at_ms > p->starts_ms && at_ms < p->ends_ms;
-}
-
-/* Alertmanager's rule (mem.Put, Alert.Merge): what overlaps with what is known goes on with it, the rest
- * replaces it. The end that is given later in time is the younger word, but a firing one does not shorten
- * an end that was given. */
-static void merge(const struct external_part *old, struct external_part *new, int64_t at_ms)
-{
-    if (!inside(new->starts_ms, old) && !inside(new->ends_ms, old))
-        return;
-    if (old->starts_ms < new->starts_ms)
-        new->starts_ms = old->starts_ms;
-    if (old->ends_ms > new->ends_ms && (is_on(new, at_ms) ? !old->timeout : !is_on(old, at_ms))) {
-        new->ends_ms = old->ends_ms;
-        new->timeout = false;
-    }
-}
-
 /* --- what follows from the parts ---------------------------------------------------------------------- */
-
-int64_t external_due_ms(const struct external *x, int64_t at_ms)
-{
-    int64_t due_ms = INT64_MAX;
-
-    for (size_t i = 0; i < x->n; i++) {
-        const struct external_part *p = &x->part[i];
-        int64_t next_ms = is_on(p, at_ms) ? p->ends_ms : p->ends_ms + EXTERNAL_KEEP_MS;
-
-        due_ms = next_ms < due_ms ? next_ms : due_ms;
-    }
-    return due_ms;
-}
-
-static void forget_old_parts(struct external *x, int64_t at_ms)
-{
-    for (size_t i = x->n; i-- > 0;)
-        if (x->part[i].ends_ms + EXTERNAL_KEEP_MS <= at_ms)
-            part_remove(x, i);
-}
 
 /* Its labels with the severity of a part. `relabelled`: others than before. -1: no memory. */
 static int label(struct alert_entry *e, const struct external_part *p, bool *relabelled)
@@ -189,7 +81,7 @@ static void follow_levels(struct alert_entry *e, int64_t at_ms)
         struct external_part *p = &e->x->part[i];
         int64_t since_ms = p->starts_ms < at_ms ? p->starts_ms : at_ms;
 
-        p->on = is_on(p, at_ms);
+        p->on = external_part_is_on(p, at_ms);
         if (!p->on)
             continue;
         s->level[p->priority - 1] = (struct alert_level){.on = true, .true_ms = since_ms};
@@ -237,7 +129,7 @@ static void settle(struct alert_entry *e, const char *reason, int64_t at_ms)
 
     follow_levels(e, at_ms);
     change = change_of(from, a->state.firing);
-    shown = external_shown(e->x, at_ms);
+    shown = external_part_shown(e->x, at_ms);
     assert(shown);
     /* without memory it goes on under the labels it is known by: the next word makes them anew */
     if ((change == CHANGE_NONE || a->state.firing) && label(e, shown, &relabelled))
@@ -249,10 +141,10 @@ static void settle(struct alert_entry *e, const char *reason, int64_t at_ms)
     if (change == CHANGE_RESOLVED && shown->ends_ms < at_ms)
         a->ended_ms = shown->ends_ms > a->started_ms ? shown->ends_ms : a->started_ms;
     if (change == CHANGE_NONE) /* else what it was is told first */
-        forget_old_parts(e->x, at_ms);
+        external_parts_forget(e->x, at_ms);
     if (e->x->n > 0) {
-        external_show(e, external_shown(e->x, at_ms));
-        due_move(&b->due, e, external_due_ms(e->x, at_ms));
+        external_show(e, external_part_shown(e->x, at_ms));
+        due_move(&b->due, e, external_parts_due_ms(e->x, at_ms));
     }
     a->relabelled = relabelled && change == CHANGE_NONE;
     entry_conclude(e, &(struct conclusion){.change = change,
@@ -267,7 +159,7 @@ void external_free(struct alert_entry *e)
 {
     due_remove(&e->a.rule->book->due, e);
     while (e->x->n > 0)
-        part_remove(e->x, e->x->n - 1);
+        external_part_remove(e->x, e->x->n - 1);
     mem_free(e->x);
     e->x = NULL;
     e->a.annotations = NULL;
@@ -277,7 +169,7 @@ void external_free(struct alert_entry *e)
 void external_end(struct alert_entry *e, const char *reason, int64_t at_ms)
 {
     for (size_t i = 0; i < e->x->n; i++)
-        if (is_on(&e->x->part[i], at_ms))
+        if (external_part_is_on(&e->x->part[i], at_ms))
             e->x->part[i].ends_ms = at_ms;
     settle(e, reason, at_ms);
 }
@@ -304,29 +196,6 @@ static size_t split(const struct alert_posted *p, struct label *group, const cha
             group[n++] = *l;
     }
     return n;
-}
-
-int external_part_make(struct external_part *out, const struct alert_posted *p,
-                       const char *severity, int priority, int64_t at_ms)
-{
-    *out = (struct external_part){.severity = mem_strdup(severity),
-                                  .priority = priority,
-                                  .starts_ms = p->starts_ms,
-                                  .ends_ms = p->ends_ms,
-                                  .updated_ms = at_ms,
-                                  .url = mem_strdup(p->url ? p->url : ""),
-                                  .annotations = pairs_dup(p->annotations, p->n_annotations),
-                                  .n_annotations = p->n_annotations};
-    if (out->starts_ms == 0)
-        out->starts_ms = out->ends_ms ? out->ends_ms : at_ms;
-    if (out->ends_ms == 0) {
-        out->timeout = true;
-        out->ends_ms = at_ms + p->timeout_ms;
-    }
-    if (out->severity && out->url && out->annotations)
-        return 0;
-    part_clear(out);
-    return -1;
 }
 
 static struct alert_entry *entry_make(struct alert_rule *r, labelset group)
@@ -383,36 +252,21 @@ static struct alert_entry *entry_for(struct alert_rule *r, labelset group, struc
     return known;
 }
 
-/* Where the part goes: that of its severity, a new one, or the place of the one that ended first. */
-static struct external_part *place_for(struct external *x, const char *severity, int64_t at_ms)
-{
-    size_t i = part_find(x, severity), oldest = 0;
-
-    if (i < x->n)
-        return &x->part[i];
-    if (x->n < EXTERNAL_PARTS)
-        return &x->part[x->n++];
-    for (i = 1; i < x->n; i++)
-        if (x->part[i].ends_ms < x->part[oldest].ends_ms)
-            oldest = i;
-    return is_on(&x->part[oldest], at_ms) ? NULL : &x->part[oldest];
-}
-
 /* Takes over `new`. */
 static int take(struct alert_entry *e, struct external_part *new, int64_t at_ms, struct err *err)
 {
-    bool ended = !is_on(new, at_ms);
-    struct external_part *to = place_for(e->x, new->severity, at_ms);
+    bool ended = !external_part_is_on(new, at_ms);
+    struct external_part *to = external_part_place(e->x, new->severity, at_ms);
 
     if (!to) {
-        part_clear(new);
+        external_part_clear(new);
         return err_set(err, ERR_LIMIT, "it has more than %d severities", EXTERNAL_PARTS);
     }
     if (to->severity && strcmp(to->severity, new->severity) == 0) {
-        merge(to, new, at_ms);
-        ended = !is_on(new, at_ms);
+        external_part_merge(to, new, at_ms);
+        ended = !external_part_is_on(new, at_ms);
     }
-    part_clear(to);
+    external_part_clear(to);
     *to = *new;
     settle(e, ended ? SENDER_ENDED : NOT_REPEATED, at_ms);
     return 0;
@@ -438,20 +292,20 @@ int alert_post(struct alert_book *b, const struct alert_posted *p, int64_t at_ms
     r = external_sender(b, p->origin);
     group = r ? labelsets_intern(b->o.labels, l, n) : LABELSET_NONE;
     if (group == LABELSET_NONE) {
-        part_clear(&new);
+        external_part_clear(&new);
         if (r)
             forget_sender(b, r);
         return err_set(err, ERR_MEMORY, "no memory for an alert");
     }
-    if (!is_on(&new, at_ms) && !group_map_get(&r->alerts, group)) {
-        part_clear(&new); /* the end of what was never known here is no news */
+    if (!external_part_is_on(&new, at_ms) && !group_map_get(&r->alerts, group)) {
+        external_part_clear(&new); /* the end of what was never known here is no news */
         rc = 0;
     } else {
         e = entry_for(r, group, err);
         if (e)
             rc = take(e, &new, at_ms, err);
         else
-            part_clear(&new);
+            external_part_clear(&new);
     }
     labelset_unref(b->o.labels, group);
     r = map_gets(b->senders, p->origin); /* may be gone with its last alert */
@@ -492,7 +346,7 @@ static void bridge_one(struct alert_entry *e, int64_t now_ms, int64_t outage_ms)
         if (p->ends_ms > e->a.expires_ms)
             e->a.expires_ms = p->ends_ms;
     }
-    due_move(&e->a.rule->book->due, e, external_due_ms(e->x, 0));
+    due_move(&e->a.rule->book->due, e, external_parts_due_ms(e->x, 0));
 }
 
 void external_bridge(struct alert_book *b, int64_t outage_ms)
@@ -512,5 +366,5 @@ void external_move(struct alert_entry *e,
     for (size_t i = 0; i < e->x->n; i++)
         if (e->x->part[i].timeout)
             change(&e->x->part[i].ends_ms, by_ms, now_ms);
-    due_move(&e->a.rule->book->due, e, external_due_ms(e->x, 0));
+    due_move(&e->a.rule->book->due, e, external_parts_due_ms(e->x, 0));
 }

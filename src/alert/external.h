@@ -7,49 +7,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "alert/external_part.h"
 #include "base/json.h"
-#include "model/labels.h"
-#include "model/rule_def.h"
 
 struct alert_book;
 struct alert_entry;
-struct alert_posted;
 struct alert_rule;
 
-#define EXTERNAL_PARTS 8 /* severities of one alert; a table of severities has about five */
-/* After its end: Prometheus repeats for so long that an alert has ended, and one that comes back
- * meanwhile is compared with it. */
-#define EXTERNAL_KEEP_MS (INT64_C(15) * 60 * 1000)
-
-/* The alert at one severity, with a life of its own: two rules of a sender's that differ in severity
- * alone are one alert here, which rises when the second fires and falls when it ends. */
-struct external_part {
-    char *severity; /* the label; "": it has none */
-    int priority;
-    int64_t starts_ms, ends_ms; /* ended where ends_ms is not later than now */
-    int64_t updated_ms;
-    bool on;      /* had not ended when it was last looked at */
-    bool timeout; /* ends_ms is not its sender's word: it was not given */
-    char *url;
-    struct rule_pair *annotations; /* one block */
-    size_t n_annotations;
-};
-
-struct external {
-    struct external_part part[EXTERNAL_PARTS];
-    size_t n;
-    size_t due_at; /* place in the book's heap */
-};
-
-/* The part that is said: times that are not given are filled in. -1: no memory. */
-int external_part_make(struct external_part *out, const struct alert_posted *p,
-                       const char *severity, int priority, int64_t at_ms) MUST_USE;
-/* What the alert is shown as: the most severe part that is on, else the one that ended last; NULL: it
- * has none. */
-const struct external_part *external_shown(const struct external *x, int64_t at_ms);
+/* Its texts are those of that part. */
 void external_show(struct alert_entry *e, const struct external_part *p);
-/* When something is due of it: an end, or forgetting what ended. */
-int64_t external_due_ms(const struct external *x, int64_t at_ms);
 /* A sender as the book keeps it: a rule without a definition. NULL: no memory. */
 struct alert_rule *external_sender(struct alert_book *b, const char *origin);
 void external_free(struct alert_entry *e); /* its parts; out of the heap */

@@ -107,12 +107,12 @@ int external_read(const cJSON *o, struct alert_entry *e)
         if (e->x->n < EXTERNAL_PARTS && part_read(v, &e->x->part[e->x->n]) == 0)
             e->x->n++;
     }
-    due_add(&b->due, e, external_due_ms(e->x, 0));
+    due_add(&b->due, e, external_parts_due_ms(e->x, 0));
     if (e->x->n == 0)
         return -1;
     for (size_t i = 0; i < e->x->n; i++)
         if (e->x->part[i].ends_ms > e->a.expires_ms)
             e->a.expires_ms = e->x->part[i].ends_ms;
-    external_show(e, external_shown(e->x, 0));
+    external_show(e, external_part_shown(e->x, 0));
     return 0;
 }
