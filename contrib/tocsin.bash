@@ -16,7 +16,7 @@ _tocsin() {
     COMPREPLY=()
     if [ "$COMP_CWORD" -eq 1 ]; then
         words="serve check test explain alerts incidents ack release silence route receiver oncall calendar
-            deliveries history status reload send convert demo help version"
+            deliveries history status reload send convert import demo help version"
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
         return
     fi
@@ -69,6 +69,14 @@ _tocsin() {
     convert)
         options="--json --help -o"
         [ "$COMP_CWORD" -eq 2 ] && words=alertmanager
+        if [ "$COMP_CWORD" -gt 2 ]; then
+            mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+            return
+        fi
+        ;;
+    import)
+        options="--json --help -o --at"
+        [ "$COMP_CWORD" -eq 2 ] && words=oncall
         if [ "$COMP_CWORD" -gt 2 ]; then
             mapfile -t COMPREPLY < <(compgen -f -- "$cur")
             return

@@ -1,4 +1,5 @@
-/* What other programs are configured with, as a tocsin.lua: Alertmanager's alertmanager.yml.
+/* What other programs are configured with, as a tocsin.lua: Alertmanager's alertmanager.yml, and schedules of who is on
+ * call (PagerDuty, Opsgenie, Grafana OnCall, iCalendar).
  *
  * A conversion gives a text to read and to keep, not a running configuration: whatever cannot be said in Tocsin is
  * left out of it or put there as a comment, and told in a report. Nothing secret is ever copied: a secret becomes a
@@ -8,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -32,6 +34,7 @@ struct convert_options {
 struct converted {
     struct buf lua;    /* the text */
     struct buf report; /* a line an element: "alertmanager.yml:12: route to \"ops\": exact" */
+    struct buf beside; /* of schedules: who is on call in the next four weeks, there and here */
     size_t n[CONVERT_VERDICTS];
 };
 
@@ -40,6 +43,16 @@ struct converted {
 int convert_alertmanager(const char *name, const char *text, size_t len,
                          const struct convert_options *o, struct converted *out,
                          struct err *e) MUST_USE;
+
+struct convert_file {
+    const char *name, *text;
+    size_t len;
+};
+/* Schedules of one export, which may be several files (answers of a REST interface as they are, iCalendar files), as
+ * people, rotations and schedules. `now_ms`: what is over by then is left out. -1 as above; also when what became of it
+ * is not taken by the roster. */
+int convert_oncall(const struct convert_file *files, size_t n, int64_t now_ms,
+                   struct converted *out, struct err *e) MUST_USE;
 void converted_clear(struct converted *c);
 
 #endif

@@ -90,6 +90,17 @@ const struct command commands[] = {
      "whether it is exact, what differs, or what is to be done by hand. Secrets are not copied:\n"
      "the text names files that you write. Exit 1 when something is to be done by hand.\n",
      command_convert},
+    {"import", "oncall FILE… [-o oncall.lua] [--at TIME]",
+     "schedules of who is on call, from other programs",
+     "Reads answers of the REST interfaces of PagerDuty, Opsgenie and Grafana OnCall as they are, "
+     "and\n"
+     "iCalendar files; several files are one export. Writes people, rotations and schedules; "
+     "standard\n"
+     "error tells what differs, and shows the next four weeks there and here, lines that differ "
+     "with !.\n"
+     "  --at TIME       as if it were then\n"
+     "Exit 1 when something is to be done by hand, or a line differs.\n",
+     command_import},
     {"demo", "[--for 60s] [--healthy] [--deploy-after 10s]", "a small shop that breaks",
      "Sends the traffic of four services; after ten seconds a bad deploy makes requests fail.\n"
      "  --for D         ends after D; else Ctrl-C\n"

@@ -21,6 +21,7 @@ int command_status(int argc, char **argv);
 int command_reload(int argc, char **argv);
 int command_send(int argc, char **argv);
 int command_convert(int argc, char **argv);
+int command_import(int argc, char **argv);
 int command_demo(int argc, char **argv);
 
 #endif

@@ -19,6 +19,7 @@ void converted_clear(struct converted *c)
 {
     buf_free(&c->lua);
     buf_free(&c->report);
+    buf_free(&c->beside);
     *c = (struct converted){0};
 }
 
@@ -32,7 +33,10 @@ void conversion_fail(struct conversion *c, const struct doc_node *at, const char
     va_start(ap, fmt);
     err_setv(c->e, ERR_INPUT, fmt, ap);
     va_end(ap);
-    err_prefix(c->e, "%s:%d", c->name, at ? at->line : 1);
+    if (at)
+        err_prefix(c->e, "%s:%d", c->name, at->line);
+    else
+        err_prefix(c->e, "%s", c->name);
 }
 
 /* --- the report --- */
@@ -81,9 +85,12 @@ void element_end(struct conversion *c)
 {
     if (!c->element.open)
         return;
-    buf_addf(&c->out->report, "%s:%d: %s: %s%s%s\n", c->name, c->element.line,
-             buf_str(&c->element.what), convert_verdict_names[c->element.verdict],
-             c->element.notes.len ? ": " : "", buf_str(&c->element.notes));
+    buf_adds(&c->out->report, c->name);
+    if (c->element.line > 0)
+        buf_addf(&c->out->report, ":%d", c->element.line);
+    buf_addf(&c->out->report, ": %s: %s%s%s\n", buf_str(&c->element.what),
+             convert_verdict_names[c->element.verdict], c->element.notes.len ? ": " : "",
+             buf_str(&c->element.notes));
     c->out->n[c->element.verdict]++;
     buf_free(&c->element.what);
     buf_free(&c->element.notes);

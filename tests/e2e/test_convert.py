@@ -57,3 +57,21 @@ def test_what_cannot_be_converted_is_said_with_its_line(folder):
     check(out == "" and said == 'am.yml:3: route: unknown key "recever" — did you mean "receiver"?\n', said)
     convert(folder, "missing.yml", code=1)
     convert(folder, code=2)
+
+
+def imported(folder, *files, at="2026-11-28T14:00:00Z", code=0):
+    run = subprocess.run([TOCSIN, "import", "oncall", *[os.path.join(GOLDEN, f) for f in files], "--at", at],
+                         capture_output=True, text=True, cwd=folder, timeout=60)
+    check(run.returncode == code, f"exit {run.returncode}\n{run.stdout}{run.stderr}")
+    return run.stdout, run.stderr
+
+
+def test_a_schedule_is_imported_with_its_next_four_weeks_beside_each_other(folder):
+    out, said = imported(folder, "pagerduty.json")
+    check('schedule "Payments primary" {' in out and 'people = { "ana-ruiz", "bo-lindqvist" }' in out, out)
+    check("Mon 2026-11-30 09:00  ana-ruiz              ana-ruiz" in said and "\n!" not in said, said)
+    out, said = imported(folder, "pagerduty.json", at="2026-12-20T00:00:00Z", code=1)
+    check("\n!" in said and "nobody" in said, "beyond what the export says the sides differ")
+    imported(folder, "opsgenie.json", "opsgenie-timeline.json", code=1)
+    imported(folder, "team.ics")
+    imported(folder, "plain.yml", code=1)

@@ -134,7 +134,7 @@ END_TEST
 static const struct {
     const char *text, *error;
 } refused[] = {
-    {"", "am.yml:1: no route: Alertmanager refuses this file too"},
+    {"", "am.yml: no route: Alertmanager refuses this file too"},
     {"- a\n", "am.yml:1: the file: keys and values are expected"},
     {"a: [b\n", "am.yml:2: did not find expected ',' or ']'"},
     {R T "globl: {}\n", "am.yml:3: the file: unknown key \"globl\" — did you mean \"global\"?"},
