@@ -115,7 +115,8 @@ static const char *part(const char *rule, const char *key)
         if (strncmp(rule, key, n) == 0 && rule[n] == '=')
             return rule + n + 1;
         rule = strchr(rule, ';');
-        rule += rule != NULL;
+        if (rule)
+            rule++;
     }
     return NULL;
 }

@@ -393,12 +393,10 @@ const char *plan_every(struct plan *p, int64_t seconds)
 
 static void write_list(struct buf *out, const char *const *list, size_t n)
 {
-    buf_adds(out, n == 1 ? "" : "{ ");
     for (size_t i = 0; i < n; i++) {
         buf_adds(out, i ? ", " : "");
         say_quoted(out, list[i]);
     }
-    buf_adds(out, n == 1 ? "" : " }");
 }
 
 static void write_rotation(struct buf *out, const struct roster_rotation *r)
@@ -412,10 +410,7 @@ static void write_rotation(struct buf *out, const struct roster_rotation *r)
         buf_adds(out, ", ");
     }
     buf_addf(out, "start = \"%s\", every = \"%s\", people = { ", r->start, r->every);
-    for (size_t i = 0; i < r->n_people; i++) {
-        buf_adds(out, i ? ", " : "");
-        say_quoted(out, r->people[i]);
-    }
+    write_list(out, r->people, r->n_people);
     buf_adds(out, " } }\n");
 }
 

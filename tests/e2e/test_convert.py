@@ -72,6 +72,11 @@ def test_a_schedule_is_imported_with_its_next_four_weeks_beside_each_other(folde
     check("Mon 2026-11-30 09:00  ana-ruiz              ana-ruiz" in said and "\n!" not in said, said)
     out, said = imported(folder, "pagerduty.json", at="2026-12-20T00:00:00Z", code=1)
     check("\n!" in said and "nobody" in said, "beyond what the export says the sides differ")
-    imported(folder, "opsgenie.json", "opsgenie-timeline.json", code=1)
-    imported(folder, "team.ics")
+    t = Tocsin(folder)
+    for files, code in ((["pagerduty.json"], 0), (["opsgenie.json", "opsgenie-timeline.json"], 1), (["grafana.json", "grafana-shifts.json"], 1), (["team.ics"], 0)):
+        out, _ = imported(folder, *files, code=code)
+        t.write("tocsin.lua", out + 'receiver "everyone" { inbox {} }\nroute { receiver = "everyone" }\n')
+        t.command("check")
+    out = t.command("oncall", "Infra on call", "--config", "tocsin.lua", "--at", "2026-11-30T17:30:00Z")
+    check("bo" in out and "di" in out, out)
     imported(folder, "plain.yml", code=1)

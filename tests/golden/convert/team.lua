@@ -15,5 +15,5 @@ rotation "team" { zone = "Europe/Paris", start = "2026-11-02 09:00", every = "1w
 schedule "Infra on call" {
   zone = "Europe/Paris",
   { "00:00-24:00", "rotation:team" },
-  { { "Mon,Wed 18:00-22:00", "2026-12-24 00:00 - 2026-12-26 00:00" }, "person:di" },
+  { "Mon,Wed 18:00-22:00", "2026-12-24 00:00 - 2026-12-26 00:00", "person:di" },
 }
