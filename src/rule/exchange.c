@@ -160,19 +160,12 @@ void rules_exchange(struct rules *e, int64_t at_ms)
 
 /* --- afterwards --- */
 
-bool exchange_runs(const struct rules *e, const struct rule_def *d)
-{
-    const struct rule *r = d ? rules_find(e, d->name) : NULL;
-
-    return r && r->d == d;
-}
-
 /* Of a rule that no file defines any more the alerts end. */
 static void end_retired(struct rules *e, struct rule *old, int64_t at_ms)
 {
     struct alert_rule *alerts = alert_rule_find(e->c.book, old->d->name);
 
-    if (alerts && alert_rule_def(alerts) == old->d && !exchange_runs(e, old->d))
+    if (alerts && alert_rule_def(alerts) == old->d && !link_runs(e, old->d))
         alert_rule_remove(e->c.book, alerts, "rule removed", at_ms);
     running_free(old);
 }

@@ -164,13 +164,20 @@ void link_turn(struct rules *e)
 
 /* --- who names whom, and who ticks when --- */
 
+bool link_runs(const struct rules *e, const struct rule_def *d)
+{
+    const struct rule *r = d ? rules_find(e, d->name) : NULL;
+
+    return r && r->d == d;
+}
+
 /* Alerts of a rule that had another name. */
 static void adopt_renamed(struct rules *e, struct rule *r, int64_t at_ms)
 {
     const char *was = r->d->renamed_from;
     struct alert_rule *old = was ? alert_rule_find(e->c.book, was) : NULL;
 
-    if (!old || old == r->alerts || exchange_runs(e, alert_rule_def(old)))
+    if (!old || old == r->alerts || link_runs(e, alert_rule_def(old)))
         return; /* it is long done, or both names are in use */
     if (alert_rule_adopt(r->alerts, old, at_ms) < 0)
         e->adoptions_left = true;

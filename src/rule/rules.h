@@ -90,12 +90,11 @@ bool puts_done(struct rules *e, size_t *most); /* forgets that they were put */
 void puts_enter_name(struct rules *e, struct rule *r);
 void puts_leave_name(struct rules *e, const struct rule *r);
 
-/* --- exchange.c --- */
-bool exchange_runs(const struct rules *e, const struct rule_def *d); /* NULL is fine */
-
 /* --- link.c --- */
 void link_free(struct rules *e);        /* all that the rules keep */
 size_t link_list_busy(struct rules *e); /* into `busy`; how many */
+/* Is it the definition of a rule that runs? NULL is fine. */
+bool link_runs(const struct rules *e, const struct rule_def *d);
 bool link_sort_plain(struct rules *e, size_t *most);
 bool link_sort_rest(struct rules *e, size_t *most);
 void link_turn(struct rules *e); /* what was sorted is the order */
