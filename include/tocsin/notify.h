@@ -298,7 +298,7 @@ struct notify_stats {
     uint64_t overflow;     /* alerts or incidents refused by a bound */
     int64_t oldest_due_ms; /* since when the oldest due send waits, 0: none */
 };
-/* Cost: a walk over the alerts of all open incidents, of which 100,000 take 8 ms at most. */
+/* Cost: a walk over the alerts of all open incidents, of which 100,000 in one incident each take 8 to 26 ms. */
 void notify_stats(const struct notify *n, struct notify_stats *out);
 
 #endif

@@ -13,7 +13,7 @@
  * who may have been told the end is told anew when it is on again.
  *
  * Every difference has an instant at which it may go out; the earliest makes the plan due, and
- * the message then carries all of them. Cost: all members twice, 0.1 us each: they, what was told and what is
+ * the message then carries all of them. Cost: all members twice, 50 ns each: they, what was told and what is
  * owed stand in the same order and are walked beside each other. Dropped: counts that every change would have
  * to keep right; a plan that is made anew is right whatever was missed. */
 #include "notify/desired.h"

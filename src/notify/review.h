@@ -13,7 +13,7 @@ struct notify;
 
 /* State, holds, and what every lane is owed and when, from what is known now; written where it differs. What
  * the budget of the run does not reach, lanes or rows, is left, and the incident stays marked.
- * Cost: all its members, and all of them twice for each of its lanes; 1 ms a lane where they are 10,000. */
+ * Cost: all its members, and all of them twice for each of its lanes; 0.5 ms a lane where they are 10,000. */
 void incident_review(struct notify *n, struct incident *inc, int64_t at_ms);
 /* What its lanes know, into its rows, then what they are: a lane's own row is written when no other row of
  * the incident waits, so that a start finds the old state or the new. False: some are left. */

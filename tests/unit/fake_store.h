@@ -13,11 +13,15 @@
 struct fake_field {
     char *key, *field, *value; /* key of the table */
     size_t len;
+    size_t next; /* of the same bucket, + 1 */
 };
+
+#define FAKE_BUCKETS 16384 /* tests of thousands of rows should be quick */
 
 struct store {
     struct fake_field *fields;
     size_t n_fields, cap_fields;
+    size_t buckets[FAKE_BUCKETS]; /* the first field of each, + 1 */
     struct store_table *tables;
     size_t appended, members; /* of streams; of sorted sets */
     size_t puts;              /* of fields, set or deleted */
@@ -59,12 +63,25 @@ static void fake_store_free(struct store *s)
     free(s);
 }
 
+/* Where the number of that field stands, or would. */
+static size_t *fake_place(struct store *s, const char *key, const char *field)
+{
+    size_t h = 5381, *at;
+
+    for (const char *c = field; *c; c++)
+        h = h * 33 + (unsigned char)*c;
+    at = &s->buckets[h % FAKE_BUCKETS];
+    while (*at != 0 && (strcmp(s->fields[*at - 1].field, field) != 0 ||
+                        strcmp(s->fields[*at - 1].key, key) != 0))
+        at = &s->fields[*at - 1].next;
+    return at;
+}
+
 static struct fake_field *fake_find(struct store *s, const char *key, const char *field)
 {
-    for (size_t i = 0; i < s->n_fields; i++)
-        if (strcmp(s->fields[i].key, key) == 0 && strcmp(s->fields[i].field, field) == 0)
-            return &s->fields[i];
-    return NULL;
+    size_t *at = fake_place(s, key, field);
+
+    return *at ? &s->fields[*at - 1] : NULL;
 }
 
 static __attribute__((unused)) const char *fake_get(struct store *s, const char *key,
@@ -96,7 +113,7 @@ static __attribute__((unused)) void fake_load(struct store *s,
 
     for (size_t i = 0; i < n; i++)
         copy[i] = (struct fake_field){strdup(s->fields[i].key), strdup(s->fields[i].field),
-                                      strdup(s->fields[i].value), s->fields[i].len};
+                                      strdup(s->fields[i].value), s->fields[i].len, 0};
     for (size_t i = 0; i < n; i++) {
         for (struct store_table *t = s->tables; t; t = t->next)
             if (strcmp(t->key, copy[i].key) == 0)
@@ -129,8 +146,9 @@ void store_put(struct store_table *t, const char *field, const void *value, size
             s->cap_fields = s->cap_fields ? 2 * s->cap_fields : 64;
             s->fields = realloc(s->fields, s->cap_fields * sizeof *s->fields);
         }
-        f = &s->fields[s->n_fields++];
-        *f = (struct fake_field){strdup(t->key), strdup(field), NULL, 0};
+        f = &s->fields[s->n_fields];
+        *f = (struct fake_field){strdup(t->key), strdup(field), NULL, 0, 0};
+        *fake_place(s, t->key, field) = ++s->n_fields;
     }
     free(f->value);
     f->value = malloc(len + 1);
@@ -142,15 +160,23 @@ void store_put(struct store_table *t, const char *field, const void *value, size
 void store_del(struct store_table *t, const char *field)
 {
     struct store *s = t->store;
-    struct fake_field *f = fake_find(s, t->key, field);
+    struct fake_field *f = fake_find(s, t->key, field), *last;
+    size_t number;
 
     s->puts++;
     if (!f)
         return;
+    number = (size_t)(f - s->fields) + 1;
+    *fake_place(s, t->key, field) = f->next;
     free(f->key);
     free(f->field);
     free(f->value);
-    *f = s->fields[--s->n_fields];
+    last = &s->fields[s->n_fields - 1];
+    if (last != f) {
+        *fake_place(s, last->key, last->field) = number;
+        *f = *last;
+    }
+    s->n_fields--;
 }
 
 void store_append(struct store *s, const char *key, uint64_t max_len, const char *id,
@@ -189,6 +215,7 @@ void store_after(struct store *s, void (*then)(bool durable, void *arg), void *a
 /* Loses everything and asks the owners for it again. */
 static __attribute__((unused)) void fake_rewrite(struct store *s)
 {
+    memset(s->buckets, 0, sizeof s->buckets);
     while (s->n_fields > 0) {
         struct fake_field *f = &s->fields[--s->n_fields];
         free(f->key);
