@@ -352,6 +352,25 @@ START_TEST(an_occurrence_that_was_moved_holds_where_it_was_moved_to)
 }
 END_TEST
 
+START_TEST(until_is_included_also_as_a_date_and_in_another_zone)
+{
+    struct calendar *date =
+                        from_ical(NULL, ICAL(EVENT("DTSTART:20260105T090000Z\r\nDURATION:PT1H\r\n"
+                                                   "RRULE:FREQ=DAILY;UNTIL=20260107\r\n"))),
+                    *zone = from_ical(NULL,
+                                      ICAL(EVENT("DTSTART;TZID=America/New_York:20260105T220000\r\n"
+                                                 "DURATION:PT1H\r\n"
+                                                 "RRULE:FREQ=DAILY;UNTIL=20260108T030000Z\r\n")));
+
+    says(date, "2026-01-06T10:00:00Z", false, "2026-01-07T09:00:00Z");
+    says(date, "2026-01-07T10:00:00Z", false, NULL);
+    says(zone, "2026-01-07T05:00:00Z", false, "2026-01-08T03:00:00Z"); /* 22:00 there, on the 7th */
+    says(zone, "2026-01-08T04:00:00Z", false, NULL);
+    calendar_free(date);
+    calendar_free(zone);
+}
+END_TEST
+
 START_TEST(a_zone_that_the_system_does_not_know_is_taken_from_the_file)
 {
     struct calendar *c = from_ical(
@@ -520,6 +539,7 @@ static void add(TCase *c)
     tcase_add_test(c, a_start_that_its_rule_does_not_name_is_no_occurrence);
     tcase_add_test(c, events_of_an_icalendar_file_hold_with_their_rules_exceptions_dates_and_zones);
     tcase_add_test(c, an_occurrence_that_was_moved_holds_where_it_was_moved_to);
+    tcase_add_test(c, until_is_included_also_as_a_date_and_in_another_zone);
     tcase_add_test(c, a_zone_that_the_system_does_not_know_is_taken_from_the_file);
     tcase_add_test(c, what_is_wrong_is_refused_with_what_is_meant);
     tcase_add_test(c, calendars_are_bounded);
