@@ -1,5 +1,11 @@
 /* The first window of a new rule: other windows were filled from the journal with its leaf alone,
- * and are joined with what has come in since. */
+ * and are joined with what has come in since.
+ *
+ * A reload may bring a hundred thousand leaves over a million series, which in one go held the loop for more
+ * than a second. So it is done in slices, and blocks are held back until all is joined (app/fill.c): tracks,
+ * which say where each series goes on, are taken over for all leaves at once, and a block between two leaves
+ * would move them past what the later one has yet to take. Joining each leaf by itself, with its own series,
+ * was dropped for that, and because it would walk the series once a leaf. */
 #include <assert.h>
 
 #include "window/kind.h"

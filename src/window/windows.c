@@ -61,11 +61,34 @@ void leaf_free(struct windows *w, struct leaf *l)
     mem_free(l);
 }
 
+/* The leaf is out of all indexes, which are empty in the end. */
+static void take_out(struct windows *w, struct leaf *l)
+{
+    struct name_leaves *n;
+
+    if (l->dead)
+        return;
+    map_removes(w->by_text, l->text);
+    if (l->spec->source == LEAF_LOGS) {
+        events_unbind(w, l);
+        return;
+    }
+    unbind_leaf(w, l);
+    n = map_gets(w->by_name, l->spec->metric);
+    if (n && matcher_index_count(n->index) == 0)
+        name_leaves_free(map_removes(w->by_name, l->spec->metric));
+}
+
 bool windows_free_some(struct windows *w, size_t most)
 {
-    for (; w->n_leaves > 0 && most > 0; most--)
-        if (w->leaves[--w->n_leaves])
-            leaf_free(w, w->leaves[w->n_leaves]);
+    for (; w->n_leaves > 0 && most > 0; most--) {
+        struct leaf *l = w->leaves[--w->n_leaves];
+
+        if (!l)
+            continue;
+        take_out(w, l);
+        leaf_free(w, l);
+    }
     if (w->n_leaves > 0)
         return false;
     windows_free(w);
