@@ -15,8 +15,9 @@
 #include "base/text.h"
 
 #define ALERTS_BODY_MAX  (8 << 20)
-#define PRIORITY_UNKNOWN 3  /* of a severity that the table does not have */
-#define NAMED_MAX        10 /* refused ones that the answer names */
+#define PRIORITY_UNKNOWN 3   /* of a severity that the table does not have */
+#define ALERTS_AT_ONCE   250 /* before Redis has to have them */
+#define NAMED_MAX        10  /* refused ones that the answer names */
 
 struct post {
     struct sliced s;
@@ -156,6 +157,28 @@ static void stored(bool durable, void *arg)
         sliced_end(&p->s);
 }
 
+static void go_on(bool durable, void *arg)
+{
+    struct post *p = arg;
+
+    (void)durable;
+    if (p->in_step)
+        p->in_step = false; /* nothing to wait for */
+    else
+        sliced_resume(&p->s);
+}
+
+/* What has been taken is to be in Redis before more is: else one transaction would hold thousands. */
+static bool pause_for_redis(struct post *p)
+{
+    p->in_step = true;
+    notify_after(p->s.api->o.notify, go_on, p);
+    if (!p->in_step)
+        return false;
+    p->in_step = false;
+    return true;
+}
+
 static bool step(struct sliced *s)
 {
     struct post *p = (struct post *)s;
@@ -180,7 +203,7 @@ static bool step(struct sliced *s)
         if (!p->checked)
             return check_one(p, element, len);
         take_one(p, element, len);
-        return false;
+        return p->rest.n % ALERTS_AT_ONCE == 0 ? pause_for_redis(p) : false;
     }
 }
 

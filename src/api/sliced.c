@@ -33,6 +33,13 @@ void sliced_end(struct sliced *s)
     s->drop(s);
 }
 
+void sliced_resume(struct sliced *s)
+{
+    assert(s->waits && s->r);
+    s->waits = false;
+    timer_in(s->api->slice_timer, 0);
+}
+
 static struct sliced *first_to_work(struct api *a)
 {
     struct sliced *s = a->sliced;

@@ -16,16 +16,18 @@ struct sliced {
     struct access access;
     struct actor actor;
     struct view view; /* what he may read; its time is that of the request */
-    /* Some work, well below a millisecond. True: it is over (answered, or waiting for something else). */
+    /* Some work, well below a millisecond. True: it is answered, or waits for something else. */
     bool (*step)(struct sliced *s);
     void (*drop)(struct sliced *s); /* frees what it holds, and itself */
     struct sliced *next, **at;      /* in api->sliced */
-    bool waits;                     /* its steps are over, sliced_end() is still to come */
+    bool waits;                     /* until sliced_resume() or sliced_end() */
 };
 
 /* Takes over the request of `c` and begins: `s` is the first member of a larger struct, zeroed, of which
  * `step` and `drop` are set. Where there are too many, it is answered 503 and dropped. */
 void sliced_begin(struct sliced *s, struct call *c);
+/* Its step, which returned true while it waits for something, goes on. Not from within it. */
+void sliced_resume(struct sliced *s);
 /* It is answered: out of the list, and dropped. Not from within its step, which returns true instead. */
 void sliced_end(struct sliced *s);
 /* Answers what is left; for api_free(). */
