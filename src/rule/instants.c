@@ -172,8 +172,10 @@ static void begin_instant(struct rules *e, int64_t at_ms, bool is_tick)
     e->passing = at_ms <= e->decided_ms;
     if (at_ms > e->now_ms)
         e->now_ms = at_ms;
-    if (!e->passing && e->adoptions_left)
+    if (!e->passing && e->adoptions_left) {
         link_adopt_again(e, at_ms);
+        (void)rules_tidy(e, at_ms, SIZE_MAX);
+    }
     agenda_mark_due(&e->agenda, at_ms);
     if (is_tick && !e->passing)
         mark_ticks(e, at_ms);

@@ -294,5 +294,4 @@ void link_adopt_again(struct rules *e, int64_t at_ms)
     e->adoptions_left = false;
     for (size_t i = 0; e->n_renamed > 0 && i < e->n; i++)
         adopt_renamed(e, e->order[i], at_ms);
-    (void)rules_tidy(e, at_ms, SIZE_MAX);
 }
