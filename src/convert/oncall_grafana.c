@@ -2,7 +2,7 @@
  * of the files, and schedules/ID/final_shifts, which say who is on call.
  *
  *   rolling_users: groups take turns, a turn each `interval` hours, days or weeks; all of a group are on call
- *   recurrent_event, single_event, override: users are on call at those times
+ *   recurring and single events, overrides: users are on call at those times
  *   level: the highest that has anybody counts
  *
  * Turns of several weeks with days of their own are left to people: there are gaps between them that no span has. */
@@ -123,8 +123,10 @@ static bool read_shift(struct plan *p, const cJSON *o, const char *zone, struct 
 
         s->by_day |= d < 0 ? 0 : 1u << d;
     }
-    if (!words_date_time(&w, &s->start_wall) || s->lasts_min < 1) {
-        element_manual(&p->c, "it does not say when it begins, or how long it lasts");
+    if (!words_date_time(&w, &s->start_wall) || s->lasts_min < 1 || s->lasts_min > 400 * 1440 ||
+        s->interval > 1000) {
+        element_manual(&p->c,
+                       "it does not say when it begins, or how long it lasts (at most 400 days)");
         return false;
     }
     if (*own && strcmp(own, zone) != 0) {

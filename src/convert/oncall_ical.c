@@ -16,6 +16,7 @@
 
 #define EVENTS_MAX 2000
 #define LINE_MAX   1000
+#define LASTS_MAX  (400 * DAY_S)
 #define ROWS_MAX   95 /* below ROSTER_ROWS_MAX, with room for what else there is */
 
 struct event {
@@ -132,8 +133,12 @@ static void read_rule(struct event *v, const char *rule)
               : freq && strncmp(freq, "WEEKLY", 6) == 0 ? 'W'
                                                         : '?';
     v->interval = interval ? atoi(interval) : 1;
-    if (v->interval < 1 || v->interval > 1000 || part(rule, "COUNT") || part(rule, "BYMONTH") ||
-        part(rule, "BYMONTHDAY") || part(rule, "BYSETPOS") || part(rule, "BYHOUR"))
+    if (v->interval < 1 || v->interval > 1000) {
+        v->interval = 1;
+        v->freq = '?';
+    }
+    if (part(rule, "COUNT") || part(rule, "BYMONTH") || part(rule, "BYMONTHDAY") ||
+        part(rule, "BYSETPOS") || part(rule, "BYHOUR"))
         v->freq = '?';
     if (until && !time_of(until, &v->until_wall, &utc))
         v->freq = '?';
@@ -216,8 +221,10 @@ static void read_event(struct file *f, const char **at, const char *end)
     v.utc = utc;
     if (until)
         v.lasts_s = until - v.from_wall;
-    if (!v.who || !*v.who || v.lasts_s < 60 || !begins)
-        element_manual(&f->p->c, "an event without a name, a beginning or a length is left out");
+    if (!v.who || !*v.who || v.lasts_s < 60 || v.lasts_s > LASTS_MAX || !begins)
+        element_manual(
+            &f->p->c,
+            "an event without a name, a beginning or a length (at most 400 days) is left out");
     else
         keep(f, &v);
 }

@@ -71,7 +71,7 @@ static int64_t turn_of(const cJSON *r)
     const char *type = json_in_text(r, "type");
     int64_t length = json_in_whole(r, "length");
 
-    length = length < 1 ? 1 : length;
+    length = length < 1 ? 1 : length > 100000 ? 100000 : length; /* more is refused as no turn */
     if (strcasecmp(type, "hourly") == 0)
         return 3600 * length;
     return (strcasecmp(type, "daily") == 0 ? 1 : 7) * DAY_S * length;
