@@ -62,6 +62,8 @@ struct notify_options {
     /* seams of tests; 0 or NULL, as in the program: what is said */
     /* A send that is later than this says so (`late_ms`, reason text); 0: 10 min. */
     int64_t late_ms;
+    /* Alerts that silences look at in one turn of the loop; 0: as many as fit into 5 ms. */
+    size_t looks_a_turn;
 };
 
 struct notify *notify_new(const struct notify_options *o); /* NULL: no memory */
@@ -187,11 +189,23 @@ struct silence_preview {
     uint64_t first_incidents[8]; /* numbers, for the text */
 };
 
-/* What a silence would do, by the very code that will act. -1 with `e`: refused whatever is
+/* What has become of it. Of a preview `s` is NULL and `e` too; of a silence `s` is valid during the call. NULL
+ * with `e`: refused, ERR_REFUSED and a sentence that names the guard rail, ERR_INPUT, ERR_LIMIT; `p` is NULL
+ * when nothing was counted. */
+typedef void silence_answer(const struct silence *s, const struct silence_preview *p,
+                            const struct err *e, void *arg);
+/* Makes or changes a silence, as notify_silence(), or with `dry_run` says what it would do, as
+ * notify_silence_preview(): counted in slices over turns of the loop, while others go on. `then` is called
+ * exactly once, perhaps before this returns; not after notify_free(). What it is given is copied. The silence
+ * holds from the moment of the answer whatever it matches. */
+void notify_silence_order(struct notify *n, const struct silence_request *r, const struct actor *a,
+                          bool dry_run, silence_answer *then, void *arg);
+/* What a silence would do, by the very code that will act, in one turn: where very many alerts fire, order
+ * it. -1 with `e`: refused whatever is
  * confirmed (no matcher, all match the empty string or are negative, unknown incident …). */
 int notify_silence_preview(struct notify *n, const struct silence_request *r, const struct actor *a,
                            struct silence_preview *out, struct err *e) MUST_USE;
-/* Creates or updates. Effective at once. NULL with `e`: ERR_REFUSED and a sentence that names the
+/* Creates or updates, in one turn: where very many alerts fire, order it. Effective at once. NULL with `e`: ERR_REFUSED and a sentence that names the
  * guard rail, ERR_INPUT, ERR_LIMIT. An update that changes matchers or scope of a silence that has
  * begun ends the old one and makes a new one, as Alertmanager does. The result is valid until the
  * next call. `p` (may be NULL) gets the preview. */

@@ -239,81 +239,125 @@ static int wish_of(const struct draft *d, struct silence_wish *w, struct err *e)
     return how_long(d, &w->r, e);
 }
 
-/* The preview with its form; `p` NULL: there is none, the error says why. */
-static void show_draft(const struct draft *d, const struct silence_wish *w,
-                       const struct silence_preview *p, const char *error)
+/* The form as it was sent, as an object that is still open: what is shown of it comes behind. */
+static void write_draft(const struct draft *d, struct json *j)
 {
-    struct call *c = d->c;
-    struct page_frame f = frame_of_page(c, "/silences");
-    struct buf out = BUF_INIT, preview = BUF_INIT, html = BUF_INIT;
-    struct json j = json_into(&out);
+    const struct call *c = d->c;
     char action[64] = "/silences", back[64] = "/silences";
-    cJSON *data;
 
     if (d->incident) {
         snprintf(action, sizeof action, "/i/%llu/silence", (unsigned long long)d->incident);
         snprintf(back, sizeof back, "/i/%llu", (unsigned long long)d->incident);
     }
-    json_object(&j);
-    json_kstr(&j, "action", action);
-    json_kstr(&j, "back", back);
-    json_key(&j, "matchers");
-    json_array(&j);
+    json_object(j);
+    json_kstr(j, "action", action);
+    json_kstr(j, "back", back);
+    json_key(j, "matchers");
+    json_array(j);
     for (size_t i = 0; i < d->n; i++) {
-        json_object(&j);
-        json_kstr(&j, "text", d->row[i].text);
-        json_kbool(&j, "on", d->row[i].on);
-        json_object_end(&j);
+        json_object(j);
+        json_kstr(j, "text", d->row[i].text);
+        json_kbool(j, "on", d->row[i].on);
+        json_object_end(j);
     }
-    json_array_end(&j);
-    json_kstr(&j, "for", field(c, "for"));
-    json_kstr(&j, "comment", field(c, "comment"));
-    json_kstr(&j, "by", field(c, "by"));
-    json_kstr(&j, "error", error);
-    if (p) {
-        silence_preview_json(&w->r, p, call_now_ms(c), &preview);
-        json_key(&j, "preview");
-        json_raw(&j, buf_str(&preview), preview.len);
-    }
-    json_object_end(&j);
-    data = buf_ok(&out) ? cJSON_ParseWithLength(buf_str(&out), out.len) : NULL;
+    json_array_end(j);
+    json_kstr(j, "for", field(c, "for"));
+    json_kstr(j, "comment", field(c, "comment"));
+    json_kstr(j, "by", field(c, "by"));
+}
+
+/* What is kept of a form until it is answered; its draft is the later's body. */
+struct shown {
+    struct json j;
+    struct silence_request times; /* nothing else of it */
+    int64_t now_ms;
+    bool refused;
+};
+
+static void reply_shown(struct later *l)
+{
+    const struct shown *x = l->extra;
+    struct page_frame f = frame_of_later(l, "/silences");
+    struct buf html = BUF_INIT;
+    cJSON *data =
+        buf_ok(&l->body) ? cJSON_ParseWithLength(buf_str(&l->body), l->body.len) : NULL;
+
     page_preview(&html, &f, data);
     html.failed |= !data;
     cJSON_Delete(data);
-    buf_free(&out);
-    buf_free(&preview);
-    reply_page(c->r, error && *error ? 409 : 200, &html);
+    reply_page(l->r, x->refused ? 409 : 200, &html);
 }
 
-static void confirm(const struct draft *d, const struct silence_wish *w)
+/* The form with its preview; `p` NULL: there is none, the error says why. */
+static void show_draft(struct later *l, const struct silence_preview *p, const char *error)
 {
-    struct silence_preview p = {0};
-    struct err e;
+    struct shown *x = l->extra;
+    struct buf preview = BUF_INIT;
 
-    if (!notify_silence(d->c->api->o.notify, &w->r, &d->c->actor, &p, &e))
-        show_draft(d, w, &p, e.text);
-    else if (d->incident)
-        back_to_incident(d->c, d->incident, "silence");
+    x->refused = *error != '\0';
+    json_kstr(&x->j, "error", error);
+    if (p) {
+        silence_preview_json(&x->times, p, x->now_ms, &preview);
+        json_key(&x->j, "preview");
+        json_raw(&x->j, buf_str(&preview), preview.len);
+    }
+    json_object_end(&x->j);
+    buf_free(&preview);
+    l->finish = reply_shown;
+    later_end(l);
+}
+
+static void form_answered(const struct silence *s, const struct silence_preview *p,
+                          const struct err *e, void *arg)
+{
+    if (s)
+        later_redirect(arg);
     else
-        redirect_durable(d->c, "/silences?done=silence");
+        show_draft(arg, p, e ? e->text : "");
+}
+
+/* NULL: answered. */
+static struct later *later_of_draft(const struct draft *d)
+{
+    struct later *l = later_new(d->c);
+    struct shown *x = l ? mem_zalloc(sizeof *x) : NULL;
+    char where[64] = "/silences?done=silence";
+
+    if (!l)
+        return NULL;
+    l->extra = x;
+    if (d->incident)
+        snprintf(where, sizeof where, "/i/%llu?done=silence", (unsigned long long)d->incident);
+    l->location = mem_strdup(where);
+    if (!x) {
+        later_fail(l, &(struct err){.code = ERR_MEMORY, .text = "no memory"});
+        return NULL;
+    }
+    x->now_ms = call_now_ms(d->c);
+    x->j = json_into(&l->body);
+    write_draft(d, &x->j);
+    return l;
 }
 
 static void handle_draft(struct call *c, uint64_t incident)
 {
     struct draft d = {.c = c, .incident = incident};
     struct silence_wish w = {.dry_run = true};
-    struct silence_preview p;
     struct err e = {.code = ERR_MEMORY, .text = "no memory"};
+    struct later *l;
 
     draft_read(&d);
-    if (wish_of(&d, &w, &e) != 0)
-        show_draft(&d, &w, NULL, e.text);
-    else if (strcmp(field(c, "step"), "confirm") == 0)
-        confirm(&d, &w);
-    else if (notify_silence_preview(c->api->o.notify, &w.r, &c->actor, &p, &e) != 0)
-        show_draft(&d, &w, NULL, e.text);
-    else
-        show_draft(&d, &w, &p, "");
+    if ((l = later_of_draft(&d))) {
+        struct shown *x = l->extra;
+        bool wrong = wish_of(&d, &w, &e) != 0;
+
+        w.dry_run = strcmp(field(c, "step"), "confirm") != 0;
+        x->times.ends_ms = w.r.ends_ms;
+        if (wrong)
+            show_draft(l, NULL, e.text);
+        else
+            notify_silence_order(c->api->o.notify, &w.r, &c->actor, w.dry_run, form_answered, l);
+    }
     silence_wish_free(&w);
     draft_free(&d);
 }

@@ -106,6 +106,14 @@ void reply_durable(struct call *c, int status, struct buf *body)
     later_durable(l);
 }
 
+void later_redirect(struct later *l)
+{
+    if (l->location)
+        notify_after(l->api->o.notify, stored, l);
+    else
+        later_fail(l, &(struct err){.code = ERR_MEMORY, .text = "no memory"});
+}
+
 void redirect_durable(struct call *c, const char *location)
 {
     struct later *l = later_new(c);
@@ -113,11 +121,5 @@ void redirect_durable(struct call *c, const char *location)
     if (!l)
         return;
     l->location = mem_strdup(location);
-    if (!l->location) {
-        struct err e = {.code = ERR_MEMORY, .text = "no memory"};
-
-        later_fail(l, &e);
-        return;
-    }
-    notify_after(c->api->o.notify, stored, l);
+    later_redirect(l);
 }

@@ -27,6 +27,8 @@ struct later *later_new(struct call *c);
 /* l->body is a whole JSON object: answered, with the member "durable" added, when everything done so
  * far is stored. */
 void later_durable(struct later *l);
+/* 303 to l->location when everything done so far is stored. */
+void later_redirect(struct later *l);
 /* Answers with l->body (through l->finish) and frees it. */
 void later_end(struct later *l);
 void later_fail(struct later *l, const struct err *e);

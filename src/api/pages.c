@@ -43,6 +43,16 @@ struct page_frame frame_of_page(const struct call *c, const char *path)
                                .now_ms = call_now_ms(c)};
 }
 
+struct page_frame frame_of_later(const struct later *l, const char *path)
+{
+    return (struct page_frame){.path = path,
+                               .who = l->who,
+                               .may_respond = l->may_respond,
+                               .csrf = l->api->csrf,
+                               .notice = l->notice,
+                               .now_ms = clock_wall_ms(loop_clock(l->api->o.loop))};
+}
+
 void reply_page(struct http_request *r, int status, struct buf *html)
 {
     http_reply_header(r, "Content-Security-Policy", PAGE_CSP);
@@ -111,12 +121,7 @@ void get_page_overview(struct call *c)
 
 static void finish_incident(struct later *l)
 {
-    struct page_frame f = {.path = "/i/",
-                           .who = l->who,
-                           .may_respond = l->may_respond,
-                           .csrf = l->api->csrf,
-                           .notice = l->notice,
-                           .now_ms = clock_wall_ms(loop_clock(l->api->o.loop))};
+    struct page_frame f = frame_of_later(l, "/i/");
 
     draw(l->r, &l->body, &f, page_incident);
 }

@@ -1,7 +1,7 @@
 /* Silences: listed, previewed, made, ended.
  * All keys of a wish are read before anything is decided, and a wish with a mistake makes nothing. A preview
  * and a silence take the same way up to the last step, so that the count which is confirmed is the one that
- * is checked. Both notations of a matcher are taken: text as in rules, and Alertmanager's objects. What is
+ * is checked; both take some turns of the loop where very many alerts fire. Both notations of a matcher are taken: text as in rules, and Alertmanager's objects. What is
  * made is answered when it is in Redis, or marked as kept in memory. */
 #include "api/silence_wish.h"
 
@@ -9,6 +9,7 @@
 
 #include "api/handlers.h"
 #include "api/later.h"
+#include "base/mem.h"
 
 /* --- the list --------------------------------------------------------------------------------------- */
 
@@ -172,30 +173,48 @@ static int read_wish(struct call *c, struct silence_wish *w)
     return 0;
 }
 
-static void make_silence(struct call *c, const struct silence_wish *w)
-{
-    struct silence_preview p = {0};
-    struct buf out = BUF_INIT;
-    const struct silence *s = NULL;
-    struct err e;
-    int64_t now_ms = call_now_ms(c);
+/* What is kept of the question until it is answered. */
+struct asked {
+    struct silence_request times; /* nothing else of it */
+    int64_t now_ms;
+    bool made; /* was to be: not changed */
+};
 
-    if (w->dry_run) {
-        if (notify_silence_preview(c->api->o.notify, &w->r, &c->actor, &p, &e) != 0) {
-            reply_err(c->r, &e);
-            return;
-        }
-        silence_preview_json(&w->r, &p, now_ms, &out);
-        reply_json(c->r, 200, &out);
+static void silence_answered(const struct silence *s, const struct silence_preview *p,
+                             const struct err *e, void *arg)
+{
+    struct later *l = arg;
+    const struct asked *q = l->extra;
+
+    if (e) {
+        later_fail(l, e);
+    } else if (s) {
+        l->status = q->made ? 201 : 200;
+        silence_json(s, p, q->now_ms, &l->body);
+        later_durable(l);
+    } else {
+        silence_preview_json(&q->times, p, q->now_ms, &l->body);
+        later_end(l);
+    }
+}
+
+static void order_silence(struct call *c, const struct silence_wish *w)
+{
+    struct later *l = later_new(c);
+    struct asked *q = l ? mem_zalloc(sizeof *q) : NULL;
+
+    if (!l)
+        return;
+    l->extra = q;
+    if (!q) {
+        later_fail(l, &(struct err){.code = ERR_MEMORY, .text = "no memory"});
         return;
     }
-    s = notify_silence(c->api->o.notify, &w->r, &c->actor, &p, &e);
-    if (!s) {
-        reply_err(c->r, &e);
-        return;
-    }
-    silence_json(s, &p, now_ms, &out);
-    reply_durable(c, w->r.id && *w->r.id ? 200 : 201, &out);
+    q->times.starts_ms = w->r.starts_ms;
+    q->times.ends_ms = w->r.ends_ms;
+    q->now_ms = call_now_ms(c);
+    q->made = !w->r.id || !*w->r.id;
+    notify_silence_order(c->api->o.notify, &w->r, &c->actor, w->dry_run, silence_answered, l);
 }
 
 void post_silence(struct call *c)
@@ -203,6 +222,6 @@ void post_silence(struct call *c)
     struct silence_wish w = {.dry_run = false};
 
     if (read_wish(c, &w) == 0)
-        make_silence(c, &w);
+        order_silence(c, &w);
     silence_wish_free(&w);
 }

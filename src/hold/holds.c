@@ -270,9 +270,10 @@ bool holds_tick(struct holds *h, int64_t at_ms, size_t most, const struct holds_
 
         if (count >= most)
             return false;
-        if (at_ms - r->s.ends_ms >= SILENCE_KEEP_MS)
+        if (at_ms - r->s.ends_ms >= SILENCE_KEEP_MS) {
             forget(h, r, tell);
-        else
+            count++;
+        } else
             set_next(h, r, follow_state(h, r, at_ms, tell, &count));
         assert(h->n == 0 || h->list[0]->at == 0);
     }

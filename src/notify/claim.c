@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "notify/desired.h"
+#include "notify/holds.h"
 #include "notify/incident.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
@@ -72,7 +73,8 @@ static struct notice *claim_first(struct notify *n, struct lane *l, int64_t at_m
     struct item *items;
     struct plan p;
 
-    if (e->due_ms > at_ms || incident_is_behind(e->incident)) {
+    if (e->due_ms > at_ms || !holds_refresh(n, e->incident, at_ms) ||
+        incident_is_behind(e->incident)) {
         put_aside(n, e);
         return NULL;
     }

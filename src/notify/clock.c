@@ -12,6 +12,7 @@
 #include "notify/ledger.h"
 #include "notify/member.h"
 #include "notify/notify_impl.h"
+#include "notify/silence_job.h"
 
 typedef void change_time(int64_t *at_ms, int64_t by_ms, int64_t now_ms);
 
@@ -93,6 +94,7 @@ void notify_clock_stepped(struct notify *n, int64_t by_ms)
     holds_shift(n->holds, by_ms);
     inhibits_shift(n->inhibits, by_ms);
     clock_move(&n->sources_ms, by_ms);
+    silence_jobs_shift(n, by_ms);
     for (size_t i = 0; i < n->n_starts; i++)
         clock_move(&n->starts[i].at_ms, by_ms);
     clock_move(&n->born_ms, by_ms);

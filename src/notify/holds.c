@@ -78,13 +78,15 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
     char by[sizeof m->held_by];
     struct hold f;
 
-    if (m->hold_known || !m->firing) /* what held it at its end is part of its record */
+    if (!m->firing || hold_is_known(n, m)) /* what held it at its end is part of its record */
         return;
+    m->hold_known = false;
     if (hold_now(n, m, at_ms, &f)) {
         m->incident->incomplete = true;
         return;
     }
     m->hold_known = true;
+    m->hold_version = n->spread.version;
     held_by(&f, by);
     if (f.kind != m->hold || strcmp(by, m->held_by) != 0)
         member_touch(m);
@@ -104,18 +106,13 @@ void hold_update(struct notify *n, struct member *m, int64_t at_ms)
     assert(m->hold == HOLD_NONE || m->visible_ms == 0);
 }
 
-void holds_look_again(struct notify *n, const struct silence *s)
+bool holds_refresh(struct notify *n, struct incident *inc, int64_t at_ms)
 {
-    for (size_t i = 0; i < n->n_open; i++) {
-        struct incident *inc = n->open[i];
+    bool known = true;
 
-        for (size_t k = 0; k < inc->n_members; k++) {
-            struct member *m = inc->members[k];
-
-            if (!m->firing || !silence_matches(s, m->labels, m->n_labels, m->priority))
-                continue;
-            m->hold_known = false;
-            incident_mark(n, inc);
-        }
+    for (size_t i = 0; i < inc->n_members; i++) {
+        hold_update(n, inc->members[i], at_ms);
+        known = known && (!inc->members[i]->firing || inc->members[i]->hold_known);
     }
+    return known;
 }

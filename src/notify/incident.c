@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "notify/alert_index.h"
 #include "notify/ledger.h"
 #include "notify/member.h"
 #include "notify/notify_impl.h"
@@ -342,6 +343,7 @@ void incident_free(struct notify *n, struct incident *inc)
         ledger_release(inc->entries[i]);
     }
     for (size_t i = 0; i < inc->n_members; i++) {
+        alert_index_remove(n, inc->members[i]);
         if (!inc->settled_ms)
             forget_member(n, inc->members[i]);
         member_free(inc->members[i]);

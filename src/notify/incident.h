@@ -45,6 +45,7 @@ struct incident {
         to_plan;  /* the lane that is planned next; how many are, since the last change */
     bool changed; /* since all were */
     struct incident *prev_marked, *next_marked;
+    uint32_t counted; /* by the last count that met it: silence_count.c */
     bool dirty, marked;
     bool
         one_record; /* its row in Redis holds its alerts as well, until all have rows of their own */

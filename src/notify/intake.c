@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "notify/alert_index.h"
 #include "notify/incident.h"
 #include "notify/member.h"
 #include "notify/notify_impl.h"
@@ -35,6 +36,7 @@ static void starts_add(struct notify *n, const struct member *m)
     s->labels = labels_dup(m->labels, m->n_labels);
     s->n_labels = s->labels ? m->n_labels : 0;
     s->at_ms = m->starts_ms;
+    n->starts_added++;
     assert(n->n_starts <= STARTS_MAX && n->starts_at < STARTS_MAX);
 }
 
@@ -158,6 +160,7 @@ static void leave(struct notify *n, struct member *m, int64_t at_ms)
     m->firing = false;
     m->moved = true;
     m->ends_ms = at_ms;
+    alert_index_remove(n, m);
     member_text(&m->end_reason, "routed elsewhere", 64);
     member_touch(m);
     incident_mark(n, m->incident);
@@ -258,6 +261,7 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         }
         if (fresh && a)
             start_member(m, a, at_ms);
+        alert_index_add(n, m);
         if (a && a->started_ms)
             m->starts_ms = a->started_ms;
         started = started || (fresh && a);
@@ -325,6 +329,7 @@ void intake_end(struct notify *n, struct member *m, const char *reason, int64_t 
         return;
     m->firing = false;
     m->ends_ms = at_ms;
+    alert_index_remove(n, m);
     member_text(&m->end_reason, reason, 128);
     member_touch(m);
     incident_mark(n, m->incident);

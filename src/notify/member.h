@@ -9,6 +9,7 @@
 
 #include "model/labels.h"
 #include "model/rule_def.h"
+#include "notify/alert_index.h"
 #include "tocsin/alert.h"
 #include "tocsin/hold.h"
 
@@ -22,11 +23,12 @@ struct member {
     uint32_t n; /* number within the incident, never used again */
     bool firing;
     bool moved;      /* ended here because it is routed to other incidents */
-    bool hold_known; /* `hold` is by the silences there are; false: to be computed */
+    bool hold_known; /* `hold` was by the silences there were; false: to be computed */
     bool dirty;      /* differs from its row: among the incident's dirty_members */
     int priority;    /* now, or the last */
     int worst;       /* the most severe since it started: what its end is told as */
     enum hold_kind hold;
+    uint64_t hold_version; /* by which silences it is known: hold_is_known() */
     size_t n_routes;
     const struct config_route **routes; /* that lead it here; of the present configuration */
     int64_t starts_ms, ends_ms;
@@ -53,6 +55,9 @@ struct member {
     int64_t held_ms;
     char held_by[UUID_LEN + 1]; /* "s31"; "" of `unless` */
     char freed_by[UUID_LEN + 1];
+    struct index_place place; /* among all that fire, and by each of its labels: alert_index.c */
+    struct index_place *places;
+    size_t n_places;
 };
 
 /* Joins the incident with the next number, behind all others. NULL: no memory. */

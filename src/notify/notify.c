@@ -22,6 +22,8 @@
 #include "notify/record.h"
 #include "notify/review.h"
 #include "notify/silence.h"
+#include "notify/silence_job.h"
+#include "notify/slice.h"
 #include "notify/start.h"
 
 #define SWEEP_EVERY_MS (10 * 60 * 1000)
@@ -86,10 +88,11 @@ static bool make_parts(struct notify *n)
     n->by_key = map_new();
     n->last_of = map_new();
     n->members = map_new();
+    n->firing = alert_index_new();
     n->holds = holds_new();
     n->inhibits = inhibits_new(n->config->inhibits, n->config->n_inhibits);
-    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->holds ||
-        !n->inhibits)
+    if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->firing ||
+        !n->holds || !n->inhibits)
         return false;
     if (n->o.loop && !(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)))
         return false;
@@ -144,6 +147,8 @@ void notify_free(struct notify *n)
     timer_free(n->timer);
     n->timer = NULL;
     n->closing = true;
+    silence_jobs_free(n);
+    hold_spread_free(n);
     while (n->n_open > 0)
         incident_free(n, n->open[--n->n_open]);
     while (n->n_kept > 0)
@@ -157,6 +162,7 @@ void notify_free(struct notify *n)
     map_free(n->by_key, NULL);
     map_free(n->last_of, NULL);
     map_free(n->members, NULL);
+    alert_index_free(n->firing);
     mem_free(n->starts);
     mem_free(n->open);
     mem_free(n->kept);
@@ -240,6 +246,7 @@ static void tell_lanes(struct notify *n)
 void notify_run(struct notify *n)
 {
     int64_t at_ms = notify_now(n), next_ms;
+    struct slice slice = slice_of(n);
     bool all, swept = true;
 
     if (n->running || !n->started)
@@ -247,10 +254,12 @@ void notify_run(struct notify *n)
     n->running = true;
     n->deferred = false;
     do { /* the end of an incident may end a silence, which frees others */
-        all = silences_tick(n, at_ms);
+        all = silences_tick(n, at_ms, &slice);
         all = inhibit_run(n, at_ms) && all;
         review_marked(n, at_ms, n->o.loop ? REVIEW_A_RUN : INT_MAX);
     } while (all && !n->behind && holds_next_ms(n->holds) == 0 && holds_count(n->holds) > 0);
+    all = silence_jobs_step(n, &slice) && all;
+    n->behind = n->behind || !all;
     if (at_ms >= n->sweep_ms) {
         swept = incidents_sweep(n, at_ms);
         if (swept)
@@ -262,9 +271,10 @@ void notify_run(struct notify *n)
     next_ms = notify_next_ms(n);
     if (!n->timer)
         return;
-    if (n->first_marked || !all || !swept || n->lanes_wait)
+    if (n->first_marked || !all || !swept || n->lanes_wait || n->deferred) {
+        n->deferred = false; /* whatever was ordered meanwhile */
         notify_run_soon(n);
-    else if (next_ms != 0)
+    } else if (next_ms != 0)
         timer_at(n->timer, next_ms);
     else
         timer_stop(n->timer);

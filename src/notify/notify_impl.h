@@ -18,6 +18,7 @@
 
 #include "base/buf.h"
 #include "base/map.h"
+#include "notify/hold_spread.h"
 #include "tocsin/config.h"
 #include "tocsin/hold.h"
 #include "tocsin/inhibit.h"
@@ -25,9 +26,11 @@
 
 #define DAY_MS (INT64_C(24) * 3600 * 1000)
 
+struct alert_index;
 struct incident;
 struct lane;
 struct pending_row;
+struct silence_job;
 struct start;
 
 struct notify {
@@ -47,6 +50,7 @@ struct notify {
     struct map *by_key;     /* key -> the open incident of that group */
     struct map *last_of;    /* key -> the last ended incident that is kept */
     struct map *members;    /* alert key -> struct member, those of open incidents */
+    struct alert_index *firing; /* of them those that fire, by label */
     struct incident **open; /* not settled */
     size_t n_open, cap_open;
     struct incident **kept; /* settled, oldest first */
@@ -54,7 +58,7 @@ struct notify {
     struct incident *first_marked, *last_marked; /* to be reviewed, in this order */
     int budget;                                  /* what is left of this run's REVIEW_A_RUN */
     int claims;                                  /* of CLAIMS_A_RUN, until the next run */
-    bool behind;                                 /* the last run has left some for the next */
+    bool behind;                                 /* the last run has left work for the next */
     bool lanes_wait;        /* some were left no claims: they come first in the next run */
     size_t first_lane;      /* the first of them, as the map counts */
     struct incident **heap; /* by next_ms */
@@ -62,12 +66,16 @@ struct notify {
     uint64_t next_number, next_silence;
     int64_t born_ms;           /* starts are known since then */
     struct holds *holds;       /* all silences */
+    struct hold_spread spread; /* of those that changed */
+    struct silence_job *first_job, *last_job; /* silences that are counted: silence_job.c */
+    uint32_t counts;                          /* begun so far */
     struct inhibits *inhibits; /* by the present configuration; never NULL */
     int64_t
         sources_ms;   /* before it sources may be on that nobody looked at yet; 0: all are known */
     int64_t sweep_ms; /* next look for what is too old */
     struct start *starts; /* ring */
     size_t n_starts, starts_at;
+    uint64_t starts_added; /* in all */
     struct notify_stats stats;
     struct pending_row *pending; /* read, until what they belong to is there: start.c */
     size_t n_pending, cap_pending;

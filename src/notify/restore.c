@@ -140,7 +140,11 @@ static int list_member(struct notify *n, struct member *m)
     if (m->incident->settled_ms)
         return 0;
     m->next_same = map_gets(n->members, m->key);
-    return map_puts(n->members, m->key, m, NULL);
+    if (map_puts(n->members, m->key, m, NULL))
+        return -1;
+    if (m->firing)
+        alert_index_add(n, m);
+    return 0;
 }
 
 static int list_restored(struct notify *n, struct incident *inc)

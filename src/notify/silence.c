@@ -5,11 +5,11 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "notify/holds.h"
+#include "notify/hold_spread.h"
 #include "notify/notify_impl.h"
 #include "notify/silence_rails.h"
 
-#define LOOKS_A_RUN 20000 /* at alerts, because silences begin or end: some 100 ns each */
+#define CHANGES_A_RUN 1000 /* silences that begin, end or are forgotten, of some us each */
 
 const struct silence *notify_silence_find(const struct notify *n, const char *id)
 {
@@ -56,24 +56,26 @@ void notify_silences(const struct notify *n, void (*each)(const struct silence *
 
 static void has_changed(const struct silence *s, void *arg)
 {
-    holds_look_again(arg, s);
+    hold_spread_add(arg, s);
 }
 
 static void is_forgotten(const struct silence *s, void *arg)
 {
     struct notify *n = arg;
 
+    hold_spread_forget(n, s);
     if (n->silences_table)
         store_del(n->silences_table, s->id);
 }
 
-/* Each looks at all alerts again: so many that these are some LOOKS_A_RUN. */
-bool silences_tick(struct notify *n, int64_t at_ms)
+bool silences_tick(struct notify *n, int64_t at_ms, struct slice *slice)
 {
     struct holds_tick tell = {.changed = has_changed, .forgotten = is_forgotten, .arg = n};
-    size_t most = 1 + LOOKS_A_RUN / (map_count(n->members) + 1);
+    bool told = holds_tick(n->holds, at_ms, n->o.loop ? CHANGES_A_RUN : SIZE_MAX, &tell);
 
-    return holds_tick(n->holds, at_ms, n->o.loop ? most : SIZE_MAX, &tell);
+    if (!told) /* the others hold by now, or no more */
+        hold_spread_wait(n);
+    return hold_spread_step(n, told, slice) && told;
 }
 
 void silence_json(const struct silence *s, const struct silence_preview *p, int64_t at_ms,

@@ -6,7 +6,10 @@
 #include <stdint.h>
 
 struct notify;
+struct slice;
 
-bool silences_tick(struct notify *n, int64_t at_ms); /* false: some are left for the next run */
+/* Silences that begin, end or are forgotten by now, and the alerts that it concerns; false: some are left for
+ * the next run. */
+bool silences_tick(struct notify *n, int64_t at_ms, struct slice *slice);
 
 #endif

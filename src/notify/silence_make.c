@@ -9,12 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "notify/holds.h"
+#include "notify/hold_spread.h"
 #include "notify/notify_impl.h"
 #include "notify/record.h"
 #include "notify/silence.h"
 #include "notify/silence_draft.h"
 #include "notify/silence_rails.h"
+#include "notify/slice.h"
 
 static bool same_matchers(struct matcher *const *a, size_t n_a, struct matcher *const *b,
                           size_t n_b)
@@ -34,12 +35,13 @@ static bool same_matchers(struct matcher *const *a, size_t n_a, struct matcher *
     return same;
 }
 
-/* Of another that ended with it the tick takes notice. */
+/* Of another that ended with it the tick takes notice; with a loop that comes with the next run. */
 static void silence_changed(struct notify *n, const struct silence *s)
 {
     holds_look(n->holds, s);
-    holds_look_again(n, s);
-    silences_tick(n, notify_now(n));
+    hold_spread_add(n, s);
+    if (!n->o.loop)
+        silences_tick(n, notify_now(n), &(struct slice){0});
     notify_run_soon(n);
 }
 
@@ -105,34 +107,34 @@ static int number_silence(struct notify *n, struct silence *d, struct err *e)
     return 0;
 }
 
-const struct silence *notify_silence(struct notify *n, const struct silence_request *r,
-                                     const struct actor *a, struct silence_preview *p,
-                                     struct err *e)
+int silence_known_id(struct notify *n, const struct silence_request *r, const struct actor *a,
+                     struct err *e)
 {
-    struct err own = {0};
-    struct silence_preview seen;
-    struct silence *old = r->id && r->id[0] ? holds_silence(n->holds, r->id) : NULL, *d;
+    const struct silence *old = r->id && r->id[0] ? holds_silence(n->holds, r->id) : NULL;
 
-    e = e ? e : &own;
-    *e = (struct err){0};
-    if (r->id && r->id[0] && (!old || !may_change(old, a))) {
-        err_set(e, ERR_INPUT, "there is no silence %s", r->id);
+    if (!r->id || !r->id[0] || (old && may_change(old, a)))
+        return 0;
+    return err_set(e, ERR_INPUT, "there is no silence %s", r->id);
+}
+
+const struct silence *silence_take(struct notify *n, struct silence **draft,
+                                   const struct silence_request *r, const struct actor *a,
+                                   const struct silence_preview *seen, struct err *e)
+{
+    struct silence *d = *draft, *old;
+
+    /* it was there when it was asked for, and may have been forgotten since */
+    if (silence_known_id(n, r, a, e) || silence_hard_rails(n, d, r, a, e) ||
+        silence_soft_rails(n, seen, r, a, e))
         return NULL;
-    }
-    if (!(d = silence_draft(n, r, a, e)))
-        return NULL;
-    silence_preview(n, d, &seen);
-    if (p)
-        *p = seen;
-    if (silence_hard_rails(n, d, r, a, e) || silence_soft_rails(n, &seen, r, a, e))
-        goto refused;
+    old = r->id && r->id[0] ? holds_silence(n->holds, r->id) : NULL;
     if (old && update(n, old, d, r)) {
-        silence_free(d);
         d = old;
     } else {
-        d->priority = r->any_priority ? 0 : seen.priority;
+        d->priority = r->any_priority ? 0 : seen->priority;
         if (number_silence(n, d, e))
-            goto refused;
+            return NULL;
+        *draft = NULL;
         if (old && silence_state(old, notify_now(n)) != SILENCE_EXPIRED)
             end_now(n, old, a ? a->who : "");
     }
@@ -140,9 +142,27 @@ const struct silence *notify_silence(struct notify *n, const struct silence_requ
     silence_store(n, d);
     silence_changed(n, d);
     return d;
-refused:
+}
+
+const struct silence *notify_silence(struct notify *n, const struct silence_request *r,
+                                     const struct actor *a, struct silence_preview *p,
+                                     struct err *e)
+{
+    struct err own = {0};
+    struct silence_preview seen;
+    struct silence *d;
+    const struct silence *made;
+
+    e = e ? e : &own;
+    *e = (struct err){0};
+    if (silence_known_id(n, r, a, e) || !(d = silence_draft(n, r, a, e)))
+        return NULL;
+    silence_preview(n, d, &seen);
+    if (p)
+        *p = seen;
+    made = silence_take(n, &d, r, a, &seen, e);
     silence_free(d);
-    return NULL;
+    return made;
 }
 
 int notify_silence_expire(struct notify *n, const char *id, const struct actor *a, struct err *e)
@@ -168,7 +188,6 @@ void silences_end_with(struct notify *n, uint64_t incident)
             continue;
         if (silence_state(r, at_ms) == SILENCE_EXPIRED)
             continue;
-        end_now(n, r, "tocsin");
-        holds_look_again(n, r);
+        end_now(n, r, "tocsin"); /* its alerts are free with the next tick */
     }
 }

@@ -1,7 +1,4 @@
-/* What a silence would hold, and the guard rails that follow from it.
- *
- * The preview counts with the very code that will hold messages back, so that nobody confirms a number
- * that is not the one. Hard rails stand whatever is confirmed; soft ones give way to who types the
+/* Guard rails of a silence, by what it would hold (silence_count.c). Hard rails stand whatever is confirmed; soft ones give way to who types the
  * count. Alertmanager's API has nobody to ask: there they warn, and are written down. */
 #include "notify/silence_rails.h"
 
@@ -10,18 +7,16 @@
 
 #include "base/log.h"
 #include "model/matcher_alert.h"
-#include "notify/incident.h"
-#include "notify/intake.h"
-#include "notify/member.h"
 #include "notify/notify_impl.h"
 #include "notify/record.h"
+#include "notify/silence_count.h"
 #include "notify/silence_draft.h"
+#include "notify/slice.h"
 
 #define WIDE_ALERTS   50
 #define WIDE_PERCENT  20
 #define WIDE_FROM     10 /* a share says nothing of a handful of alerts */
-#define WEEK_MS       (7 * DAY_MS)
-#define LENGTH_MAX_MS WEEK_MS
+#define LENGTH_MAX_MS (7 * DAY_MS)
 
 /* --- Tocsin's own alerts --- */
 
@@ -65,78 +60,6 @@ static bool aims_at_own(const struct notify *n, const struct silence *s)
 
 /* --- the preview --- */
 
-static void count_incident(struct silence_preview *p, uint64_t number)
-{
-    for (size_t i = 0; i < p->incidents && i < 8; i++)
-        if (p->first_incidents[i] == number)
-            return;
-    if (p->incidents < 8)
-        p->first_incidents[p->incidents] = number;
-    p->incidents++;
-}
-
-static const char *name_of(const struct label *l, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(l[i].name, "alertname") == 0)
-            return l[i].value;
-    return "";
-}
-
-/* Incidents where an alert that fires would be held: an alert may be in several. */
-static int note_incidents(struct map *incidents, const struct silence *s, const struct member *m)
-{
-    for (; m; m = m->next_same)
-        if (m->firing && silence_matches(s, m->labels, m->n_labels, m->priority) &&
-            map_put(incidents, &m->incident->number, sizeof m->incident->number, m->incident, NULL))
-            return -1;
-    return 0;
-}
-
-/* Counts each alert once. Bound: all alerts that fire, of which 100,000 take 30 to 50 ms. */
-static void count_now(const struct notify *n, const struct silence *s, struct silence_preview *p)
-{
-    struct map *rules = map_new(), *incidents = map_new();
-    bool lost = false; /* without memory: what the rails count goes on */
-    struct member *m;
-
-    for (size_t at = 0; (m = map_next(n->members, &at, NULL, NULL));) {
-        while (m && !m->firing)
-            m = m->next_same;
-        if (!m)
-            continue;
-        p->active += matchers_allow(s->scope, s->n_scope, m->labels, m->n_labels, m->priority);
-        if (!silence_matches(s, m->labels, m->n_labels, m->priority))
-            continue;
-        p->now++;
-        if (p->priority == 0 || m->priority < p->priority)
-            p->priority = m->priority;
-        lost = lost || !rules || !incidents ||
-               map_puts(rules, name_of(m->labels, m->n_labels), m, NULL) ||
-               note_incidents(incidents, s, m);
-    }
-    p->rules = rules ? map_count(rules) : 0;
-    for (size_t i = 0; incidents && i < n->n_open && p->incidents < map_count(incidents); i++)
-        if (map_get(incidents, &n->open[i]->number, sizeof n->open[i]->number))
-            count_incident(p, n->open[i]->number);
-    map_free(rules, NULL);
-    map_free(incidents, NULL);
-}
-
-static void count_week(const struct notify *n, const struct silence *s, int64_t at_ms,
-                       struct silence_preview *p)
-{
-    int64_t oldest_ms = n->n_starts ? n->starts[n->starts_at].at_ms : at_ms;
-
-    for (size_t i = 0; i < n->n_starts; i++) {
-        const struct start *st = &n->starts[(n->starts_at + i) % STARTS_MAX];
-        if (at_ms - st->at_ms > WEEK_MS || !st->labels)
-            continue;
-        p->week += silence_matches(s, st->labels, st->n_labels, 0);
-    }
-    p->week_complete = at_ms - (n->n_starts == STARTS_MAX ? oldest_ms : n->born_ms) >= WEEK_MS;
-}
-
 /* A matcher that takes every value restricts nothing: what is left may be much more than its author
  * sees now. */
 static bool takes_everything(const struct matcher *m)
@@ -168,16 +91,26 @@ static bool is_open_ended(const struct silence *s)
     return any;
 }
 
-void silence_preview(const struct notify *n, const struct silence *s, struct silence_preview *p)
+void silence_finish_preview(const struct notify *n, const struct silence *s,
+                            struct silence_preview *p)
 {
-    *p = (struct silence_preview){0};
-    count_now(n, s, p);
-    count_week(n, s, notify_now(n), p);
     p->own = aims_at_own(n, s);
     p->open_ended = is_open_ended(s);
     p->confirm = p->now > 0 ? p->now : 1;
     p->wide = p->open_ended || p->now > WIDE_ALERTS ||
               (p->now > WIDE_FROM && p->now * 100 > p->active * WIDE_PERCENT);
+}
+
+void silence_preview(struct notify *n, const struct silence *s, struct silence_preview *p)
+{
+    struct silence_count c;
+
+    silence_count_begin(&c, n, s);
+    if (!silence_count_step(&c, n, &(struct slice){0}))
+        assert(0 && "this slice has no end");
+    *p = c.p;
+    silence_count_end(&c);
+    silence_finish_preview(n, s, p);
 }
 
 static bool matches_too_easily(const struct silence *s)

@@ -5,8 +5,11 @@
 #include "base/err.h"
 #include "tocsin/notify.h"
 
-/* What it would hold. Cost: all alerts of open incidents, and the starts of the last week. */
-void silence_preview(const struct notify *n, const struct silence *s, struct silence_preview *p);
+/* What follows from the figures that were counted. */
+void silence_finish_preview(const struct notify *n, const struct silence *s,
+                            struct silence_preview *p);
+/* What it would hold, in one turn. Cost: that of a count (silence_count.h). */
+void silence_preview(struct notify *n, const struct silence *s, struct silence_preview *p);
 /* Rails that stand whatever is confirmed, and those that give way to who has seen the count. */
 int silence_hard_rails(struct notify *n, const struct silence *s, const struct silence_request *r,
                        const struct actor *a, struct err *e) MUST_USE;
