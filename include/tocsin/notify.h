@@ -200,15 +200,14 @@ typedef void silence_answer(const struct silence *s, const struct silence_previe
  * holds from the moment of the answer whatever it matches. */
 void notify_silence_order(struct notify *n, const struct silence_request *r, const struct actor *a,
                           bool dry_run, silence_answer *then, void *arg);
-/* What a silence would do, by the very code that will act, in one turn: where very many alerts fire, order
- * it. -1 with `e`: refused whatever is
- * confirmed (no matcher, all match the empty string or are negative, unknown incident …). */
+/* Seam of tests: what a silence would do, in one turn. -1 with `e`: refused whatever is confirmed (no
+ * matcher, all match the empty string or are negative, unknown incident …). */
 int notify_silence_preview(struct notify *n, const struct silence_request *r, const struct actor *a,
                            struct silence_preview *out, struct err *e) MUST_USE;
-/* Creates or updates, in one turn: where very many alerts fire, order it. Effective at once. NULL with `e`: ERR_REFUSED and a sentence that names the
- * guard rail, ERR_INPUT, ERR_LIMIT. An update that changes matchers or scope of a silence that has
- * begun ends the old one and makes a new one, as Alertmanager does. The result is valid until the
- * next call. `p` (may be NULL) gets the preview. */
+/* Creates or updates, in one turn: where very many alerts fire, order it. Effective at once. NULL with
+ * `e`: ERR_REFUSED and a sentence that names the guard rail, ERR_INPUT, ERR_LIMIT. An update that changes
+ * matchers or scope of a silence that has begun ends the old one and makes a new one, as Alertmanager
+ * does. The result is valid until the next call. `p` (may be NULL) gets the preview. */
 const struct silence *notify_silence(struct notify *n, const struct silence_request *r,
                                      const struct actor *a, struct silence_preview *p,
                                      struct err *e);

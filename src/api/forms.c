@@ -279,8 +279,7 @@ static void reply_shown(struct later *l)
     const struct shown *x = l->extra;
     struct page_frame f = frame_of_later(l, "/silences");
     struct buf html = BUF_INIT;
-    cJSON *data =
-        buf_ok(&l->body) ? cJSON_ParseWithLength(buf_str(&l->body), l->body.len) : NULL;
+    cJSON *data = buf_ok(&l->body) ? cJSON_ParseWithLength(buf_str(&l->body), l->body.len) : NULL;
 
     page_preview(&html, &f, data);
     html.failed |= !data;

@@ -71,9 +71,7 @@ void get_page_style(struct call *c);
 void reply_page_error(struct call *c, int status, const char *title, const char *text);
 /* Of an expected failure, with its status. */
 void reply_page_err(struct call *c, const struct err *e);
-/* The frame of a page at `path`; borrows from `c`. */
-struct page_frame frame_of_page(const struct call *c, const char *path);
-/* The same of one that is answered later. */
+/* The frame of a page at `path` that is answered later; borrows from `l`. */
 struct page_frame frame_of_later(const struct later *l, const char *path);
 /* Answers with HTML; frees it. */
 void reply_page(struct http_request *r, int status, struct buf *html);

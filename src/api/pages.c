@@ -33,7 +33,7 @@ static const char *notice_of(const struct call *c)
     return NULL;
 }
 
-struct page_frame frame_of_page(const struct call *c, const char *path)
+static struct page_frame frame_of_page(const struct call *c, const char *path)
 {
     return (struct page_frame){.path = path,
                                .who = c->access.tokens ? c->access.name : "",

@@ -270,7 +270,7 @@ bool holds_tick(struct holds *h, int64_t at_ms, size_t most, const struct holds_
 
         if (count >= most)
             return false;
-        if (at_ms - r->s.ends_ms >= SILENCE_KEEP_MS) {
+        if (r->ended && at_ms - r->s.ends_ms >= SILENCE_KEEP_MS) {
             forget(h, r, tell);
             count++;
         } else

@@ -237,8 +237,7 @@ struct member *alert_walk_next(struct alert_walk *w)
     size_t n = w->by ? matcher_values(w->by, &values) : 0;
 
     while (!w->at && w->value < n) {
-        const struct index_chain *c =
-            chain_find(w->index, matcher_name(w->by), values[w->value++]);
+        const struct index_chain *c = chain_find(w->index, matcher_name(w->by), values[w->value++]);
 
         w->at = c ? c->first : NULL;
     }

@@ -34,6 +34,13 @@ static void stop_walking(struct hold_spread *x)
     x->walking = false;
 }
 
+static void look_at_everybody(struct hold_spread *x)
+{
+    stop_walking(x);
+    x->everybody = true;
+    x->n = x->at = 0;
+}
+
 void hold_spread_add(struct notify *n, const struct silence *s)
 {
     struct hold_spread *x = &n->spread;
@@ -46,22 +53,18 @@ void hold_spread_add(struct notify *n, const struct silence *s)
         x->list[x->n++] = s;
         return;
     }
-    stop_walking(x);
-    x->everybody = true;
-    x->n = x->at = 0;
+    look_at_everybody(x);
 }
 
 void hold_spread_forget(struct notify *n, const struct silence *s)
 {
     struct hold_spread *x = &n->spread;
 
-    for (size_t i = x->n; i-- > x->at;) {
+    for (size_t i = x->at; i < x->n; i++) {
         if (x->list[i] != s)
             continue;
-        if (x->walking && i == x->at)
-            stop_walking(x);
-        memmove(x->list + i, x->list + i + 1, (x->n - i - 1) * sizeof *x->list);
-        x->n--;
+        look_at_everybody(x);
+        return;
     }
 }
 

@@ -14,11 +14,11 @@ struct silence;
 struct slice;
 
 struct hold_spread {
-    uint64_t version; /* counts changes of silences */
-    uint64_t done;    /* every member is right by this one */
+    uint64_t version;            /* counts changes of silences */
+    uint64_t done;               /* every member is right by this one */
     const struct silence **list; /* begun, ended or changed, and not carried over yet */
     size_t n, at, cap;
-    bool everybody; /* no memory for the list, which is empty: all members are looked at again */
+    bool everybody; /* the list is empty, for lack of memory: all members are looked at again */
     bool walking;
     struct alert_walk walk; /* for list[at], or everybody */
 };
@@ -26,7 +26,8 @@ struct hold_spread {
 /* A silence has begun, ended or changed: from now on nothing is told of an alert by what held it before. The
  * incidents of those it concerns are reviewed as the spread reaches them. */
 void hold_spread_add(struct notify *n, const struct silence *s);
-/* It is freed. Bound: those that are not carried over yet, mostly none. */
+/* It is freed; where it waits, which takes a program that slept for days, all are looked at again. Bound: those
+ * that are not carried over yet. */
 void hold_spread_forget(struct notify *n, const struct silence *s);
 /* Silences may be changing that nobody was told of yet: no hold is known until then. */
 void hold_spread_wait(struct notify *n);

@@ -290,7 +290,9 @@ int64_t notify_next_ms(const struct notify *n)
         next_ms = inhibit_ms;
     if (hold_ms != 0 && (next_ms == 0 || hold_ms < next_ms))
         next_ms = hold_ms;
-    return n->first_marked ? notify_now(n) : next_ms;
+    if (n->first_marked || n->first_job || n->spread.done != n->spread.version)
+        return notify_now(n);
+    return next_ms;
 }
 
 /* --- what comes in ---------------------------------------------------------------------------------------- */

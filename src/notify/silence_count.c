@@ -16,7 +16,7 @@
 #include "notify/slice.h"
 
 #define WEEK_MS (7 * DAY_MS)
-#define FIRST   (sizeof ((struct silence_preview *)0)->first_incidents / sizeof(uint64_t))
+#define FIRST   (sizeof((struct silence_preview *)0)->first_incidents / sizeof(uint64_t))
 
 static void begin_stage(struct silence_count *c, const struct notify *n, enum count_stage stage)
 {
@@ -100,9 +100,9 @@ static void count_held(struct silence_count *c, const struct notify *n, const st
 
 static void count_active(struct silence_count *c, const struct notify *n, const struct member *m)
 {
-    c->p.active += matchers_allow(c->s->scope, c->s->n_scope, m->labels, m->n_labels,
-                                  m->priority) &&
-                   is_first(n, m);
+    c->p.active +=
+        matchers_allow(c->s->scope, c->s->n_scope, m->labels, m->n_labels, m->priority) &&
+        is_first(n, m);
 }
 
 static bool walk(struct silence_count *c, const struct notify *n, struct slice *slice,
@@ -137,8 +137,7 @@ static bool count_week(struct silence_count *c, const struct notify *n, int64_t 
             c->p.week += silence_matches(c->s, st->labels, st->n_labels, 0);
     }
     c->p.week_complete =
-        at_ms - (n->n_starts == STARTS_MAX ? n->starts[n->starts_at].at_ms : n->born_ms) >=
-        WEEK_MS;
+        at_ms - (n->n_starts == STARTS_MAX ? n->starts[n->starts_at].at_ms : n->born_ms) >= WEEK_MS;
     return true;
 }
 

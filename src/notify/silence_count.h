@@ -18,8 +18,8 @@ struct silence_count {
     struct silence_preview p;
     enum count_stage stage;
     struct alert_walk walk;
-    uint32_t id;       /* incidents that were met have it */
-    struct map *rules; /* alertnames so far; NULL: no memory, they are not counted */
+    uint32_t id;             /* incidents that were met have it */
+    struct map *rules;       /* alertnames so far; NULL: no memory, they are not counted */
     uint64_t week, week_end; /* starts, by their number since the program began */
 };
 

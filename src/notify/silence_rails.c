@@ -1,4 +1,5 @@
-/* Guard rails of a silence, by what it would hold (silence_count.c). Hard rails stand whatever is confirmed; soft ones give way to who types the
+/* Guard rails of a silence, by what it would hold (silence_count.c): nobody confirms a number that another
+ * code has counted. Hard rails stand whatever is confirmed; soft ones give way to who types the
  * count. Alertmanager's API has nobody to ask: there they warn, and are written down. */
 #include "notify/silence_rails.h"
 
