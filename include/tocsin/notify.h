@@ -204,8 +204,7 @@ void notify_silence_order(struct notify *n, const struct silence_request *r, con
  * matcher, all match the empty string or are negative, unknown incident …). */
 int notify_silence_preview(struct notify *n, const struct silence_request *r, const struct actor *a,
                            struct silence_preview *out, struct err *e) MUST_USE;
-/* Creates or updates, in one turn: where very many alerts fire, order it. Effective at once. NULL with
- * `e`: ERR_REFUSED and a sentence that names the guard rail, ERR_INPUT, ERR_LIMIT. An update that changes
+/* Seam of tests: creates or updates, in one turn. Effective at once. NULL with `e`: ERR_REFUSED and a sentence that names the guard rail, ERR_INPUT, ERR_LIMIT. An update that changes
  * matchers or scope of a silence that has begun ends the old one and makes a new one, as Alertmanager
  * does. The result is valid until the next call. `p` (may be NULL) gets the preview. */
 const struct silence *notify_silence(struct notify *n, const struct silence_request *r,

@@ -193,11 +193,11 @@ static void reply_stored(struct call *c, struct buf *body)
     notify_after(c->api->o.notify, stored, l);
 }
 
-static void refuse(struct call *c, const struct err *e)
+static void refuse(struct http_request *r, enum err_code code, const char *text)
 {
-    if (e->code == ERR_MEMORY)
-        http_reply_header(c->r, "Retry-After", "1");
-    am_reply_text(c->r, e->code == ERR_MEMORY ? 503 : 400, "%s", e->text);
+    if (code == ERR_MEMORY)
+        http_reply_header(r, "Retry-After", "1");
+    am_reply_text(r, code == ERR_MEMORY ? 503 : 400, "%s", text);
 }
 
 void delete_am_silence(struct call *c)
@@ -209,7 +209,7 @@ void delete_am_silence(struct call *c)
     if (!s)
         return;
     if (notify_silence_expire(c->api->o.notify, s->id, &c->actor, &e) != 0)
-        refuse(c, &e);
+        refuse(c->r, e.code, e.text);
     else
         reply_stored(c, &none);
 }
@@ -271,7 +271,7 @@ static int read_matcher(struct call *c, const cJSON *o, struct wish *w, int i)
                                           cJSON_IsTrue(regex) ? MATCH_REGEX : MATCH_EQUAL,
                                           cJSON_IsFalse(equal), value->valuestring, &e)) == 0)
         return 0;
-    refuse(c, &e);
+    refuse(c->r, e.code, e.text);
     return -1;
 }
 
@@ -326,13 +326,38 @@ static bool matches_all(const struct wish *w)
     return true;
 }
 
+/* l->flag: for lack of memory; l->body: why. */
+static void finish_refused(struct later *l)
+{
+    refuse(l->r, l->flag || !buf_ok(&l->body) ? ERR_MEMORY : ERR_REFUSED, buf_str(&l->body));
+}
+
+static void made(const struct silence *s, const struct silence_preview *p, const struct err *e,
+                 void *arg)
+{
+    struct later *l = arg;
+    struct json j = json_into(&l->body);
+
+    (void)p;
+    if (!s) {
+        l->flag = e->code == ERR_MEMORY;
+        buf_adds(&l->body, e->text);
+        l->finish = finish_refused;
+        later_end(l);
+        return;
+    }
+    json_object(&j);
+    json_kstr(&j, "silenceID", s->id);
+    json_object_end(&j);
+    l->finish = finish;
+    notify_after(l->api->o.notify, stored, l);
+}
+
 static void make(struct call *c, const struct wish *w)
 {
     const char *id = w->r.id ? w->r.id : "";
     const struct silence *s;
-    struct buf out = BUF_INIT;
-    struct json j = json_into(&out);
-    struct err e;
+    struct later *l;
 
     if (*id && (!is_uuid(id) || !(s = notify_silence_find(c->api->o.notify, id)) ||
                 !view_sees_silence(&c->view, s))) {
@@ -352,15 +377,9 @@ static void make(struct call *c, const struct wish *w)
                       "invalid silence: at least one matcher must not match the empty string");
         return;
     }
-    s = notify_silence(c->api->o.notify, &w->r, &c->actor, NULL, &e);
-    if (!s) {
-        refuse(c, &e);
-        return;
-    }
-    json_object(&j);
-    json_kstr(&j, "silenceID", s->id);
-    json_object_end(&j);
-    reply_stored(c, &out);
+    l = later_new(c);
+    if (l)
+        notify_silence_order(c->api->o.notify, &w->r, &c->actor, false, made, l);
 }
 
 void post_am_silence(struct call *c)

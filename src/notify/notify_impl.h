@@ -42,16 +42,16 @@ struct notify {
     struct store_table *groups, *ledger, *silences_table;
     struct timer *timer;
     bool deferred, closing, running, degraded;
-    bool indexed;           /* what was loaded can be found: start.c */
-    bool clock_was_ahead;   /* in the run that wrote what was loaded */
-    bool started;           /* before that nothing is sent */
-    struct map *lanes;      /* name -> struct lane */
-    struct map *by_number;  /* 8 bytes -> struct incident */
-    struct map *by_key;     /* key -> the open incident of that group */
-    struct map *last_of;    /* key -> the last ended incident that is kept */
-    struct map *members;    /* alert key -> struct member, those of open incidents */
+    bool indexed;               /* what was loaded can be found: start.c */
+    bool clock_was_ahead;       /* in the run that wrote what was loaded */
+    bool started;               /* before that nothing is sent */
+    struct map *lanes;          /* name -> struct lane */
+    struct map *by_number;      /* 8 bytes -> struct incident */
+    struct map *by_key;         /* key -> the open incident of that group */
+    struct map *last_of;        /* key -> the last ended incident that is kept */
+    struct map *members;        /* alert key -> struct member, those of open incidents */
     struct alert_index *firing; /* of them those that fire, by label */
-    struct incident **open; /* not settled */
+    struct incident **open;     /* not settled */
     size_t n_open, cap_open;
     struct incident **kept; /* settled, oldest first */
     size_t n_kept, cap_kept;
@@ -64,12 +64,12 @@ struct notify {
     struct incident **heap; /* by next_ms */
     size_t n_heap, cap_heap;
     uint64_t next_number, next_silence;
-    int64_t born_ms;           /* starts are known since then */
-    struct holds *holds;       /* all silences */
-    struct hold_spread spread; /* of those that changed */
+    int64_t born_ms;                          /* starts are known since then */
+    struct holds *holds;                      /* all silences */
+    struct hold_spread spread;                /* of those that changed */
     struct silence_job *first_job, *last_job; /* silences that are counted: silence_job.c */
     uint32_t counts;                          /* begun so far */
-    struct inhibits *inhibits; /* by the present configuration; never NULL */
+    struct inhibits *inhibits;                /* by the present configuration; never NULL */
     int64_t
         sources_ms;   /* before it sources may be on that nobody looked at yet; 0: all are known */
     int64_t sweep_ms; /* next look for what is too old */

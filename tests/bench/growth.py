@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What grows with what: for each quantity at 10^3, 10^4, 10^5 the time per operation and the longest
 turn of the loop, so that a walk over everything shows as a line that is not straight. Prints, never
-fails on a slow machine. Arguments choose quantities: rules logs incident claims silences. The sizes are
+fails on a slow machine. Arguments choose quantities: rules logs incident claims silences firing. The sizes are
 TOCSIN_GROWTH=3,4,5 by default: exponents of ten, or numbers. Rules are measured at 20,000 too, which with
 five series each is what is promised of them."""
 import contextlib
@@ -130,6 +130,51 @@ def grow_silences(folder, n):
     t.close()
 
 
+def grow_firing(folder, n):
+    """Silences where n alerts fire, each an incident of its own: one is made, previewed, ended; then so many begin, and end, at once."""
+    t = Program(folder, config=CONFIG.replace('"rule"', '"host"').replace("history", "silences = 1000000, history"),
+                rules={"down.lua": 'alert "Down" { value = m.up:last(), fire = below(1), limit = 1000000 }\n'})
+    t.start(seconds=600)
+    for i in range(0, n, PER_REQUEST):
+        down = [{"name": "up", "labels": {"host": f"h{k}"}, "value": 0} for k in range(i, min(n, i + PER_REQUEST))]
+        h.wait(lambda: t.metrics(down)[0] == 204, "so many alerts are taken", 60)
+    h.wait(lambda: (t.metric("tocsin_alerts_firing") or 0) >= n, "the alerts fire", 300, every=2)
+    settled(t)
+
+    def post(**wish):
+        began = time.monotonic()
+        t.post("/api/tocsin/v1/silences", {"comment": "growth", "createdBy": "bench", "wide": n, **wish})
+        return time.monotonic() - began
+
+    def measure(what, matcher, times, **more):
+        t.longest_turn()
+        at = iter(range(times))
+        took = median_of(lambda: post(matchers=[matcher.format(next(at))], **more), times)
+        settled(t)
+        row(what, n, f"{took * 1e3:.2f} ms", t.longest_turn(), f"median of {times}, until its answer")
+
+    measure("a silence made: of one alert", 'host="h{}"', 50, **{"for": "1h"})
+    measure("  of every tenth, by expression", 'host=~".*{}"', 5, **{"for": "1h"})
+    measure("  its preview", 'host=~"h.*{}"', 5, **{"for": "1h", "dryRun": True})
+    measure("  of all, by a label that all have", 'alertname="Down"', 1, **{"for": "20s"})
+    time.sleep(20)
+    settled(t)
+    row("  which ends", n, "", t.longest_turn())
+    begins = time.time() + max(20, n / 500)
+    stamp = lambda at: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))  # noqa: E731
+    many = min(n, 10000)
+    for i in range(many):
+        post(matchers=[f'host="h{n - 1 - i}"'], startsAt=stamp(begins), endsAt=stamp(begins + 30))
+    t.longest_turn()
+    time.sleep(max(0, begins + 5 - time.time()))
+    settled(t)
+    row("  so many begin at once (10,000 at most)", many, "", t.longest_turn(), f"beside {n:,} incidents")
+    time.sleep(max(0, begins + 35 - time.time()))
+    settled(t)
+    row("  and end", many, "", t.longest_turn(), f"beside {n:,} incidents")
+    t.close()
+
+
 def cpu(t):
     return sum(sum(int(x) for x in open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[11:13]) for pid in (t.process.pid, t.redis_pid())
                ) / os.sysconf("SC_CLK_TCK")
@@ -184,7 +229,8 @@ def grow_claims(folder, n):
     t.close()
 
 
-GROWTH = {"rules": grow_rules, "logs": grow_logs, "incident": grow_incident, "claims": grow_claims, "silences": grow_silences}
+GROWTH = {"rules": grow_rules, "logs": grow_logs, "incident": grow_incident, "claims": grow_claims, "silences": grow_silences,
+          "firing": grow_firing}
 
 
 def main():
