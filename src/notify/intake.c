@@ -254,6 +254,8 @@ static void place_alert(struct notify *n, const char *key, const struct alert *a
         if (inc && !m && incident_has_room(n, inc, priority, a ? at_ms : 0))
             m = join(n, inc, key);
         if (!m || (a ? member_copy(m, a) : fresh && m != from && copy_member(m, from))) {
+            if (m && m->firing)
+                alert_index_add(n, m); /* what is lost are texts */
             n->stats.overflow++;
             log_warn("an alert is in no incident: a bound was reached or memory is short", "alert",
                      key, NULL);
