@@ -123,6 +123,7 @@ int roster_find(const struct roster *r, const char *name, struct roster_ref *out
                 struct err *e) MUST_USE;
 /* NULL with `e` (may be NULL): there is none. */
 struct calendar *roster_calendar_named(const struct roster *r, const char *name, struct err *e);
+/* Seam of tests: no route names a policy yet. The same. */
 const struct escalation_policy *roster_policy_named(const struct roster *r, const char *name,
                                                     struct err *e);
 /* NULL: none of that name. */
