@@ -389,6 +389,28 @@ function firing(name, o) end
 ---@param name string
 ---@return fun(spec: AlertSpec)
 function alert(name) end
+---@class HeartbeatSpec
+---@field every Duration         how often a good ping is due
+---@field grace? Duration        how late it may be; default a tenth of `every`, at least 1m
+---@field priority? Level        default P2
+---@field failed? Level          of a run that failed; default the same
+---@field severity? string
+---@field clear_after? Duration
+---@field unless? Cond
+---@field notify? boolean
+---@field shadow? boolean
+---@field labels? table<string, string|number|boolean>
+---@field annotations? table<string, string>
+---@field summary? string        default "{job}: {reason}"
+---@field description? string
+---@field runbook_url? string
+---@field team? string
+---@field renamed_from? string
+
+---A job that pings /ping/NAME, and an alert when it does not, or when a run fails.
+---@param name string
+---@return fun(spec: HeartbeatSpec)
+function heartbeat(name) end
 ---Keys for all alerts that follow in this file.
 ---@param keys AlertSpec
 function defaults(keys) end
@@ -464,6 +486,10 @@ function Test:histogram(name, labels, buckets, o) end
 ---@param fields table<string, string|number>
 ---@param times? integer
 function Test:log(at, fields, times) end
+---A ping of a heartbeat; without options a good end at 0.
+---@param name string
+---@param o? { at?: Duration, status?: "ok"|"start"|"fail"|integer, log?: string, duration?: Duration }
+function Test:ping(name, o) end
 ---@param at Duration
 ---@param matchers table<string, Matcher>
 ---@param length Duration

@@ -84,6 +84,7 @@ enum decode_protocol {
     DECODE_JSON_METRICS,
     DECODE_JSON_EVENTS,
     DECODE_FORM,
+    DECODE_HEARTBEAT,
     DECODE_STATSD,
     DECODE_PROTOCOLS
 };
@@ -92,7 +93,8 @@ struct decode_protocol_row {
     const char *name;     /* as in tocsin_ingest_…{protocol="…"} */
     const char *path;     /* of HTTP; NULL: not by HTTP */
     const char *types[4]; /* content types taken, NULL at the end; none: any */
-    bool get;             /* GET with the body as query is taken too */
+    bool get;             /* GET (and HEAD, which asks for the same) is taken too */
+    bool below;           /* `path` is how the path begins: the rest says what is meant */
     decode_fn decode;
 };
 extern const struct decode_protocol_row decode_table[DECODE_PROTOCOLS];

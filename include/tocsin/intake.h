@@ -29,6 +29,9 @@ struct intake_options {
     struct decode_limits limits;
     /* Who sends? False: it has been refused and answered. NULL: everybody may send everything. */
     bool (*sender)(struct http_request *r, struct decode_sender *out, void *arg);
+    /* Is there a heartbeat of that name? False with the reason, and with what to do. NULL: every name is
+     * one. */
+    bool (*heartbeat)(const char *name, struct err *e, void *arg);
     /* May more be taken? Asked before a body is decoded; false with the reason. NULL: always. */
     bool (*accepts)(struct err *e, void *arg);
     /* Takes a batch, copying what it keeps; calls `done` (may be NULL) once, now or later.
@@ -55,6 +58,7 @@ struct intake_stats {
         uint64_t requests;                        /* or datagrams */
         uint64_t samples, events;                 /* handed to the sink */
         uint64_t bad, too_large, busy, no_memory; /* requests refused, by reason */
+        uint64_t unknown;                         /* pings of names that no heartbeat has */
         uint64_t not_numbers, exemplars, histograms, metadata, clamped, fields_dropped, values_cut,
             lines_refused, series_refused, series_over;
         uint64_t outside; /* requests refused, and series left out, by the scope of their token */

@@ -110,6 +110,8 @@ struct message_values {
     size_t n_inputs;
     const struct label *event; /* {event_FIELD}: fields of the last matching log event */
     size_t n_event;
+    const char
+        *reason; /* {reason}: rule_def.reasons, the text of the one that holds; may be NULL */
 };
 /* Fills placeholders; formatters: percent duration bytes number round x sigma raw. An unknown or
  * missing one becomes "?" (the loader has checked the names). At most 4 KiB. */

@@ -49,6 +49,7 @@ static void intake_metrics(struct selfwatch *s, struct buf *b)
         ROW(too_large, "Requests refused: over a bound."),
         ROW(busy, "Requests refused: try again later."),
         ROW(no_memory, "Requests refused: no memory."),
+        ROW(unknown, "Pings refused: no heartbeat has that name."),
         ROW(outside, "Requests refused and series left out: outside of the scope of their token."),
 #undef ROW
     };

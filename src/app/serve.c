@@ -288,7 +288,8 @@ static int make_wire(struct program *p, struct err *e)
         return -1;
     o.outbound = p->outbound;
     p->rulebook = rulebook_new();
-    p->wire = p->rulebook ? wire_new(&o, e) : NULL;
+    p->heartbeats = heartbeats_new();
+    p->wire = p->rulebook && p->heartbeats ? wire_new(&o, e) : NULL;
     return p->wire ? 0 : -1;
 }
 
@@ -355,6 +356,7 @@ static void close_program(struct program *p)
     own_alerts_free(p->own_alerts, p->n_own_alerts);
     rulefile_unref(p->own_rules);
     rulebook_free(p->rulebook);
+    heartbeats_free(p->heartbeats);
     outbound_free(p->outbound);
     dataset_free(p->dataset);
     lease_free(p->lease);

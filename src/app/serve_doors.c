@@ -84,6 +84,25 @@ static bool sender(struct http_request *r, struct decode_sender *out, void *arg)
     return true;
 }
 
+/* Where there is none the name may be misspelt, or its rule not loaded. The nearest is looked for among as many
+ * as one look can afford. */
+static bool heartbeat(const char *name, struct err *e, void *arg)
+{
+    const struct program *p = arg;
+    const struct rule *r = rules_find(wire_parts(p->wire)->rules, name);
+    const char *near;
+
+    if (r && rule_definition(r)->heartbeat)
+        return true;
+    near = heartbeats_nearest(p->heartbeats, name);
+    err_set(e, ERR_INPUT,
+            "no heartbeat is named \"%.100s\"%s%s%s; declare it in a rule file: heartbeat "
+            "\"%.100s\" { every "
+            "= \"1d\", grace = \"30m\" }",
+            name, near ? ": did you mean \"" : "", near ? near : "", near ? "\"?" : "", name);
+    return false;
+}
+
 static bool is_live(struct json *out, void *arg)
 {
     (void)arg;
@@ -177,6 +196,7 @@ int serve_make_doors(struct program *p, struct err *e)
     struct intake_options in = {.series = w->series,
                                 .clock = p->clock,
                                 .sender = sender,
+                                .heartbeat = heartbeat,
                                 .accepts = journal_takes,
                                 .append = append,
                                 .limits.new_series_per_minute =

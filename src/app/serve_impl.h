@@ -11,6 +11,7 @@
 #include "app/clockwatch.h"
 #include "app/descriptors.h"
 #include "app/forward.h"
+#include "app/heartbeats.h"
 #include "app/own_alerts.h"
 #include "app/rulebook.h"
 #include "app/selfwatch.h"
@@ -41,6 +42,7 @@ struct program {
     char *db_url;
     struct outbound *outbound;
     struct rulebook *rulebook;
+    struct heartbeats *heartbeats;
     struct rulefile *own_rules; /* built in: Tocsin's own alerts */
     struct own_alert *own_alerts;
     size_t n_own_alerts;

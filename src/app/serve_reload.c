@@ -73,6 +73,7 @@ static void end_first_load(struct program *p)
 {
     p->loads_first = false;
     (void)rulebook_end(p->rulebook, p->wire, NULL);
+    heartbeats_read(p->heartbeats, wire_parts(p->wire)->rules);
     watch_files(p);
     wire_rules_loaded(p->wire);
 }
@@ -164,6 +165,7 @@ static void exchange(struct program *p)
     struct reload *r = p->reloads;
 
     r->ok = rulebook_end(p->rulebook, p->wire, &r->out) == 0 && r->ok;
+    heartbeats_read(p->heartbeats, wire_parts(p->wire)->rules);
     r->exchanged = true;
 }
 

@@ -20,6 +20,11 @@ const struct decode_protocol_row decode_table[DECODE_PROTOCOLS] = {
                      .types = {"application/x-www-form-urlencoded"},
                      .get = true,
                      .decode = decode_form},
+    [DECODE_HEARTBEAT] = {.name = "heartbeat",
+                          .path = "/ping/",
+                          .below = true,
+                          .get = true,
+                          .decode = decode_heartbeat},
     [DECODE_STATSD] = {.name = "statsd", .decode = decode_statsd},
 };
 

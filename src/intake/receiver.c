@@ -15,6 +15,7 @@
 #include "base/mem.h"
 #include "intake/answer.h"
 #include "intake/losses.h"
+#include "model/heartbeat.h"
 #include "model/identity.h"
 #include "tocsin/http.h"
 
@@ -115,16 +116,33 @@ static void refuse(struct intake *g, enum decode_protocol p, struct http_request
 
 /* --- HTTP --- */
 
+static bool is_head(const char *method)
+{
+    return strcmp(method, "HEAD") == 0;
+}
+
+static bool reads(const char *method)
+{
+    return strcmp(method, "GET") == 0 || is_head(method);
+}
+
+/* What a path takes, for the answer and for the header Allow. */
+static const char *methods_of(const struct decode_protocol_row *d)
+{
+    return d->below ? "POST, GET, HEAD" : d->get ? "POST, GET" : "POST";
+}
+
 static bool takes_method(const struct decode_protocol_row *d, const char *method)
 {
-    return strcmp(method, "POST") == 0 || (d->get && strcmp(method, "GET") == 0);
+    return strcmp(method, "POST") == 0 ||
+           (d->get && reads(method) && (d->below || !is_head(method)));
 }
 
 static bool takes_type(const struct decode_protocol_row *d, const char *type)
 {
     size_t n = sizeof d->types / sizeof *d->types;
 
-    if (type[0] == 0)
+    if (type[0] == 0 || !d->types[0])
         return true;
     for (size_t i = 0; i < n && d->types[i]; i++)
         if (strcmp(d->types[i], type) == 0)
@@ -160,13 +178,12 @@ static bool check_request(const struct decode_protocol_row *d, struct http_reque
     struct err e = {0};
 
     if (!takes_method(d, method)) {
-        err_set(&e, ERR_INPUT, "%s takes %s, not %s", d->path, d->get ? "POST and GET" : "POST",
-                method);
-        http_reply_header(r, "Allow", d->get ? "POST, GET" : "POST");
+        err_set(&e, ERR_INPUT, "%s takes %s, not %s", d->path, methods_of(d), method);
+        http_reply_header(r, "Allow", methods_of(d));
         answer_refused(r, (struct refusal){405, "method_not_allowed", NULL}, &e);
         return false;
     }
-    if (strcmp(method, "GET") == 0)
+    if (reads(method))
         return true;
     if (!takes_type(d, type)) {
         err_set(&e, ERR_INPUT, "%s takes content type %s, not %s", d->path, d->types[0], type);
@@ -220,11 +237,76 @@ static void form_of_query(const struct http_request *r, struct buf *out)
     }
 }
 
+/* --- pings --- */
+
+/* NAME of /ping/NAME and /ping/NAME/STATE. */
+static void ping_name(const char *path, char *out, size_t size)
+{
+    const char *name = path + strlen(decode_table[DECODE_HEARTBEAT].path);
+
+    snprintf(out, size, "%.*s", (int)strcspn(name, "/"), name);
+}
+
+static void add_line(struct buf *out, const char *s)
+{
+    buf_add(out, s, strcspn(s, "\r\n"));
+    buf_addc(out, '\n');
+}
+
+/* The lines that the decoder reads before the body: the name, the state, the duration. */
+static int heartbeat_lines(const struct http_request *r, struct buf *out, struct err *e)
+{
+    const char *name = http_path(r) + strlen(decode_table[DECODE_HEARTBEAT].path);
+    const char *state = strchr(name, '/'), *status = http_query(r, "status", 0);
+    const char *duration = http_query(r, "duration", 0);
+
+    if (state && state[1] && status)
+        return err_at(e, ERR_INPUT, 0, "status", "the state stands in the path already: /%.20s",
+                      state + 1);
+    buf_add(out, name, strcspn(name, "/\r\n"));
+    buf_addc(out, '\n');
+    add_line(out, state && state[1] ? state + 1 : status ? status : "");
+    add_line(out, duration ? duration : "");
+    return 0;
+}
+
+static int heartbeat_body(struct intake *g, struct http_request *r, struct buf *lines,
+                          struct decode_input *in, struct err *e)
+{
+    const void *body = NULL;
+    size_t len = 0;
+
+    if (heartbeat_lines(r, lines, e) != 0)
+        return -1;
+    if (!reads(http_method(r)) && http_body_plain(r, g->o.limits.max_body, &body, &len, e) != 0)
+        return -1;
+    if (len > 0)
+        buf_add(lines, body, len);
+    in->body = buf_str(lines);
+    in->len = lines->len;
+    return buf_ok(lines) ? 0 : err_set(e, ERR_MEMORY, "no memory for the request");
+}
+
+static bool is_known_ping(struct intake *g, struct http_request *r)
+{
+    char name[HEARTBEAT_NAME_MAX + 2];
+    struct err e = {0};
+
+    ping_name(http_path(r), name, sizeof name);
+    if (!g->o.heartbeat || g->o.heartbeat(name, &e, g->o.arg))
+        return true;
+    g->stats.of[DECODE_HEARTBEAT].unknown++;
+    answer_refused(r, (struct refusal){404, "unknown_heartbeat", NULL}, &e);
+    return false;
+}
+
 /* The body as the decoder wants it. Remote write is compressed in a way of its own. */
 static int plain_body(struct intake *g, const struct decode_protocol_row *d, struct http_request *r,
                       struct buf *query, struct decode_input *in, struct err *e)
 {
-    if (strcmp(http_method(r), "GET") == 0) {
+    if (d == &decode_table[DECODE_HEARTBEAT])
+        return heartbeat_body(g, r, query, in, e);
+    if (reads(http_method(r))) {
         form_of_query(r, query);
         in->body = buf_str(query);
         in->len = query->len;
@@ -303,6 +385,13 @@ static void take(struct intake *g, enum decode_protocol p, struct http_request *
     buf_free(&query);
 }
 
+static bool is_path_of(const struct decode_protocol_row *d, const char *path)
+{
+    if (!d->path)
+        return false;
+    return d->below ? strncmp(path, d->path, strlen(d->path)) == 0 : strcmp(path, d->path) == 0;
+}
+
 bool intake_handle(struct intake *g, struct http_request *r)
 {
     const char *path = http_path(r);
@@ -310,8 +399,7 @@ bool intake_handle(struct intake *g, struct http_request *r)
     struct err e = {0};
     int p = 0;
 
-    while (p < DECODE_PROTOCOLS &&
-           (!decode_table[p].path || strcmp(decode_table[p].path, path) != 0))
+    while (p < DECODE_PROTOCOLS && !is_path_of(&decode_table[p], path))
         p++;
     if (p == DECODE_PROTOCOLS)
         return false;
@@ -327,7 +415,8 @@ bool intake_handle(struct intake *g, struct http_request *r)
         answer_appended(INTAKE_REFUSED, &e, r);
         return true;
     }
-    take(g, (enum decode_protocol)p, r, &sender);
+    if (p != DECODE_HEARTBEAT || is_known_ping(g, r))
+        take(g, (enum decode_protocol)p, r, &sender);
     return true;
 }
 

@@ -43,30 +43,34 @@ static const struct {
                    {"keep_firing_for", "`clear_after`"},
                    {"interval", "`every`"}};
 
-static bool is_key(const char *key)
+static const struct rulekey_list alert_keys = {rule_keys, sizeof rule_keys / sizeof *rule_keys};
+
+static bool is_key(const struct rulekey_list *known, const char *key)
 {
-    return rulekey_is_one_of(key, rule_keys, sizeof rule_keys / sizeof *rule_keys) &&
+    return rulekey_is_one_of(key, known->names, known->n) &&
            !rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys);
 }
 
 /* Fails for `key`, which is none; `more` names the others that are none either, or is "". */
-static void refuse_key(lua_State *L, const char *where, const char *key, const char *more)
+static void refuse_key(lua_State *L, const struct rulekey_list *known, const char *where,
+                       const char *key, const char *more)
 {
     const char *near;
 
     if (rulekey_is_one_of(key, later_keys, sizeof later_keys / sizeof *later_keys))
         sandbox_fail(L, "%s`%s` is not part of this version of Tocsin%s", where, key, more);
     for (size_t i = 0; i < sizeof other_words / sizeof *other_words; i++)
-        if (strcmp(key, other_words[i].wrong) == 0)
+        if (strcmp(key, other_words[i].wrong) == 0 &&
+            (known == &alert_keys || strcmp(key, "runbook") == 0))
             sandbox_fail(L, "%sunknown key \"%s\" — use %s%s", where, key, other_words[i].right,
                          more);
-    near = text_nearest(key, rule_keys, sizeof rule_keys / sizeof *rule_keys);
+    near = text_nearest(key, known->names, known->n);
     if (near)
         sandbox_fail(L, "%sunknown key \"%s\" — did you mean \"%s\"?%s", where, key, near, more);
     sandbox_fail(L, "%sunknown key \"%s\"%s", where, key, more);
 }
 
-static void check_keys(lua_State *L, int idx, const char *where)
+void rulekey_check(lua_State *L, int idx, const struct rulekey_list *known, const char *where)
 {
     char first[64] = "", more[200] = "";
     size_t used = 0;
@@ -75,9 +79,9 @@ static void check_keys(lua_State *L, int idx, const char *where)
     for (lua_Integer i = 1; lua_rawgeti(L, -1, i) != LUA_TNIL; i++) {
         const char *key = luaL_tolstring(L, -1, NULL);
 
-        if (!is_key(key) && !*first)
+        if (!is_key(known, key) && !*first)
             snprintf(first, sizeof first, "%s", key);
-        else if (!is_key(key) && used < sizeof more)
+        else if (!is_key(known, key) && used < sizeof more)
             used += (size_t)snprintf(more + used, sizeof more - used, "%s\"%.40s\"",
                                      used ? ", " : " (nor is there ", key);
         lua_pop(L, 2);
@@ -86,7 +90,7 @@ static void check_keys(lua_State *L, int idx, const char *where)
     if (used && used < sizeof more - 1)
         snprintf(more + used, sizeof more - used, ")");
     if (*first)
-        refuse_key(L, where, first, more);
+        refuse_key(L, known, where, first, more);
 }
 
 static int64_t get_ms(lua_State *L, const char *key, int64_t otherwise, bool zero)
@@ -212,7 +216,6 @@ static void read_rule(lua_State *L, struct rule *r)
 {
     struct rule_def *d = &r->def;
 
-    check_keys(L, 1, "");
     read_priority(L, d);
     read_times(L, d);
     read_missing(L, d);
@@ -233,13 +236,13 @@ static void read_rule(lua_State *L, struct rule *r)
         message_check(L, r, d->annotations[i].name, d->annotations[i].value);
 }
 
-static int alert_body(lua_State *L)
+struct rule *alert_def_begin(lua_State *L, const char *kind)
 {
     struct rulefile *f = rulefile_of(L);
     struct rule *r, *first;
 
     if (!lua_istable(L, 1))
-        sandbox_fail(L, "alert \"Name\" { … } needs a table, got %s", value_name(L, 1));
+        sandbox_fail(L, "%s \"Name\" { … } needs a table, got %s", kind, value_name(L, 1));
     lua_settop(L, 1);
     luaL_checkstack(L, 40, NULL);
     sandbox_charge(L, ALERT_UNITS);
@@ -257,6 +260,13 @@ static int alert_body(lua_State *L)
         sandbox_fail(L, "defined twice (first at %s:%d)", f->script.file, first->def.line);
     r->def.file = f->script.path;
     r->def.line = (int)lua_tointeger(L, lua_upvalueindex(2));
+    return r;
+}
+
+void alert_def_end(lua_State *L, struct rule *r)
+{
+    struct rulefile *f = rulefile_of(L);
+
     read_rule(L, r);
     if (mem_grow((void **)&f->rules, &f->cap_rules, f->n_rules + 1, sizeof *f->rules) < 0)
         sandbox_no_memory(L);
@@ -265,42 +275,55 @@ static int alert_body(lua_State *L)
         sandbox_no_memory(L);
     f->rules[f->n_rules++] = r;
     f->script.box.prefix[0] = 0;
+}
+
+static int alert_body(lua_State *L)
+{
+    struct rule *r = alert_def_begin(L, "alert");
+
+    rulekey_check(L, 1, &alert_keys, "");
+    alert_def_end(L, r);
     return 0;
 }
 
 /* Names stand in log lines, subjects, paths and on terminals. */
-static void check_name(lua_State *L, const char *name, size_t len)
+static void check_name(lua_State *L, const char *kind, const char *name, size_t len)
 {
     for (size_t i = 0; i < len; i++)
         if ((unsigned char)name[i] < ' ' || name[i] == 0x7f)
             sandbox_fail(L,
-                         "the name of an alert has byte %d at place %d: letters, digits, spaces "
+                         "the name of %s %s has byte %d at place %d: letters, digits, spaces "
                          "and signs only",
-                         (unsigned char)name[i], (int)i + 1);
+                         *kind == 'a' ? "an" : "a", kind, (unsigned char)name[i], (int)i + 1);
 }
 
-static int alert_name(lua_State *L)
+int alert_def_name(lua_State *L, const char *kind, lua_CFunction body)
 {
     struct sandbox *s = sandbox_of(L);
     char file[LUA_IDSIZE];
 
     if (*s->prefix)
-        sandbox_fail(L, "another alert begins before this one has its { … }");
+        sandbox_fail(L, "another %s begins before this one has its { … }", kind);
     if (lua_type(L, 1) != LUA_TSTRING || lua_rawlen(L, 1) == 0 || lua_rawlen(L, 1) > NAME_MAX_LEN)
-        sandbox_fail(L, "alert \"Name\" { … } needs a name of at most %d bytes", NAME_MAX_LEN);
-    check_name(L, lua_tostring(L, 1), lua_rawlen(L, 1));
+        sandbox_fail(L, "%s \"Name\" { … } needs a name of at most %d bytes", kind, NAME_MAX_LEN);
+    check_name(L, kind, lua_tostring(L, 1), lua_rawlen(L, 1));
     lua_pushvalue(L, 1);
     lua_pushinteger(L, sandbox_where(L, file, sizeof file));
-    lua_pushcclosure(L, alert_body, 2);
-    snprintf(s->prefix, sizeof s->prefix, "alert \"%.100s\": ", lua_tostring(L, 1));
+    lua_pushcclosure(L, body, 2);
+    snprintf(s->prefix, sizeof s->prefix, "%s \"%.100s\": ", kind, lua_tostring(L, 1));
     return 1;
+}
+
+static int alert_name(lua_State *L)
+{
+    return alert_def_name(L, "alert", alert_body);
 }
 
 static int defaults(lua_State *L)
 {
     if (!lua_istable(L, 1))
         sandbox_fail(L, "defaults { … } takes a table, got %s", value_name(L, 1));
-    check_keys(L, 1, "defaults{}: ");
+    rulekey_check(L, 1, &alert_keys, "defaults{}: ");
     if (lua_rawgetp(L, LUA_REGISTRYINDEX, &defaults_key) != LUA_TTABLE) {
         lua_pop(L, 1);
         lua_newtable(L);
@@ -320,6 +343,8 @@ void language_alert_names(lua_State *L)
 {
     lua_pushcfunction(L, alert_name);
     lua_setfield(L, -2, "alert");
+    lua_pushcfunction(L, heartbeat_name);
+    lua_setfield(L, -2, "heartbeat");
     lua_pushcfunction(L, defaults);
     lua_setfield(L, -2, "defaults");
 }

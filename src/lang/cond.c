@@ -54,6 +54,18 @@ static void check_units(lua_State *L, const struct node *a, const struct node *l
             units_check(L, a, &limit->quantities[i], name);
 }
 
+struct node *cond_compare(lua_State *L, struct node *a, enum expr_cmp op, struct node *b)
+{
+    struct node *n = node_new(L, COND_CMP);
+
+    n->method = expr_cmp_names[op];
+    n->x.cmp = op;
+    n->x.a = &a->x;
+    n->x.b = &b->x;
+    node_close(L, n);
+    return n;
+}
+
 static struct node *compare(lua_State *L, enum expr_cmp op, struct node *a, int limit, int options,
                             const char *name)
 {
@@ -75,17 +87,14 @@ static struct node *compare(lua_State *L, enum expr_cmp op, struct node *a, int 
         }
         lua_pop(L, 1);
     }
-    n = node_new(L, COND_CMP);
+    n = cond_compare(L, a, op, b);
     n->method = name;
-    n->x.cmp = op;
-    n->x.a = &a->x;
-    n->x.b = &b->x;
     n->x.c = c ? &c->x : NULL;
     node_close(L, n);
     return n;
 }
 
-static struct node *join(lua_State *L, enum expr_kind kind, struct node *a, struct node *b)
+struct node *cond_join(lua_State *L, enum expr_kind kind, struct node *a, struct node *b)
 {
     struct node *n = node_new(L, kind);
 
@@ -144,7 +153,7 @@ static int range(lua_State *L, struct node *a, int first, bool inside)
     hi = compare(L, inside ? CMP_AT_MOST : CMP_ABOVE, a, first + 1, 0, name);
     if (lo->x.b->kind == EXPR_NUM && hi->x.b->kind == EXPR_NUM && lo->x.b->num > hi->x.b->num)
         sandbox_fail(L, "%s(): the first threshold is above the second", name);
-    return node_done(L, join(L, inside ? COND_AND : COND_OR, lo, hi));
+    return node_done(L, cond_join(L, inside ? COND_AND : COND_OR, lo, hi));
 }
 
 static int range_method(lua_State *L)
@@ -162,23 +171,24 @@ static int outside_function(lua_State *L)
     return range(L, the_value(L), 1, false);
 }
 
-static int missing(lua_State *L, struct node *a)
+struct node *cond_missing(lua_State *L, struct node *a)
 {
     struct node *n = node_new(L, COND_MISSING);
 
     n->method = "missing";
     n->x.a = &a->x;
-    return node_done(L, n);
+    node_close(L, n);
+    return n;
 }
 
 static int missing_method(lua_State *L)
 {
-    return missing(L, node_arg(L, 1, ":missing()"));
+    return node_done(L, cond_missing(L, node_arg(L, 1, ":missing()")));
 }
 
 static int missing_function(lua_State *L)
 {
-    return missing(L, the_value(L));
+    return node_done(L, cond_missing(L, the_value(L)));
 }
 
 /* --- per("label", { default = 1, checkout = 0.1, ["batch-*"] = 20 }) --- */
@@ -277,20 +287,27 @@ static int firing_function(lua_State *L)
 
 /* --- on conditions --- */
 
+struct node *cond_lasting(lua_State *L, struct node *a, int64_t ms)
+{
+    struct node *n = node_new(L, COND_LASTING);
+
+    n->method = "lasting";
+    n->x.a = &a->x;
+    n->x.ms = ms;
+    n->follows = a->follows;
+    node_close(L, n);
+    return n;
+}
+
 static int lasting_method(lua_State *L)
 {
-    struct node *n, *a = value_at(L, 1, VALUE_COND);
+    struct node *a = value_at(L, 1, VALUE_COND);
     int64_t ms;
 
     if (!a)
         sandbox_fail(L, ":lasting() works on conditions: above(5):lasting(\"5m\")");
     ms = arg_duration(L, 2, ":lasting()");
-    n = node_new(L, COND_LASTING);
-    n->method = "lasting";
-    n->x.a = &a->x;
-    n->x.ms = ms;
-    n->follows = a->follows;
-    return node_done(L, n);
+    return node_done(L, cond_lasting(L, a, ms));
 }
 
 /* share_by: the mean of 0 and 1; count_by: their sum */
@@ -357,7 +374,7 @@ static int cond_pair(lua_State *L, enum expr_kind kind, const char *sign)
     snprintf(what, sizeof what, "both sides of `%s`", sign);
     a = cond_arg(L, 1, what);
     b = cond_arg(L, 2, what);
-    n = join(L, kind, a, b);
+    n = cond_join(L, kind, a, b);
     n->follows = a->follows && b->follows;
     value_push(L, VALUE_COND, n);
     return 1;

@@ -95,6 +95,15 @@ static struct node *fn_new(lua_State *L, enum expr_fn fn, struct node *a, struct
     return n;
 }
 
+struct node *expr_default(lua_State *L, struct node *a, double v)
+{
+    struct node *n = fn_new(L, FN_DEFAULT, a,
+                            node_number(L, (struct quantity){.v = v, .unit = UNIT_SECONDS}), NULL);
+
+    node_close(L, n);
+    return n;
+}
+
 static int unary_method(lua_State *L)
 {
     const struct method *me = method_me(L);

@@ -193,6 +193,15 @@ static bool fill_own(const struct placeholder *p, const struct message_values *v
     return true;
 }
 
+/* A reason is a template of its own, without a {reason} in it. */
+static void fill_reason(const struct message_values *v, struct buf *out)
+{
+    struct message_values inner = *v;
+
+    inner.reason = NULL;
+    message_fill(v->reason, &inner, out);
+}
+
 static void fill(const struct placeholder *p, const struct message_values *v, struct buf *out)
 {
     enum format f = format_of(p);
@@ -200,6 +209,10 @@ static void fill(const struct placeholder *p, const struct message_values *v, st
 
     if (fill_own(p, v, f, out))
         return;
+    if (v->reason && named(p, "reason")) {
+        fill_reason(v, out);
+        return;
+    }
     for (size_t i = 0; i < v->n_inputs; i++)
         if (named(p, v->inputs[i].name) && v->input_ok[i]) {
             add_number(out, v->input_values[i], f);
@@ -285,7 +298,8 @@ static bool known(const struct rule *r, const struct placeholder *p)
     for (size_t i = 0; i < d->n_inputs; i++)
         if (named(p, d->inputs[i].name))
             return true;
-    return known_label(r, p) || d->keys.all || is_event(p) || (named(p, "team") && d->team);
+    return known_label(r, p) || d->keys.all || is_event(p) || (named(p, "team") && d->team) ||
+           (named(p, "reason") && d->n_reasons > 0);
 }
 
 static void fail_unknown(lua_State *L, const struct rule *r, const char *key,

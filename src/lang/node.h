@@ -91,6 +91,13 @@ enum dim dim_of_name(const char *name);
 void units_check(lua_State *L, const struct node *n, const struct quantity *q, const char *what);
 void units_arith(struct node *n); /* of an arithmetic node from its children */
 
+/* --- for rules that are made here, not by a file --- */
+struct node *expr_default(lua_State *L, struct node *a, double seconds);
+struct node *cond_compare(lua_State *L, struct node *a, enum expr_cmp op, struct node *b);
+struct node *cond_join(lua_State *L, enum expr_kind kind, struct node *a, struct node *b);
+struct node *cond_missing(lua_State *L, struct node *a);
+struct node *cond_lasting(lua_State *L, struct node *a, int64_t ms);
+
 int cond_and(lua_State *L); /* metamethods */
 int cond_or(lua_State *L);
 int cond_not(lua_State *L);

@@ -301,6 +301,8 @@ static void keep(struct plan *p)
         d->inputs[i].x = moved(all, d->inputs[i].x);
     for (size_t i = 0; i < d->n_levels; i++)
         d->levels[i].cond = moved(all, d->levels[i].cond);
+    for (size_t i = 0; i < d->n_reasons; i++)
+        d->reasons[i].cond = moved(all, d->reasons[i].cond);
     if (d->attach_from) {
         x = script_alloc(p->L, sizeof *x);
         *x = *d->attach_from;
@@ -330,6 +332,8 @@ void plan_rule(lua_State *L, struct rule *r)
         d->levels[i].cond = copy_part(&p, d->levels[i].cond);
     plan_keys_of_rule(&p);
     d->unless = copy_part(&p, d->unless);
+    for (size_t i = 0; i < d->n_reasons; i++)
+        d->reasons[i].cond = copy_part(&p, d->reasons[i].cond);
     plan_attach(&p);
     check_levels(&p);
     set_fire_hash(&p);

@@ -12,6 +12,23 @@ const char *rulekey_text(lua_State *L, const char *key); /* NULL: not given */
 uint32_t rulekey_whole(lua_State *L, int idx, const char *key, lua_Integer lo, lua_Integer hi);
 bool rulekey_is_one_of(const char *word, const char *const *list, size_t n);
 
+/* alert_def.c */
+struct rulekey_list {
+    const char *const *names;
+    size_t n;
+};
+/* Raises for the keys of the table at `idx` that `known` does not have, all at once. */
+void rulekey_check(lua_State *L, int idx, const struct rulekey_list *known, const char *where);
+/* kind "Name": the name is checked; returns the function `body` that takes the { … }. */
+int alert_def_name(lua_State *L, const char *kind, lua_CFunction body);
+/* In `body`: a new rule of that name; the stack is as said above. */
+struct rule *alert_def_begin(lua_State *L, const char *kind);
+/* Reads the keys of an alert from the table at 1, whose names have been checked; the rule is one of the file. */
+void alert_def_end(lua_State *L, struct rule *r);
+
+/* heartbeat.c */
+int heartbeat_name(lua_State *L); /* heartbeat "name" { … } */
+
 /* rulekey_decide.c: value, fire, inputs, when, state, unless */
 void rulekey_read_value(lua_State *L, struct rule_def *d);
 void rulekey_read_fire(lua_State *L, struct rule_def *d);

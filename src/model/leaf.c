@@ -46,7 +46,7 @@ static void text_function(const struct leaf_spec *s, struct buf *out)
 {
     assert(s->fn < LEAF_FNS);
     buf_addf(out, " %s", leaf_fn_names[s->fn]);
-    if (s->fn == LEAF_SINCE_LAST)
+    if (s->fn == LEAF_SINCE_LAST && s->window_ms == 0)
         return;
     buf_addc(out, '(');
     if (s->fn == LEAF_QUANTILE || s->fn == LEAF_FRACTION_BELOW) {

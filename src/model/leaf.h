@@ -50,7 +50,9 @@ struct leaf_spec {
     const char *field;   /* LEAF_LOGS: numeric field the function works on; NULL: events */
     const char **labels; /* grouping names, sorted */
     size_t n_labels;
-    int64_t window_ms; /* 0 for LEAF_SINCE_LAST */
+    /* LEAF_SINCE_LAST: 0, or of a heartbeat how long its groups are remembered; then time in which
+     * nobody listened counts too, up to a quarter of it */
+    int64_t window_ms;
     int64_t offset_ms; /* :offset(d) */
     double param;
 };

@@ -34,6 +34,12 @@ struct rule_expect {      /* a label set that must exist */
     size_t n;
 };
 
+struct rule_reason {   /* what the message says while a condition holds */
+    struct expr *cond; /* NULL: when no other does */
+    const char *text;  /* a template, as annotations are */
+};
+#define RULE_REASONS 5
+
 struct rule_def {
     const char *name, *file; /* file: path as loaded */
     int line;
@@ -75,6 +81,9 @@ struct rule_def {
     unsigned n_slots;   /* expr.slot is below this */
     uint64_t fire_hash; /* of the conditions' canonical text: same text, same number */
     const char *renamed_from;
+    const char *heartbeat; /* of a heartbeat: what it is pinged as, which is its name; else NULL */
+    struct rule_reason reasons[RULE_REASONS]; /* for {reason}: the first that holds */
+    size_t n_reasons;
 };
 
 /* "P1" … "P5", "ok" for 0. */

@@ -178,7 +178,7 @@ static int64_t leaf_until_ms(const struct rowset *rs, const struct source *s, ui
     const struct leaf_spec *spec = s->x->leaf;
     int64_t from_ms = windows_covered_from_ms(rs->windows, s->leaf, slot), until_ms;
 
-    if (spec->window_ms == 0 || from_ms == INT64_MIN)
+    if (spec->window_ms == 0 || spec->fn == LEAF_SINCE_LAST || from_ms == INT64_MIN)
         return 0;
     until_ms = from_ms + (whole ? spec->offset_ms + spec->window_ms : reach_ms(rs, spec));
     if (is_of_newest(spec) && slot != SLOT_NONE) {
@@ -208,7 +208,8 @@ static int64_t sources_until_ms(const struct rowset *rs, int64_t within_ms, bool
         }
         spec = s->x->leaf;
         from_ms = windows_covered_from_ms(rs->windows, s->leaf, SLOT_NONE);
-        if (from_ms == INT64_MIN || (!newest_too && (spec->window_ms == 0 || is_of_newest(spec))))
+        if (from_ms == INT64_MIN || spec->fn == LEAF_SINCE_LAST ||
+            (!newest_too && (spec->window_ms == 0 || is_of_newest(spec))))
             continue;
         reach = reach_ms(rs, spec);
         if (reach - spec->offset_ms > within_ms)

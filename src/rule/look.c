@@ -181,6 +181,23 @@ static void write_why(struct buf *out, void *arg)
     json_object_end(&j);
 }
 
+/* What the message gives as the reason: of the rules that have some, a look at a few conditions for each text
+ * of an alert that is on. What they remember was kept before, and is not asked for again. */
+static const char *reason_of(struct look *l)
+{
+    const struct rule_def *d = l->r->d;
+    uint8_t truth[BATCH];
+
+    for (size_t i = 0; i < d->n_reasons; i++) {
+        if (!d->reasons[i].cond)
+            return d->reasons[i].text;
+        eval_truth(&l->b, d->reasons[i].cond, truth);
+        if (truth[l->row] == TRUE_)
+            return d->reasons[i].text;
+    }
+    return NULL;
+}
+
 static void fill_text(const char *template, const struct alert *a, int64_t at_ms, struct buf *out,
                       void *arg)
 {
@@ -210,6 +227,7 @@ static void fill_text(const char *template, const struct alert *a, int64_t at_ms
         ok[k] = l->inputs[k].ok[l->row];
     }
     v.n_event = attachments_newest(&l->r->attached, a->group, &v.event);
+    v.reason = reason_of(l);
     message_fill(template, &v, out);
 }
 
@@ -272,8 +290,9 @@ static void observe(const struct look *l, size_t i, struct observation *o)
     o->warming = l->cold[i];
     o->has_value = l->shown.ok[i];
     o->value = l->shown.v[i];
-    /* of a total that is to fire without data, ending would only make it fire again */
-    o->expected = expected || (r->single && r->d->missing == MISSING_FIRE);
+    /* of a total that is to fire without data, ending would only make it fire again; a heartbeat is one that
+     * must come, and how long it has not is remembered */
+    o->expected = expected || (r->single && (r->d->missing == MISSING_FIRE || r->d->heartbeat));
     if (!unknown || holds)
         return;
     o->sample_ms = rowset_newest_ms(&r->rs, row);

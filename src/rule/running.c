@@ -56,7 +56,7 @@ static int gather_roots(struct rule *r)
 {
     const struct rule_def *d = r->d;
 
-    r->roots = mem_zalloc((2 + d->n_levels + d->n_inputs) * sizeof *r->roots);
+    r->roots = mem_zalloc((2 + d->n_levels + d->n_inputs + d->n_reasons) * sizeof *r->roots);
     if (!r->roots)
         return -1;
     if (d->value)
@@ -67,6 +67,9 @@ static int gather_roots(struct rule *r)
         r->roots[r->n_roots++] = d->inputs[i].x;
     if (d->unless)
         r->roots[r->n_roots++] = d->unless;
+    for (size_t i = 0; i < d->n_reasons; i++)
+        if (d->reasons[i].cond)
+            r->roots[r->n_roots++] = d->reasons[i].cond;
     return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/heartbeat.h"
 #include "script/safelib.h"
 #include "testlang/testfile_impl.h"
 
@@ -314,6 +315,83 @@ int testfile_log(lua_State *L)
     for (; times > 0; times--)
         feed(L, (struct test_feed){
                     .at_ms = at_ms, .time_ms = at_ms, .index = (uint32_t)i, .kind = FEED_EVENT});
+    return 0;
+}
+
+/* --- pings --- */
+
+static void ping_series(lua_State *L, const char *metric, const char *name, int64_t at_ms, double v)
+{
+    struct label *l = script_alloc(L, 2 * sizeof *l);
+    int n;
+
+    l[0] = label_of("__name__", metric);
+    l[1] = label_of(HEARTBEAT_LABEL, name);
+    n = labels_sort(l, 2);
+    feed_sample(L, add_series(L, l, (size_t)n, SAMPLE_GAUGE), at_ms, v, false);
+}
+
+static void ping_event(lua_State *L, const struct heartbeat_ping *p, const char *name,
+                       const char *log, int64_t at_ms)
+{
+    struct building *b = building_of(L);
+    struct label *l = script_alloc(L, 5 * sizeof *l);
+    struct buf text = BUF_INIT;
+    size_t i = b->done.n_events, n = 0;
+
+    heartbeat_message(p, log, strlen(log), &text);
+    l[n++] = label_of("logger", HEARTBEAT_LOGGER);
+    l[n++] = label_of(HEARTBEAT_LABEL, name);
+    l[n++] = label_of("level", heartbeat_level(p));
+    l[n++] = label_of("message", script_dup(L, buf_str(&text), text.len));
+    buf_free(&text);
+    if (strchr(log, '\n'))
+        l[n++] = label_of("output", log);
+    n = (size_t)labels_sort(l, n);
+    testfile_grow(L, &b->events, &b->cap_events, i + 1, sizeof *b->events);
+    b->events[i] = (struct test_event){l, n};
+    b->done.n_events++;
+    feed(L, (struct test_feed){
+                .at_ms = at_ms, .time_ms = at_ms, .index = (uint32_t)i, .kind = FEED_EVENT});
+}
+
+/* t:ping("backup", { at = "1d", status = "fail", log = "disk full", duration = "90s" }): a good end without
+ * options, as GET /ping/backup */
+int testfile_ping(lua_State *L)
+{
+    static const char *const names[] = {"at", "duration", "log", "status", NULL};
+    struct heartbeat_ping p = {.state = HEARTBEAT_OK};
+    const char *name = name_arg(L, 2, "t:ping()"), *log = "", *metric, *status;
+    int64_t at_ms = 0, lasted_ms = -1;
+    double v;
+
+    if (!heartbeat_is_name(name, strlen(name)))
+        sandbox_fail(L, "t:ping(): \"%.100s\" is not the name of a heartbeat", name);
+    name = script_dup(L, name, strlen(name));
+    if (!lua_isnoneornil(L, 3)) {
+        if (!lua_istable(L, 3))
+            sandbox_fail(L, "t:ping(\"backup\", { at = \"1d\", status = \"fail\" }) is the form");
+        arg_keys(L, 3, "t:ping()", names);
+        if (lua_getfield(L, 3, "at") != LUA_TNIL)
+            at_ms = arg_duration0(L, -1, "t:ping() at");
+        if (lua_getfield(L, 3, "duration") != LUA_TNIL)
+            lasted_ms = arg_duration0(L, -1, "t:ping() duration");
+        if (lua_getfield(L, 3, "log") != LUA_TNIL)
+            log = script_string(L, -1);
+        if (lua_getfield(L, 3, "status") != LUA_TNIL) {
+            status = luaL_tolstring(L, -1, NULL);
+            if (heartbeat_parse(status, strlen(status), &p) != 0)
+                sandbox_fail(
+                    L, "t:ping(): status is \"start\", \"fail\" or an exit code, not \"%.40s\"",
+                    status);
+        }
+    }
+    metric = heartbeat_sample(&p, &v);
+    ping_series(L, metric, name, at_ms, v);
+    if (lasted_ms >= 0 && p.state != HEARTBEAT_STARTED)
+        ping_series(L, HEARTBEAT_LASTED, name, at_ms, (double)lasted_ms / 1000);
+    if (heartbeat_has_event(&p, strlen(log)))
+        ping_event(L, &p, name, log, at_ms);
     return 0;
 }
 

@@ -40,6 +40,7 @@ int testfile_stale(lua_State *L);
 int testfile_timer(lua_State *L);
 int testfile_histogram(lua_State *L);
 int testfile_log(lua_State *L);
+int testfile_ping(lua_State *L);
 int testfile_silence(lua_State *L);
 
 int testfile_at(lua_State *L);

@@ -74,6 +74,8 @@ static int64_t ttl_of(const struct leaf_spec *spec)
 {
     int64_t ttl = spec->source == LEAF_LOGS || spec->fn == LEAF_SINCE_LAST ? 24 * HOUR_MS : HOUR_MS;
 
+    if (spec->fn == LEAF_SINCE_LAST && spec->window_ms > 0)
+        return SPAN_MAX_MS + 24 * HOUR_MS; /* of a heartbeat: one of a year is not forgotten */
     if (2 * spec->window_ms > ttl)
         ttl = 2 * spec->window_ms;
     return ttl + spec->offset_ms;
@@ -88,6 +90,8 @@ static int refuse_long(struct err *e)
 
 int leaf_measure(struct leaf *l, const struct leaf_spec *spec, struct err *e)
 {
+    /* the newest sample has no panes, however long it is remembered */
+    int64_t window_ms = spec->fn == LEAF_SINCE_LAST ? 0 : spec->window_ms;
     int64_t pane_ms, sketch_ms, panes, sketch_panes, most;
     size_t stride;
 
@@ -96,10 +100,10 @@ int leaf_measure(struct leaf *l, const struct leaf_spec *spec, struct err *e)
         return err_set(e, ERR_LIMIT, "window and offset must be between 0 and 400 days");
     l->kind = leaf_kind_of(spec);
     most = l->kind == &kind_quantile ? SKETCH_PANES : REGISTER_PANES;
-    pane_ms = pane_for(spec->window_ms, spec->offset_ms, l->kind->cell);
-    sketch_ms = sketch_pane_for(spec->window_ms, spec->offset_ms, most);
-    panes = ring_panes(spec->window_ms, spec->offset_ms, pane_ms);
-    sketch_panes = ring_panes(spec->window_ms, spec->offset_ms, sketch_ms);
+    pane_ms = pane_for(window_ms, spec->offset_ms, l->kind->cell);
+    sketch_ms = sketch_pane_for(window_ms, spec->offset_ms, most);
+    panes = ring_panes(window_ms, spec->offset_ms, pane_ms);
+    sketch_panes = ring_panes(window_ms, spec->offset_ms, sketch_ms);
     stride = sizeof(struct slot) + l->kind->extra + (size_t)panes * l->kind->cell;
     if (stride > SLOT_BYTES || sketch_panes > most ||
         (l->kind == &kind_quantile && (size_t)panes * BUCKETS_LEAST * 4 > DIST_BYTES / 2))

@@ -88,11 +88,13 @@ static void handle(struct http_request *r, void *arg)
 }
 
 static size_t max_body = 1000;
+static bool (*only)(const char *name, struct err *e, void *arg);
 
 static void open_all(void)
 {
     struct http_server_options o = {.listen = "127.0.0.1:0", .handle = handle};
-    struct intake_options io = {.append = append, .accepts = accepts, .sender = sender};
+    struct intake_options io = {
+        .append = append, .accepts = accepts, .sender = sender, .heartbeat = only};
     struct err e = {0};
 
     loop_open();
@@ -188,6 +190,62 @@ START_TEST(each_path_takes_its_protocol)
     buf_free(&plain);
     buf_free(&body);
     close_all();
+}
+END_TEST
+
+static bool heartbeat(const char *name, struct err *e, void *arg)
+{
+    (void)arg;
+    if (strcmp(name, "backup") == 0)
+        return true;
+    err_set(e, ERR_INPUT, "no heartbeat is named \"%s\"", name);
+    return false;
+}
+
+START_TEST(a_ping_is_its_address_and_is_answered_when_it_is_stored)
+{
+    only = heartbeat;
+    open_all();
+    HAS(ask("GET /ping/backup", "", "", 0), "HTTP/1.1 204");
+    HAS(ask("HEAD /ping/backup/0", "", "", 0), "HTTP/1.1 204");
+    HAS(ask("POST /ping/backup/start", "", "", 0), "HTTP/1.1 204");
+    HAS(ask("POST /ping/backup/3", "Content-Type: image/png\r\n", "no\nspace", 8), "HTTP/1.1 204");
+    HAS(ask("GET /ping/backup?status=fail&duration=2.5", "", "", 0), "HTTP/1.1 204");
+    ck_assert_uint_eq(sink.n, 5);
+    ck_assert_uint_eq(sink.events, 2);
+    ck_assert_uint_eq(sink.samples,
+                      7); /* the run that began was measured, one told how long it took */
+    ck_assert_uint_eq(sink.hash, 0); /* a ping that comes again is another one */
+    ck_assert_uint_eq(stats(DECODE_HEARTBEAT)->requests, 5);
+    sink.answer = INTAKE_REFUSED;
+    HAS(ask("GET /ping/backup", "", "", 0), "HTTP/1.1 503");
+    closed = "starting";
+    closed_code = ERR_BUSY;
+    HAS(ask("GET /ping/backup", "", "", 0), "HTTP/1.1 503");
+    close_all();
+    only = NULL;
+}
+END_TEST
+
+START_TEST(what_no_heartbeat_has_or_is_no_ping_is_refused_and_counted)
+{
+    only = heartbeat;
+    open_all();
+    HAS(ask("GET /ping/bakup", "", "", 0), "HTTP/1.1 404");
+    HAS(ask("POST /ping/bakup/0", "", "x", 1), "no heartbeat is named");
+    HAS(ask("GET /ping/", "", "", 0), "HTTP/1.1 404");
+    HAS(ask("GET /ping/backup/later", "", "", 0), "HTTP/1.1 400");
+    HAS(ask("GET /ping/backup/0?status=1", "", "", 0), "HTTP/1.1 400");
+    HAS(ask("GET /ping/backup?duration=soon", "", "", 0), "HTTP/1.1 400");
+    HAS(ask("DELETE /ping/backup", "", "", 0), "Allow: POST, GET, HEAD");
+    HAS(ask("HEAD " FORM, "", "", 0), "HTTP/1.1 405");
+    HAS(ask("GET /ping/backup", "Authorization: wrong\r\n", "", 0), "HTTP/1.1 401");
+    ck_assert_uint_eq(sink.n, 0);
+    ck_assert_uint_eq(series_count(t), 0);
+    ck_assert_uint_eq(stats(DECODE_HEARTBEAT)->unknown, 3);
+    ck_assert_uint_eq(stats(DECODE_HEARTBEAT)->bad, 4);
+    close_all();
+    only = NULL;
 }
 END_TEST
 
@@ -711,6 +769,8 @@ END_TEST
 static void add(TCase *tc)
 {
     tcase_add_test(tc, each_path_takes_its_protocol);
+    tcase_add_test(tc, a_ping_is_its_address_and_is_answered_when_it_is_stored);
+    tcase_add_test(tc, what_no_heartbeat_has_or_is_no_ping_is_refused_and_counted);
     tcase_add_test(tc, a_bad_series_costs_itself_and_the_rest_is_stored_before_it_is_told);
     tcase_add_test(tc, names_that_cannot_be_shown_are_refused_with_their_place);
     tcase_add_test(tc, labels_are_bounded_by_their_bytes_and_known_series_go_on);
