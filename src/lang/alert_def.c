@@ -343,8 +343,6 @@ void language_alert_names(lua_State *L)
 {
     lua_pushcfunction(L, alert_name);
     lua_setfield(L, -2, "alert");
-    lua_pushcfunction(L, heartbeat_name);
-    lua_setfield(L, -2, "heartbeat");
     lua_pushcfunction(L, defaults);
     lua_setfield(L, -2, "defaults");
 }

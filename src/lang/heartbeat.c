@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lang/rulefile_impl.h"
 #include "lang/rulekey.h"
 #include "model/heartbeat.h"
 #include "script/safelib.h"
@@ -289,7 +290,13 @@ static int heartbeat_body(lua_State *L)
     return 0;
 }
 
-int heartbeat_name(lua_State *L)
+static int heartbeat_name(lua_State *L)
 {
     return alert_def_name(L, "heartbeat", heartbeat_body);
+}
+
+void language_heartbeat_names(lua_State *L)
+{
+    lua_pushcfunction(L, heartbeat_name);
+    lua_setfield(L, -2, "heartbeat");
 }

@@ -33,6 +33,7 @@ static void push_names(lua_State *L)
     language_expr_names(L);
     language_cond_names(L);
     language_alert_names(L);
+    language_heartbeat_names(L);
     lua_pushcfunction(L, script_include);
     lua_setfield(L, -2, "include");
     lua_pushcfunction(L, script_data);

@@ -42,6 +42,7 @@ static inline struct rulefile *rulefile_of(lua_State *L)
 
 /* alert "Name" { … } and defaults { … }, into the table on top of the stack. */
 void language_alert_names(lua_State *L);
+void language_heartbeat_names(lua_State *L);
 /* Copies the rule's graph into nodes of its own, finds keys, leaves, dependencies; raises where
  * they do not fit together. The def's expressions are patterns before and copies after it. */
 void plan_rule(lua_State *L, struct rule *r);

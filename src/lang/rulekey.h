@@ -27,7 +27,6 @@ struct rule *alert_def_begin(lua_State *L, const char *kind);
 void alert_def_end(lua_State *L, struct rule *r);
 
 /* heartbeat.c */
-int heartbeat_name(lua_State *L); /* heartbeat "name" { … } */
 
 /* rulekey_decide.c: value, fire, inputs, when, state, unless */
 void rulekey_read_value(lua_State *L, struct rule_def *d);
