@@ -145,7 +145,8 @@ static const struct alert *wanted(struct list *l, uint64_t fingerprint, struct a
         return NULL;
     notify_standing(api->o.notify, a, s);
     silenced = s->n_silenced_by > 0;
-    inhibited = s->inhibited || (s->suppressed && !silenced); /* `unless` has no word there */
+    /* `unless` has no word there; calendars have, but no parameter */
+    inhibited = s->inhibited || (s->suppressed && !silenced && !s->muted_by);
     if ((!s->suppressed && !l->active) || (silenced && !l->silenced) ||
         (inhibited && !l->inhibited) || !wants_receiver(l, s))
         return NULL;

@@ -149,8 +149,12 @@ int command_route(int argc, char **argv)
         buf_adds(&path, "&priority=");
         url_escape(&path, priority);
     }
-    if (at && time_read(at, &at_ms) == 0)
-        buf_addf(&path, "&at=%lld", (long long)at_ms);
+    if (at && time_read(at, &at_ms) == 0) {
+        char text[TEXT_TIME_LEN];
+
+        text_time(text, at_ms);
+        buf_addf(&path, "&at=%s", text);
+    }
     code = ask_and_show("GET", buf_str(&path), NULL, show_routes);
     buf_free(&path);
     return code;

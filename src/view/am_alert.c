@@ -74,7 +74,7 @@ void am_alert_json(const struct view *v, struct json *j, const struct alert *a,
         json_str(j, fingerprint);
     }
     json_array_end(j);
-    text_list(j, "mutedBy", NULL, 0);
+    text_list(j, "mutedBy", &s->muted_by, s->muted_by ? 1 : 0);
     text_list(j, "silencedBy", s->silenced_by, s->n_silenced_by);
     json_kstr(j, "state", s->suppressed ? "suppressed" : "active");
     json_object_end(j);

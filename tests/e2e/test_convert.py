@@ -43,6 +43,23 @@ def test_a_converted_configuration_is_taken_and_routes_as_it_did(folder):
     t.stop()
 
 
+def test_time_intervals_of_a_converted_configuration_hold_messages_back(folder):
+    t = Tocsin(folder, rules={"a.lua": 'alert "A" { value = m.x:last(), fire = above(1) }\n'})
+    convert(folder, os.path.join(GOLDEN, "hours.yml"), "-o", "out.lua", code=1)
+    with open(os.path.join(folder, "out.lua"), encoding="utf-8") as f:
+        by_hand = re.sub(r'calendar "both ends" \{.*?\n\}\n', "", f.read(), flags=re.S)
+    t.write("tocsin.lua", by_hand)
+    t.command("check", "tocsin.lua")
+    t.start()
+    night = t.command("route", "team=web", "service=a", "--at", "2026-02-04T23:00:00Z")
+    check("held back: calendar nights until" in night, night)
+    evening = t.command("route", "team=web", "service=a", "--at", "2026-02-04T18:30:00Z")
+    check("held back: calendar office hours until" in evening, evening)
+    noon = t.command("route", "team=web", "service=a", "--at", "2026-02-04T11:00:00Z")
+    check("held back" not in noon and "→ x" in noon, noon)
+    t.stop()
+
+
 def test_the_example_that_comes_with_alertmanager_is_read(folder):
     out, said = convert(folder, EXAMPLE, code=1)
     check("route {" in out and out.count("route {") == 8 and 'continue = true' in out, out)

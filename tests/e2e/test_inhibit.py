@@ -47,3 +47,34 @@ def test_a_dependent_is_held_over_kill_9_named_by_its_parent_and_told_when_it_ou
     last = told(sink, "AppSlow")[-1]
     check("inhibited until now by db down" in last["tocsin"]["reason"], last["tocsin"])
     sink.close()
+
+
+MUTED = """
+receiver "ops" { webhook { url = "%s", timeout = "2s" } }
+receiver "kept" { inbox {} }
+calendar "always" { "00:00-24:00" }
+route {
+  receiver = "kept", group_by = { "alertname", "cluster" }, group_wait = "0s", group_interval = "1s",
+  route { match = { cluster = "a" }, receiver = "ops"%s },
+}
+"""
+
+
+def test_a_route_in_its_muted_hours_tells_nobody_says_why_and_speaks_when_they_are_taken_away(folder):
+    sink = HttpSink()
+    rules = {"one.lua": 'alert "AppSlow" { value = m.app_slow:last(), fire = { P1 = above(0) } }\n'}
+    t = Tocsin(folder, MUTED % (sink.url, ', mute = "always"'), rules).start()
+    t.feed(1, name="app_slow", cluster="a", service="web")
+    wait(lambda: t.alerts(alertname="AppSlow"), "the alert", 60)
+    alert = t.alerts(alertname="AppSlow")[0]
+    check(alert["status"]["state"] == "suppressed" and alert["status"]["mutedBy"] == ["always"], alert)
+    check(t.get("/api/v2/alerts")[0]["status"]["mutedBy"] == ["always"], t.get("/api/v2/alerts"))
+    out = t.command("explain", str(alert["incident"]))
+    check('muted by calendar "always"' in out, out)
+    route = t.command("route", "cluster=a")
+    check("held back: calendar always for the next two years" in route, route)
+    check(not sink.all(), "nobody is told")
+    t.write("tocsin.lua", MUTED % (sink.url, ""))
+    t.command("reload")
+    wait(lambda: told(sink, "AppSlow"), "the page when nothing mutes it any more", 60)
+    sink.close()
