@@ -94,7 +94,8 @@ static bool make_parts(struct notify *n)
     if (!n->lanes || !n->by_number || !n->by_key || !n->last_of || !n->members || !n->firing ||
         !n->holds || !n->inhibits)
         return false;
-    if (n->o.loop && !(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)))
+    if (n->o.loop && (!(n->timer = timer_new(n->o.loop, LOOP_DELIVERY, on_timer, n)) ||
+                      !(n->counted.timer = timer_new(n->o.loop, LOOP_CONTROL, stats_slice, n))))
         return false;
     if (!n->o.store)
         return true;
@@ -145,6 +146,7 @@ void notify_free(struct notify *n)
     if (!n)
         return;
     timer_free(n->timer);
+    timer_free(n->counted.timer);
     n->timer = NULL;
     n->closing = true;
     silence_jobs_free(n);

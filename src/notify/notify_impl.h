@@ -19,6 +19,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "notify/hold_spread.h"
+#include "notify/stats.h"
 #include "tocsin/config.h"
 #include "tocsin/hold.h"
 #include "tocsin/inhibit.h"
@@ -75,8 +76,9 @@ struct notify {
     int64_t sweep_ms; /* next look for what is too old */
     struct start *starts; /* ring */
     size_t n_starts, starts_at;
-    uint64_t starts_added; /* in all */
-    struct notify_stats stats;
+    uint64_t starts_added;     /* in all */
+    struct notify_stats stats; /* what only grows */
+    struct stats_walk counted;
     struct pending_row *pending; /* read, until what they belong to is there: start.c */
     size_t n_pending, cap_pending;
     struct buf scratch;

@@ -3,6 +3,7 @@
 
 #include "notify/incident.h"
 #include "notify/ledger.h"
+#include "notify/notify_impl.h"
 #include "tocsin/loop.h"
 
 #define FULL  10000 /* alerts of one incident */
@@ -286,6 +287,59 @@ START_TEST(a_kill_after_any_turn_loses_no_page_and_no_resolve)
 }
 END_TEST
 
+/* Service `i` is down, or up again. */
+static void tell_of(int i, bool down)
+{
+    char svc[16], key[96];
+    struct label l[] = {label_of("alertname", "Down"), label_of("svc", svc)};
+    struct alert a = {.key = key, .origin = "rule:test", .labels = l, .n_labels = 2};
+
+    snprintf(svc, sizeof svc, "s%d", i);
+    snprintf(key, sizeof key, "alertname=Down,svc=%s,", svc);
+    l[1] = label_of("svc", svc);
+    a.state.firing = down ? 3 : 0;
+    a.started_ms = clock_wall_ms(s->clock);
+    a.fingerprint = labels_fingerprint(l, 2);
+    notify_alert(s->n, &a, down ? CHANGE_FIRED : CHANGE_RESOLVED, clock_wall_ms(s->clock));
+}
+
+static size_t firing(void)
+{
+    struct notify_stats st;
+
+    notify_stats(s->n, &st);
+    return st.firing;
+}
+
+/* Turns until the walk over all alerts has ended. */
+static void count_all(void)
+{
+    for (int n = 0; s->n->counted.runs; n++) {
+        ck_assert_int_lt(n, 10);
+        loop_turn(s->loop, 0);
+    }
+}
+
+START_TEST(very_many_alerts_are_counted_in_slices)
+{
+    without_store();
+    for (int i = 0; i < 25000; i++)
+        tell_of(i, true);
+    settle();
+    ck_assert_uint_eq(firing(), 25000); /* nothing was counted before: at once */
+    tell_of(0, false);
+    settle();
+    count_all();
+    tell_of(1, false);
+    ck_assert_uint_eq(firing(), 24999); /* as the walk of the first question found it */
+    ck_assert(s->n->counted.runs);
+    loop_turn(s->loop, 0);
+    ck_assert_msg(s->n->counted.runs && s->n->counted.at < 25000, "one turn does not count all");
+    count_all();
+    ck_assert_uint_eq(firing(), 24998);
+}
+END_TEST
+
 static void add(TCase *t)
 {
     tcase_add_checked_fixture(t, set_up, tear_down);
@@ -295,6 +349,7 @@ static void add(TCase *t)
     tcase_add_test(t, one_alert_of_thousands_writes_a_few_rows);
     tcase_add_test(t, what_a_lane_is_is_written_after_what_it_knows);
     tcase_add_test(t, a_kill_after_any_turn_loses_no_page_and_no_resolve);
+    tcase_add_test(t, very_many_alerts_are_counted_in_slices);
 }
 
 UNIT_MAIN("notify/turns", add)
