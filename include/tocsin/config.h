@@ -147,6 +147,7 @@ struct config {
     struct roster *roster;               /* the same, names resolved: tocsin/oncall.h */
     const char *const *inputs;           /* files read: included ones, secrets; to be watched */
     size_t n_inputs;
+    uint64_t content; /* the same for the same files and variables, read again by this process */
     const char *const *warnings; /* "tocsin.lua:12: …" */
     size_t n_warnings;
 };

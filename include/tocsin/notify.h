@@ -88,7 +88,8 @@ void notify_start(struct notify *n, struct alert_book *book);
 void notify_alert(struct notify *n, const struct alert *a, enum alert_change change, int64_t at_ms);
 /* Another configuration: routes every alert again. Lanes that no longer receive an alert they
  * were told of get an end with the reason "moved"; those of receivers that are gone are recorded
- * as expired. `c` is borrowed; the old one may be freed when this returns. */
+ * as expired. `c` is borrowed; the old one may be freed when this returns. The one that it has: nothing is done. Cost:
+ * all alerts of open incidents are placed again, in one turn. */
 void notify_configure(struct notify *n, const struct config *c);
 /* Does what is due by the clock. Called by notify itself when it has a loop. */
 void notify_run(struct notify *n);

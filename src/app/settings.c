@@ -179,6 +179,12 @@ int settings_reload(struct settings *s, struct err *e)
     }
     for (size_t i = 0; i < s->config->n_warnings; i++)
         log_warn(s->config->warnings[i], NULL);
+    if (fresh->content == old->content && strcmp(fresh->path, old->path) == 0) {
+        s->config = old; /* which is known everywhere: nothing is placed again for it */
+        apply(s);
+        config_unref(fresh);
+        return 0;
+    }
     assert(s->config == fresh && before.bound_listen == s->bound_listen);
     tell_restarts(&before, s);
     config_unref(old);

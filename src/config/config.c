@@ -191,6 +191,7 @@ struct config *config_load(const char *path, const char *text, size_t len,
     script_loaded(&f->script);
     f->config.inputs = f->script.inputs;
     f->config.n_inputs = f->script.n_inputs;
+    f->config.content = f->script.content;
     f->config.warnings = f->script.warnings;
     f->config.n_warnings = f->script.n_warnings;
     assert(f->config.root && f->config.roster && f->config.n_receivers > 0 && f->refs == 1);

@@ -66,6 +66,7 @@ static int secret_env(lua_State *L)
     value = o && o->env ? o->env(name, o->arg) : getenv(name);
     if (!value || !*value)
         sandbox_fail(L, "secret_env \"%s\": the variable is not set", name);
+    script_content(L, name, value, strlen(value));
     value_push(L, VALUE_SECRET, (void *)(size_t)config_keep_secret(L, value, strlen(value)));
     return 1;
 }

@@ -329,6 +329,8 @@ void notify_configure(struct notify *n, const struct config *c)
 {
     int64_t at_ms = notify_now(n);
 
+    if (c == n->config) /* it never changes */
+        return;
     n->config = c;
     if (lanes_configure(n))
         log_error("no memory for all lanes of the configuration", NULL);

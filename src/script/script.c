@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "script/safelib.h"
@@ -214,6 +215,17 @@ out:
     return bytes;
 }
 
+static void note_content(struct script *s, const char *name, const char *bytes, size_t len)
+{
+    s->content = hash_mix(s->content, hash_bytes(name, strlen(name)));
+    s->content = hash_mix(s->content, hash_bytes(bytes, len));
+}
+
+void script_content(lua_State *L, const char *name, const char *bytes, size_t len)
+{
+    note_content(script_of(L), name, bytes, len);
+}
+
 char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max, size_t *len)
 {
     struct script *s = script_of(L);
@@ -234,6 +246,7 @@ char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max
         sandbox_no_memory(L);
     if (!bytes)
         sandbox_fail(L, "\"%s\": %s", shown, e.text);
+    note_content(s, full, bytes, *len);
     return bytes;
 }
 
@@ -346,6 +359,7 @@ int script_load(struct script *s, const struct script_kind *kind, const char *te
 {
     struct loading l = {kind, text, len};
 
+    note_content(s, s->path, text, len);
     return sandbox_run(&s->box, load, &l, e);
 }
 

@@ -30,6 +30,8 @@ struct script {
     size_t n_matchers, cap_matchers;
     const char *inputs[SCRIPT_INPUTS];
     size_t n_inputs;
+    uint64_t
+        content; /* hash of all that was read, with the names it was read by; of this process */
     const char *warnings[SCRIPT_WARNINGS];
     size_t n_warnings;
     int depth; /* of includes */
@@ -53,6 +55,8 @@ __attribute__((format(printf, 2, 3))) void script_warn(lua_State *L, const char 
 /* The bytes of any file (mem_free() them; nothing may be raised before that); it becomes an
  * input. `shown` is its name in errors. */
 char *script_bytes(lua_State *L, const char *full, const char *shown, size_t max, size_t *len);
+/* What was read from elsewhere than a file (a variable) is part of `content`. */
+void script_content(lua_State *L, const char *name, const char *bytes, size_t len);
 /* The bytes of a file below the root, pushed as a string; it becomes an input. */
 void script_read(lua_State *L, const char *path, size_t max);
 /* A kind of file that is loaded in one go. Both are called in the protected call, and may raise. */

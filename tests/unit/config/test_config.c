@@ -215,6 +215,48 @@ START_TEST(included_files_return_routes)
 }
 END_TEST
 
+static uint64_t content_of(const char *source, const struct config_options *o)
+{
+    struct err e = {0};
+    struct config *c = config_load("etc/tocsin.lua", source, strlen(source), o, &e);
+    uint64_t content;
+
+    ck_assert_msg(c != NULL, "%s", e.text);
+    content = c->content;
+    config_unref(c);
+    return content;
+}
+
+static char *another_secret_file(const char *path, size_t *len, void *arg, struct err *e)
+{
+    char *bytes = read_file(path, len, arg, e);
+
+    if (bytes && strstr(path, "slack.url"))
+        bytes[*len - 2] = bytes[*len - 2] == 'x' ? 'y' : 'x';
+    return bytes;
+}
+
+static const char *another_variable(const char *name, void *arg)
+{
+    return env(name, arg) ? "loud" : NULL;
+}
+
+START_TEST(what_was_read_again_unchanged_is_known_as_the_same)
+{
+    struct config_options file = options, variable = options;
+    const char *included =
+        "receiver \"x\" { inbox {} }\nroute { receiver = \"x\", include \"teams/a.lua\" }\n";
+    uint64_t before = content_of(whole, &options);
+
+    file.read = another_secret_file;
+    variable.env = another_variable;
+    ck_assert(content_of(whole, &options) == before);
+    ck_assert(content_of(included, &options) != before);
+    ck_assert(content_of(whole, &file) != before);
+    ck_assert(content_of(whole, &variable) != before);
+}
+END_TEST
+
 /* What a message advises to raise can be raised: at the least and the most of each, and as a whole. */
 START_TEST(every_limit_can_be_set)
 {
@@ -470,6 +512,7 @@ static void add(TCase *t)
     tcase_add_test(t, matchers_are_read_as_alertmanager_writes_them);
     tcase_add_test(t, without_a_file_there_is_an_inbox);
     tcase_add_test(t, included_files_return_routes);
+    tcase_add_test(t, what_was_read_again_unchanged_is_known_as_the_same);
     tcase_add_test(t, mistakes_are_told);
     tcase_add_test(t, what_cannot_work_well_is_warned_of);
     tcase_add_test(t, every_failed_allocation_is_survived);

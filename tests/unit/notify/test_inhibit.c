@@ -6,6 +6,7 @@
 
 static struct scene *s;
 static struct inhibit_rule rule;
+static struct config inhibiting; /* that of the scene, and the rule */
 static struct matcher *source, *target;
 static const char *equal[] = {"dc"};
 
@@ -24,9 +25,10 @@ static void setup(void)
                                  .n_target = 1,
                                  .equal = equal,
                                  .n_equal = 1};
-    s->config->config.inhibits = &rule;
-    s->config->config.n_inhibits = 1;
-    notify_configure(s->n, &s->config->config);
+    inhibiting = s->config->config;
+    inhibiting.inhibits = &rule;
+    inhibiting.n_inhibits = 1;
+    notify_configure(s->n, &inhibiting);
     scene_pump(s);
 }
 
@@ -134,6 +136,7 @@ START_TEST(nothing_leaks_before_every_rule_was_looked_at_once_after_a_start)
 {
     scene_reload(s);
     notify_sources_known_at(s->n, clock_wall_ms(s->clock) + 15 * SEC);
+    notify_configure(s->n, &inhibiting);
     notify_start(s->n, NULL);
     scene_fire(s, "App P1 svc=web tier=app dc=a");
     scene_fire(s, "Free P1 svc=free");
@@ -158,7 +161,6 @@ START_TEST(what_no_rule_holds_after_a_reload_is_told)
     scene_fire(s, "App P1 svc=web tier=app dc=a");
     scene_go(s, 60 * SEC);
     told("0 ops/webhook #1 first notification F Db+");
-    s->config->config.n_inhibits = 0;
     notify_configure(s->n, &s->config->config);
     scene_go(s, 0);
     told("60 ops/webhook #2 was inhibited until now by db down F App+");

@@ -287,6 +287,21 @@ START_TEST(a_kill_after_any_turn_loses_no_page_and_no_resolve)
 }
 END_TEST
 
+START_TEST(the_configuration_that_it_has_already_writes_nothing)
+{
+    size_t puts;
+
+    for (int i = 0; i < 100; i++)
+        tell(i, 1);
+    settle();
+    pass(1000);
+    puts = s->store->puts;
+    notify_configure(s->n, &s->config->config);
+    settle();
+    ck_assert_uint_eq(s->store->puts, puts);
+}
+END_TEST
+
 /* Service `i` is down, or up again. */
 static void tell_of(int i, bool down)
 {
@@ -350,6 +365,7 @@ static void add(TCase *t)
     tcase_add_test(t, what_a_lane_is_is_written_after_what_it_knows);
     tcase_add_test(t, a_kill_after_any_turn_loses_no_page_and_no_resolve);
     tcase_add_test(t, very_many_alerts_are_counted_in_slices);
+    tcase_add_test(t, the_configuration_that_it_has_already_writes_nothing);
 }
 
 UNIT_MAIN("notify/turns", add)
