@@ -48,11 +48,21 @@ static int a_day(const struct icalrecurrencetype *r)
            listed(r->by_second, ICAL_BY_SECOND_SIZE);
 }
 
+/* libical takes any digits: month 0, the 53rd. */
+static bool is_moment(struct icaltimetype t)
+{
+    return t.year >= 1600 && t.month >= 1 && t.month <= 12 && t.day >= 1 &&
+           t.day <= civil_days_in(t.year, t.month) && t.hour >= 0 && t.hour <= 23 &&
+           t.minute >= 0 && t.minute <= 59 && t.second >= 0 && t.second <= 60;
+}
+
 static int check_rule(const struct icalrecurrencetype *r, struct err *e)
 {
     if (r->freq == ICAL_NO_RECURRENCE)
         return err_set(e, ERR_INPUT,
                        "the rule is not understood; one is written \"FREQ=MONTHLY;BYDAY=2TU\"");
+    if (!icaltime_is_null_time(r->until) && !is_moment(r->until))
+        return err_set(e, ERR_INPUT, "UNTIL is no date or time: write UNTIL=20271231T235959Z");
     if (r->freq == ICAL_SECONDLY_RECURRENCE || r->freq == ICAL_MINUTELY_RECURRENCE ||
         r->freq == ICAL_HOURLY_RECURRENCE)
         return err_set(e, ERR_INPUT,
@@ -201,9 +211,7 @@ static int read_when(struct reading *r, icalproperty *p, struct icaltimetype t, 
     icalparameter *param = icalproperty_get_first_parameter(p, ICAL_TZID_PARAMETER);
     const char *name = param ? icalparameter_get_tzid(param) : NULL;
 
-    if (t.year < 1600 || t.year > YEAR_MAX || t.month < 1 || t.month > 12 || t.day < 1 ||
-        t.day > civil_days_in(t.year, t.month) || t.hour < 0 || t.hour > 23 || t.minute < 0 ||
-        t.minute > 59 || t.second < 0 || t.second > 60)
+    if (!is_moment(t) || t.year > YEAR_MAX)
         return err_set(r->e, ERR_INPUT, "%s is no date or time up to %d",
                        icalproperty_get_property_name(p), YEAR_MAX);
     out->is_date = t.is_date;
