@@ -57,27 +57,6 @@ const struct external_part *external_part_shown(const struct external *x, int64_
     return best;
 }
 
-static struct rule_pair *pairs_dup(const struct rule_pair *pairs, size_t n)
-{
-    size_t bytes = n * sizeof *pairs + 1;
-    struct rule_pair *out;
-    char *to;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += strlen(pairs[i].name) + strlen(pairs[i].value) + 2;
-    out = mem_alloc(bytes);
-    if (!out)
-        return NULL;
-    to = (char *)(out + n);
-    for (size_t i = 0; i < n; i++) {
-        out[i].name = to;
-        to = stpcpy(to, pairs[i].name) + 1;
-        out[i].value = to;
-        to = stpcpy(to, pairs[i].value) + 1;
-    }
-    return out;
-}
-
 static bool inside(int64_t at_ms, const struct external_part *p)
 {
     return at_ms > p->starts_ms && at_ms < p->ends_ms;
@@ -129,7 +108,7 @@ int external_part_make(struct external_part *out, const struct alert_posted *p,
                                   .ends_ms = p->ends_ms,
                                   .updated_ms = at_ms,
                                   .url = mem_strdup(p->url ? p->url : ""),
-                                  .annotations = pairs_dup(p->annotations, p->n_annotations),
+                                  .annotations = rule_pairs_dup(p->annotations, p->n_annotations),
                                   .n_annotations = p->n_annotations};
     if (out->starts_ms == 0)
         out->starts_ms = out->ends_ms ? out->ends_ms : at_ms;

@@ -69,21 +69,12 @@ bool am_flag(const struct call *c, const char *name)
 
 int am_filters(struct call *c, struct matcher_list *out)
 {
-    const char *s;
+    struct err e;
 
-    *out = (struct matcher_list){0};
-    for (int i = 0; (s = http_query(c->r, "filter", i)); i++) {
-        struct err e = {.code = ERR_MEMORY, .text = "no memory"};
-
-        if (i < LABELS_MAX && matcher_list_add(out, matcher_parse(s, strlen(s), &e)) == 0)
-            continue;
-        if (i == LABELS_MAX)
-            err_set(&e, ERR_INPUT, "more than %d filters", LABELS_MAX);
-        matcher_list_free(out);
-        am_reply_text(c->r, e.code == ERR_MEMORY ? 503 : 400, "bad matcher format: %s", e.text);
-        return -1;
-    }
-    return 0;
+    if (read_filters(c, out, &e) == 0)
+        return 0;
+    am_reply_text(c->r, e.code == ERR_MEMORY ? 503 : 400, "bad matcher format: %s", e.text);
+    return -1;
 }
 
 void get_am_status(struct call *c)

@@ -150,23 +150,31 @@ int matcher_list_add(struct matcher_list *l, struct matcher *m)
     return 0;
 }
 
-int call_filters(struct call *c, struct matcher_list *out)
+int read_filters(struct call *c, struct matcher_list *out, struct err *e)
 {
     const char *s;
 
     *out = (struct matcher_list){0};
     for (int i = 0; (s = http_query(c->r, "filter", i)); i++) {
-        struct err e = {.code = ERR_MEMORY, .text = "no memory"};
-
-        if (i < LABELS_MAX && matcher_list_add(out, matcher_parse(s, strlen(s), &e)) == 0)
+        *e = (struct err){.code = ERR_MEMORY, .text = "no memory"};
+        if (i < LABELS_MAX && matcher_list_add(out, matcher_parse(s, strlen(s), e)) == 0)
             continue;
         if (i == LABELS_MAX)
-            err_set(&e, ERR_INPUT, "more than %d filters", LABELS_MAX);
+            err_set(e, ERR_INPUT, "more than %d filters", LABELS_MAX);
         matcher_list_free(out);
-        reply_err(c->r, &e);
         return -1;
     }
     return 0;
+}
+
+int call_filters(struct call *c, struct matcher_list *out)
+{
+    struct err e;
+
+    if (read_filters(c, out, &e) == 0)
+        return 0;
+    reply_err(c->r, &e);
+    return -1;
 }
 
 void label_list_free(struct label_list *l)

@@ -92,7 +92,9 @@ struct matcher_list {
 };
 void matcher_list_free(struct matcher_list *l);
 int matcher_list_add(struct matcher_list *l, struct matcher *m) MUST_USE; /* takes `m` (NULL: -1) */
-/* ?filter=…, repeated. -1: answered with 400. */
+/* ?filter=…, repeated. -1 with `e`: nothing is answered. */
+int read_filters(struct call *c, struct matcher_list *out, struct err *e) MUST_USE;
+/* The same. -1: answered with 400. */
 int call_filters(struct call *c, struct matcher_list *out) MUST_USE;
 
 /* Labels with their text. */

@@ -28,6 +28,8 @@ struct rule_input {
 struct rule_pair {
     const char *name, *value;
 };
+/* A copy in one block, to be freed with mem_free(). NULL: no memory. */
+struct rule_pair *rule_pairs_dup(const struct rule_pair *pairs, size_t n);
 
 struct rule_expect {      /* a label set that must exist */
     struct label *labels; /* sorted */

@@ -186,7 +186,7 @@ static int copy_member(struct member *to, const struct member *from)
     mem_free(to->annotations);
     to->labels = labels_dup(from->labels, from->n_labels);
     to->n_labels = to->labels ? from->n_labels : 0;
-    to->annotations = member_pairs(from->annotations, from->n_annotations);
+    to->annotations = rule_pairs_dup(from->annotations, from->n_annotations);
     to->n_annotations = to->annotations ? from->n_annotations : 0;
     member_text(&to->origin, from->origin, 256);
     member_text(&to->why, from->why, WHY_MAX);
@@ -316,7 +316,7 @@ static void follow_values(struct member *m, const struct alert *a)
         if (!m->firing)
             continue;
         member_values(m, a);
-        pairs = member_pairs(a->annotations, a->n_annotations);
+        pairs = rule_pairs_dup(a->annotations, a->n_annotations);
         if (!pairs)
             continue;
         mem_free(m->annotations);

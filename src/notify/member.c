@@ -25,27 +25,6 @@ void member_text(char **to, const char *text, size_t max)
     *to = copy;
 }
 
-struct rule_pair *member_pairs(const struct rule_pair *pairs, size_t n)
-{
-    size_t bytes = n * sizeof *pairs + 1;
-    struct rule_pair *out;
-    char *p;
-
-    for (size_t i = 0; i < n; i++)
-        bytes += strlen(pairs[i].name) + strlen(pairs[i].value) + 2;
-    out = mem_alloc(bytes);
-    if (!out)
-        return NULL;
-    p = (char *)(out + n);
-    for (size_t i = 0; i < n; i++) {
-        out[i].name = p;
-        p = stpcpy(p, pairs[i].name) + 1;
-        out[i].value = p;
-        p = stpcpy(p, pairs[i].value) + 1;
-    }
-    return out;
-}
-
 int member_priority(const struct member *m)
 {
     return m->firing || m->worst == 0 ? m->priority : m->worst;
@@ -137,7 +116,7 @@ void member_set_priority(struct member *m, int priority)
 int member_copy(struct member *m, const struct alert *a)
 {
     struct label *labels = labels_dup(a->labels, a->n_labels);
-    struct rule_pair *annotations = member_pairs(a->annotations, a->n_annotations);
+    struct rule_pair *annotations = rule_pairs_dup(a->annotations, a->n_annotations);
     const struct rule_def *d = a->rule ? alert_rule_def(a->rule) : NULL;
 
     if (!labels || !annotations) {

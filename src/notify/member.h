@@ -71,8 +71,6 @@ void member_free(struct member *m); /* out of no list: that is the incident's */
 int member_copy(struct member *m, const struct alert *a);
 /* The figures alone: nothing that a message depends on. */
 void member_values(struct member *m, const struct alert *a);
-/* A copy in one block, to be freed with mem_free(). NULL: no memory. */
-struct rule_pair *member_pairs(const struct rule_pair *p, size_t n);
 /* What it is shown as: its priority while it is on, then the most severe that it had. */
 int member_priority(const struct member *m);
 /* Firing first, most severe first, oldest first: the order everywhere. */

@@ -44,7 +44,7 @@ static void read_annotations(struct member *m, const cJSON *o)
         if (cJSON_IsString(v))
             pairs[n++] = (struct rule_pair){v->string, v->valuestring};
     }
-    m->annotations = member_pairs(pairs, n);
+    m->annotations = rule_pairs_dup(pairs, n);
     m->n_annotations = m->annotations ? n : 0;
     mem_free(pairs);
 }
